@@ -1,0 +1,140 @@
+/**
+ * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
+ * the validator and the tests read this and nothing else.
+ */
+import type { Activation, DType, DeviceName, RoutingSpec } from "../dsl/spec.ts";
+
+export type MemorySpace = "HBM" | "VMEM" | "SMEM";
+
+/** One tiled axis: `size` elements in `trips` tiles of `tile` (per device, per pass). */
+export interface Axis {
+  readonly name: string;
+  readonly size: number;
+  readonly tile: number;
+  readonly trips: number;
+  readonly meaning: string;
+}
+
+export interface Buffer {
+  readonly name: string;
+  readonly space: MemorySpace;
+  /** Shape of one slot as declared to Pallas. */
+  readonly shape: readonly number[];
+  readonly dtype: "bfloat16" | "float32" | "uint32" | "int32";
+  readonly slots: number;
+  /** Bytes of all slots, in the layout the compiler gives them (tiled to sublanes x lanes). */
+  readonly bytes: number;
+  readonly meaning: string;
+}
+
+/** A copy that crosses memories or devices. */
+export interface Stream {
+  readonly name: string;
+  readonly from: MemorySpace;
+  readonly to: MemorySpace;
+  readonly remote: boolean;
+  /** Buffer (or kernel argument) names. */
+  readonly source: string;
+  readonly destination: string;
+  readonly issuedBy: string;
+  readonly awaitedBy: string;
+  readonly semaphore: string;
+  /** Bytes a device moves in one call, expected value under uniform routing. */
+  readonly bytes: number;
+  /** Copies a device issues in one call under uniform routing. */
+  readonly copies: number;
+  readonly meaning: string;
+}
+
+export interface Semaphore {
+  readonly name: string;
+  readonly kind: "dma" | "barrier";
+  readonly count: number;
+  readonly meaning: string;
+}
+
+/** One stage of the kernel; `name` is also its `jax.named_scope`. */
+export interface Stage {
+  readonly name: string;
+  readonly meaning: string;
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  readonly waits: readonly string[];
+  readonly starts: readonly string[];
+  /** Loop the stage runs in: once a call, a pass, an active expert, a row tile... */
+  readonly per: "call" | "pass" | "expert" | "weight tile" | "row tile";
+  /** Trips in one call under uniform routing. */
+  readonly trips: number;
+  /** Multiply-adds counted as two, one call, one device, uniform routing. */
+  readonly flops: number;
+  /** Stages that run while this one's copies are in flight. */
+  readonly overlaps: readonly string[];
+}
+
+export interface TileChoice {
+  readonly bucket: string;
+  readonly upTo: number;
+  readonly bt: number;
+  readonly bf: number;
+  readonly bd: number;
+  /** Row counts with a feed-forward body, ascending. */
+  readonly btc: readonly number[];
+  readonly slots: number;
+  /** Token rows a device contributes to one pass. */
+  readonly passTokens: number;
+  /** Rows of one expert kept at hand while its weights stream by. */
+  readonly rowBlock: number;
+}
+
+export interface Traffic {
+  /** Bytes, one call, one device, uniform routing. */
+  readonly hbm: number;
+  readonly hbmMinimum: number;
+  readonly ici: number;
+  readonly iciMinimum: number;
+  readonly flops: number;
+  /** FLOPs per HBM byte. */
+  readonly intensity: number;
+  /** Expected experts with a token on one device. */
+  readonly activeExperts: number;
+}
+
+/** The kernel for one bucket on one device kind, at T = `tokens`. */
+export interface KernelPlan {
+  readonly bucket: string;
+  readonly device: DeviceName;
+  readonly tokens: number;
+  readonly tiles: TileChoice;
+  readonly passes: number;
+  readonly axes: readonly Axis[];
+  readonly buffers: readonly Buffer[];
+  readonly streams: readonly Stream[];
+  readonly semaphores: readonly Semaphore[];
+  readonly stages: readonly Stage[];
+  readonly vmem: { readonly used: number; readonly available: number };
+  readonly smem: { readonly used: number; readonly available: number };
+  readonly traffic: Traffic;
+}
+
+export interface Plan {
+  readonly schema: 1;
+  readonly name: string;
+  readonly source?: string;
+  readonly schedule: string;
+  readonly layer: {
+    readonly experts: number;
+    readonly topK: number;
+    readonly hidden: number;
+    readonly intermediate: number;
+    readonly activation: Activation;
+    readonly dtype: DType;
+    readonly routing: RoutingSpec;
+    /** Layout of the gate and up weights; a choice of the plan, not of the template. */
+    readonly weights: "e2df";
+  };
+  readonly mesh: { readonly ep: number; readonly axes: readonly string[] };
+  readonly localExperts: number;
+  readonly emit: { readonly reference: boolean };
+  /** Every bucket on every device, bucket-major, at T = upTo. */
+  readonly kernels: readonly KernelPlan[];
+}

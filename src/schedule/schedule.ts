@@ -1,0 +1,56 @@
+/** What a dispatch/combine scheme must provide. One folder each, plus one line in `registry.ts`. */
+import type { LayerSpec, MoeSpec, ScheduleSpec } from "../dsl/spec.ts";
+import type { KernelPlan, Plan } from "../plan/plan.ts";
+import type { Device } from "../target/device/device.ts";
+
+export type TileAxis = "bt" | "bf" | "bd";
+
+/** One bucket's tiles with every choice resolved to a number. */
+export interface TileRequest {
+  readonly bucket: string;
+  readonly upTo: number;
+  readonly bt: number;
+  readonly bf: number;
+  readonly bd: number;
+  /** Absent: the schedule's own rule. */
+  readonly btc?: readonly number[];
+  readonly slots: number;
+}
+
+export interface LowerInput {
+  readonly spec: MoeSpec;
+  readonly device: Device;
+  readonly tiles: TileRequest;
+  /** T, all devices together. */
+  readonly tokens: number;
+}
+
+/** A rule an axis must keep, as text and as the values that keep it. */
+export interface AxisRule {
+  /** e.g. "divides F and is a multiple of 128 lanes". */
+  readonly text: string;
+  /** Legal values, ascending. */
+  readonly legal: readonly number[];
+}
+
+/** One file of the generated package: its name and its template's path below `templates/`. */
+export interface PackageFile {
+  readonly file: string;
+  readonly template: string;
+  /** Plain data for the template, made from the plan alone. */
+  readonly context: (plan: Plan) => Record<string, unknown>;
+}
+
+export interface Schedule {
+  readonly kind: ScheduleSpec["kind"];
+  /** One line, for `init` and the README. */
+  readonly summary: string;
+  /** Divisibility and alignment; knows nothing of VMEM. */
+  axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
+  /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */
+  layerProblems(layer: LayerSpec): readonly { readonly field: keyof LayerSpec; readonly message: string; readonly nearest: readonly number[] }[];
+  /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
+  lower(input: LowerInput): KernelPlan;
+  /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */
+  readonly files: readonly PackageFile[];
+}
