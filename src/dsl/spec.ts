@@ -1,7 +1,11 @@
-/** What a user writes: the typed description of one fused MoE layer. Plain data, no behaviour. */
+/**
+ * The normalised description of one fused MoE layer: plain data, no behaviour, every default
+ * filled in. What a user may leave out is in `input.ts`.
+ */
+import type { DeviceName } from "../target/device/registry.ts";
 
-/** TPU generations a kernel can be made for. One file each in `src/target/device`. */
-export type DeviceName = "v5e" | "v5p" | "v6e" | "v7x";
+/** TPU generations a kernel can be made for: the keys of `src/target/device/registry.ts`. */
+export type { DeviceName };
 
 export type DType = "bfloat16" | "float32";
 

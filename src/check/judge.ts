@@ -1,0 +1,94 @@
+/** Runs every rule over a spec. Knows nothing of files: findings carry paths, not positions. */
+import type { MoeSpec } from "../dsl/spec.ts";
+import { lowerSpec, type Registries } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { ResolvedTiles } from "../plan/tiles.ts";
+import type { Finding, SpecPath } from "./diagnostic.ts";
+import { bucketsAscend, choicesDistinct, indicesFit, rowCountsLegal } from "./rules/buckets.ts";
+import { bucketPath, rowsWithinCall, someBucket, tilesLegal } from "./rules/buckets.ts";
+import { deviceList, meshAxes, nameIsIdentifier } from "./rules/identity.ts";
+import { configProblems, expertsDivide, scheduleRunsLayer } from "./rules/layer.ts";
+import { topKWithinExperts, weightsFitHbm } from "./rules/layer.ts";
+import { judgeMemory } from "./rules/memory.ts";
+import type { Rule, RuleContext } from "./rules/rule.ts";
+import { ShapeCheck } from "./rules/shape.ts";
+import { layerIncomplete } from "../dsl/brand.ts";
+
+const RULES: readonly Rule[] = [
+  nameIsIdentifier,
+  configProblems,
+  topKWithinExperts,
+  scheduleRunsLayer,
+  expertsDivide,
+  meshAxes,
+  weightsFitHbm,
+  deviceList,
+  someBucket,
+  bucketsAscend,
+  choicesDistinct,
+  tilesLegal,
+  rowCountsLegal,
+  rowsWithinCall,
+  indicesFit,
+];
+
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  /** Numbers for every bucket on every device, bucket-major; with how each was chosen. */
+  readonly resolved: readonly ResolvedTiles[];
+  /** Present when no finding is an error. */
+  readonly plan?: Plan;
+}
+
+export function judge(spec: MoeSpec, registries: Registries): Judgement {
+  const shape = new ShapeCheck({
+    devices: Object.keys(registries.devices),
+    schedules: Object.keys(registries.schedules),
+  });
+  shape.spec(spec as unknown as Readonly<Record<string, unknown>>);
+  const incomplete = layerIncomplete(spec.layer);
+  const sound = (...path: SpecPath): boolean =>
+    shape.sound(...path) && !(path[0] === "layer" && incomplete);
+  const context: RuleContext = {
+    spec,
+    sound,
+    schedule: sound("schedule", "kind") ? registries.schedules[spec.schedule.kind] : undefined,
+    devices: registries.devices,
+  };
+  const findings = [...shape.findings, ...RULES.flatMap((rule) => rule(context))];
+  const { resolved, findings: memory } = judgeKernels(context, findings);
+  findings.push(...memory);
+  const failed = findings.some((finding) => finding.severity === "error");
+  return { findings, resolved, ...(failed ? {} : { plan: lowerSpec(spec, resolved) }) };
+}
+
+/** Lowers what the rules left standing; a bucket with an error of its own is left out. */
+function judgeKernels(
+  { spec, sound, schedule, devices }: RuleContext,
+  before: readonly Finding[],
+): { readonly findings: Finding[]; readonly resolved: ResolvedTiles[] } {
+  const findings: Finding[] = [];
+  const resolved: ResolvedTiles[] = [];
+  const failed = (...path: SpecPath): boolean =>
+    before.some(
+      (finding) =>
+        finding.severity === "error" &&
+        finding.at !== "key" &&
+        path.every((step, index) => finding.path[index] === step),
+    );
+  // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
+  const blocked = before.some(({ code }) => ["MOE105", "MOE106", "MOE112"].includes(code));
+  const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
+  if (schedule === undefined || !ready) return { findings, resolved };
+  for (const [name, bucket] of Object.entries(spec.schedule.tiles ?? {})) {
+    if (!sound(...bucketPath(name)) || failed(...bucketPath(name))) continue;
+    for (const deviceName of new Set(spec.devices)) {
+      const device = devices[deviceName];
+      if (device === undefined) continue;
+      const judged = judgeMemory({ spec, schedule, device }, name, bucket);
+      findings.push(...judged.findings);
+      if (judged.tiles !== undefined) resolved.push(judged.tiles);
+    }
+  }
+  return { findings, resolved };
+}

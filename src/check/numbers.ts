@@ -1,0 +1,51 @@
+/** Small arithmetic that rules and messages share. */
+
+export function isPositiveInteger(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+/** The legal values on either side of `value` (two on one side at an end), ascending. */
+export function nearestOf(legal: readonly number[], value: number): readonly number[] {
+  const below = legal.filter((member) => member < value);
+  const above = legal.filter((member) => member > value);
+  const last = below.at(-1);
+  const first = above[0];
+  if (last === undefined) return above.slice(0, 2);
+  if (first === undefined) return below.slice(-2);
+  return [last, first];
+}
+
+export function divisors(value: number): readonly number[] {
+  const small: number[] = [];
+  const large: number[] = [];
+  for (let divisor = 1; divisor * divisor <= value; divisor += 1) {
+    if (value % divisor !== 0) continue;
+    small.push(divisor);
+    if (divisor * divisor !== value) large.unshift(value / divisor);
+  }
+  return [...small, ...large];
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** Bytes as a reader wants them: 31.2 MiB. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit] ?? "B"}`;
+}
+
+/** A value as it would be written in the spec, short enough for a message. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "symbol") return "a symbol";
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) return "nothing";
+  return text.length > 40 ? `${text.slice(0, 37)}…` : text;
+}

@@ -1,0 +1,199 @@
+/** Token buckets and the tiles in them, before any memory is counted. */
+import { isChoices, members } from "../../dsl/choice.ts";
+import type { BucketSpec, LayerSpec, MoeSpec } from "../../dsl/spec.ts";
+import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
+import type { Finding, SpecPath } from "../diagnostic.ts";
+import { nearestOf } from "../numbers.ts";
+import { error, warning, type Rule } from "./rule.ts";
+
+const AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
+
+const MEANING: Readonly<Record<TileAxis, string>> = {
+  bt: "a row tile",
+  bf: "an intermediate tile",
+  bd: "a hidden tile",
+};
+
+const INT32_MAX = 2 ** 31 - 1;
+
+export function bucketPath(name: string, ...rest: SpecPath): SpecPath {
+  return ["schedule", "tiles", name, ...rest];
+}
+
+type Bucket = readonly [name: string, bucket: BucketSpec];
+
+function bucketsOf(spec: MoeSpec, sound: (...path: SpecPath) => boolean): readonly Bucket[] {
+  return sound("schedule", "tiles")
+    ? Object.entries(spec.schedule.tiles)
+    : Object.entries(spec.schedule?.tiles ?? {}).filter(([name]) => sound(...bucketPath(name)));
+}
+
+export const someBucket: Rule = ({ spec, sound }) => {
+  if (!sound("schedule", "tiles") || Object.keys(spec.schedule.tiles).length > 0) return [];
+  return [
+    error({
+      code: "MOE109",
+      path: ["schedule", "tiles"],
+      message: "tiles has no bucket",
+      rule: "at least one bucket says which token counts its tiles serve",
+      nearest: ["{ all: { upTo: 1024, bt: auto, bf: auto, bd: auto } }"],
+    }),
+  ];
+};
+
+export const bucketsAscend: Rule = ({ spec, sound }) => {
+  const findings: Finding[] = [];
+  let previous: Bucket | undefined;
+  for (const entry of bucketsOf(spec, sound)) {
+    const [name, bucket] = entry;
+    if (previous !== undefined && bucket.upTo <= previous[1].upTo) {
+      findings.push(
+        error({
+          code: "MOE110",
+          path: bucketPath(name, "upTo"),
+          message: `upTo = ${bucket.upTo} does not exceed ${previous[1].upTo} of ${previous[0]} before it`,
+          detail: `${bucket.upTo} <= ${previous[1].upTo}`,
+          rule: "buckets are written in ascending order of upTo, without repeats",
+        }),
+      );
+    }
+    previous = entry;
+  }
+  return findings;
+};
+
+export const choicesDistinct: Rule = ({ spec, sound }) =>
+  bucketsOf(spec, sound).flatMap(([name, bucket]) =>
+    AXES.flatMap((axis) => {
+      const choice = bucket[axis];
+      if (!isChoices(choice)) return [];
+      const { values } = choice;
+      return values.flatMap((value, index) =>
+        values.indexOf(value) === index
+          ? []
+          : [
+              error({
+                code: "MOE117",
+                path: bucketPath(name, axis, index),
+                message: `${axis} = ${value} is already one of the choices`,
+                rule: "a choice set lists distinct values; the first is built",
+              }),
+            ],
+      );
+    }),
+  );
+
+export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
+  if (schedule === undefined || !sound("layer")) return [];
+  return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
+    AXES.flatMap((axis) => {
+      const choice = bucket[axis];
+      const set = isChoices(choice);
+      return members(choice).flatMap((value, index) =>
+        illegalTile(spec.layer, schedule, axis, value, bucketPath(name, axis, ...(set ? [index] : []))),
+      );
+    }),
+  );
+};
+
+function illegalTile(
+  layer: LayerSpec,
+  schedule: Schedule,
+  axis: TileAxis,
+  value: number,
+  path: SpecPath,
+): readonly Finding[] {
+  const { text, legal } = schedule.axisRule(layer, axis);
+  if (legal.includes(value)) return [];
+  const size = { bt: undefined, bf: layer.intermediate, bd: layer.hidden }[axis];
+  const letter = axis === "bf" ? "F" : "D";
+  const rest = size === undefined ? 0 : size % value;
+  return [
+    error({
+      code: "MOE104",
+      path,
+      message:
+        size !== undefined && rest !== 0
+          ? `${axis} = ${value} does not divide ${letter} = ${size}`
+          : `${axis} = ${value} is not a legal tile`,
+      ...(size !== undefined && rest !== 0 ? { detail: `${size} % ${value} = ${rest}` } : {}),
+      rule: `${MEANING[axis]} ${text} (${layer.dtype})`,
+      nearest: nearestOf(legal, value),
+    }),
+  ];
+}
+
+export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
+  if (schedule === undefined || !sound("layer")) return [];
+  return bucketsOf(spec, sound).flatMap(([name, { bt, btc }]) => {
+    if (btc === undefined) return [];
+    const rule = "btc ascends, each is a legal row tile, and the last is bt";
+    const path = bucketPath(name, "btc");
+    if (btc.length === 0) {
+      return [error({ code: "MOE111", path, message: "btc is empty", rule })];
+    }
+    const { legal } = schedule.axisRule(spec.layer, "bt");
+    const findings = btc.flatMap((rows, index): readonly Finding[] => {
+      const at = [...path, index];
+      if (!legal.includes(rows)) {
+        const message = `btc = ${rows} is not a legal row count`;
+        return [error({ code: "MOE111", path: at, message, rule, nearest: nearestOf(legal, rows) })];
+      }
+      const before = btc[index - 1];
+      if (before === undefined || before < rows) return [];
+      const message = `btc = ${rows} does not exceed ${before} before it`;
+      return [error({ code: "MOE111", path: at, message, rule })];
+    });
+    const last = btc.at(-1);
+    // Another bt (a choice, auto) cuts btc to itself; a written one must agree with it.
+    if (typeof bt === "number" && last !== bt) {
+      const message = `btc ends with ${last}, bt is ${bt}`;
+      const at = [...path, btc.length - 1];
+      findings.push(error({ code: "MOE111", path: at, message, rule, nearest: [bt] }));
+    }
+    return findings;
+  });
+};
+
+/** The kernel numbers assignments and row elements in int32. */
+export const indicesFit: Rule = ({ spec, sound }) => {
+  if (!sound("layer")) return [];
+  const { topK, hidden } = spec.layer;
+  return bucketsOf(spec, sound).flatMap(([name, { upTo }]) => {
+    const most = Math.floor(INT32_MAX / (topK * hidden));
+    const elements = upTo * topK * hidden;
+    if (elements <= INT32_MAX) return [];
+    return [
+      error({
+        code: "MOE115",
+        path: bucketPath(name, "upTo"),
+        message: `upTo = ${upTo} tokens × top-${topK} × D = ${hidden} is ${elements} elements, past int32`,
+        detail: `${elements} > ${INT32_MAX}`,
+        rule: "every flat index of the routed rows fits a signed 32-bit integer",
+        nearest: most > 0 ? [most] : [],
+      }),
+    ];
+  });
+};
+
+export const rowsWithinCall: Rule = ({ spec, sound, schedule }) => {
+  if (schedule === undefined || !sound("layer")) return [];
+  const { legal } = schedule.axisRule(spec.layer, "bt");
+  return bucketsOf(spec, sound).flatMap(([name, { bt, upTo }]) => {
+    const enough = legal.find((rows) => rows >= upTo);
+    if (enough === undefined) return [];
+    return members(bt).flatMap((rows, index) =>
+      rows <= enough
+        ? []
+        : [
+            warning({
+              code: "MOE116",
+              path: bucketPath(name, "bt", ...(isChoices(bt) ? [index] : [])),
+              message: `bt = ${rows} rows, but an expert never has more than upTo = ${upTo}`,
+              rule: "a row tile holds at most the tokens of the bucket; the rest is padding",
+              nearest: [enough],
+            }),
+          ],
+    );
+  });
+};

@@ -1,0 +1,25 @@
+import type { MoeSpec } from "../../dsl/spec.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
+import type { Device } from "../../target/device/device.ts";
+import type { Finding, SpecPath } from "../diagnostic.ts";
+
+/** What a rule may look at. A rule asks `sound` before it reads a part of the spec. */
+export interface RuleContext {
+  readonly spec: MoeSpec;
+  sound(...path: SpecPath): boolean;
+  /** Undefined where the spec names no known schedule. */
+  readonly schedule: Schedule | undefined;
+  readonly devices: Readonly<Record<string, Device>>;
+}
+
+export type Rule = (context: RuleContext) => readonly Finding[];
+
+type Said = Omit<Finding, "severity" | "nearest"> & Partial<Pick<Finding, "nearest">>;
+
+export function error(said: Said): Finding {
+  return { severity: "error", nearest: [], ...said };
+}
+
+export function warning(said: Said): Finding {
+  return { severity: "warning", nearest: [], ...said };
+}

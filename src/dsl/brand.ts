@@ -1,0 +1,57 @@
+/**
+ * Marks on spec values that JSON does not see. `Symbol.for`, because a spec may be loaded beside
+ * another copy of this module (source next to build): both must know each other's values.
+ */
+const SPEC = Symbol.for("moegen.spec");
+const ORIGIN = Symbol.for("moegen.layer-origin");
+
+/** Something about a `config.json` that the checker must report; collected, never thrown. */
+export interface LayerProblem {
+  readonly code: string;
+  /** The config field at fault, e.g. "n_group". */
+  readonly configField: string;
+  readonly message: string;
+  readonly rule: string;
+  readonly nearest: readonly string[];
+}
+
+/** Where a layer's values came from when they were not written in the spec. */
+export interface LayerOrigin {
+  readonly architecture: string;
+  /** Layer field -> config.json field, for those that the config gave. */
+  readonly fields: Readonly<Record<string, string>>;
+  readonly problems: readonly LayerProblem[];
+}
+
+function mark<T extends object>(value: T, key: symbol, data: unknown): T {
+  return Object.defineProperty(value, key, { value: data, enumerable: false });
+}
+
+function marked(value: unknown, key: symbol): unknown {
+  return typeof value === "object" && value !== null
+    ? (value as Record<symbol, unknown>)[key]
+    : undefined;
+}
+
+export function brandSpec<T extends object>(spec: T): T {
+  return mark(spec, SPEC, true);
+}
+
+export function isSpec(value: unknown): boolean {
+  return marked(value, SPEC) === true;
+}
+
+export function brandLayer<T extends object>(layer: T, origin: LayerOrigin): T {
+  return mark(layer, ORIGIN, origin);
+}
+
+export function layerOrigin(layer: unknown): LayerOrigin | undefined {
+  return marked(layer, ORIGIN) as LayerOrigin | undefined;
+}
+
+/** True where the config left sizes unknown: the layer's values mean nothing then. */
+export function layerIncomplete(layer: unknown): boolean {
+  return (layerOrigin(layer)?.problems ?? []).some(
+    ({ code }) => code === "MOE301" || code === "MOE302",
+  );
+}

@@ -1,0 +1,32 @@
+import type { Auto, Choice, ChoiceSet } from "./spec.ts";
+
+/** A set of values to sweep; the first is the one that `build` takes. */
+export function choices(first: number, second: number, ...rest: number[]): ChoiceSet {
+  return { kind: "choices", values: [first, second, ...rest] };
+}
+
+/**
+ * The largest legal tile that fits VMEM on each device, chosen for the axes of one bucket together:
+ * `bd` as large as possible first, then `bf`, then `bt` (why: see `src/plan/tiles.ts`).
+ */
+export const auto: Auto = Object.freeze({ kind: "auto" });
+
+export function isChoices(choice: unknown): choice is ChoiceSet {
+  return isKind(choice, "choices") && Array.isArray((choice as { values?: unknown }).values);
+}
+
+export function isAuto(choice: unknown): choice is Auto {
+  return isKind(choice, "auto");
+}
+
+function isKind(choice: unknown, kind: string): boolean {
+  return (
+    typeof choice === "object" && choice !== null && (choice as { kind?: unknown }).kind === kind
+  );
+}
+
+/** Every number a choice may become; none for `auto`. */
+export function members(choice: Choice): readonly number[] {
+  if (typeof choice === "number") return [choice];
+  return choice.kind === "choices" ? choice.values : [];
+}

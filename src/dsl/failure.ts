@@ -1,0 +1,88 @@
+/** Turns a failed load into a diagnostic with a place in the spec. */
+import type { Diagnostic } from "../check/diagnostic.ts";
+import type { Code } from "../check/codes.ts";
+import { displayPath } from "../check/place.ts";
+import { locateImport, syntaxError, type Place } from "../check/locate.ts";
+import { show } from "../check/numbers.ts";
+
+const START: Place = { line: 1, column: 1, endColumn: 2 };
+
+function failure(
+  code: Code,
+  path: string,
+  place: Place,
+  message: string,
+  rule: string,
+  nearest: readonly string[] = [],
+): Diagnostic {
+  const file = displayPath(path);
+  return { code, severity: "error", file, ...place, message, trace: ["spec"], rule, nearest };
+}
+
+export function explainUnreadable(path: string, cause: unknown): Diagnostic {
+  const reason = errorCode(cause) === "ENOENT" ? "there is no such file" : messageOf(cause);
+  return failure("MOE001", path, START, reason, "a spec is a readable TypeScript file, *.moe.ts");
+}
+
+export async function explainFailure(
+  path: string,
+  text: string,
+  cause: unknown,
+): Promise<Diagnostic> {
+  const syntax = await syntaxError(text);
+  if (syntax !== undefined) {
+    return failure("MOE002", path, syntax.place, syntax.message, "a spec is a TypeScript module");
+  }
+  const missing = /Cannot find (?:module|package) '([^']+)'/.exec(messageOf(cause))?.[1];
+  const place =
+    (missing === undefined ? undefined : await locateImport(text, missing)) ??
+    placeInStack(path, text, cause) ??
+    START;
+  const message =
+    missing === undefined
+      ? `loading the spec throws: ${messageOf(cause)}`
+      : `cannot import ${show(relativeTo(path, missing))}`;
+  return failure("MOE003", path, place, message, "a spec and what it imports load without error");
+}
+
+export async function explainExport(
+  path: string,
+  text: string,
+  made: unknown,
+): Promise<Diagnostic> {
+  const { locate } = await import("../check/locate.ts");
+  const nearest = ["export default moe({ … })"];
+  if (made === undefined) {
+    const message = "the spec has no default export";
+    return failure("MOE004", path, START, message, "a spec ends in export default moe({ … })", nearest);
+  }
+  const place = await locate(text, { path: [] });
+  const message = `the default export is ${show(made)}, not made by moe()`;
+  return failure("MOE005", path, place, message, "the default export is what moe() returns", nearest);
+}
+
+function messageOf(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.split("\n")[0]?.trim() ?? text;
+}
+
+function errorCode(cause: unknown): unknown {
+  return typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
+}
+
+/** A path as the spec could have written it; module names stay. */
+function relativeTo(path: string, missing: string): string {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  return missing.startsWith(folder) ? `./${missing.slice(folder.length)}` : missing;
+}
+
+/** The innermost frame in the spec. Transpiling keeps lines; its columns are not the author's. */
+function placeInStack(path: string, text: string, cause: unknown): Place | undefined {
+  const stack = cause instanceof Error ? (cause.stack ?? "") : "";
+  const frame = stack.split("\n").find((line) => line.includes(`${path}:`));
+  const number = Number(frame?.slice(frame.indexOf(`${path}:`) + path.length + 1).split(":")[0]);
+  const line = text.split("\n")[number - 1];
+  if (line === undefined) return undefined;
+  const column = line.length - line.trimStart().length + 1;
+  return { line: number, column, endColumn: Math.max(column + 1, line.trimEnd().length + 1) };
+}

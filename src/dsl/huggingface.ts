@@ -1,0 +1,52 @@
+import { findArchitecture, knownArchitectures } from "../model/registry.ts";
+import { readConfig, type HuggingFaceConfig } from "../model/config.ts";
+import { brandLayer, type LayerProblem } from "./brand.ts";
+import type { LayerOverrides } from "./input.ts";
+import type { LayerSpec } from "./spec.ts";
+
+/**
+ * The layer of a published model, from its `config.json`. `overrides` replaces single values;
+ * `routing` is replaced as a whole, and replacing it also answers for routing that the kernel
+ * does not have. Nothing is thrown: what is wrong is reported by the checker, with all the rest.
+ */
+export function fromHuggingFace(
+  config: HuggingFaceConfig,
+  overrides: LayerOverrides = {},
+): LayerSpec {
+  const reader = readConfig(config);
+  const name = reader.architecture();
+  const architecture = findArchitecture(name);
+  const { sharedExperts, ...replaced } = overrides;
+  if (architecture === undefined) {
+    const known = knownArchitectures();
+    const problem: LayerProblem = {
+      code: "MOE301",
+      configField: "architectures",
+      message:
+        name === undefined
+          ? "the config names no architecture"
+          : `architecture ${name} is not known`,
+      rule: "architectures[0] is one that moegen can read, or the layer is written out",
+      nearest: known,
+    };
+    return brandLayer(replaced as LayerSpec, {
+      architecture: name ?? "unknown",
+      fields: {},
+      problems: [problem],
+    });
+  }
+  const { layer, fields } = architecture.read(reader, {
+    routing: "routing" in overrides && overrides.routing !== undefined,
+    sharedExperts: sharedExperts === "outside",
+  });
+  const given = Object.entries(replaced).filter(([, value]) => value !== undefined);
+  const overridden = new Set(given.map(([key]) => key));
+  const merged = { ...layer, ...Object.fromEntries(given) } as LayerSpec;
+  return brandLayer(merged, {
+    architecture: name ?? "unknown",
+    fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),
+    problems: reader.problems.filter(
+      (problem) => problem.layerField === undefined || !overridden.has(problem.layerField),
+    ),
+  });
+}

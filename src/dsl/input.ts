@@ -1,0 +1,86 @@
+/**
+ * What a user writes: the spec with everything that has a default left optional. Each default is
+ * named where it is left out, and each is judged by the same rules as a written value.
+ */
+import type {
+  Activation,
+  BucketSpec,
+  DeviceName,
+  DType,
+  EmitSpec,
+  LayerSpec,
+  Scoring,
+} from "./spec.ts";
+
+/** Routing in the kernel from router logits, or given by the caller as weights and expert ids. */
+export type RoutingInput =
+  | {
+      readonly where: "kernel";
+      /** How router logits become scores. */
+      readonly scoring: Scoring;
+      /** Divide the k weights by their sum. */
+      readonly renormalize: boolean;
+      /** Multiplies the weights last. Default: 1, which changes nothing. */
+      readonly scalingFactor?: number;
+      /** cap * tanh(logits / cap) before scoring (Grok). Default: no cap. */
+      readonly logitSoftCap?: number;
+    }
+  | { readonly where: "given" };
+
+/** The mixture-of-experts layer, in the terms of its `config.json`. */
+export interface LayerInput {
+  /** E: experts in all. */
+  readonly experts: number;
+  /** k: experts a token is routed to. */
+  readonly topK: number;
+  /** D: hidden size. */
+  readonly hidden: number;
+  /** F: intermediate size of one expert. */
+  readonly intermediate: number;
+  readonly activation: Activation;
+  /** Rows, weights and result; the accumulation is always float32. Default: "bfloat16". */
+  readonly dtype?: DType;
+  readonly routing: RoutingInput;
+}
+
+/** Values that replace what a `config.json` says, or say what it cannot. */
+export interface LayerOverrides extends Partial<LayerInput> {
+  /**
+   * "outside": the caller adds the shared experts' result; this kernel computes the routed experts
+   * alone. Must be said for a model that has shared experts, because the kernel has none.
+   */
+  readonly sharedExperts?: "outside";
+}
+
+export interface MeshInput {
+  /** Devices that the experts are spread over. */
+  readonly ep: number;
+  /** Mesh axes that expert parallelism spans, outermost first. Default: ["data", "tensor"]. */
+  readonly axes?: readonly [string, ...string[]];
+}
+
+/** Tiles for calls of up to `upTo` tokens. */
+export type BucketInput = BucketSpec;
+
+export interface GatherScheduleInput {
+  /** All-gather token rows, reduce-scatter partial sums. */
+  readonly kind: "gather";
+  /** Token-count buckets by name, ascending in `upTo`. */
+  readonly tiles: Readonly<Record<string, BucketInput>>;
+}
+export type ScheduleInput = GatherScheduleInput;
+
+/** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
+export interface MoeInput {
+  /** Python package name: an identifier. */
+  readonly name: string;
+  /** Where the figures come from (URL or model card), printed in the generated header. */
+  readonly source?: string;
+  readonly layer: LayerInput | LayerSpec;
+  readonly mesh: MeshInput;
+  /** TPU generations the kernel must run on. */
+  readonly devices: readonly [DeviceName, ...DeviceName[]];
+  readonly schedule: ScheduleInput;
+  /** Default: { reference: true }, `reference.py` is written beside the kernel. */
+  readonly emit?: Partial<EmitSpec>;
+}

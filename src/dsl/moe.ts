@@ -1,0 +1,56 @@
+import { brandLayer, brandSpec, layerOrigin } from "./brand.ts";
+import { fromHuggingFace } from "./huggingface.ts";
+import type { MoeInput } from "./input.ts";
+import type { MoeSpec } from "./spec.ts";
+
+type Dict = Record<string, unknown>;
+
+function isDict(value: unknown): value is Dict {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Puts defaults under a value that should be an object; anything else is left for the checker. */
+function withDefaults(defaults: Dict, value: unknown): unknown {
+  return isDict(value) ? { ...defaults, ...withoutUndefined(value) } : value;
+}
+
+function withoutUndefined(value: Dict): Dict {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}
+
+function layerOf(value: unknown): unknown {
+  const layer = withDefaults({ dtype: "bfloat16" }, value);
+  if (!isDict(layer)) return layer;
+  const routing = layer["routing"];
+  if (isDict(routing) && routing["where"] === "kernel") {
+    layer["routing"] = withDefaults({ scalingFactor: 1 }, routing);
+  }
+  const origin = layerOrigin(value);
+  return origin === undefined ? layer : brandLayer(layer, origin);
+}
+
+/**
+ * One fused MoE kernel, described. Fills in the defaults that `MoeInput` names and freezes the
+ * result; it judges nothing: `moegen check` does, with positions in this file.
+ */
+function makeSpec(input: MoeInput): MoeSpec {
+  const raw: unknown = input;
+  if (!isDict(raw)) return raw as MoeSpec;
+  const spec = {
+    ...withoutUndefined(raw),
+    layer: layerOf(raw["layer"]),
+    mesh: withDefaults({ axes: ["data", "tensor"] }, raw["mesh"]),
+    emit: withDefaults({ reference: true }, raw["emit"] ?? {}),
+  };
+  return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;
+}
+
+export const moe = Object.assign(makeSpec, { fromHuggingFace });

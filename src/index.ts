@@ -1,0 +1,33 @@
+/**
+ * What `import … from "moegen"` gives a spec. Kept light: loading a spec loads this, so nothing
+ * here may pull in the checker, ts-morph or the emitter.
+ */
+export { auto, choices } from "./dsl/choice.ts";
+export { moe } from "./dsl/moe.ts";
+export type {
+  BucketInput,
+  LayerInput,
+  LayerOverrides,
+  MeshInput,
+  MoeInput,
+  RoutingInput,
+  ScheduleInput,
+} from "./dsl/input.ts";
+export type {
+  Activation,
+  Auto,
+  BucketSpec,
+  Choice,
+  ChoiceSet,
+  DeviceName,
+  DType,
+  EmitSpec,
+  GatherScheduleSpec,
+  LayerSpec,
+  MeshSpec,
+  MoeSpec,
+  RoutingSpec,
+  ScheduleSpec,
+  Scoring,
+} from "./dsl/spec.ts";
+export type { HuggingFaceConfig } from "./model/config.ts";

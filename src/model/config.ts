@@ -1,0 +1,121 @@
+/** Reads a Hugging Face `config.json` field by field and remembers what was wrong with it. */
+import type { LayerProblem } from "../dsl/brand.ts";
+import type { Activation, DType } from "../dsl/spec.ts";
+
+/** A published `config.json`, as a JSON import gives it. */
+export interface HuggingFaceConfig {
+  readonly architectures?: readonly string[];
+  readonly [field: string]: unknown;
+}
+
+export interface ConfigProblem extends LayerProblem {
+  /** The layer field this value was for: an override of that field answers the problem. */
+  readonly layerField?: string;
+}
+
+/** What the user has answered for, so that the architecture need not complain. */
+export interface Answered {
+  readonly routing: boolean;
+  readonly sharedExperts: boolean;
+}
+
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_pytorch_tanh: "gelu",
+  gelu_new: "gelu",
+};
+
+export class ConfigReader {
+  readonly problems: ConfigProblem[] = [];
+  readonly #config: HuggingFaceConfig;
+
+  constructor(config: HuggingFaceConfig) {
+    this.#config = config;
+  }
+
+  architecture(): string | undefined {
+    const list: unknown = this.#config.architectures;
+    const first: unknown = Array.isArray(list) ? list[0] : undefined;
+    return typeof first === "string" ? first : undefined;
+  }
+
+  /** The field's value, or undefined where it is absent or null. */
+  get(field: string): unknown {
+    return this.#config[field] ?? undefined;
+  }
+
+  report(problem: ConfigProblem): void {
+    this.problems.push(problem);
+  }
+
+  /** The first of `fields` that is a number; else a problem, and 0 so that all else is still read. */
+  size(layerField: string, ...fields: readonly string[]): number {
+    for (const field of fields) {
+      const value = this.get(field);
+      if (typeof value === "number") return value;
+    }
+    const field = fields.join(" or ");
+    this.report({
+      code: "MOE302",
+      layerField,
+      configField: field,
+      message: `the config has no number in ${field}, needed for ${layerField}`,
+      rule: "a config.json states its sizes; a missing one can be given as an override",
+      nearest: [],
+    });
+    return 0;
+  }
+
+  /** Field that supplied `size`, for the message that points at it. */
+  source(...fields: readonly string[]): string {
+    return fields.find((field) => typeof this.get(field) === "number") ?? fields.join(" or ");
+  }
+
+  flag(field: string, fallback: boolean): boolean {
+    const value = this.get(field);
+    return typeof value === "boolean" ? value : fallback;
+  }
+
+  number(field: string, fallback: number): number {
+    const value = this.get(field);
+    return typeof value === "number" ? value : fallback;
+  }
+
+  activation(fallback: Activation): Activation {
+    const value = this.get("hidden_act");
+    if (value === undefined) return fallback;
+    const known = typeof value === "string" ? ACTIVATIONS[value] : undefined;
+    if (known !== undefined) return known;
+    this.report({
+      code: "MOE305",
+      layerField: "activation",
+      configField: "hidden_act",
+      message: `hidden_act ${JSON.stringify(value)} is not an activation the kernel has`,
+      rule: "the activation is silu or gelu (tanh form)",
+      nearest: ["silu", "gelu"],
+    });
+    return fallback;
+  }
+
+  /** `torch_dtype` (or `dtype`, its name since transformers 5); bfloat16 where it is left out. */
+  dtype(): DType {
+    const value = this.get("torch_dtype") ?? this.get("dtype") ?? "bfloat16";
+    if (value === "bfloat16" || value === "float32") return value;
+    this.report({
+      code: "MOE305",
+      layerField: "dtype",
+      configField: this.get("torch_dtype") === undefined ? "dtype" : "torch_dtype",
+      message: `dtype ${JSON.stringify(value)} is not one the kernel has`,
+      rule: "rows and weights are bfloat16 or float32",
+      nearest: ["bfloat16", "float32"],
+    });
+    return "bfloat16";
+  }
+}
+
+export function readConfig(config: unknown): ConfigReader {
+  const usable = typeof config === "object" && config !== null ? config : {};
+  return new ConfigReader(usable as HuggingFaceConfig);
+}

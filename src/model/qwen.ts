@@ -1,0 +1,38 @@
+import type { Architecture } from "./architecture.ts";
+import { reportSharedExperts } from "./architecture.ts";
+
+/**
+ * Qwen2-MoE and Qwen3-MoE: softmax over all experts, top-k, weights divided by their sum when
+ * `norm_topk_prob` (Hugging Face's default is false; every published config states it). Qwen2-MoE
+ * adds a shared expert behind a sigmoid gate. Dense layers (`mlp_only_layers`) are not this layer.
+ * Source: transformers, models/qwen2_moe and models/qwen3_moe.
+ */
+export const qwen: Architecture = {
+  names: ["Qwen3MoeForCausalLM", "Qwen2MoeForCausalLM"],
+  read(config, answered) {
+    const shared = "shared_expert_intermediate_size";
+    if (config.number(shared, 0) > 0) reportSharedExperts(config, answered, shared);
+    return {
+      layer: {
+        experts: config.size("experts", "num_experts"),
+        topK: config.size("topK", "num_experts_per_tok"),
+        hidden: config.size("hidden", "hidden_size"),
+        intermediate: config.size("intermediate", "moe_intermediate_size"),
+        activation: config.activation("silu"),
+        dtype: config.dtype(),
+        routing: {
+          where: "kernel",
+          scoring: "softmax",
+          renormalize: config.flag("norm_topk_prob", false),
+          scalingFactor: 1,
+        },
+      },
+      fields: {
+        experts: "num_experts",
+        topK: "num_experts_per_tok",
+        hidden: "hidden_size",
+        intermediate: "moe_intermediate_size",
+      },
+    };
+  },
+};

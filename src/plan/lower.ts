@@ -1,0 +1,113 @@
+/** Assembles the plan: every bucket on every device, from tiles that are already numbers. */
+import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
+import type { Schedule, TileRequest } from "../schedule/schedule.ts";
+import type { Device } from "../target/device/device.ts";
+import type { KernelPlan, Plan } from "./plan.ts";
+import { lowerAt, resolveTiles, type ResolvedTiles } from "./tiles.ts";
+
+export type Schedules = Readonly<Record<string, Schedule>>;
+export type Devices = Readonly<Record<string, Device>>;
+
+/** Where schedules and devices come from: the registries, or a test's own. */
+export interface Registries {
+  readonly schedules: Schedules;
+  readonly devices: Devices;
+}
+
+/** Bucket-major, as `Plan.kernels` asks. */
+export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
+  return {
+    schema: 1,
+    name: spec.name,
+    ...(spec.source === undefined ? {} : { source: spec.source }),
+    schedule: spec.schedule.kind,
+    layer: {
+      experts: spec.layer.experts,
+      topK: spec.layer.topK,
+      hidden: spec.layer.hidden,
+      intermediate: spec.layer.intermediate,
+      activation: spec.layer.activation,
+      dtype: spec.layer.dtype,
+      routing: { ...spec.layer.routing },
+      weights: "e2df",
+    },
+    mesh: { ep: spec.mesh.ep, axes: [...spec.mesh.axes] },
+    localExperts: spec.layer.experts / spec.mesh.ep,
+    emit: { ...spec.emit },
+    kernels: resolved.map((tiles) => tiles.kernel),
+  };
+}
+
+/** The bucket that serves a call of `tokens`: the first that holds them, else the largest. */
+export function bucketFor<B extends { readonly upTo: number }>(
+  buckets: readonly B[],
+  tokens: number,
+): B | undefined {
+  const ascending = [...buckets].sort((a, b) => a.upTo - b.upTo);
+  return ascending.find((bucket) => tokens <= bucket.upTo) ?? ascending.at(-1);
+}
+
+export interface LowerForOptions {
+  /** Any known device: one that the plan lacks takes the bucket's tiles of the plan's first. */
+  readonly device: string;
+  /** T, all devices together. */
+  readonly tokens: number;
+}
+
+/** One kernel at another token count or on another device: for `explain` and `compile`. */
+export function lowerFor(
+  from: Plan | MoeSpec,
+  { device: name, tokens }: LowerForOptions,
+  { schedules, devices }: Registries,
+): KernelPlan {
+  const device = devices[name];
+  if (device === undefined) {
+    throw new RangeError(`no device ${name}; known: ${Object.keys(devices).join(", ")}`);
+  }
+  const spec = "schema" in from ? specOf(from) : from;
+  const schedule = schedules[spec.schedule.kind];
+  if (schedule === undefined) throw new RangeError(`no schedule ${spec.schedule.kind}`);
+  const target = { spec, schedule, device };
+  if ("schema" in from) return lowerAt(target, tilesIn(from, name, tokens), tokens);
+
+  const buckets = Object.entries(spec.schedule.tiles).map(([key, value]) => ({ key, ...value }));
+  const bucket = bucketFor(buckets, tokens);
+  if (bucket === undefined) throw new RangeError("the schedule has no token bucket");
+  const resolution = resolveTiles(target, bucket.key, bucket);
+  if (!resolution.ok) throw new RangeError(`no tiles of ${bucket.key} fit ${name}`);
+  return lowerAt(target, resolution.tiles.request, tokens);
+}
+
+function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {
+  const own = plan.kernels.filter((kernel) => kernel.device === device);
+  const first = plan.kernels[0]?.device;
+  const kernels = own.length > 0 ? own : plan.kernels.filter((k) => k.device === first);
+  const tiles = bucketFor(kernels.map((kernel) => kernel.tiles), tokens);
+  if (tiles === undefined) throw new RangeError("the plan has no kernel");
+  const { bucket, upTo, bt, bf, bd, btc, slots } = tiles;
+  return { bucket, upTo, bt, bf, bd, btc, slots };
+}
+
+/** The spec a plan was made from, as far as lowering reads it. */
+export function specOf(plan: Plan): MoeSpec {
+  const { weights: _, ...layer } = plan.layer;
+  const names = [...new Set(plan.kernels.map((kernel) => kernel.device))];
+  const [firstDevice, ...otherDevices] = names;
+  const [firstAxis, ...otherAxes] = plan.mesh.axes;
+  if (firstDevice === undefined || firstAxis === undefined) {
+    throw new RangeError("the plan has no kernel or no mesh axis");
+  }
+  const tiles: Record<string, BucketSpec> = {};
+  for (const { tiles: made } of plan.kernels) {
+    tiles[made.bucket] ??= { upTo: made.upTo, bt: made.bt, bf: made.bf, bd: made.bd };
+  }
+  return {
+    name: plan.name,
+    ...(plan.source === undefined ? {} : { source: plan.source }),
+    layer,
+    mesh: { ep: plan.mesh.ep, axes: [firstAxis, ...otherAxes] },
+    devices: [firstDevice, ...otherDevices],
+    schedule: { kind: plan.schedule as MoeSpec["schedule"]["kind"], tiles },
+    emit: plan.emit,
+  };
+}

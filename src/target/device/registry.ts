@@ -1,0 +1,14 @@
+/** The TPU generations a kernel can be made for: one file and one line each. */
+import type { Device } from "./device.ts";
+import { v5e } from "./v5e.ts";
+import { v5p } from "./v5p.ts";
+import { v6e } from "./v6e.ts";
+import { v7x } from "./v7x.ts";
+
+const registry = { v5e, v5p, v6e, v7x } as const;
+
+export type DeviceName = keyof typeof registry;
+
+export const devices: Readonly<Record<DeviceName, Device>> = registry;
+
+export const deviceNames = Object.keys(registry) as readonly DeviceName[];

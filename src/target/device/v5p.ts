@@ -1,0 +1,38 @@
+import { GiB, MiB, VMEM_RESERVE, type Device } from "./device.ts";
+
+/**
+ * TPU v5p: two TensorCores that JAX shows as one "megacore" device (tpu_info: supports_megacore,
+ * `v5p:2x2x1` is 4 devices for 4 chips). HBM, FLOP/s, matrix units and links are the chip's. VMEM
+ * is one core's: a kernel without a parallel grid axis runs on one core, so it can reach half of
+ * `bf16Flops` at most.
+ */
+export const v5p = {
+  name: "v5p",
+  kind: "TPU v5",
+  topologies: [
+    { name: "v5p:2x2x1", devices: 4 },
+    { name: "v5p:4x4x4", devices: 64 },
+  ],
+  vmemBytes: 64 * MiB,
+  vmemBudget: 64 * MiB - VMEM_RESERVE,
+  smemBytes: 1 * MiB,
+  hbmBytes: 95 * GiB,
+  hbmBandwidth: 2765e9,
+  bf16Flops: 459e12,
+  clock: 1.75e9,
+  iciLinkBandwidth: 100e9,
+  iciLinks: 6,
+  mxu: { size: 128, count: 8 },
+  sources: {
+    kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
+    topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
+    vmemBytes: "jax 0.10.2 tpu_info.py, per TensorCore; scratch of 67,108,864 bytes compiles here",
+    smemBytes: "jax 0.10.2 tpu_info.py, per TensorCore",
+    hbmBytes: "https://docs.cloud.google.com/tpu/docs/v5p (95 GB; tpu_info: 103e9 a chip)",
+    hbmBandwidth: "https://docs.cloud.google.com/tpu/docs/v5p (tpu_info: 2460e9)",
+    bf16Flops: "https://docs.cloud.google.com/tpu/docs/v5p, both TensorCores",
+    clock: "derived: 459e12 / (2 * 8 * 128 * 128)",
+    ici: "https://docs.cloud.google.com/tpu/docs/v5p: 1200 GB/s both ways a chip over 6 links",
+    mxu: "jax 0.10.2 tpu_info.py: 4 a TensorCore, two TensorCores",
+  },
+} as const satisfies Device;
