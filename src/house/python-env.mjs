@@ -1,0 +1,98 @@
+/**
+ * The Python environment of the worker: found, made, kept in step with `python/requirements.lock`.
+ * Plain JavaScript with built-ins only, because `npm start` needs it before `npm ci`.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { withLock } from "./lock.mjs";
+import { pythonRequirements, readOptional, root } from "./paths.mjs";
+import { elapsed, HouseError, run, say } from "./report.mjs";
+
+/** Oldest Python that the locked JAX runs on. */
+const OLDEST = [3, 11];
+const CANDIDATES = ["python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"];
+
+const requirementsHash = () => createHash("sha256").update(readFileSync(pythonRequirements)).digest("hex");
+
+/** @param {string} environment */
+export const interpreterOf = (environment) =>
+  process.platform === "win32" ? join(environment, "Scripts", "python.exe") : join(environment, "bin", "python");
+
+/** The environment of a checkout. */
+export const checkoutEnvironment = join(root, ".venv");
+
+/** The environment of an installed package: one for each locked set of requirements, shared by projects. */
+export function cachedEnvironment() {
+  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  return join(cache, "moegen", `python-${requirementsHash().slice(0, 16)}`);
+}
+
+/** A checkout has the sources beside it; an installed package has not. */
+export const isCheckout = () => existsSync(join(root, "src", "house", "setup.mjs")) && existsSync(join(root, ".git"));
+
+/** Where this copy of moegen keeps the environment that it makes itself. */
+export const ownEnvironment = () => (isCheckout() ? checkoutEnvironment : cachedEnvironment());
+
+/** @param {string} environment */
+export const environmentInStep = (environment) =>
+  existsSync(interpreterOf(environment)) && readOptional(join(environment, ".moegen-stamp")) === requirementsHash();
+
+/**
+ * A system Python that can make the environment, or nothing.
+ * @returns {{ program: string, version: string } | undefined}
+ */
+export function systemPython() {
+  const chosen = process.env["MOEGEN_SYSTEM_PYTHON"];
+  for (const program of chosen ? [chosen] : CANDIDATES) {
+    const probe = spawnSync(program, ["-c", "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"], {
+      encoding: "utf8",
+    });
+    const version = probe.status === 0 ? probe.stdout.trim() : "";
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (major === OLDEST[0] && minor >= (OLDEST[1] ?? 0)) return { program, version };
+  }
+  return undefined;
+}
+
+/**
+ * Makes an environment from the lock file unless it is in step already; resolves to its interpreter.
+ * @param {string} [environment]
+ * @returns {Promise<string>}
+ */
+export async function ensurePythonEnvironment(environment = ownEnvironment()) {
+  const interpreter = interpreterOf(environment);
+  if (environmentInStep(environment)) return interpreter;
+  mkdirSync(dirname(environment), { recursive: true });
+  await withLock(`${environment}.lock`, async () => {
+    if (environmentInStep(environment)) return;
+    const start = performance.now();
+    const python = systemPython();
+    if (!python) {
+      throw new HouseError(
+        "no Python 3.11 or newer with the venv module was found",
+        `install one (Debian: apt-get install python3 python3-venv), or name it in MOEGEN_SYSTEM_PYTHON`,
+      );
+    }
+    say(`Python packages: installing JAX with libtpu for Python ${python.version} (some 400 MB, once) ...`);
+    rmSync(environment, { recursive: true, force: true });
+    if ((await run(python.program, ["-m", "venv", environment])) !== 0) {
+      throw new HouseError(`${python.program} -m venv failed`, "Debian: apt-get install python3-venv");
+    }
+    const pip = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"];
+    // Off a terminal pip's progress bar is noise; its "Collecting" lines stay as progress.
+    const quiet = process.stderr.isTTY ? [] : ["--progress-bar", "off"];
+    const code = await run(interpreter, [...pip, ...quiet, "-r", pythonRequirements]);
+    if (code !== 0) {
+      throw new HouseError(
+        `pip ended with code ${code}`,
+        "read pip's message above; is the Python registry reachable?",
+      );
+    }
+    writeFileSync(join(environment, ".moegen-stamp"), requirementsHash());
+    say(`Python packages: ready (${elapsed(start)})`);
+  });
+  return interpreter;
+}

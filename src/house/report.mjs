@@ -1,0 +1,61 @@
+/** What set-up shows on stderr. One place, so that all of it looks alike. */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+
+/** A problem the user can do something about: shown without a stack trace. */
+export class HouseError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} fix
+   */
+  constructor(message, fix) {
+    super(message);
+    this.fix = fix;
+  }
+}
+
+/** @param {string} line */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+/** @param {number} since milliseconds, as `performance.now()` gives them */
+export function elapsed(since) {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}
+
+/**
+ * Runs a program with its output shown on stderr; resolves to its exit code.
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {import("node:child_process").SpawnOptions} [options]
+ * @returns {Promise<number>}
+ */
+export function run(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", 2, 2], ...options });
+    const forward = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+    process.on("SIGINT", forward).on("SIGTERM", forward);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", forward).off("SIGTERM", forward);
+      // Ctrl-C ends the whole script, not only the step that ran.
+      if (signal === "SIGINT") process.exit(130);
+      resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
+    });
+  });
+}
+
+/**
+ * Runs a script's main function; a HouseError becomes two lines and exit code 69.
+ * @param {() => Promise<number>} main
+ */
+export async function script(main) {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    if (!(error instanceof HouseError)) throw error;
+    say(`error: ${error.message}\n  fix: ${error.fix}`);
+    process.exitCode = 69;
+  }
+}
