@@ -102,10 +102,10 @@ class Walker {
     const argument = call?.getArguments()[0];
     if (argument !== undefined && path.length > 0) current = this.#value(argument);
     for (const [index, step] of path.entries()) {
-      const last = index === path.length - 1;
-      const next = this.#step(current, step, last && at === "key");
+      const key = at === "key" && index === path.length - 1;
+      const next = this.#step(current, step, key);
       if (next === undefined) return current;
-      current = last ? next : this.#value(next);
+      current = key ? next : this.#value(next);
     }
     return current;
   }
@@ -136,8 +136,8 @@ class Walker {
       const named = property.getNameNode();
       const written = Node.isStringLiteral(named) ? named.getLiteralText() : named.getText();
       if (written !== name) continue;
-      if (key || !Node.isPropertyAssignment(property)) return named;
-      return property.getInitializer();
+      // A shorthand's name is the identifier that holds its value.
+      return key || !Node.isPropertyAssignment(property) ? named : property.getInitializer();
     }
     return undefined;
   }

@@ -45,7 +45,14 @@ export function show(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value === "function") return "a function";
   if (typeof value === "symbol") return "a symbol";
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) return "nothing";
+  const text = jsonOf(value);
   return text.length > 40 ? `${text.slice(0, 37)}…` : text;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "nothing";
+  } catch {
+    return "a value that JSON cannot hold";
+  }
 }

@@ -62,7 +62,8 @@ export async function explainExport(
 }
 
 function messageOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  // A spec may throw anything, also what cannot be made a string.
+  const text = cause instanceof Error ? cause.message : show(cause);
   return text.split("\n")[0]?.trim() ?? text;
 }
 

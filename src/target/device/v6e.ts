@@ -27,7 +27,9 @@ export const v6e = {
     hbmBytes: "https://docs.cloud.google.com/tpu/docs/v6e (32 GB; tpu_info: 34.4e9 = 32 GiB)",
     hbmBandwidth: "https://docs.cloud.google.com/tpu/docs/v6e (tpu_info: 1640e9)",
     bf16Flops: "https://docs.cloud.google.com/tpu/docs/v6e",
-    clock: "derived: 918e12 / (2 * 2 * 256 * 256)",
+    clock:
+      "derived: 918e12 / (2 flops * 2 units * 2 rows a cycle * 256 * 256); that a 256-wide unit takes " +
+      "two bf16 rows a cycle is assumed, no figure is published",
     ici: "https://docs.cloud.google.com/tpu/docs/v6e: 800 GB/s both ways a chip over 4 links",
     mxu: "jax 0.10.2 tpu_info.py",
   },

@@ -30,7 +30,9 @@ export const v7x = {
     hbmBytes: "https://docs.cloud.google.com/tpu/docs/tpu7x: 192 GB a chip, halved",
     hbmBandwidth: "https://docs.cloud.google.com/tpu/docs/tpu7x: 7380 GB/s a chip, halved",
     bf16Flops: "https://docs.cloud.google.com/tpu/docs/tpu7x: 2307 TFLOPS a chip, halved",
-    clock: "derived: 1153.5e12 / (2 * 2 * 256 * 256)",
+    clock:
+      "derived: 1153.5e12 / (2 flops * 2 units * 2 rows a cycle * 256 * 256); that a 256-wide unit takes " +
+      "two bf16 rows a cycle is assumed, no figure is published",
     ici:
       "https://docs.cloud.google.com/tpu/docs/tpu7x: 1200 GB/s both ways a chip over 6 links; " +
       "measured 90 GB/s to a neighbour chip, 614 GB/s between the cores of a chip (primatrix/sglang-jax " +

@@ -1,0 +1,77 @@
+/** A loaded spec in; diagnostics and, if there is no error, the plan out. */
+import { layerOrigin } from "../dsl/brand.ts";
+import { type LoadedSpec, loadSpec, SpecError } from "../dsl/load.ts";
+import type { Registries } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { ResolvedTiles } from "../plan/tiles.ts";
+import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
+import { judge } from "./judge.ts";
+import { displayPath } from "./place.ts";
+
+export interface CheckResult {
+  /** All of them, by position. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Present when no diagnostic is an error. */
+  readonly plan?: Plan;
+  /** The tiles of each kernel with how each number was chosen (written, first choice, auto). */
+  readonly resolved: readonly ResolvedTiles[];
+}
+
+export async function checkLoaded(
+  loaded: LoadedSpec,
+  using: Registries,
+): Promise<CheckResult> {
+  const { findings, resolved, plan } = judge(loaded.spec, using);
+  const diagnostics = await placed(findings, loaded);
+  return { diagnostics, resolved, ...(plan === undefined ? {} : { plan }) };
+}
+
+export interface FileResult extends CheckResult {
+  /** The spec's text, for excerpts; empty where the file could not be read. */
+  readonly text: string;
+  /** Absent where the spec did not load. */
+  readonly loaded?: LoadedSpec;
+}
+
+/** Loads and checks a file; a spec that does not load is a result like any other. */
+export async function checkPath(
+  path: string,
+  using: Registries,
+): Promise<FileResult> {
+  try {
+    const loaded = await loadSpec(path);
+    return { ...(await checkLoaded(loaded, using)), loaded, text: loaded.text };
+  } catch (failure) {
+    if (!(failure instanceof SpecError)) throw failure;
+    return { diagnostics: failure.diagnostics, resolved: [], text: failure.text };
+  }
+}
+
+/** A value that a config gave is not in the spec: say which field it was. */
+function noteOf({ path, note }: Finding, fields: Readonly<Record<string, string>>): string | undefined {
+  const field = path[0] === "layer" ? fields[path.slice(1).join(".")] : undefined;
+  const origin = field === undefined ? undefined : `the value is ${field} of the config`;
+  return [origin, note].filter((part) => part !== undefined).join("; ") || undefined;
+}
+
+async function placed(
+  findings: readonly Finding[],
+  { path, text, spec }: LoadedSpec,
+): Promise<readonly Diagnostic[]> {
+  if (findings.length === 0) return [];
+  const { locate } = await import("./locate.ts");
+  const file = displayPath(path);
+  const fields = layerOrigin(spec.layer)?.fields ?? {};
+  const diagnostics: Diagnostic[] = [];
+  for (const finding of findings) {
+    const { code, severity, message, rule, nearest } = finding;
+    const note = noteOf(finding, fields);
+    const place = await locate(text, finding);
+    const trace = traceOf(finding);
+    const base = { code, severity, file, ...place, message, trace, rule, nearest };
+    diagnostics.push(note === undefined ? base : { ...base, note });
+  }
+  return diagnostics.sort(
+    (a, b) => a.line - b.line || a.column - b.column || a.code.localeCompare(b.code),
+  );
+}

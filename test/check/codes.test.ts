@@ -1,0 +1,221 @@
+/** One case for each diagnostic code: what triggers it and exactly where it points. */
+import { describe, expect, test } from "vitest";
+import { codes, type Code } from "../../src/check/codes.ts";
+import { BUCKET, checkText, LAYER, specText } from "./marked.ts";
+
+interface Case {
+  readonly spec: string;
+  readonly says: string;
+  readonly nearest?: readonly (number | string)[];
+  readonly config?: unknown;
+}
+
+const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket} }` });
+const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
+const published = (config: string, overrides = ""): string =>
+  `import config from "./config.json" with { type: "json" };\n${specText({
+    layer: `⟦moe.fromHuggingFace(${config}${overrides})⟧`,
+  })}`;
+
+const QWEN = {
+  architectures: ["Qwen2MoeForCausalLM"],
+  num_experts: 64,
+  num_experts_per_tok: 8,
+  hidden_size: 2048,
+  moe_intermediate_size: 1408,
+  torch_dtype: "bfloat16",
+};
+
+const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
+  MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },
+  MOE003: {
+    spec: `import { gone } from ⟦"./gone.ts"⟧;\n${specText({ more: "  source: gone,\n" })}`,
+    says: 'cannot import "./gone.ts"',
+  },
+  MOE004: { spec: "⟦e⟧xport const layer = 1;\n", says: "the spec has no default export" },
+  MOE005: {
+    spec: 'const a = 1;\nexport default ⟦{ name: "small" }⟧;\n',
+    says: 'the default export is {"name":"small"}, not made by moe()',
+  },
+  MOE101: {
+    spec: specText({ name: '⟦"qwen3-30b"⟧' }),
+    says: 'name "qwen3-30b" is not a Python identifier',
+    nearest: ["qwen3_30b"],
+  },
+  MOE102: {
+    spec: specText({ devices: '["v6e", ⟦"v9z"⟧ as "v6e"]' }),
+    says: 'devices[1] = "v9z"',
+    nearest: ["v5e", "v5p", "v6e", "v7x"],
+  },
+  MOE103: {
+    spec: layer("hidden: 2048", "hidden: ⟦2048.5⟧"),
+    says: "hidden = 2048.5 is not a positive integer",
+    nearest: [2049],
+  },
+  MOE104: {
+    spec: tiles("{ upTo: 256, bt: 64, bf: ⟦512⟧, bd: 2048 }"),
+    says: "bf = 512 does not divide F = 768",
+    nearest: [384, 768],
+  },
+  MOE105: {
+    spec: layer("topK: 8", "topK: ⟦200⟧"),
+    says: "topK = 200 exceeds experts = 128",
+    nearest: [128],
+  },
+  MOE106: {
+    spec: specText({ mesh: "{ ep: ⟦6⟧ }" }),
+    says: "ep = 6 does not divide experts = 128",
+    nearest: [4, 8],
+  },
+  MOE107: {
+    spec: specText({ mesh: '{ ep: 4, axes: ["data", ⟦"data"⟧] }' }),
+    says: 'mesh axis "data" is repeated',
+  },
+  MOE108: { spec: specText({ devices: '["v6e", ⟦"v6e"⟧]' }), says: 'device "v6e" is repeated' },
+  MOE109: { spec: specText({ tiles: "⟦{}⟧" }), says: "tiles has no bucket" },
+  MOE110: {
+    spec: specText({
+      tiles: `{ prefill: ${BUCKET}, decode: { upTo: ⟦64⟧, bt: 64, bf: 768, bd: 2048 } }`,
+    }),
+    says: "upTo = 64 does not exceed 256 of prefill before it",
+  },
+  MOE111: {
+    spec: tiles("{ upTo: 256, bt: 64, btc: [16, ⟦32⟧], bf: 768, bd: 2048 }"),
+    says: "btc ends with 32, bt is 64",
+    nearest: [64],
+  },
+  MOE112: {
+    spec: layer("intermediate: 768", "intermediate: ⟦100⟧"),
+    says: "intermediate = 100 is not a multiple of 128 lanes",
+    nearest: [128],
+  },
+  MOE113: {
+    spec: tiles("{ upTo: 256, bt: 64, bf: 768, bd: 2048, slots: ⟦5⟧ as 4 }"),
+    says: "slots = 5 is not supported",
+    nearest: [2, 3, 4],
+  },
+  MOE114: {
+    spec: layer("renormalize: true", "renormalize: true, scalingFactor: ⟦-1⟧"),
+    says: "scalingFactor = -1 is not a positive finite number",
+  },
+  MOE115: {
+    spec: tiles("{ upTo: ⟦1_000_000⟧, bt: 64, bf: 768, bd: 2048 }"),
+    says: "upTo = 1000000 tokens × top-8 × D = 2048 is 16384000000 elements, past int32",
+    nearest: [131071],
+  },
+  MOE116: {
+    spec: tiles("{ upTo: 20, bt: ⟦64⟧, bf: 768, bd: 2048 }"),
+    says: "bt = 64 rows, but an expert never has more than upTo = 20",
+    nearest: [32],
+  },
+  MOE117: {
+    spec: tiles("{ upTo: 256, bt: 64, bf: choices(768, 384, ⟦768⟧), bd: 2048 }"),
+    says: "bf = 768 is already one of the choices",
+  },
+  MOE201: {
+    spec: specText({
+      layer: LAYER.replace("2048", "8192").replace("768", "16384"),
+      devices: '["v7x"]',
+      tiles: "{ decode: { upTo: 256, bt: 64, bf: ⟦1024⟧, bd: 8192 } }",
+    }),
+    says: "decode needs 99.0 MiB of 62.0 MiB VMEM on v7x",
+    nearest: ["bf 512 → 51.0 MiB", "bd 4096 → 51.0 MiB"],
+  },
+  MOE202: {
+    spec: tiles("{ upTo: ⟦65536⟧, bt: 64, bf: 768, bd: 2048 }"),
+    says: "decode needs 2.0 MiB of 1.0 MiB SMEM on v6e",
+  },
+  MOE203: {
+    spec: tiles("{ upTo: 65536, bt: auto, bf: 768, bd: ⟦auto⟧ }"),
+    says: "no legal bd, bt fits v6e: the smallest tiles need 1.3 MiB of 126.0 MiB VMEM",
+  },
+  MOE204: {
+    spec: specText({
+      layer: LAYER.replace("2048", "8192").replace("768", "16384"),
+      mesh: "{ ep: ⟦1⟧ }",
+      tiles: "{ decode: { upTo: 256, bt: 64, bf: 256, bd: 8192 } }",
+    }),
+    says: "the weights of 128 experts need 96.0 GiB, v6e has 32.0 GiB of HBM",
+    nearest: [4],
+  },
+  MOE301: {
+    spec: published("config"),
+    config: { ...QWEN, architectures: ["MixtralForCausalLM"] },
+    says: "architecture MixtralForCausalLM is not known",
+    nearest: [
+      "Qwen3MoeForCausalLM",
+      "Qwen2MoeForCausalLM",
+      "Grok1ForCausalLM",
+      "Grok1ModelForCausalLM",
+      "BailingMoeV2ForCausalLM",
+      "BailingMoeForCausalLM",
+    ],
+  },
+  MOE302: {
+    spec: published("config"),
+    config: { ...QWEN, hidden_size: null },
+    says: "the config has no number in hidden_size, needed for hidden",
+  },
+  MOE303: {
+    spec: published("config"),
+    config: {
+      ...QWEN,
+      architectures: ["BailingMoeV2ForCausalLM"],
+      n_group: 8,
+      topk_group: 4,
+      moe_router_enable_expert_bias: true,
+    },
+    says:
+      "the model routes with top-k within 4 of 8 groups and a correction bias, " +
+      "which the kernel does not have yet",
+    nearest: [
+      '{ routing: { where: "given" } }',
+      '{ routing: { where: "kernel", scoring: "sigmoid", … } }',
+    ],
+  },
+  MOE304: {
+    spec: published("config"),
+    config: { ...QWEN, shared_expert_intermediate_size: 5632 },
+    says:
+      "the model adds shared experts (shared_expert_intermediate_size = 5632), " +
+      "which the kernel does not compute",
+    nearest: ['{ sharedExperts: "outside" }'],
+  },
+  MOE305: {
+    spec: published("config"),
+    config: { ...QWEN, hidden_act: "relu" },
+    says: 'hidden_act "relu" is not an activation the kernel has',
+    nearest: ["silu", "gelu"],
+  },
+};
+
+const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE204"]);
+
+describe.each(Object.entries(cases))("%s", (code, { spec, says, nearest, config }) => {
+  test(`${codes[code as Code]}`, async () => {
+    const { found, place, diagnostics } = await checkText(spec, code as Code, config);
+    expect(found, JSON.stringify(diagnostics, null, 1)).toMatchObject({
+      severity: WARNINGS.has(code) ? "warning" : "error",
+      message: says,
+      ...place,
+    });
+    if (nearest !== undefined) expect(found?.nearest).toEqual(nearest);
+    expect(found?.rule).not.toBe("");
+    expect(JSON.parse(JSON.stringify(found))).toEqual(found);
+  });
+});
+
+test("MOE001: the spec file cannot be read", async () => {
+  const { checkPath } = await import("../../src/check/check.ts");
+  const { fakes } = await import("./fake-schedule.ts");
+  const { diagnostics } = await checkPath("/nowhere/spec.moe.ts", fakes);
+  expect(diagnostics).toMatchObject([
+    { code: "MOE001", line: 1, column: 1, message: "there is no such file" },
+  ]);
+});
+
+test("a sound spec has no diagnostics and a plan", async () => {
+  const { diagnostics, plan } = await checkText(specText());
+  expect(diagnostics).toEqual([]);
+  expect(plan?.kernels).toHaveLength(1);
+});

@@ -1,0 +1,121 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import grok2 from "../../examples/configs/grok-2.json" with { type: "json" };
+import ling from "../../examples/configs/ling-mini-2.0.json" with { type: "json" };
+import qwen3 from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
+import { layerOrigin } from "../../src/dsl/brand.ts";
+import { moe } from "../../src/index.ts";
+import { knownArchitectures, models } from "../../src/model/registry.ts";
+
+const codesOf = (layer: unknown): readonly string[] =>
+  (layerOrigin(layer)?.problems ?? []).map(({ code }) => code);
+
+describe("published configs", () => {
+  test("Qwen3-30B-A3B", () => {
+    const layer = moe.fromHuggingFace(qwen3);
+    expect(layer).toEqual({
+      experts: 128,
+      topK: 8,
+      hidden: 2048,
+      intermediate: 768,
+      activation: "silu",
+      dtype: "bfloat16",
+      routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
+    });
+    expect(codesOf(layer)).toEqual([]);
+  });
+
+  test("Grok-2: the experts' width is moe_intermediate_size, the cap is the config's", () => {
+    const layer = moe.fromHuggingFace(grok2);
+    expect(layer).toMatchObject({
+      experts: 8,
+      topK: 2,
+      hidden: 8192,
+      intermediate: 16384,
+      activation: "gelu",
+      routing: { scoring: "softmax", renormalize: false, logitSoftCap: 30 },
+    });
+    expect(codesOf(layer)).toEqual([]);
+  });
+
+  test("Grok-1: other names for experts and width, the cap by default", () => {
+    const layer = moe.fromHuggingFace({
+      architectures: ["Grok1ModelForCausalLM"],
+      num_experts: 8,
+      num_experts_per_tok: 2,
+      hidden_size: 6144,
+      intermediate_size: 32768,
+    });
+    expect(layer).toMatchObject({ experts: 8, hidden: 6144, intermediate: 32768 });
+    expect(layer.routing).toHaveProperty("logitSoftCap", 30);
+    expect(codesOf(layer)).toEqual([]);
+  });
+
+  test("Qwen1.5-MoE-A2.7B: not renormalised, and its shared expert must be answered for", () => {
+    const config = {
+      architectures: ["Qwen2MoeForCausalLM"],
+      num_experts: 60,
+      num_experts_per_tok: 4,
+      hidden_size: 2048,
+      moe_intermediate_size: 1408,
+      shared_expert_intermediate_size: 5632,
+      norm_topk_prob: false,
+      hidden_act: "silu",
+    };
+    expect(codesOf(moe.fromHuggingFace(config))).toEqual(["MOE304"]);
+    const layer = moe.fromHuggingFace(config, { sharedExperts: "outside" });
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer.routing).toMatchObject({ renormalize: false });
+    expect(layer).not.toHaveProperty("sharedExperts");
+  });
+
+  test("Ling-mini-2.0: grouped, biased routing and shared experts must be answered for", () => {
+    expect(codesOf(moe.fromHuggingFace(ling))).toEqual(["MOE303", "MOE304"]);
+    const layer = moe.fromHuggingFace(ling, {
+      routing: { where: "given" },
+      sharedExperts: "outside",
+    });
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toMatchObject({ experts: 256, intermediate: 512, routing: { where: "given" } });
+  });
+
+  test("Ling-lite (first generation): softmax, plain top-k", () => {
+    const layer = moe.fromHuggingFace(
+      {
+        architectures: ["BailingMoeForCausalLM"],
+        num_experts: 64,
+        num_experts_per_tok: 6,
+        hidden_size: 2048,
+        moe_intermediate_size: 1408,
+        norm_topk_prob: true,
+        num_shared_experts: 2,
+      },
+      { sharedExperts: "outside" },
+    );
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer.routing).toMatchObject({ scoring: "softmax", renormalize: true, scalingFactor: 1 });
+  });
+});
+
+test("an override answers for the field it replaces, and for no other", () => {
+  const config = { ...qwen3, torch_dtype: "float16", hidden_act: "relu" };
+  expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16" }))).toEqual(["MOE305"]);
+  expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16", activation: "silu" }))).toEqual([]);
+});
+
+test.each([null, undefined, 3, [], { architectures: "Qwen3MoeForCausalLM" }, { architectures: [7] }])(
+  "a config that is %j is a problem, never a throw",
+  (config) => {
+    expect(codesOf(moe.fromHuggingFace(config as never))).toEqual(["MOE301"]);
+  },
+);
+
+test("a model family is one file and one entry of the registry", () => {
+  const folder = new URL("../../src/model/", import.meta.url);
+  const shared = ["architecture.ts", "config.ts", "registry.ts"];
+  const files = readdirSync(folder).filter((file) => !shared.includes(file));
+  expect(files.map((file) => file.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(models).sort());
+  const registry = readFileSync(new URL("registry.ts", folder), "utf8");
+  for (const file of files) expect(registry.split(`"./${file}"`)).toHaveLength(2);
+  expect(new Set(knownArchitectures()).size).toBe(knownArchitectures().length);
+});
