@@ -3,7 +3,15 @@ import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "./lock.mjs";
-import { cacheFolder, dist, filesBelow, hashFiles, nodeModules, readOptional, root } from "./paths.mjs";
+import {
+  cacheFolder,
+  dist,
+  filesBelow,
+  hashFiles,
+  nodeModules,
+  readOptional,
+  root,
+} from "./paths.mjs";
 import { elapsed, HouseError, run, say, script } from "./report.mjs";
 
 const settings = [join(root, "tsconfig.json"), join(root, "package-lock.json")];
@@ -26,7 +34,9 @@ export async function ensureBuilt({ force = false } = {}) {
     mkdirSync(cacheFolder, { recursive: true });
     const tsc = join(nodeModules, "typescript", "bin", "tsc");
     const project = join(root, "src", "house", "tsconfig.build.json");
-    const code = await run(process.execPath, [tsc, "-p", project, "--outDir", fresh], { cwd: root });
+    const code = await run(process.execPath, [tsc, "-p", project, "--outDir", fresh], {
+      cwd: root,
+    });
     if (code !== 0) {
       rmSync(fresh, { recursive: true, force: true });
       throw new HouseError(`tsc ended with code ${code}`, "read the compiler's message above");

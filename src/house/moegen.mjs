@@ -11,7 +11,7 @@ await script(async () => {
   await ensureNodePackages();
   await ensureBuilt();
   // npm changes to the package's folder; paths are meant from where the user stands.
-  if (process.env["INIT_CWD"]) process.chdir(process.env["INIT_CWD"]);
+  if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
   /** @type {{ main(args: readonly string[]): Promise<number> }} */
   const cli = await import(pathToFileURL(join(dist, "cli", "program.js")).href);
   return cli.main(process.argv.slice(2));

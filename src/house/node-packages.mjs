@@ -8,7 +8,8 @@ import { elapsed, HouseError, run, say } from "./report.mjs";
 const stamp = join(nodeModules, ".moegen-stamp");
 
 /** Node's major version is in it: some packages carry a binary. */
-const wanted = () => `${hashFiles([join(root, "package-lock.json")])} node ${process.versions.node.split(".")[0]}`;
+const wanted = () =>
+  `${hashFiles([join(root, "package-lock.json")])} node ${process.versions.node.split(".")[0]}`;
 
 export const nodePackagesInStep = () => readOptional(stamp) === wanted();
 
@@ -23,7 +24,9 @@ export async function ensureNodePackages() {
     const start = performance.now();
     say("Node packages: installing from package-lock.json ...");
     const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-    const code = await run(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root });
+    const code = await run(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+      cwd: root,
+    });
     if (code !== 0) {
       throw new HouseError(
         `npm ci ended with code ${code}`,

@@ -19,7 +19,11 @@ export const pythonRequirements = join(root, "python", "requirements.lock");
 export function hashFiles(files) {
   const hash = createHash("sha256");
   for (const file of files) {
-    hash.update(relative(root, file).split(sep).join("/")).update("\0").update(readFileSync(file)).update("\0");
+    hash
+      .update(relative(root, file).split(sep).join("/"))
+      .update("\0")
+      .update(readFileSync(file))
+      .update("\0");
   }
   return hash.digest("hex");
 }

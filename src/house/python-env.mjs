@@ -15,41 +15,50 @@ import { elapsed, HouseError, run, say } from "./report.mjs";
 const OLDEST = [3, 11];
 const CANDIDATES = ["python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"];
 
-const requirementsHash = () => createHash("sha256").update(readFileSync(pythonRequirements)).digest("hex");
+const requirementsHash = () =>
+  createHash("sha256").update(readFileSync(pythonRequirements)).digest("hex");
 
 /** @param {string} environment */
 export const interpreterOf = (environment) =>
-  process.platform === "win32" ? join(environment, "Scripts", "python.exe") : join(environment, "bin", "python");
+  process.platform === "win32"
+    ? join(environment, "Scripts", "python.exe")
+    : join(environment, "bin", "python");
 
 /** The environment of a checkout. */
 export const checkoutEnvironment = join(root, ".venv");
 
 /** The environment of an installed package: one for each locked set of requirements, shared by projects. */
 export function cachedEnvironment() {
-  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return join(cache, "moegen", `python-${requirementsHash().slice(0, 16)}`);
 }
 
 /** A checkout has the sources beside it; an installed package has not. */
-export const isCheckout = () => existsSync(join(root, "src", "house", "setup.mjs")) && existsSync(join(root, ".git"));
+export const isCheckout = () =>
+  existsSync(join(root, "src", "house", "setup.mjs")) && existsSync(join(root, ".git"));
 
 /** Where this copy of moegen keeps the environment that it makes itself. */
 export const ownEnvironment = () => (isCheckout() ? checkoutEnvironment : cachedEnvironment());
 
 /** @param {string} environment */
 export const environmentInStep = (environment) =>
-  existsSync(interpreterOf(environment)) && readOptional(join(environment, ".moegen-stamp")) === requirementsHash();
+  existsSync(interpreterOf(environment)) &&
+  readOptional(join(environment, ".moegen-stamp")) === requirementsHash();
 
 /**
  * A system Python that can make the environment, or nothing.
  * @returns {{ program: string, version: string } | undefined}
  */
 export function systemPython() {
-  const chosen = process.env["MOEGEN_SYSTEM_PYTHON"];
+  const chosen = process.env.MOEGEN_SYSTEM_PYTHON;
   for (const program of chosen ? [chosen] : CANDIDATES) {
-    const probe = spawnSync(program, ["-c", "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"], {
-      encoding: "utf8",
-    });
+    const probe = spawnSync(
+      program,
+      ["-c", "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])"],
+      {
+        encoding: "utf8",
+      },
+    );
     const version = probe.status === 0 ? probe.stdout.trim() : "";
     const [major = 0, minor = 0] = version.split(".").map(Number);
     if (major === OLDEST[0] && minor >= (OLDEST[1] ?? 0)) return { program, version };
@@ -76,12 +85,25 @@ export async function ensurePythonEnvironment(environment = ownEnvironment()) {
         `install one (Debian: apt-get install python3 python3-venv), or name it in MOEGEN_SYSTEM_PYTHON`,
       );
     }
-    say(`Python packages: installing JAX with libtpu for Python ${python.version} (some 400 MB, once) ...`);
+    say(
+      `Python packages: installing JAX with libtpu for Python ${python.version} (some 400 MB, once) ...`,
+    );
     rmSync(environment, { recursive: true, force: true });
     if ((await run(python.program, ["-m", "venv", environment])) !== 0) {
-      throw new HouseError(`${python.program} -m venv failed`, "Debian: apt-get install python3-venv");
+      throw new HouseError(
+        `${python.program} -m venv failed`,
+        "Debian: apt-get install python3-venv",
+      );
     }
-    const pip = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"];
+    const pip = [
+      "-m",
+      "pip",
+      "install",
+      "--require-hashes",
+      "--only-binary",
+      ":all:",
+      "--disable-pip-version-check",
+    ];
     // Off a terminal pip's progress bar is noise; its "Collecting" lines stay as progress.
     const quiet = process.stderr.isTTY ? [] : ["--progress-bar", "off"];
     const code = await run(interpreter, [...pip, ...quiet, "-r", pythonRequirements]);
