@@ -3,7 +3,6 @@
  * here may pull in the checker, ts-morph or the emitter.
  */
 export { auto, choices } from "./dsl/choice.ts";
-export { moe } from "./dsl/moe.ts";
 export type {
   BucketInput,
   LayerInput,
@@ -13,6 +12,7 @@ export type {
   RoutingInput,
   ScheduleInput,
 } from "./dsl/input.ts";
+export { moe } from "./dsl/moe.ts";
 export type {
   Activation,
   Auto,

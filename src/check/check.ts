@@ -17,10 +17,7 @@ export interface CheckResult {
   readonly resolved: readonly ResolvedTiles[];
 }
 
-export async function checkLoaded(
-  loaded: LoadedSpec,
-  using: Registries,
-): Promise<CheckResult> {
+export async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
   const { findings, resolved, plan } = judge(loaded.spec, using);
   const diagnostics = await placed(findings, loaded);
   return { diagnostics, resolved, ...(plan === undefined ? {} : { plan }) };
@@ -34,10 +31,7 @@ export interface FileResult extends CheckResult {
 }
 
 /** Loads and checks a file; a spec that does not load is a result like any other. */
-export async function checkPath(
-  path: string,
-  using: Registries,
-): Promise<FileResult> {
+export async function checkPath(path: string, using: Registries): Promise<FileResult> {
   try {
     const loaded = await loadSpec(path);
     return { ...(await checkLoaded(loaded, using)), loaded, text: loaded.text };
@@ -48,7 +42,10 @@ export async function checkPath(
 }
 
 /** A value that a config gave is not in the spec: say which field it was. */
-function noteOf({ path, note }: Finding, fields: Readonly<Record<string, string>>): string | undefined {
+function noteOf(
+  { path, note }: Finding,
+  fields: Readonly<Record<string, string>>,
+): string | undefined {
   const field = path[0] === "layer" ? fields[path.slice(1).join(".")] : undefined;
   const origin = field === undefined ? undefined : `the value is ${field} of the config`;
   return [origin, note].filter((part) => part !== undefined).join("; ") || undefined;

@@ -43,9 +43,7 @@ export interface Finding {
 const SILENT = new Set(["tiles", "values"]);
 
 export function traceOf(finding: Finding): readonly string[] {
-  const steps = finding.path
-    .map(String)
-    .filter((step, index) => !(SILENT.has(step) && index > 0));
+  const steps = finding.path.map(String).filter((step, index) => !(SILENT.has(step) && index > 0));
   return ["kernel", ...steps, ...(finding.detail === undefined ? [] : [finding.detail])];
 }
 

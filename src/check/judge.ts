@@ -1,18 +1,33 @@
 /** Runs every rule over a spec. Knows nothing of files: findings carry paths, not positions. */
+
+import { layerIncomplete } from "../dsl/brand.ts";
 import type { MoeSpec } from "../dsl/spec.ts";
 import { lowerSpec, type Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
-import { bucketsAscend, choicesDistinct, indicesFit, rowCountsLegal } from "./rules/buckets.ts";
-import { bucketPath, rowsWithinCall, someBucket, tilesLegal } from "./rules/buckets.ts";
+import {
+  bucketPath,
+  bucketsAscend,
+  choicesDistinct,
+  indicesFit,
+  rowCountsLegal,
+  rowsWithinCall,
+  someBucket,
+  tilesLegal,
+} from "./rules/buckets.ts";
 import { deviceList, meshAxes, nameIsIdentifier } from "./rules/identity.ts";
-import { configProblems, expertsDivide, scheduleRunsLayer } from "./rules/layer.ts";
-import { topKWithinExperts, weightsFitHbm } from "./rules/layer.ts";
+import type { Dict } from "./rules/kinds.ts";
+import {
+  configProblems,
+  expertsDivide,
+  scheduleRunsLayer,
+  topKWithinExperts,
+  weightsFitHbm,
+} from "./rules/layer.ts";
 import { judgeMemory } from "./rules/memory.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
-import { ShapeCheck } from "./rules/shape.ts";
-import { layerIncomplete } from "../dsl/brand.ts";
+import { checkShape, isSound } from "./rules/shape.ts";
 
 const RULES: readonly Rule[] = [
   nameIsIdentifier,
@@ -41,21 +56,20 @@ export interface Judgement {
 }
 
 export function judge(spec: MoeSpec, registries: Registries): Judgement {
-  const shape = new ShapeCheck({
+  const shape = checkShape(spec as unknown as Dict, {
     devices: Object.keys(registries.devices),
     schedules: Object.keys(registries.schedules),
   });
-  shape.spec(spec as unknown as Readonly<Record<string, unknown>>);
   const incomplete = layerIncomplete(spec.layer);
   const sound = (...path: SpecPath): boolean =>
-    shape.sound(...path) && !(path[0] === "layer" && incomplete);
+    isSound(shape, path) && !(path[0] === "layer" && incomplete);
   const context: RuleContext = {
     spec,
     sound,
     schedule: sound("schedule", "kind") ? registries.schedules[spec.schedule.kind] : undefined,
     devices: registries.devices,
   };
-  const findings = [...shape.findings, ...RULES.flatMap((rule) => rule(context))];
+  const findings = [...shape, ...RULES.flatMap((rule) => rule(context))];
   const { resolved, findings: memory } = judgeKernels(context, findings);
   findings.push(...memory);
   const failed = findings.some((finding) => finding.severity === "error");

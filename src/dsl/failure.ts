@@ -1,9 +1,10 @@
 /** Turns a failed load into a diagnostic with a place in the spec. */
-import type { Diagnostic } from "../check/diagnostic.ts";
+
 import type { Code } from "../check/codes.ts";
-import { displayPath } from "../check/place.ts";
-import { locateImport, syntaxError, type Place } from "../check/locate.ts";
+import type { Diagnostic } from "../check/diagnostic.ts";
+import { locateImport, type Place, syntaxError } from "../check/locate.ts";
 import { show } from "../check/numbers.ts";
+import { displayPath } from "../check/place.ts";
 
 const START: Place = { line: 1, column: 1, endColumn: 2 };
 
@@ -54,11 +55,25 @@ export async function explainExport(
   const nearest = ["export default moe({ … })"];
   if (made === undefined) {
     const message = "the spec has no default export";
-    return failure("MOE004", path, START, message, "a spec ends in export default moe({ … })", nearest);
+    return failure(
+      "MOE004",
+      path,
+      START,
+      message,
+      "a spec ends in export default moe({ … })",
+      nearest,
+    );
   }
   const place = await locate(text, { path: [] });
   const message = `the default export is ${show(made)}, not made by moe()`;
-  return failure("MOE005", path, place, message, "the default export is what moe() returns", nearest);
+  return failure(
+    "MOE005",
+    path,
+    place,
+    message,
+    "the default export is what moe() returns",
+    nearest,
+  );
 }
 
 function messageOf(cause: unknown): string {

@@ -1,5 +1,5 @@
+import { type HuggingFaceConfig, readConfig } from "../model/config.ts";
 import { findArchitecture, knownArchitectures } from "../model/registry.ts";
-import { readConfig, type HuggingFaceConfig } from "../model/config.ts";
 import { brandLayer, type LayerProblem } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
 import type { LayerSpec } from "./spec.ts";
@@ -16,7 +16,8 @@ export function fromHuggingFace(
   const reader = readConfig(config);
   const name = reader.architecture();
   const architecture = findArchitecture(name);
-  const { sharedExperts, ...replaced } = overrides;
+  // A null from plain JavaScript is no override.
+  const { sharedExperts, ...replaced } = overrides ?? {};
   if (architecture === undefined) {
     const known = knownArchitectures();
     const problem: LayerProblem = {
@@ -36,7 +37,7 @@ export function fromHuggingFace(
     });
   }
   const { layer, fields } = architecture.read(reader, {
-    routing: "routing" in overrides && overrides.routing !== undefined,
+    routing: replaced.routing !== undefined,
     sharedExperts: sharedExperts === "outside",
   });
   const given = Object.entries(replaced).filter(([, value]) => value !== undefined);

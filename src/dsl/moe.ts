@@ -29,9 +29,9 @@ function deepFreeze<T>(value: T): T {
 function layerOf(value: unknown): unknown {
   const layer = withDefaults({ dtype: "bfloat16" }, value);
   if (!isDict(layer)) return layer;
-  const routing = layer["routing"];
-  if (isDict(routing) && routing["where"] === "kernel") {
-    layer["routing"] = withDefaults({ scalingFactor: 1 }, routing);
+  const routing = layer.routing;
+  if (isDict(routing) && routing.where === "kernel") {
+    layer.routing = withDefaults({ scalingFactor: 1 }, routing);
   }
   const origin = layerOrigin(value);
   return origin === undefined ? layer : brandLayer(layer, origin);
@@ -46,9 +46,9 @@ function makeSpec(input: MoeInput): MoeSpec {
   if (!isDict(raw)) return raw as MoeSpec;
   const spec = {
     ...withoutUndefined(raw),
-    layer: layerOf(raw["layer"]),
-    mesh: withDefaults({ axes: ["data", "tensor"] }, raw["mesh"]),
-    emit: withDefaults({ reference: true }, raw["emit"] ?? {}),
+    layer: layerOf(raw.layer),
+    mesh: withDefaults({ axes: ["data", "tensor"] }, raw.mesh),
+    emit: withDefaults({ reference: true }, raw.emit ?? {}),
   };
   return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;
 }

@@ -16,11 +16,7 @@ export interface Architecture {
 }
 
 /** Shared experts run beside the routed ones and are added: the kernel has only the latter. */
-export function reportSharedExperts(
-  config: ConfigReader,
-  answered: Answered,
-  field: string,
-): void {
+export function reportSharedExperts(config: ConfigReader, answered: Answered, field: string): void {
   if (answered.sharedExperts) return;
   config.report({
     code: "MOE304",

@@ -1,6 +1,6 @@
+import type { Scoring } from "../dsl/spec.ts";
 import type { Architecture } from "./architecture.ts";
 import { reportSharedExperts } from "./architecture.ts";
-import type { Scoring } from "../dsl/spec.ts";
 import type { ConfigReader } from "./config.ts";
 
 /**

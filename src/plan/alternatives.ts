@@ -12,6 +12,9 @@ export interface Alternative {
 /** Tried in this order: what costs least is offered first. */
 const AXES = ["bf", "bt", "bd"] as const satisfies readonly TileAxis[];
 
+/** What halving an axis costs beside the others: splitting D costs most, as for `auto`. */
+const COST: Readonly<Record<TileAxis, number>> = { bf: 1, bt: 1, bd: 3 };
+
 /** Enough to find a fit, few enough to lower them all without a noticeable wait. */
 const MOST_CANDIDATES = 12;
 
@@ -71,13 +74,13 @@ function together(
     (bds ?? []).flatMap((bd) => (bts ?? []).map((bt) => ({ bf, bt, bd }))),
   );
   const cost = (c: { bf: number; bt: number; bd: number }): number =>
-    AXES.reduce((sum, axis) => sum + distance(tiles[axis], c[axis]), 0);
+    AXES.reduce((sum, axis) => sum + COST[axis] * distance(tiles[axis], c[axis]), 0);
   combinations.sort((a, b) => cost(a) - cost(b));
   for (const combination of combinations) {
     const changes = Object.fromEntries(
       AXES.filter((axis) => combination[axis] !== tiles[axis]).map((a) => [a, combination[a]]),
     );
-    const found = attempt({ ...changes, slots: 2 }) ?? undefined;
+    const found = attempt({ ...changes, slots: 2 });
     if (found === undefined) continue;
     return [tiles.slots === 2 ? { ...found, changes } : found];
   }

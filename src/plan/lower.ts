@@ -3,7 +3,7 @@ import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
 import type { Schedule, TileRequest } from "../schedule/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 import type { KernelPlan, Plan } from "./plan.ts";
-import { lowerAt, resolveTiles, type ResolvedTiles } from "./tiles.ts";
+import { lowerAt, type ResolvedTiles, resolveTiles } from "./tiles.ts";
 
 export type Schedules = Readonly<Record<string, Schedule>>;
 export type Devices = Readonly<Record<string, Device>>;
@@ -82,7 +82,10 @@ function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {
   const own = plan.kernels.filter((kernel) => kernel.device === device);
   const first = plan.kernels[0]?.device;
   const kernels = own.length > 0 ? own : plan.kernels.filter((k) => k.device === first);
-  const tiles = bucketFor(kernels.map((kernel) => kernel.tiles), tokens);
+  const tiles = bucketFor(
+    kernels.map((kernel) => kernel.tiles),
+    tokens,
+  );
   if (tiles === undefined) throw new RangeError("the plan has no kernel");
   const { bucket, upTo, bt, bf, bd, btc, slots } = tiles;
   return { bucket, upTo, bt, bf, bd, btc, slots };

@@ -11,9 +11,9 @@
  */
 import { isAuto, members } from "../dsl/choice.ts";
 import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
-import type { KernelPlan } from "./plan.ts";
 import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import type { Device } from "../target/device/device.ts";
+import type { KernelPlan } from "./plan.ts";
 
 /** The order in which `auto` is decided. */
 export const AUTO_ORDER = ["bd", "bf", "bt"] as const satisfies readonly TileAxis[];
@@ -49,9 +49,7 @@ export interface Target {
 export const DEFAULT_SLOTS = 2;
 
 export function fits(kernel: KernelPlan): boolean {
-  return (
-    kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available
-  );
+  return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
 }
 
 export function lowerAt(target: Target, tiles: TileRequest, tokens = tiles.upTo): KernelPlan {
@@ -59,7 +57,10 @@ export function lowerAt(target: Target, tiles: TileRequest, tokens = tiles.upTo)
 }
 
 /** `btc` written for one `bt`, made to fit another: what is larger goes, `bt` itself is last. */
-export function rowCounts(btc: readonly number[] | undefined, bt: number): readonly number[] | undefined {
+export function rowCounts(
+  btc: readonly number[] | undefined,
+  bt: number,
+): readonly number[] | undefined {
   return btc === undefined ? undefined : [...btc.filter((rows) => rows < bt), bt];
 }
 

@@ -1,6 +1,6 @@
 /** One case for each diagnostic code: what triggers it and exactly where it points. */
 import { describe, expect, test } from "vitest";
-import { codes, type Code } from "../../src/check/codes.ts";
+import { type Code, codes } from "../../src/check/codes.ts";
 import { BUCKET, checkText, LAYER, specText } from "./marked.ts";
 
 interface Case {

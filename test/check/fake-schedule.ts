@@ -61,7 +61,8 @@ export const fake: Schedule = {
   summary: "for tests",
   axisRule: (layer, axis) => {
     const step = layer.dtype === "bfloat16" ? 16 : 8;
-    if (axis === "bt") return { text: `is a multiple of ${step} rows`, legal: multiples(step, 512) };
+    if (axis === "bt")
+      return { text: `is a multiple of ${step} rows`, legal: multiples(step, 512) };
     const size = axis === "bf" ? layer.intermediate : layer.hidden;
     const text = `divides ${axis === "bf" ? "F" : "D"} and is a multiple of 128 lanes`;
     return { text, legal: tiling(size) };

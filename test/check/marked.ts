@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type FileResult, checkPath } from "../../src/check/check.ts";
+import { checkPath, type FileResult } from "../../src/check/check.ts";
 import type { Diagnostic } from "../../src/check/diagnostic.ts";
 import type { Place } from "../../src/check/locate.ts";
 import { fakes } from "./fake-schedule.ts";

@@ -23,19 +23,68 @@ const choice = fc.oneof(
   fc.tuple(size, size).map(([a, b]) => choices(a as number, b as number)),
 );
 const oneOf = (...values: readonly unknown[]): fc.Arbitrary<unknown> =>
-  fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...values) }, { weight: 1, arbitrary: anything });
+  fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom(...values) },
+    { weight: 1, arbitrary: anything },
+  );
 
 const bucket = fc.oneof(
-  { weight: 9, arbitrary: fc.record({ upTo: size, bt: choice, bf: choice, bd: choice, btc: fc.oneof(fc.array(size), fc.constant(undefined)), slots: oneOf(2, 3, 4, undefined) }, { requiredKeys: [] }) },
+  {
+    weight: 9,
+    arbitrary: fc.record(
+      {
+        upTo: size,
+        bt: choice,
+        bf: choice,
+        bd: choice,
+        btc: fc.oneof(fc.array(size), fc.constant(undefined)),
+        slots: oneOf(2, 3, 4, undefined),
+      },
+      { requiredKeys: [] },
+    ),
+  },
   { weight: 1, arbitrary: anything },
 );
 const routing = fc.oneof(
-  fc.record({ where: oneOf("kernel", "given"), scoring: oneOf("softmax", "sigmoid"), renormalize: oneOf(true, false), scalingFactor: size, logitSoftCap: size }, { requiredKeys: [] }),
+  fc.record(
+    {
+      where: oneOf("kernel", "given"),
+      scoring: oneOf("softmax", "sigmoid"),
+      renormalize: oneOf(true, false),
+      scalingFactor: size,
+      logitSoftCap: size,
+    },
+    { requiredKeys: [] },
+  ),
   anything,
 );
 const layer = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ experts: size, topK: size, hidden: size, intermediate: size, activation: oneOf("silu", "gelu"), dtype: oneOf("bfloat16", "float32"), routing }, { requiredKeys: [] }) },
-  { weight: 2, arbitrary: fc.tuple(anything, fc.oneof(fc.record({ sharedExperts: oneOf("outside"), topK: size, routing }, { requiredKeys: [] }))).map(([config, overrides]) => moe.fromHuggingFace(config as never, overrides as never)) },
+  {
+    weight: 4,
+    arbitrary: fc.record(
+      {
+        experts: size,
+        topK: size,
+        hidden: size,
+        intermediate: size,
+        activation: oneOf("silu", "gelu"),
+        dtype: oneOf("bfloat16", "float32"),
+        routing,
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        anything,
+        fc.oneof(
+          fc.record({ sharedExperts: oneOf("outside"), topK: size, routing }, { requiredKeys: [] }),
+        ),
+      )
+      .map(([config, overrides]) => moe.fromHuggingFace(config as never, overrides as never)),
+  },
   { weight: 1, arbitrary: anything },
 );
 const spec = fc.oneof(
@@ -49,7 +98,13 @@ const spec = fc.oneof(
         mesh: oneOf({ ep: 4 }, { ep: 3, axes: ["a", "a"] }, { ep: 2, axes: [] }),
         devices: fc.oneof(fc.array(oneOf("v5e", "v5p", "v6e", "v7x")), anything),
         schedule: fc.oneof(
-          { weight: 9, arbitrary: fc.record({ kind: oneOf("gather"), tiles: fc.oneof(fc.dictionary(fc.string(), bucket, { maxKeys: 3 }), anything) }) },
+          {
+            weight: 9,
+            arbitrary: fc.record({
+              kind: oneOf("gather"),
+              tiles: fc.oneof(fc.dictionary(fc.string(), bucket, { maxKeys: 3 }), anything),
+            }),
+          },
           { weight: 1, arbitrary: anything },
         ),
         emit: oneOf({ reference: false }, undefined),
@@ -116,7 +171,17 @@ describe("random specs", () => {
   test("any path has a place in any text", async () => {
     const text = specText();
     const lines = text.split("\n");
-    const step = fc.constantFrom("layer", "schedule", "tiles", "decode", "bf", "devices", 0, 1, "x");
+    const step = fc.constantFrom(
+      "layer",
+      "schedule",
+      "tiles",
+      "decode",
+      "bf",
+      "devices",
+      0,
+      1,
+      "x",
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(step), fc.string(), async (path, other) => {
         const { line, column, endColumn } = await locate(text, { path });

@@ -8,8 +8,9 @@ test("prints as in the sketch", async () => {
     specText({ tiles: "{ prefill: { upTo: 8192, bt: 256, bf: 512, bd: 2048 } }" }),
   );
   const named = diagnostics.map((diagnostic) => ({ ...diagnostic, file: "spec.moe.ts" }));
-  expect(renderDiagnostics(named, { color: false, texts: { "spec.moe.ts": text } }))
-    .toMatchInlineSnapshot(`
+  expect(
+    renderDiagnostics(named, { color: false, texts: { "spec.moe.ts": text } }),
+  ).toMatchInlineSnapshot(`
       "spec.moe.ts:15:76  error MOE104  bf = 512 does not divide F = 768
 
          15 |   schedule: { kind: "gather", tiles: { prefill: { upTo: 8192, bt: 256, bf: 512, bd: 2048 } } },
@@ -28,7 +29,8 @@ test("reports every error at once, by position", async () => {
       layer: LAYER.replace("topK: 8", "topK: 129"),
       mesh: '{ ep: 3, axes: ["data", "data"] }',
       devices: '["v6e", "v6e"]',
-      tiles: "{ a: { upTo: 64, bt: 7, bf: 100, bd: 2048 }, b: { upTo: 64, bt: 16, bf: 768, bd: 9 } }",
+      tiles:
+        "{ a: { upTo: 64, bt: 7, bf: 100, bd: 2048 }, b: { upTo: 64, bt: 16, bf: 768, bd: 9 } }",
     }),
   );
   expect(diagnostics.map(({ code }) => code)).toEqual([
@@ -95,7 +97,10 @@ describe("points at what was written", () => {
     const head = 'import config from "./config.json" with { type: "json" };\n';
     const call = specText({ layer: "⟦moe.fromHuggingFace(config)⟧" });
     const from = await checkText(head + call, "MOE105", config);
-    expect(from.found).toMatchObject({ ...from.place, note: expect.stringContaining("num_experts_per_tok") });
+    expect(from.found).toMatchObject({
+      ...from.place,
+      note: expect.stringContaining("num_experts_per_tok"),
+    });
     const override = specText({ layer: "moe.fromHuggingFace(config, { topK: ⟦300⟧ })" });
     const own = await checkText(head + override, "MOE105", config);
     expect(own.found).toMatchObject(own.place);

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadSpec, SpecError } from "../../src/dsl/load.ts";
 
 const example = new URL("../../examples/qwen3-30b-a3b.moe.ts", import.meta.url).pathname;
@@ -32,7 +32,10 @@ test("loads an example with its JSON import", async () => {
 test("sees a file that changed between two loads", async () => {
   const path = join(folder, "changing.moe.ts");
   const write = (name: string): Promise<void> =>
-    writeFile(path, `import { moe } from "moegen";\nexport default moe({ name: "${name}" } as never);`);
+    writeFile(
+      path,
+      `import { moe } from "moegen";\nexport default moe({ name: "${name}" } as never);`,
+    );
   await write("before");
   expect((await loadSpec(path)).spec.name).toBe("before");
   await write("after");
@@ -48,19 +51,24 @@ describe("a failed load", () => {
   });
 
   test("of code that throws points at its line", async () => {
-    const error = await failure("const a = 1;\n\n  throw new Error(`no ${a}`);\nexport default a;\n");
+    const error = await failure(
+      'const a = 1;\n\n  throw new Error("no " + a);\nexport default a;\n',
+    );
     expect(error.diagnostics).toMatchObject([
       { code: "MOE003", line: 3, column: 3, message: "loading the spec throws: no 1" },
     ]);
   });
 
-  test.each(["throw null;", "throw { toString: 3 };", "export default null;", "export default 3;", ""])(
-    "of %j is a diagnostic too",
-    async (text) => {
-      const error = await failure(text);
-      expect(error.diagnostics).toHaveLength(1);
-    },
-  );
+  test.each([
+    "throw null;",
+    "throw { toString: 3 };",
+    "export default null;",
+    "export default 3;",
+    "",
+  ])("of %j is a diagnostic too", async (text) => {
+    const error = await failure(text);
+    expect(error.diagnostics).toHaveLength(1);
+  });
 });
 
 test("a sound spec does not load ts-morph", async () => {

@@ -1,7 +1,7 @@
 /** What TypeScript refuses. Each ts-expect-error fails the type check if the line under it is legal. */
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { auto, choices, type LayerInput, moe, type MoeSpec } from "../../src/index.ts";
 import qwen from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
+import { auto, choices, type LayerInput, type MoeSpec, moe } from "../../src/index.ts";
 
 const layer = {
   experts: 8,

@@ -93,22 +93,32 @@ describe("published configs", () => {
       { sharedExperts: "outside" },
     );
     expect(codesOf(layer)).toEqual([]);
-    expect(layer.routing).toMatchObject({ scoring: "softmax", renormalize: true, scalingFactor: 1 });
+    expect(layer.routing).toMatchObject({
+      scoring: "softmax",
+      renormalize: true,
+      scalingFactor: 1,
+    });
   });
 });
 
 test("an override answers for the field it replaces, and for no other", () => {
   const config = { ...qwen3, torch_dtype: "float16", hidden_act: "relu" };
   expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16" }))).toEqual(["MOE305"]);
-  expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16", activation: "silu" }))).toEqual([]);
+  expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16", activation: "silu" }))).toEqual(
+    [],
+  );
 });
 
-test.each([null, undefined, 3, [], { architectures: "Qwen3MoeForCausalLM" }, { architectures: [7] }])(
-  "a config that is %j is a problem, never a throw",
-  (config) => {
-    expect(codesOf(moe.fromHuggingFace(config as never))).toEqual(["MOE301"]);
-  },
-);
+test.each([
+  null,
+  undefined,
+  3,
+  [],
+  { architectures: "Qwen3MoeForCausalLM" },
+  { architectures: [7] },
+])("a config that is %j is a problem, never a throw", (config) => {
+  expect(codesOf(moe.fromHuggingFace(config as never))).toEqual(["MOE301"]);
+});
 
 test("a model family is one file and one entry of the registry", () => {
   const folder = new URL("../../src/model/", import.meta.url);

@@ -23,7 +23,18 @@ test.each(entries)("%s is what it says it is", (key, device) => {
   const rows = device.mxu.size === 256 ? 2 : 1;
   const peak = 2 * rows * device.mxu.size ** 2 * device.mxu.count * device.clock;
   expect(Math.abs(peak / device.bf16Flops - 1)).toBeLessThan(0.01);
-  for (const figure of ["vmemBytes", "smemBytes", "hbmBytes", "hbmBandwidth", "bf16Flops", "clock", "mxu", "kind", "topologies", "ici"]) {
+  for (const figure of [
+    "vmemBytes",
+    "smemBytes",
+    "hbmBytes",
+    "hbmBandwidth",
+    "bf16Flops",
+    "clock",
+    "mxu",
+    "kind",
+    "topologies",
+    "ici",
+  ]) {
     expect(device.sources, figure).toHaveProperty(figure);
   }
 });
@@ -37,8 +48,8 @@ test("figures are those of ground truth, per JAX device", () => {
     return; // Only where the shared facts are at hand.
   }
   for (const [key, device] of entries) {
-    const perChip = truth[key]?.["jax_devices_per_chip"] ?? 1;
-    expect(device.hbmBytes / 2 ** 30).toBe((truth[key]?.["HBM_GB"] ?? 0) / perChip);
-    expect(device.vmemBytes / 2 ** 20).toBe(truth[key]?.["VMEM_MiB_per_core"]);
+    const perChip = truth[key]?.jax_devices_per_chip ?? 1;
+    expect(device.hbmBytes / 2 ** 30).toBe((truth[key]?.HBM_GB ?? 0) / perChip);
+    expect(device.vmemBytes / 2 ** 20).toBe(truth[key]?.VMEM_MiB_per_core);
   }
 });

@@ -4,7 +4,7 @@ import type { BucketSpec, LayerSpec, MoeSpec } from "../../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
-import { error, warning, type Rule } from "./rule.ts";
+import { error, type Rule, warning } from "./rule.ts";
 
 const AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 
@@ -90,7 +90,13 @@ export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
       const choice = bucket[axis];
       const set = isChoices(choice);
       return members(choice).flatMap((value, index) =>
-        illegalTile(spec.layer, schedule, axis, value, bucketPath(name, axis, ...(set ? [index] : []))),
+        illegalTile(
+          spec.layer,
+          schedule,
+          axis,
+          value,
+          bucketPath(name, axis, ...(set ? [index] : [])),
+        ),
       );
     }),
   );
@@ -137,7 +143,9 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
       const at = [...path, index];
       if (!legal.includes(rows)) {
         const message = `btc = ${rows} is not a legal row count`;
-        return [error({ code: "MOE111", path: at, message, rule, nearest: nearestOf(legal, rows) })];
+        return [
+          error({ code: "MOE111", path: at, message, rule, nearest: nearestOf(legal, rows) }),
+        ];
       }
       const before = btc[index - 1];
       if (before === undefined || before < rows) return [];

@@ -71,7 +71,9 @@ export const deviceList: Rule = ({ spec, sound, devices }) => {
   const list: readonly string[] = spec.devices;
   if (list.length === 0) {
     const nearest = Object.keys(devices);
-    return [error({ code: "MOE108", path: ["devices"], message: "devices is empty", rule, nearest })];
+    return [
+      error({ code: "MOE108", path: ["devices"], message: "devices is empty", rule, nearest }),
+    ];
   }
   return list.flatMap((device, index) =>
     list.indexOf(device) === index

@@ -1,8 +1,8 @@
 /** The layer against itself, the mesh, the schedule and the devices' HBM. */
 import { layerOrigin } from "../../dsl/brand.ts";
-import { codes, type Code } from "../codes.ts";
+import { type Code, codes } from "../codes.ts";
 import { divisors, formatBytes, nearestOf } from "../numbers.ts";
-import { error, warning, type Rule } from "./rule.ts";
+import { error, type Rule, warning } from "./rule.ts";
 
 /** What `fromHuggingFace` found wrong with the config; it never throws, so it is said here. */
 export const configProblems: Rule = ({ spec }) =>

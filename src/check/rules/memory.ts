@@ -3,9 +3,9 @@
  * that are built are judged; other members of a choice set are for the sweep to try and drop.
  */
 import type { BucketSpec } from "../../dsl/spec.ts";
-import { fittingAlternatives, type Alternative } from "../../plan/alternatives.ts";
+import { type Alternative, fittingAlternatives } from "../../plan/alternatives.ts";
 import type { Buffer, KernelPlan, MemorySpace } from "../../plan/plan.ts";
-import { resolveTiles, type ResolvedTiles, type Target } from "../../plan/tiles.ts";
+import { type ResolvedTiles, resolveTiles, type Target } from "../../plan/tiles.ts";
 import type { TileAxis } from "../../schedule/schedule.ts";
 import type { Finding } from "../diagnostic.ts";
 import { formatBytes } from "../numbers.ts";

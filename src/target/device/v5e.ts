@@ -1,4 +1,4 @@
-import { GiB, MiB, VMEM_RESERVE, type Device } from "./device.ts";
+import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
 
 /** TPU v5e: one TensorCore a chip, four 128 x 128 matrix units. */
 export const v5e = {
@@ -21,7 +21,8 @@ export const v5e = {
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
-    vmemBytes: "jax 0.10.2 tpu_info.py; scratch of 128 MiB compiles when vmem_limit_bytes is raised",
+    vmemBytes:
+      "jax 0.10.2 tpu_info.py; scratch of 128 MiB compiles when vmem_limit_bytes is raised",
     smemBytes: "jax 0.10.2 tpu_info.py",
     hbmBytes: "https://docs.cloud.google.com/tpu/docs/v5e (16 GB; tpu_info: 17.2e9 = 16 GiB)",
     hbmBandwidth: "https://docs.cloud.google.com/tpu/docs/v5e (tpu_info: 820e9)",

@@ -1,4 +1,4 @@
-import { GiB, MiB, VMEM_RESERVE, type Device } from "./device.ts";
+import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
 
 /**
  * TPU v5p: two TensorCores that JAX shows as one "megacore" device (tpu_info: supports_megacore,

@@ -1,4 +1,4 @@
-import { GiB, MiB, VMEM_RESERVE, type Device } from "./device.ts";
+import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
 
 /** TPU v6e (Trillium): one TensorCore a chip, two 256 x 256 matrix units. */
 export const v6e = {
@@ -22,7 +22,8 @@ export const v6e = {
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
-    vmemBytes: "jax 0.10.2 tpu_info.py; scratch of 128 MiB compiles when vmem_limit_bytes is raised",
+    vmemBytes:
+      "jax 0.10.2 tpu_info.py; scratch of 128 MiB compiles when vmem_limit_bytes is raised",
     smemBytes: "jax 0.10.2 tpu_info.py",
     hbmBytes: "https://docs.cloud.google.com/tpu/docs/v6e (32 GB; tpu_info: 34.4e9 = 32 GiB)",
     hbmBandwidth: "https://docs.cloud.google.com/tpu/docs/v6e (tpu_info: 1640e9)",

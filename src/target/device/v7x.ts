@@ -1,4 +1,4 @@
-import { GiB, MiB, VMEM_RESERVE, type Device } from "./device.ts";
+import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
 
 /**
  * TPU v7x (Ironwood): two TensorCores a chip, each its own JAX device (tpu_info: no megacore), so
