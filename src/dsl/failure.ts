@@ -79,7 +79,9 @@ export async function explainExport(
 function messageOf(cause: unknown): string {
   // A spec may throw anything, also what cannot be made a string.
   const text = cause instanceof Error ? cause.message : show(cause);
-  return text.split("\n")[0]?.trim() ?? text;
+  const line = text.split("\n")[0]?.trim() ?? text;
+  // Transpiling writes a call of an import as (0, _module.name)(…).
+  return line.replace(/\(0 ?, ?_\w+\.(\w+)\)/g, "$1");
 }
 
 function errorCode(cause: unknown): unknown {

@@ -59,6 +59,13 @@ describe("a failed load", () => {
     ]);
   });
 
+  test("of a name that moegen does not have says the name", async () => {
+    const error = await failure('import { moo } from "moegen";\nexport default moo({});\n');
+    expect(error.diagnostics).toMatchObject([
+      { code: "MOE003", line: 2, message: "loading the spec throws: moo is not a function" },
+    ]);
+  });
+
   test.each([
     "throw null;",
     "throw { toString: 3 };",
