@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { withLock } from "./lock.mjs";
@@ -117,4 +117,28 @@ export async function ensurePythonEnvironment(environment = ownEnvironment()) {
     say(`Python packages: ready (${elapsed(start)})`);
   });
   return interpreter;
+}
+
+/**
+ * The Python that the worker runs on: `MOEGEN_PYTHON`, a `.venv` with JAX where the user stands, the
+ * one this copy of moegen made. Nothing is started to find it.
+ * @param {string} [folder]
+ * @returns {{ python: string, source: string } | undefined}
+ */
+export function findPython(folder = process.cwd()) {
+  const chosen = process.env.MOEGEN_PYTHON;
+  if (chosen) return { python: chosen, source: "MOEGEN_PYTHON" };
+  const own = ownEnvironment();
+  const local = join(folder, ".venv");
+  // A project's .venv may be for something else: without JAX it is passed over.
+  if (local !== own && hasJax(local)) return { python: interpreterOf(local), source: local };
+  return existsSync(interpreterOf(own)) ? { python: interpreterOf(own), source: own } : undefined;
+}
+
+/** @param {string} environment */
+function hasJax(environment) {
+  if (!existsSync(interpreterOf(environment))) return false;
+  const lib = join(environment, "lib");
+  const folders = existsSync(lib) ? readdirSync(lib) : [];
+  return folders.some((name) => existsSync(join(lib, name, "site-packages", "jax")));
 }

@@ -1,0 +1,42 @@
+/** What a command is: one file below `commands/`, one line in its registry. */
+import type { Command } from "commander";
+import { EXIT, type ExitCode } from "./exit.ts";
+import type { Output } from "./output.ts";
+
+export interface Outcome {
+  readonly exit: ExitCode;
+  /** Results for `--json`, beside `command` and `status`. */
+  readonly results: Readonly<Record<string, unknown>>;
+}
+
+export interface CliCommand {
+  readonly name: string;
+  /** One line for `moegen --help`. */
+  readonly summary: string;
+  /** Complete command lines for `--help`. */
+  readonly examples: readonly [string, ...string[]];
+  /** Arguments and options; `--json` is added for all. */
+  readonly configure: (command: Command) => void;
+  readonly run: (command: Command, out: Output) => Promise<Outcome>;
+}
+
+interface Definition<Options> extends Omit<CliCommand, "run"> {
+  readonly run: (args: readonly string[], options: Options, out: Output) => Promise<Outcome>;
+}
+
+/** Gives a command's options their type; the parsers in `configure` make it true. */
+export function defineCommand<Options extends object>(definition: Definition<Options>): CliCommand {
+  return {
+    ...definition,
+    run: (command, out) => definition.run(command.args, command.opts<Options>(), out),
+  };
+}
+
+export function outcome(exit: ExitCode, results: Readonly<Record<string, unknown>>): Outcome {
+  return { exit, results };
+}
+
+/** 0 or 1. */
+export function verdict(ok: boolean, results: Readonly<Record<string, unknown>>): Outcome {
+  return outcome(ok ? EXIT.ok : EXIT.failed, results);
+}

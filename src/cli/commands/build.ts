@@ -1,0 +1,99 @@
+import { join } from "node:path";
+import { defineCommand, outcome } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { UsageError } from "../failure.ts";
+import { plural, seconds } from "../format.ts";
+import type { Output } from "../output.ts";
+import { type FileState, inspect, write } from "../package-files.ts";
+import { type CheckedSpec, checkSpecs } from "../specs.ts";
+
+interface Options {
+  readonly out: string;
+  readonly check?: boolean;
+  readonly watch?: boolean;
+}
+
+/** `moegen build`: specs to Python packages. Starts no Python. */
+export const build = defineCommand<Options>({
+  name: "build",
+  summary: "generate the Python package of each spec",
+  examples: [
+    "moegen build my-model.moe.ts",
+    "moegen build examples/*.moe.ts --check",
+    "moegen build my-model.moe.ts --out ../kernels --watch",
+  ],
+  configure: (command) =>
+    command
+      .argument("<specs...>", "spec files, *.moe.ts")
+      .option("--out <dir>", "folder that gets one package for each spec", "generated")
+      .option("--check", "write nothing; exit 2 if a file is not what would be built")
+      .option("--watch", "build again whenever a spec or its config changes"),
+  async run(paths, options, out) {
+    if (!options.watch) return buildOnce(paths, options, out);
+    if (options.check || out.json) {
+      throw new UsageError("--watch goes with neither --check nor --json");
+    }
+    const { watchSpecs } = await import("../watch.ts");
+    return watchSpecs(paths, out, () => buildOnce(paths, options, out));
+  },
+});
+
+async function buildOnce(paths: readonly string[], options: Options, out: Output) {
+  const start = performance.now();
+  const checked = await checkSpecs(paths, out);
+  if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+  refuseSameName(checked.specs);
+  const packages: { readonly name: string; readonly path: string; files: readonly FileState[] }[] =
+    [];
+  for (const { path, plan } of checked.specs) {
+    const { emitPackage } = await import("../../emit/index.ts");
+    const files = inspect(options.out, plan.name, await emitPackage(plan));
+    if (!options.check) write(options.out, files);
+    packages.push({ name: plan.name, path, files });
+    report(plan.name, files, options, out);
+  }
+  const files = packages.flatMap((one) => one.files);
+  const changed = files.filter(({ state }) => state !== "unchanged");
+  const drift = options.check === true && changed.length > 0;
+  const time = seconds((performance.now() - start) / 1000);
+  const done = options.check ? (drift ? "differ" : "match") : "written";
+  const figure = options.check && !drift ? files.length : changed.length;
+  out.line(`${plural(figure, "file")} of ${files.length} ${done} in ${time}`);
+  out.line(next(paths, drift));
+  return outcome(drift ? EXIT.drift : EXIT.ok, {
+    out: options.out,
+    drift,
+    packages: packages.map((one) => ({
+      ...one,
+      files: one.files.map(({ path, state }) => ({ path, state })),
+    })),
+    diagnostics: checked.diagnostics,
+  });
+}
+
+function next(paths: readonly string[], drift: boolean): string {
+  const all = paths.join(" ");
+  return drift ? `next: moegen build ${all}` : `next: moegen validate ${paths[0] ?? ""}`;
+}
+
+function report(name: string, files: readonly FileState[], options: Options, out: Output): void {
+  const { paint } = out;
+  out.line(`${options.check ? "check" : "build"} ${paint.bold(name)} → ${join(options.out, name)}`);
+  const width = Math.max(...files.map(({ path }) => path.length));
+  for (const { path, state } of files) {
+    const word = state === "unchanged" ? paint.dim(state) : paint.yellow(state);
+    out.line(`  ${path.padEnd(width)}  ${word}`);
+  }
+}
+
+/** Two specs that write one package would overwrite each other. */
+function refuseSameName(specs: readonly CheckedSpec[]): void {
+  const seen = new Map<string, string>();
+  for (const { path, plan } of specs) {
+    const other = seen.get(plan.name);
+    if (other !== undefined) {
+      throw new UsageError(`${other} and ${path} are both named ${plan.name}`);
+    }
+    seen.set(plan.name, path);
+  }
+}

@@ -1,0 +1,59 @@
+import { deviceNames } from "../../target/device/registry.ts";
+import { defineCommand, outcome, verdict } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { UsageError } from "../failure.ts";
+import { positiveList, wordList } from "../parse.ts";
+import { checkSpecs } from "../specs.ts";
+
+interface Options {
+  readonly device?: readonly string[];
+  readonly tokens?: readonly number[];
+}
+
+/** `moegen explain`: the plan as the page a kernel author would draw on a whiteboard. */
+export const explain = defineCommand<Options>({
+  name: "explain",
+  summary: "show the plan: stages, buffers, copies, VMEM, bytes moved, FLOPs",
+  examples: [
+    "moegen explain my-model.moe.ts",
+    "moegen explain my-model.moe.ts --device v6e --tokens 64,2048",
+    "moegen explain my-model.moe.ts --json",
+  ],
+  configure: (command) =>
+    command
+      .argument("<spec>", "spec file, *.moe.ts")
+      .option(
+        "--device <list>",
+        `any of ${deviceNames.join(", ")} (default: the spec's first)`,
+        wordList(deviceNames),
+      )
+      .option(
+        "--tokens <list>",
+        "token counts, all devices together (default: each bucket's largest)",
+        positiveList,
+      ),
+  async run(paths, options, out) {
+    const checked = await checkSpecs(paths, out);
+    const plan = checked.specs[0]?.plan;
+    if (!checked.ok || plan === undefined) {
+      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+    }
+    const { registries } = await import("../../check/index.ts");
+    const { lowerFor } = await import("../../plan/lower.ts");
+    const { explainPlan } = await import("../explain/page.ts");
+    const names = options.device ?? plan.kernels.slice(0, 1).map(({ device }) => device);
+    const tokens = options.tokens ?? [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))];
+    const kernels = names.flatMap((device) =>
+      tokens.map((count) => {
+        try {
+          return lowerFor(plan, { device, tokens: count }, registries);
+        } catch (thrown) {
+          if (thrown instanceof RangeError) throw new UsageError(thrown.message);
+          throw thrown;
+        }
+      }),
+    );
+    for (const line of explainPlan(plan, kernels, out.paint)) out.line(line);
+    return verdict(true, { plan, kernels, diagnostics: checked.diagnostics });
+  },
+});

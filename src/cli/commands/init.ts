@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { deviceNames } from "../../target/device/registry.ts";
+import { defineCommand, verdict } from "../command.ts";
+import { UsageError } from "../failure.ts";
+import { readIfThere, writeAtomically } from "../files.ts";
+import { ask } from "../init/ask.ts";
+import { publishedModels, starterFromConfig, starterFromModel } from "../init/starter.ts";
+import { positive, wordList } from "../parse.ts";
+import { checkSpecs } from "../specs.ts";
+
+interface Options {
+  readonly model?: string;
+  readonly config?: string;
+  readonly name?: string;
+  readonly ep: number;
+  readonly device: readonly string[];
+  readonly dir: string;
+  readonly force?: boolean;
+}
+
+const models = publishedModels();
+
+/** `moegen init`: a starter spec that checks without error. */
+export const init = defineCommand<Options>({
+  name: "init",
+  summary: "write a starter spec, from a published model or from a config.json",
+  examples: [
+    "moegen init --model qwen3-30b-a3b",
+    "moegen init --config path/to/config.json --ep 4 --device v6e,v7x",
+  ],
+  configure: (command) =>
+    command
+      .option("--model <name>", `a published model: ${models.join(", ")}`)
+      .option("--config <file>", "a Hugging Face config.json of a known architecture")
+      .option("--name <name>", "Python package name (default: from the config's model type)")
+      .option("--ep <n>", "with --config: devices the experts are spread over", positive, 4)
+      .option("--device <list>", "with --config: devices to run on", wordList(deviceNames), ["v6e"])
+      .option("--dir <dir>", "where to write", ".")
+      .option("--force", "overwrite files that are there"),
+  async run(_args, options, out) {
+    if (options.model && options.config) throw new UsageError("give --model or --config, not both");
+    const choice =
+      options.model || options.config ? options : await ask(models, "qwen3-30b-a3b", out);
+    const starter = choice.config
+      ? starterFromConfig({ ...options, config: choice.config })
+      : starterFromModel(choice.model ?? "qwen3-30b-a3b");
+    const files = [...starter.files].map(([name, text]) => ({
+      path: join(options.dir, name),
+      text,
+    }));
+    const taken = files.filter(({ path, text }) => ![undefined, text].includes(readIfThere(path)));
+    if (taken.length > 0 && !options.force) {
+      const names = taken.map(({ path }) => path).join(", ");
+      throw new UsageError(`${names} exists and is different; --force overwrites it`);
+    }
+    for (const { path, text } of files) {
+      writeAtomically(path, text);
+      out.line(`wrote ${path}`);
+    }
+    const spec = join(options.dir, starter.spec);
+    const checked = await checkSpecs([spec], out);
+    out.line(
+      checked.ok ? `next: moegen build ${spec}` : `edit ${spec}, then: moegen check ${spec}`,
+    );
+    // An unfinished starter is still what was asked for: only the check is told.
+    return verdict(true, {
+      spec,
+      files: files.map(({ path }) => path),
+      checks: checked.ok,
+      diagnostics: checked.diagnostics,
+    });
+  },
+});

@@ -1,0 +1,19 @@
+/** The commands: one file and one line each, in the order of `moegen --help`. */
+import type { CliCommand } from "../command.ts";
+import { build } from "./build.ts";
+import { check } from "./check.ts";
+import { compile } from "./compile.ts";
+import { doctor } from "./doctor.ts";
+import { explain } from "./explain.ts";
+import { init } from "./init.ts";
+import { validate } from "./validate.ts";
+
+export const commands: readonly CliCommand[] = [
+  init,
+  check,
+  build,
+  explain,
+  validate,
+  compile,
+  doctor,
+];

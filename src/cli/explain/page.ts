@@ -1,0 +1,220 @@
+/** The page of `moegen explain`: each section is one function from the plan to lines. */
+import type { KernelPlan, Plan } from "../../plan/plan.ts";
+import { devices } from "../../target/device/registry.ts";
+import { bytes, bytesOf, count, flops, table } from "../format.ts";
+import type { Paint } from "../output.ts";
+import { timeline } from "./timeline.ts";
+
+export function explainPlan(
+  plan: Plan,
+  kernels: readonly KernelPlan[],
+  paint: Paint,
+): readonly string[] {
+  return [
+    ...heading(plan, paint),
+    "",
+    ...capacity(plan, paint),
+    ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint)]),
+  ];
+}
+
+function heading(plan: Plan, paint: Paint): readonly string[] {
+  const { layer, mesh } = plan;
+  const { routing } = layer;
+  const routed =
+    routing.where === "given"
+      ? "routing given"
+      : [
+          routing.scoring,
+          ...(routing.renormalize ? ["renormalised"] : []),
+          ...(routing.scalingFactor === 1 ? [] : [`x ${routing.scalingFactor}`]),
+          ...(routing.logitSoftCap === undefined
+            ? []
+            : [`logits capped at ${routing.logitSoftCap}`]),
+        ].join(", ");
+  const sizes = `E ${layer.experts}, top-${layer.topK}, D ${layer.hidden}, F ${layer.intermediate}`;
+  return [
+    `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
+    `  ${sizes}, ${layer.activation}, ${layer.dtype}, ${routed}`,
+    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plan.localExperts} experts a device`,
+    ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
+  ];
+}
+
+/** VMEM of every bucket on every device of the spec. */
+function _fit(plan: Plan, paint: Paint): readonly string[] {
+  const rows = plan.kernels.map(({ bucket, device, tiles, vmem, passes }) => [
+    bucket,
+    `${tiles.upTo}`,
+    device,
+    `bt ${tiles.bt}, bf ${tiles.bf}, bd ${tiles.bd}`,
+    `${passes}`,
+    bytesOf(vmem.used, vmem.available),
+    gauge(vmem.used / vmem.available),
+  ]);
+  const columns = [
+    { title: "bucket" },
+    { title: "up to T", align: "right" as const },
+    { title: "device" },
+    { title: "tiles" },
+    { title: "passes", align: "right" as const },
+    { title: "VMEM", align: "right" as const },
+    { title: "" },
+  ];
+  return [paint.bold("fit"), ...table(columns, rows)];
+}
+
+function kernelPage(plan: Plan, kernel: KernelPlan, paint: Paint): readonly string[] {
+  const { bucket, device, tokens, tiles, passes, vmem, smem } = kernel;
+  const title = `${bucket} on ${device}, T = ${tokens}`;
+  const perDevice = Math.ceil(tokens / plan.mesh.ep);
+  return [
+    paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
+    `  ${perDevice} tokens a device in ${passes} pass${passes === 1 ? "" : "es"}` +
+      ` of ${tiles.passTokens}; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
+    "",
+    paint.bold("axes"),
+    ...axes(kernel),
+    "",
+    paint.bold("stages"),
+    ...timeline(kernel),
+    "",
+    paint.bold(
+      `buffers  VMEM ${bytesOf(vmem.used, vmem.available)}, SMEM ${bytes(smem.used)} of ${bytes(smem.available)}`,
+    ),
+    ...buffers(kernel),
+    "",
+    paint.bold("copies  (one device, one call, uniform routing)"),
+    ...streams(kernel),
+    "",
+    paint.bold("semaphores"),
+    ...semaphores(kernel),
+    "",
+    paint.bold("bytes and FLOPs  (one device, one call, uniform routing)"),
+    ...traffic(kernel),
+  ];
+}
+
+function axes({ axes: list }: KernelPlan): readonly string[] {
+  const right = "right" as const;
+  return table(
+    [
+      { title: "axis" },
+      { title: "size", align: right },
+      { title: "tile", align: right },
+      { title: "trips", align: right },
+      { title: "" },
+    ],
+    list.map(({ name, size, tile, trips, meaning }) => [
+      name,
+      `${size}`,
+      `${tile}`,
+      `${trips}`,
+      meaning,
+    ]),
+  );
+}
+
+function buffers({ buffers: list }: KernelPlan): readonly string[] {
+  const ordered = [...list].sort(
+    (a, b) => a.space.localeCompare(b.space) * -1 || b.bytes - a.bytes,
+  );
+  const right = "right" as const;
+  return table(
+    [
+      { title: "name" },
+      { title: "space" },
+      { title: "bytes", align: right },
+      { title: "slots", align: right },
+      { title: "one slot" },
+      { title: "" },
+    ],
+    ordered.map((buffer) => [
+      buffer.name,
+      buffer.space,
+      bytes(buffer.bytes),
+      `${buffer.slots}`,
+      `(${buffer.shape.join(", ")}) ${buffer.dtype}`,
+      buffer.meaning,
+    ]),
+  );
+}
+
+function streams({ streams: list }: KernelPlan): readonly string[] {
+  const right = "right" as const;
+  return table(
+    [
+      { title: "name" },
+      { title: "route" },
+      { title: "bytes", align: right },
+      { title: "copies", align: right },
+      { title: "started by" },
+      { title: "awaited by" },
+      { title: "semaphore" },
+      { title: "" },
+    ],
+    list.map((stream) => [
+      stream.name,
+      `${stream.from} ${stream.remote ? "⇒" : "→"} ${stream.remote ? "remote " : ""}${stream.to}`,
+      bytes(Math.round(stream.bytes)),
+      count(stream.copies),
+      stream.issuedBy,
+      stream.awaitedBy,
+      stream.semaphore,
+      `${stream.source} to ${stream.destination}`,
+    ]),
+  );
+}
+
+function semaphores({ semaphores: list }: KernelPlan): readonly string[] {
+  return table(
+    [{ title: "name" }, { title: "kind" }, { title: "count", align: "right" }, { title: "" }],
+    list.map(({ name, kind, count: n, meaning }) => [name, kind, `${n}`, meaning]),
+  );
+}
+
+function traffic(kernel: KernelPlan): readonly string[] {
+  const {
+    hbm,
+    hbmMinimum,
+    ici,
+    iciMinimum,
+    flops: operations,
+    intensity,
+    activeExperts,
+  } = kernel.traffic;
+  const device = devices[kernel.device];
+  const micro = (value: number): string => `${(value * 1e6).toFixed(1)} us`;
+  const hbmTime = hbm / device.hbmBandwidth;
+  const flopTime = operations / device.bf16Flops;
+  const iciTime = ici / (device.iciLinkBandwidth * device.iciLinks);
+  const longest = Math.max(hbmTime, flopTime, iciTime);
+  const bound = longest === hbmTime ? "HBM" : longest === flopTime ? "matrix unit" : "ICI";
+  const against = (value: number, least: number): string =>
+    least > 0 ? `${bytes(Math.round(least))}, x ${(value / least).toFixed(2)}` : "0 B";
+  const right = "right" as const;
+  return [
+    ...table(
+      [
+        { title: "" },
+        { title: "moved", align: right },
+        { title: "at peak rate", align: right },
+        { title: "minimum" },
+      ],
+      [
+        ["HBM", bytes(Math.round(hbm)), micro(hbmTime), against(hbm, hbmMinimum)],
+        ["ICI", bytes(Math.round(ici)), micro(iciTime), against(ici, iciMinimum)],
+        ["FLOPs", flops(operations), micro(flopTime), ""],
+      ],
+    ),
+    `  ${intensity.toFixed(1)} FLOPs an HBM byte; ${activeExperts.toFixed(1)} experts with a token;` +
+      ` bound by ${bound}: at least ${micro(longest)}`,
+  ];
+}
+
+const GAUGE_WIDTH = 20;
+
+function gauge(share: number): string {
+  const full = Math.min(GAUGE_WIDTH, Math.round(share * GAUGE_WIDTH));
+  return `${"█".repeat(full)}${"░".repeat(GAUGE_WIDTH - full)} ${Math.round(share * 100)} %`;
+}

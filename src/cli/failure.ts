@@ -1,0 +1,48 @@
+/** Turns whatever was thrown into one failure: a code, a message, a fix, an exit code. */
+import { EXIT, type ExitCode } from "./exit.ts";
+
+/** The command line asks for something that cannot be meant. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export interface Failure {
+  readonly exit: ExitCode;
+  /** Stable word for machines. */
+  readonly code: string;
+  readonly message: string;
+  /** What the user can do. */
+  readonly fix?: string;
+  /** Shown for faults of moegen itself only. */
+  readonly stack?: string;
+}
+
+/** Errors are told apart by name: the rooms that throw them need not be loaded to catch them. */
+const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
+  UsageError: { exit: EXIT.usage, code: "usage" },
+  CommanderError: { exit: EXIT.usage, code: "usage" },
+  InvalidArgumentError: { exit: EXIT.usage, code: "usage" },
+  EnvironmentError: { exit: EXIT.environment, code: "environment" },
+  HouseError: { exit: EXIT.environment, code: "environment" },
+  WorkerError: { exit: EXIT.failed, code: "worker" },
+};
+
+export function failureOf(thrown: unknown): Failure {
+  if (!(thrown instanceof Error)) {
+    return { exit: EXIT.internal, code: "internal", message: String(thrown) };
+  }
+  const known = BY_NAME[thrown.name];
+  if (known === undefined) {
+    const fault = { exit: EXIT.internal, code: "internal", message: thrown.message };
+    return thrown.stack === undefined ? fault : { ...fault, stack: thrown.stack };
+  }
+  const fix = textOf(thrown, "fix");
+  const message = thrown.message.replace(/^error: /, "");
+  const failure = { exit: known.exit, code: textOf(thrown, "code") ?? known.code, message };
+  return fix === undefined ? failure : { ...failure, fix };
+}
+
+function textOf(error: Error, field: "fix" | "code"): string | undefined {
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === "string" ? value : undefined;
+}

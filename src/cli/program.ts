@@ -1,0 +1,85 @@
+/** The command line as a whole: parse, run one command, say how it went. */
+import { Command, CommanderError } from "commander";
+import type { CliCommand } from "./command.ts";
+import { commands } from "./commands/registry.ts";
+import { EXIT, type ExitCode } from "./exit.ts";
+import { type Failure, failureOf } from "./failure.ts";
+import { handleInterrupts } from "./interrupt.ts";
+import { Output } from "./output.ts";
+import { packageVersion } from "./package.ts";
+
+/** Runs one command line; resolves to the exit code and never rejects. */
+export async function main(args: readonly string[]): Promise<ExitCode> {
+  const name = args.find((arg) => commands.some((command) => command.name === arg));
+  // Known before parsing, so that a usage error is one JSON object too.
+  const out = new Output({ json: args.includes("--json") });
+  handleInterrupts(() =>
+    fail(out, name, { exit: EXIT.interrupted, code: "interrupted", message: "interrupted" }),
+  );
+  let exit: ExitCode = EXIT.ok;
+  const program = rootCommand(out);
+  for (const command of commands) {
+    subcommand(program, command).action(async (...call: unknown[]) => {
+      exit = await runCommand(command, call.at(-1) as Command, out);
+    });
+  }
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync([...args], { from: "user" });
+    return exit;
+  } catch (thrown) {
+    // Commander reports --help and --version by throwing as well.
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
+    return fail(out, name, failureOf(thrown));
+  }
+}
+
+async function runCommand(command: CliCommand, parsed: Command, out: Output): Promise<ExitCode> {
+  const { exit, results } = await command.run(parsed, out);
+  if (out.json) {
+    const status = exit === EXIT.ok ? "ok" : "failed";
+    out.object({ command: command.name, status, ...results });
+  }
+  return exit;
+}
+
+function fail(out: Output, name: string | undefined, failure: Failure): ExitCode {
+  const { exit, code, message, fix, stack } = failure;
+  out.settle();
+  if (out.json) {
+    const error = { code, message, ...(fix === undefined ? {} : { fix }) };
+    out.object({ command: name ?? null, status: "failed", error });
+  } else {
+    out.note(`${out.paint.red("error:")} ${message}`);
+    if (fix !== undefined) out.note(`  fix: ${fix}`);
+    if (exit === EXIT.usage) out.note(`  see: moegen ${name ? `${name} ` : ""}--help`);
+  }
+  if (stack !== undefined) out.note(`this is a fault of moegen, please report it:\n${stack}`);
+  return exit;
+}
+
+function rootCommand(out: Output): Command {
+  return quiet(new Command("moegen"))
+    .description("Fused expert-parallel MoE kernels for TPU, from a typed description of the layer")
+    .version(packageVersion(), "-V, --version")
+    .addHelpText("after", "\nStart with: moegen init\nWhat this machine has: moegen doctor")
+    .configureOutput({ writeOut: (text) => out.line(text.trimEnd()) });
+}
+
+function subcommand(program: Command, { name, summary, examples, configure }: CliCommand): Command {
+  const command = quiet(program.command(name))
+    .summary(summary)
+    .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+    .option("--json", "one JSON object on stdout; progress on stderr")
+    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+  configure(command);
+  return command;
+}
+
+/** Errors are thrown, and shown by `fail` alone. */
+function quiet(command: Command): Command {
+  return command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: () => {} });
+}

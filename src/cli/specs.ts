@@ -1,0 +1,51 @@
+/** Loads and checks the specs of a command line; what is wrong with them is shown here. */
+import { resolve } from "node:path";
+import type { Diagnostic } from "../check/index.ts";
+import type { LoadedSpec } from "../dsl/load.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Output } from "./output.ts";
+
+export interface CheckedSpec {
+  /** As the user wrote it. */
+  readonly path: string;
+  readonly loaded: LoadedSpec;
+  readonly plan: Plan;
+}
+
+export interface Checked {
+  /** Those without an error, in the order given. */
+  readonly specs: readonly CheckedSpec[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** False when any spec has an error. */
+  readonly ok: boolean;
+}
+
+/** All errors of all specs at once. */
+export async function checkSpecs(paths: readonly string[], out: Output): Promise<Checked> {
+  const { checkFile, hasErrors, renderDiagnostics, summarise } = await import("../check/index.ts");
+  const specs: CheckedSpec[] = [];
+  const diagnostics: Diagnostic[] = [];
+  for (const path of distinct(paths)) {
+    const { loaded, plan, text, diagnostics: found } = await checkFile(path);
+    diagnostics.push(...found);
+    if (found.length > 0) {
+      const texts = Object.fromEntries(found.map((diagnostic) => [diagnostic.file, text]));
+      out.note(renderDiagnostics(found, { color: out.color, texts }));
+    }
+    if (loaded !== undefined && plan !== undefined) specs.push({ path, loaded, plan });
+  }
+  if (diagnostics.length > 0) out.note(summarise(diagnostics));
+  return { specs, diagnostics, ok: !hasErrors(diagnostics) };
+}
+
+/** The same file named twice is one spec. */
+function distinct(paths: readonly string[]): readonly string[] {
+  return [...new Map(paths.map((path) => [resolve(path), path])).values()];
+}
+
+/** `EXIT.failed` results for a command that cannot go on. */
+export function notBuilt({ diagnostics }: Checked): {
+  readonly diagnostics: readonly Diagnostic[];
+} {
+  return { diagnostics };
+}

@@ -1,0 +1,85 @@
+/** `npm test`: set-up, then every check and test there is; a failed one does not hide the next. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { nodeModules, root } from "./paths.mjs";
+import { checkoutEnvironment, interpreterOf } from "./python-env.mjs";
+import { elapsed, run, say, script } from "./report.mjs";
+import { setUp } from "./setup.mjs";
+
+const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
+const python = interpreterOf(checkoutEnvironment);
+const pythonSettings = join("python", "pyproject.toml");
+const pythonFolders = ["python", "generated"];
+const examples = () =>
+  readdirSync(join(root, "examples"))
+    .filter((name) => name.endsWith(".moe.ts"))
+    .map((name) => `examples/${name}`);
+
+/** @type {() => readonly { name: string, program: string, args: readonly string[] }[]} */
+const steps = () => [
+  { name: "lint and format", program: bin("biome"), args: ["check", "--error-on-warnings", "."] },
+  { name: "types", program: bin("tsc"), args: ["--noEmit", "-p", "tsconfig.json"] },
+  {
+    name: "no import cycles",
+    program: bin("dpdm"),
+    args: [
+      ...["--no-tree", "--no-warning", "--no-progress", "--transform"],
+      ...["--exit-code", "circular:1", "src/index.ts", "src/cli/main.ts"],
+    ],
+  },
+  {
+    name: "generated files match the specs",
+    program: process.execPath,
+    args: [join("dist", "cli", "main.js"), "build", ...examples(), "--check"],
+  },
+  {
+    name: "Black",
+    program: python,
+    args: ["-m", "black", "--check", "--quiet", "--config", pythonSettings, ...pythonFolders],
+  },
+  {
+    name: "isort",
+    program: python,
+    args: ["-m", "isort", "--check-only", "--settings-path", pythonSettings, ...pythonFolders],
+  },
+  {
+    name: "ruff",
+    program: python,
+    args: ["-m", "ruff", "check", "--no-cache", "--config", pythonSettings, ...pythonFolders],
+  },
+  {
+    name: "tests in TypeScript",
+    program: bin("vitest"),
+    args: ["run", "--config", join("test", "vitest.config.ts")],
+  },
+  ...(existsSync(join(root, "python", "tests"))
+    ? [
+        {
+          name: "tests in Python",
+          program: python,
+          args: ["-m", "pytest", "-c", pythonSettings, "--rootdir", "python", "python/tests"],
+        },
+      ]
+    : []),
+];
+
+await script(async () => {
+  await setUp();
+  const only = process.argv.slice(2);
+  const chosen = steps().filter(
+    ({ name }) => only.length === 0 || only.some((word) => name.includes(word)),
+  );
+  /** @type {string[]} */
+  const failed = [];
+  for (const { name, program, args } of chosen) {
+    const start = performance.now();
+    say(`\n── ${name}`);
+    const env = { ...process.env, JAX_PLATFORMS: "cpu", PYTHONPATH: join(root, "python") };
+    const code = await run(program, args, { cwd: root, env, stdio: ["ignore", 1, 2] });
+    if (code !== 0) failed.push(name);
+    say(`${code === 0 ? "ok" : `FAILED (code ${code})`}  ${name}  ${elapsed(start)}`);
+  }
+  if (failed.length > 0) say(`\nfailed: ${failed.join(", ")}`);
+  process.stdout.write(`\n${chosen.length - failed.length} passed, ${failed.length} failed\n`);
+  return failed.length === 0 ? 0 : 1;
+});
