@@ -4,6 +4,7 @@ import { type LoadedSpec, loadSpec, SpecError } from "../dsl/load.ts";
 import type { Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
+import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
 import { displayPath } from "./place.ts";
@@ -61,7 +62,7 @@ async function placed(
   const fields = layerOrigin(spec.layer)?.fields ?? {};
   const diagnostics: Diagnostic[] = [];
   for (const finding of findings) {
-    const { code, severity, message, rule, nearest } = finding;
+    const { code, severity, message, nearest, rule = codes[code].rule } = finding;
     const note = noteOf(finding, fields);
     const place = await locate(text, finding);
     const trace = traceOf(finding);

@@ -1,43 +1,123 @@
 /**
- * Every diagnostic there is. A code is stable: it is never reused or renumbered, so that a search
- * for it finds this line, its test and its documentation. 0xx loading, 1xx the spec, 2xx devices,
- * 3xx published configs.
+ * Every diagnostic there is: what went wrong, and the rule that was broken. A code is stable: it is
+ * never reused or renumbered, so that a search for it finds this line and its test. 0xx loading,
+ * 1xx the spec, 2xx devices, 3xx published configs. Where a rule depends on the spec (the legal
+ * values of one axis, the keys of one object) the finding states it in full.
  */
+export interface CodeEntry {
+  readonly title: string;
+  readonly rule: string;
+}
+
+const entry = (title: string, rule: string): CodeEntry => ({ title, rule });
+
 export const codes = {
-  MOE001: "the spec file cannot be read",
-  MOE002: "the spec file does not parse",
-  MOE003: "the spec file fails while it is loaded",
-  MOE004: "the spec file has no default export",
-  MOE005: "the default export is not made by moe()",
+  MOE001: entry("the spec file cannot be read", "a spec is a readable TypeScript file, *.moe.ts"),
+  MOE002: entry("the spec file does not parse", "a spec is a TypeScript module"),
+  MOE003: entry(
+    "the spec file fails while it is loaded",
+    "a spec and what it imports load without error",
+  ),
+  MOE004: entry("the spec file has no default export", "a spec ends in export default moe({ … })"),
+  MOE005: entry(
+    "the default export is not made by moe()",
+    "the default export is what moe() returns",
+  ),
 
-  MOE101: "the name is not a Python identifier",
-  MOE102: "a value is missing, unknown or of the wrong kind",
-  MOE103: "a number is not a positive integer",
-  MOE104: "a tile is not legal for its axis",
-  MOE105: "top-k exceeds the experts",
-  MOE106: "experts do not divide over the devices",
-  MOE107: "mesh axes are not distinct identifiers",
-  MOE108: "devices are empty or repeated",
-  MOE109: "the schedule has no token bucket",
-  MOE110: "token buckets do not ascend",
-  MOE111: "feed-forward row counts are not legal",
-  MOE112: "the schedule cannot run this layer",
-  MOE113: "the number of weight slots is not supported",
-  MOE114: "a routing factor is not a positive finite number",
-  MOE115: "an index overflows 32 bits",
-  MOE116: "a tile holds more rows than a call has",
-  MOE117: "a choice set repeats a value",
+  MOE101: entry(
+    "the name is not a Python identifier",
+    "the name becomes a Python package: letters, digits and _, no digit first, no keyword",
+  ),
+  MOE102: entry(
+    "a value is missing, unknown or of the wrong kind",
+    "a spec has the values that its types name",
+  ),
+  MOE103: entry(
+    "a number is not a positive integer",
+    "sizes, tiles and token counts are whole numbers of at least 1",
+  ),
+  MOE104: entry("a tile is not legal for its axis", "a tile divides its axis into whole TPU tiles"),
+  MOE105: entry("top-k exceeds the experts", "a token goes to top-k distinct experts"),
+  MOE106: entry(
+    "experts do not divide over the devices",
+    "every device holds the same number of experts",
+  ),
+  MOE107: entry(
+    "mesh axes are not distinct identifiers",
+    "mesh axes are one or more distinct identifiers, outermost first",
+  ),
+  MOE108: entry(
+    "devices are empty or repeated",
+    "devices are one or more distinct TPU generations",
+  ),
+  MOE109: entry(
+    "the schedule has no token bucket",
+    "at least one bucket says which token counts its tiles serve",
+  ),
+  MOE110: entry(
+    "token buckets do not ascend",
+    "buckets are written in ascending order of upTo, without repeats",
+  ),
+  MOE111: entry(
+    "feed-forward row counts are not legal",
+    "btc ascends, each is a legal row tile, and the last is bt",
+  ),
+  MOE112: entry(
+    "the schedule cannot run this layer",
+    "a schedule runs layers whose sizes fill whole TPU tiles",
+  ),
+  MOE113: entry(
+    "the number of weight slots is not supported",
+    "weight tiles are kept in 2, 3 or 4 slots: one in use, the others on their way",
+  ),
+  MOE114: entry(
+    "a routing factor is not a positive finite number",
+    "a factor of the routing weights is finite and greater than 0",
+  ),
+  MOE115: entry(
+    "an index overflows 32 bits",
+    "every flat index of the routed rows fits a signed 32-bit integer",
+  ),
+  MOE116: entry(
+    "a tile holds more rows than a call has",
+    "a row tile holds at most the tokens of the bucket; the rest is padding",
+  ),
+  MOE117: entry(
+    "a choice set repeats a value",
+    "a choice set lists distinct values; the first is built",
+  ),
 
-  MOE201: "VMEM is exceeded",
-  MOE202: "SMEM is exceeded",
-  MOE203: "no tile fits VMEM",
-  MOE204: "the weights exceed HBM",
+  MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
+  MOE202: entry(
+    "SMEM is exceeded",
+    "counts, offsets and ids of a kernel fit the device's SMEM at once",
+  ),
+  MOE203: entry(
+    "no tile fits VMEM",
+    "auto is the largest legal tile that fits: bd first, then bf, then bt",
+  ),
+  MOE204: entry("the weights exceed HBM", "the weights of a device's experts fit its HBM"),
 
-  MOE301: "the architecture is not known",
-  MOE302: "a field of the config is missing",
-  MOE303: "the model's routing is not in the kernel",
-  MOE304: "the model has shared experts",
-  MOE305: "a value of the config is not supported",
-} as const;
+  MOE301: entry(
+    "the architecture is not known",
+    "architectures[0] is one that moegen can read, or the layer is written out",
+  ),
+  MOE302: entry(
+    "a field of the config is missing",
+    "a config.json states its sizes; a missing one can be given as an override",
+  ),
+  MOE303: entry(
+    "the model's routing is not in the kernel",
+    "routing in the kernel is scores, plain top-k, renormalisation and one scaling factor",
+  ),
+  MOE304: entry(
+    "the model has shared experts",
+    "the kernel computes routed experts; the caller adds shared experts and says so",
+  ),
+  MOE305: entry(
+    "a value of the config is not supported",
+    "the activation is silu or gelu (tanh form), rows and weights are bfloat16 or float32",
+  ),
+} as const satisfies Readonly<Record<string, CodeEntry>>;
 
 export type Code = keyof typeof codes;

@@ -34,7 +34,8 @@ export interface Finding {
   readonly message: string;
   /** What follows the path in the trace, e.g. "768 % 512 = 256". */
   readonly detail?: string;
-  readonly rule: string;
+  /** Where the code's own rule can be said more exactly for this spec. */
+  readonly rule?: string;
   readonly nearest: readonly (number | string)[];
   readonly note?: string;
 }

@@ -2,16 +2,17 @@
  * Marks on spec values that JSON does not see. `Symbol.for`, because a spec may be loaded beside
  * another copy of this module (source next to build): both must know each other's values.
  */
+import type { Code } from "../check/codes.ts";
+
 const SPEC = Symbol.for("moegen.spec");
 const ORIGIN = Symbol.for("moegen.layer-origin");
 
 /** Something about a `config.json` that the checker must report; collected, never thrown. */
 export interface LayerProblem {
-  readonly code: string;
+  readonly code: Code;
   /** The config field at fault, e.g. "n_group". */
   readonly configField: string;
   readonly message: string;
-  readonly rule: string;
   readonly nearest: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /** Turns a failed load into a diagnostic with a place in the spec. */
 
-import type { Code } from "../check/codes.ts";
+import { type Code, codes } from "../check/codes.ts";
 import type { Diagnostic } from "../check/diagnostic.ts";
 import { locateImport, type Place, syntaxError } from "../check/locate.ts";
 import { show } from "../check/numbers.ts";
@@ -13,16 +13,24 @@ function failure(
   path: string,
   place: Place,
   message: string,
-  rule: string,
   nearest: readonly string[] = [],
 ): Diagnostic {
   const file = displayPath(path);
-  return { code, severity: "error", file, ...place, message, trace: ["spec"], rule, nearest };
+  return {
+    code,
+    severity: "error",
+    file,
+    ...place,
+    message,
+    trace: ["spec"],
+    rule: codes[code].rule,
+    nearest,
+  };
 }
 
 export function explainUnreadable(path: string, cause: unknown): Diagnostic {
   const reason = errorCode(cause) === "ENOENT" ? "there is no such file" : messageOf(cause);
-  return failure("MOE001", path, START, reason, "a spec is a readable TypeScript file, *.moe.ts");
+  return failure("MOE001", path, START, reason);
 }
 
 export async function explainFailure(
@@ -32,7 +40,7 @@ export async function explainFailure(
 ): Promise<Diagnostic> {
   const syntax = await syntaxError(text);
   if (syntax !== undefined) {
-    return failure("MOE002", path, syntax.place, syntax.message, "a spec is a TypeScript module");
+    return failure("MOE002", path, syntax.place, syntax.message);
   }
   const missing = /Cannot find (?:module|package) '([^']+)'/.exec(messageOf(cause))?.[1];
   const place =
@@ -43,7 +51,7 @@ export async function explainFailure(
     missing === undefined
       ? `loading the spec throws: ${messageOf(cause)}`
       : `cannot import ${show(relativeTo(path, missing))}`;
-  return failure("MOE003", path, place, message, "a spec and what it imports load without error");
+  return failure("MOE003", path, place, message);
 }
 
 export async function explainExport(
@@ -55,25 +63,11 @@ export async function explainExport(
   const nearest = ["export default moe({ … })"];
   if (made === undefined) {
     const message = "the spec has no default export";
-    return failure(
-      "MOE004",
-      path,
-      START,
-      message,
-      "a spec ends in export default moe({ … })",
-      nearest,
-    );
+    return failure("MOE004", path, START, message, nearest);
   }
   const place = await locate(text, { path: [] });
   const message = `the default export is ${show(made)}, not made by moe()`;
-  return failure(
-    "MOE005",
-    path,
-    place,
-    message,
-    "the default export is what moe() returns",
-    nearest,
-  );
+  return failure("MOE005", path, place, message, nearest);
 }
 
 function messageOf(cause: unknown): string {

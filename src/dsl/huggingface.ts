@@ -27,7 +27,6 @@ export function fromHuggingFace(
         name === undefined
           ? "the config names no architecture"
           : `architecture ${name} is not known`,
-      rule: "architectures[0] is one that moegen can read, or the layer is written out",
       nearest: known,
     };
     return brandLayer(replaced as LayerSpec, {

@@ -22,7 +22,6 @@ export function reportSharedExperts(config: ConfigReader, answered: Answered, fi
     code: "MOE304",
     configField: field,
     message: `the model adds shared experts (${field} = ${String(config.get(field))}), which the kernel does not compute`,
-    rule: "the kernel computes routed experts; the caller adds shared experts and says so",
     nearest: ['{ sharedExperts: "outside" }'],
   });
 }

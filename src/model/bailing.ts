@@ -53,7 +53,6 @@ function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
     layerField: "routing",
     configField: "score_function",
     message: `score_function ${JSON.stringify(value)} is not a scoring the kernel has`,
-    rule: "scores are softmax or sigmoid of the router logits",
     nearest: ["softmax", "sigmoid"],
   });
   return fallback;
@@ -73,7 +72,6 @@ function reportRouting(config: ConfigReader, scoring: Scoring): void {
     layerField: "routing",
     configField: grouped ? "n_group" : "moe_router_enable_expert_bias",
     message: `the model routes with ${parts.join(" and ")}, which the kernel does not have yet`,
-    rule: "routing in the kernel is scores, plain top-k, renormalisation and one scaling factor",
     nearest: [
       '{ routing: { where: "given" } }',
       `{ routing: { where: "kernel", scoring: "${scoring}", … } }`,

@@ -62,7 +62,6 @@ export class ConfigReader {
       layerField,
       configField: field,
       message: `the config has no number in ${field}, needed for ${layerField}`,
-      rule: "a config.json states its sizes; a missing one can be given as an override",
       nearest: [],
     });
     return 0;
@@ -93,7 +92,6 @@ export class ConfigReader {
       layerField: "activation",
       configField: "hidden_act",
       message: `hidden_act ${JSON.stringify(value)} is not an activation the kernel has`,
-      rule: "the activation is silu or gelu (tanh form)",
       nearest: ["silu", "gelu"],
     });
     return fallback;
@@ -108,7 +106,6 @@ export class ConfigReader {
       layerField: "dtype",
       configField: this.get("torch_dtype") === undefined ? "dtype" : "torch_dtype",
       message: `dtype ${JSON.stringify(value)} is not one the kernel has`,
-      rule: "rows and weights are bfloat16 or float32",
       nearest: ["bfloat16", "float32"],
     });
     return "bfloat16";

@@ -192,7 +192,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
 const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE204"]);
 
 describe.each(Object.entries(cases))("%s", (code, { spec, says, nearest, config }) => {
-  test(`${codes[code as Code]}`, async () => {
+  test(`${codes[code as Code].title}`, async () => {
     const { found, place, diagnostics } = await checkText(spec, code as Code, config);
     expect(found, JSON.stringify(diagnostics, null, 1)).toMatchObject({
       severity: WARNINGS.has(code) ? "warning" : "error",

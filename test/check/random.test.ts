@@ -127,7 +127,7 @@ describe("random specs", () => {
         for (const { code, message, rule } of findings) {
           expect(codes).toHaveProperty(code);
           expect(message).not.toMatch(/undefined|NaN %|\[object/);
-          expect(rule).not.toBe("");
+          expect(rule ?? codes[code].rule).not.toBe("");
         }
       }),
       { numRuns: 2000 },

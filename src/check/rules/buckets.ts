@@ -35,7 +35,6 @@ export const someBucket: Rule = ({ spec, sound }) => {
       code: "MOE109",
       path: ["schedule", "tiles"],
       message: "tiles has no bucket",
-      rule: "at least one bucket says which token counts its tiles serve",
       nearest: ["{ all: { upTo: 1024, bt: auto, bf: auto, bd: auto } }"],
     }),
   ];
@@ -53,7 +52,6 @@ export const bucketsAscend: Rule = ({ spec, sound }) => {
           path: bucketPath(name, "upTo"),
           message: `upTo = ${bucket.upTo} does not exceed ${previous[1].upTo} of ${previous[0]} before it`,
           detail: `${bucket.upTo} <= ${previous[1].upTo}`,
-          rule: "buckets are written in ascending order of upTo, without repeats",
         }),
       );
     }
@@ -76,7 +74,6 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
                 code: "MOE117",
                 path: bucketPath(name, axis, index),
                 message: `${axis} = ${value} is already one of the choices`,
-                rule: "a choice set lists distinct values; the first is built",
               }),
             ],
       );
@@ -133,31 +130,28 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   return bucketsOf(spec, sound).flatMap(([name, { bt, btc }]) => {
     if (btc === undefined) return [];
-    const rule = "btc ascends, each is a legal row tile, and the last is bt";
     const path = bucketPath(name, "btc");
     if (btc.length === 0) {
-      return [error({ code: "MOE111", path, message: "btc is empty", rule })];
+      return [error({ code: "MOE111", path, message: "btc is empty" })];
     }
     const { legal } = schedule.axisRule(spec.layer, "bt");
     const findings = btc.flatMap((rows, index): readonly Finding[] => {
       const at = [...path, index];
       if (!legal.includes(rows)) {
         const message = `btc = ${rows} is not a legal row count`;
-        return [
-          error({ code: "MOE111", path: at, message, rule, nearest: nearestOf(legal, rows) }),
-        ];
+        return [error({ code: "MOE111", path: at, message, nearest: nearestOf(legal, rows) })];
       }
       const before = btc[index - 1];
       if (before === undefined || before < rows) return [];
       const message = `btc = ${rows} does not exceed ${before} before it`;
-      return [error({ code: "MOE111", path: at, message, rule })];
+      return [error({ code: "MOE111", path: at, message })];
     });
     const last = btc.at(-1);
     // Another bt (a choice, auto) cuts btc to itself; a written one must agree with it.
     if (typeof bt === "number" && last !== bt) {
       const message = `btc ends with ${last}, bt is ${bt}`;
       const at = [...path, btc.length - 1];
-      findings.push(error({ code: "MOE111", path: at, message, rule, nearest: [bt] }));
+      findings.push(error({ code: "MOE111", path: at, message, nearest: [bt] }));
     }
     return findings;
   });
@@ -177,7 +171,6 @@ export const indicesFit: Rule = ({ spec, sound }) => {
         path: bucketPath(name, "upTo"),
         message: `upTo = ${upTo} tokens × top-${topK} × D = ${hidden} is ${elements} elements, past int32`,
         detail: `${elements} > ${INT32_MAX}`,
-        rule: "every flat index of the routed rows fits a signed 32-bit integer",
         nearest: most > 0 ? [most] : [],
       }),
     ];
@@ -198,7 +191,6 @@ export const rowsWithinCall: Rule = ({ spec, sound, schedule }) => {
               code: "MOE116",
               path: bucketPath(name, "bt", ...(isChoices(bt) ? [index] : [])),
               message: `bt = ${rows} rows, but an expert never has more than upTo = ${upTo}`,
-              rule: "a row tile holds at most the tokens of the bucket; the rest is padding",
               nearest: [enough],
             }),
           ],

@@ -33,7 +33,6 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
       message: keyword
         ? `name ${show(spec.name)} is a Python keyword`
         : `name ${show(spec.name)} is not a Python identifier`,
-      rule: "the name becomes a Python package: letters, digits and _, no digit first, no keyword",
       nearest: better === "" ? [] : [better],
     }),
   ];
@@ -41,7 +40,6 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
 
 export const meshAxes: Rule = ({ spec, sound }) => {
   if (!sound("mesh", "axes")) return [];
-  const rule = "mesh axes are one or more distinct identifiers, outermost first";
   const { axes } = spec.mesh;
   if (axes.length === 0) {
     return [
@@ -49,7 +47,6 @@ export const meshAxes: Rule = ({ spec, sound }) => {
         code: "MOE107",
         path: ["mesh", "axes"],
         message: "axes is empty",
-        rule,
         nearest: ['["data", "tensor"]'],
       }),
     ];
@@ -58,22 +55,19 @@ export const meshAxes: Rule = ({ spec, sound }) => {
     const path = ["mesh", "axes", index];
     if (!isIdentifier(axis)) {
       const message = `mesh axis ${show(axis)} is not an identifier`;
-      return [error({ code: "MOE107", path, message, rule, nearest: [toIdentifier(axis)] })];
+      return [error({ code: "MOE107", path, message, nearest: [toIdentifier(axis)] })];
     }
     if (axes.indexOf(axis) === index) return [];
-    return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated`, rule })];
+    return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated` })];
   });
 };
 
 export const deviceList: Rule = ({ spec, sound, devices }) => {
   if (!sound("devices")) return [];
-  const rule = "devices are one or more distinct TPU generations";
   const list: readonly string[] = spec.devices;
   if (list.length === 0) {
     const nearest = Object.keys(devices);
-    return [
-      error({ code: "MOE108", path: ["devices"], message: "devices is empty", rule, nearest }),
-    ];
+    return [error({ code: "MOE108", path: ["devices"], message: "devices is empty", nearest })];
   }
   return list.flatMap((device, index) =>
     list.indexOf(device) === index
@@ -83,7 +77,6 @@ export const deviceList: Rule = ({ spec, sound, devices }) => {
             code: "MOE108",
             path: ["devices", index],
             message: `device ${show(device)} is repeated`,
-            rule,
           }),
         ],
   );

@@ -44,7 +44,6 @@ export class Kinds {
       severity: "error",
       path,
       message: `${label(path)} = ${show(value)} is not a positive integer`,
-      rule: "sizes, tiles and token counts are whole numbers of at least 1",
       nearest: Number.isSafeInteger(Math.round(value)) ? [Math.max(1, Math.round(value))] : [],
     });
   }
@@ -60,7 +59,6 @@ export class Kinds {
       severity: "error",
       path,
       message: `${label(path)} = ${show(value)} is not a positive finite number`,
-      rule: "a factor of the routing weights is finite and greater than 0",
       nearest: [],
     });
   }

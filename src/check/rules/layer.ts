@@ -1,6 +1,5 @@
 /** The layer against itself, the mesh, the schedule and the devices' HBM. */
 import { layerOrigin } from "../../dsl/brand.ts";
-import { type Code, codes } from "../codes.ts";
 import { divisors, formatBytes, nearestOf } from "../numbers.ts";
 import { error, type Rule, warning } from "./rule.ts";
 
@@ -8,11 +7,10 @@ import { error, type Rule, warning } from "./rule.ts";
 export const configProblems: Rule = ({ spec }) =>
   (layerOrigin(spec.layer)?.problems ?? []).map((problem) =>
     error({
-      code: problem.code in codes ? (problem.code as Code) : "MOE302",
+      code: problem.code,
       path: ["layer"],
       message: problem.message,
       detail: problem.configField,
-      rule: problem.rule,
       nearest: problem.nearest,
     }),
   );
@@ -26,7 +24,6 @@ export const topKWithinExperts: Rule = ({ spec, sound }) => {
       path: ["layer", "topK"],
       message: `topK = ${topK} exceeds experts = ${experts}`,
       detail: `${topK} > ${experts}`,
-      rule: "a token goes to top-k distinct experts",
       nearest: [experts],
     }),
   ];
@@ -43,7 +40,6 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
       path: ["mesh", "ep"],
       message: `ep = ${ep} does not divide experts = ${experts}`,
       detail: `${experts} % ${ep} = ${experts % ep}`,
-      rule: "every device holds the same number of experts",
       nearest: nearestOf(divisors(experts), ep),
     }),
   ];
@@ -81,7 +77,6 @@ export const weightsFitHbm: Rule = ({ spec, sound, devices }) => {
         path: ["mesh", "ep"],
         message: `the weights of ${experts / ep} experts need ${formatBytes(local)}, ${name} has ${formatBytes(available)} of HBM`,
         detail: name,
-        rule: "the weights of a device's experts fit its HBM",
         nearest: enough === undefined ? [] : [enough],
         ...(enough === undefined ? { note: "not even one expert fits: split experts first" } : {}),
       }),

@@ -34,7 +34,6 @@ export function judgeMemory(target: Target, name: string, bucket: BucketSpec): J
               ? `no ${axis} is legal for this layer`
               : `no legal ${resolution.axes.join(", ")} fits ${device}: the smallest tiles need ${usage(smallest, "VMEM")}`,
           detail: device,
-          rule: "auto is the largest legal tile that fits: bd first, then bf, then bt",
           ...(smallest === undefined ? {} : { note: biggest(smallest, "VMEM") }),
         }),
       ],
@@ -51,7 +50,6 @@ export function judgeMemory(target: Target, name: string, bucket: BucketSpec): J
         path: bucketPath(name, axis),
         message: `${name} needs ${usage(kernel, "VMEM")} on ${device}`,
         detail: `${device} ${formatBytes(kernel.vmem.used)} > ${formatBytes(kernel.vmem.available)}`,
-        rule: "all buffers of a kernel fit the device's VMEM at once",
         nearest: alternatives.map(describe),
         note: biggest(kernel, "VMEM"),
       }),
@@ -64,7 +62,6 @@ export function judgeMemory(target: Target, name: string, bucket: BucketSpec): J
         path: bucketPath(name, "upTo"),
         message: `${name} needs ${usage(kernel, "SMEM")} on ${device}`,
         detail: `${device} ${formatBytes(kernel.smem.used)} > ${formatBytes(kernel.smem.available)}`,
-        rule: "counts, offsets and ids of a kernel fit the device's SMEM at once",
         note: biggest(kernel, "SMEM"),
       }),
     );

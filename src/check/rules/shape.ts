@@ -112,7 +112,6 @@ function checkBucket(kinds: Kinds, path: SpecPath, value: unknown): void {
     severity: "error",
     path: [...path, "slots"],
     message: `slots = ${show(slots)} is not supported`,
-    rule: "weight tiles are kept in 2, 3 or 4 slots: one in use, the others on their way",
     nearest: [2, 3, 4],
   });
 }

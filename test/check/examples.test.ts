@@ -1,0 +1,22 @@
+/** The examples are sound, with the schedules and devices there are. */
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import { checkFile } from "../../src/check/index.ts";
+
+const folder = new URL("../../examples/", import.meta.url);
+const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));
+
+test("there are the three of the issue", () => {
+  expect(specs.sort()).toEqual(["grok-2.moe.ts", "ling-mini-2.0.moe.ts", "qwen3-30b-a3b.moe.ts"]);
+});
+
+test.each(specs)("%s has no diagnostics, and a kernel for each bucket and device", async (file) => {
+  const { diagnostics, plan, loaded } = await checkFile(new URL(file, folder).pathname);
+  expect(diagnostics).toEqual([]);
+  const buckets = Object.keys(loaded?.spec.schedule.tiles ?? {});
+  const expected = buckets.flatMap((bucket) =>
+    (loaded?.spec.devices ?? []).map((device) => ({ bucket, device })),
+  );
+  expect(plan?.kernels.map(({ bucket, device }) => ({ bucket, device }))).toEqual(expected);
+  expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+});
