@@ -1,0 +1,119 @@
+"""The named cases of `validate`: what is asked of the kernel, as data. One entry each in CASES."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+Logits = np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a case may depend on; T is all devices' tokens together."""
+
+    tokens: int
+    experts: int
+    top_k: int
+    ep: int
+
+    @property
+    def local_experts(self) -> int:
+        return self.experts // self.ep
+
+
+Gating = Callable[[np.random.Generator, Shape], Logits]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One named case."""
+
+    name: str
+    title: str
+    # (T, E) router logits.
+    gating: Gating
+    # T, from the usual T and ep.
+    tokens: Callable[[int, int], int] = lambda usual, ep: usual
+    # Calls in one program, each on other inputs.
+    calls: int = 1
+    # Compare the chosen ids and weights rather than the sums.
+    fingerprint: bool = False
+    # Spread ep over two mesh axes.
+    split_mesh: bool = False
+
+    def applies(self, ep: int, axes: int) -> bool:
+        return not self.split_mesh or (axes >= 2 and ep >= 2 and ep % 2 == 0)
+
+
+def generator(seed: int, name: str, salt: int = 0) -> np.random.Generator:
+    """A case's own random numbers: the same alone as among others."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), salt])
+
+
+def uniform(rng: np.random.Generator, shape: Shape) -> Logits:
+    return rng.standard_normal((shape.tokens, shape.experts)).astype(np.float32)
+
+
+def hot_expert(rng: np.random.Generator, shape: Shape) -> Logits:
+    """Every token's first choice is one expert, in the middle of some device."""
+    logits = uniform(rng, shape)
+    logits[:, shape.experts - 1 - shape.local_experts // 2] += 12.0
+    return logits
+
+
+def hot_device(rng: np.random.Generator, shape: Shape) -> Logits:
+    """As many choices as possible on the last device."""
+    logits = uniform(rng, shape)
+    logits[:, shape.experts - shape.local_experts :] += 12.0
+    return logits
+
+
+def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
+    """Whole devices and single experts that no token chooses."""
+    # Every second expert of every second device, then whatever is needed to have k of them.
+    order = sorted(
+        range(shape.experts),
+        key=lambda e: (
+            (e // shape.local_experts) % 2,
+            (e % shape.local_experts) % 2,
+            e,
+        ),
+    )
+    alive = order[: max(shape.top_k, shape.experts // 4)]
+    logits = uniform(rng, shape)
+    mask = np.full(shape.experts, -12.0, np.float32)
+    mask[alive] = 0.0
+    return logits + mask
+
+
+def ties(rng: np.random.Generator, shape: Shape) -> Logits:
+    """Logits from {0, 1, 2}, and every fourth token all equal: the lowest id must win."""
+    logits = rng.integers(0, 3, (shape.tokens, shape.experts)).astype(np.float32)
+    logits[::4] = 1.0
+    return logits
+
+
+def not_divisible(usual: int, ep: int) -> int:
+    """The largest T below the usual one that neither ep nor 2 divides."""
+    count = max(usual - 1, 1)
+    while count > 1 and (count % 2 == 0 or (ep > 1 and count % ep == 0)):
+        count -= 1
+    return count
+
+
+CASES: tuple[Case, ...] = (
+    Case("uniform", "uniform", uniform),
+    Case("hot-expert", "one hot expert", hot_expert),
+    Case("hot-device", "one hot device", hot_device),
+    Case("empty-experts", "empty experts and devices", empty_experts),
+    Case("ties", "ties in the router", ties, fingerprint=True),
+    Case("ids", "top-k ids and weights", uniform, fingerprint=True),
+    Case("not-divisible", "T not divisible by ep", uniform, tokens=not_divisible),
+    Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
+    Case("two-calls", "two calls in a row", uniform, calls=2),
+    Case("two-axes", "mesh split over two axes", uniform, split_mesh=True),
+)

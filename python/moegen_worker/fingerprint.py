@@ -1,0 +1,74 @@
+"""Weights that make a result say which experts were chosen, and with what weight.
+
+Expert e answers only in column e, and there with silu(1) (or gelu(1)) times the token's own scale,
+so a result row's support is the set of ids the kernel chose on its real dispatch path, and its
+values are the routing weights. Tokens differ in scale, so a swapped row shows too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import oracle
+
+
+def scales(count: int) -> np.ndarray:
+    """(T,) scale of each token: exact in bfloat16, in [1, 2)."""
+    return 1.0 + (np.arange(count) % 128) / 128.0
+
+
+def tokens(count: int, hidden: int, dtype: Any) -> np.ndarray:
+    """(T, D): column 0 drives the gate, column 1 carries the token's scale."""
+    rows = np.zeros((count, hidden), np.float32)
+    rows[:, 0] = 1.0
+    rows[:, 1] = scales(count)
+    return rows.astype(dtype)
+
+
+def weights(experts: int, hidden: int, intermediate: int, dtype: Any) -> tuple[Any, Any]:
+    """w1 (E, 2, D, F) and w2 (E, F, D)."""
+    w1 = np.zeros((experts, 2, hidden, intermediate), dtype)
+    w1[:, 0, 0, :] = 1.0
+    w1[:, 1, 1, :] = 1.0
+    w2 = np.zeros((experts, intermediate, hidden), dtype)
+    for expert in range(experts):
+        w2[expert, :, expert] = 1.0 / intermediate
+    return w1, w2
+
+
+def read(layer: oracle.Layer, result: Any, experts: int, w2: Any) -> np.ndarray:
+    """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen."""
+    result = np.asarray(result, np.float64)
+    # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.
+    total = float(np.asarray(w2[0, :, 0], np.float64).sum())
+    unit = float(oracle.activate(layer["activation"], np.asarray(1.0))) * total
+    return result[:, :experts] / (unit * scales(result.shape[0])[:, None])
+
+
+def compare(shown: np.ndarray, weights: Any, ids: Any, tolerance: float) -> dict[str, Any] | None:
+    """What differs between shown (T, E) weights and the reference's (T, k) weights and ids."""
+    weights, ids = np.asarray(weights, np.float64), np.asarray(ids)
+    for token in range(shown.shape[0]):
+        row = shown[token]
+        if not np.isfinite(row).all():
+            return {"token": token, "problem": "not a number"}
+        got = sorted(int(e) for e in np.flatnonzero(row))
+        # An id given twice, or a weight of zero, leaves one column or none.
+        wanted: dict[int, float] = {}
+        for expert, weight in zip(ids[token], weights[token]):
+            wanted[int(expert)] = wanted.get(int(expert), 0.0) + float(weight)
+        want = sorted(expert for expert, weight in wanted.items() if weight != 0.0)
+        if got != want:
+            return {"token": token, "problem": "ids", "got": got, "want": want}
+        for expert in want:
+            if abs(row[expert] - wanted[expert]) > tolerance * abs(wanted[expert]):
+                return {
+                    "token": token,
+                    "problem": "weight",
+                    "expert": expert,
+                    "got": float(row[expert]),
+                    "want": wanted[expert],
+                }
+    return None

@@ -1,0 +1,114 @@
+"""Runs a program on simulated devices and finds out what went wrong.
+
+JAX's interpreter reports a data race, and a semaphore that is not zero at the end, by printing;
+an out-of-bounds read raises inside a callback and comes back wrapped by the runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+# More would only repeat the same fault for each row or each device.
+MOST_REPORTS = 8
+
+
+def params() -> Any:
+    """The strictest mode: races looked for, memory poisoned, copies made as late as possible."""
+    from jax.experimental.pallas import tpu as pltpu
+
+    return pltpu.InterpretParams(
+        detect_races=True,
+        dma_execution_mode="on_wait",
+        out_of_bounds_reads="raise",
+        uninitialized_memory="nan",
+    )
+
+
+class _Capture(io.TextIOBase):
+    """A stdout that keeps the first printed reports and counts the rest."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            if "RACE DETECTED" in text or "non-zero count" in text:
+                self.count += 1
+                if len(self.lines) < MOST_REPORTS:
+                    self.lines.append(text)
+        return len(text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run gave: a value, or the text of what stopped it; and races either way."""
+
+    value: Any = None
+    races: tuple[str, ...] = ()
+    semaphores: tuple[str, ...] = ()
+    out_of_bounds: str | None = None
+    error: str | None = None
+
+    @property
+    def clean(self) -> bool:
+        return not (self.races or self.semaphores or self.out_of_bounds or self.error)
+
+
+def tidy_race(text: str) -> str:
+    """A race report without vector clocks: who read or wrote what, and where."""
+    kept = [line for line in text.splitlines() if line.strip() and "clock:" not in line]
+    text = " ".join(line.strip() for line in kept)
+    text = re.sub(r"slice\((\d+), (\d+), 1\)", r"\1:\2", text)
+    return re.sub(r"np\.int\d+\((\d+)\)", r"\1", text.replace("RACE DETECTED", "").strip())
+
+
+def _innermost(error: BaseException) -> str:
+    """The line that says what happened, out of the runtime's wrapping of a callback's failure."""
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        found = re.search(r"(Out-of-bounds .*)$", line)
+        if found:
+            return found.group(1)
+    raised = [line for line in lines if re.match(r"^[A-Za-z_.]*(Error|Exception)\b.*:", line)]
+    picked = raised[-1] if raised else (lines[0] if lines else type(error).__name__)
+    return picked[:1500]
+
+
+def run(program: Callable[[], Any]) -> Outcome:
+    """Runs `program` (which must block until its result is there) under watch."""
+    import jax
+    from jax.experimental.pallas import tpu as pltpu
+
+    capture = _Capture()
+    value, error = None, None
+    # The simulated devices print from their own threads: sys.stdout is one for all of them.
+    with contextlib.redirect_stdout(capture):
+        try:
+            value = jax.block_until_ready(program())
+        except Exception as failure:  # noqa: BLE001 - any failure of a kernel is a finding
+            error = _innermost(failure)
+    if error is not None:
+        pltpu.reset_tpu_interpret_mode_state()
+    reports = [tidy_race(text) for text in capture.lines]
+    races = [text for text in reports if "non-zero count" not in text]
+    semaphores = [text for text in reports if "non-zero count" in text]
+    out_of_bounds = error if error is not None and error.startswith("Out-of-bounds") else None
+    return Outcome(
+        value=value,
+        races=tuple(dict.fromkeys(races)),
+        semaphores=tuple(dict.fromkeys(semaphores)),
+        out_of_bounds=out_of_bounds,
+        error=None if out_of_bounds else error,
+    )

@@ -1,0 +1,69 @@
+"""How wrong a result is, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import oracle
+
+BOUNDS = {"bfloat16": 1e-2, "float32": 1e-5}
+
+
+def relative_error(result: Any, reference: Any) -> float:
+    """Relative Frobenius error in float64; infinite when the result has a NaN."""
+    result = np.asarray(result, np.float64)
+    reference = np.asarray(reference, np.float64)
+    if not np.isfinite(result).all():
+        return float("inf")
+    scale = float(np.linalg.norm(reference))
+    error = float(np.linalg.norm(result - reference))
+    return error / scale if scale > 0 else error
+
+
+def row_errors(result: Any, reference: Any) -> np.ndarray:
+    """(T,) error of each token, relative to the mean size of a token's result."""
+    difference = np.asarray(result, np.float64) - np.asarray(reference, np.float64)
+    rows = np.linalg.norm(np.where(np.isfinite(difference), difference, np.inf), axis=-1)
+    size = np.linalg.norm(np.asarray(reference, np.float64), axis=-1).mean()
+    return rows / size if size > 0 else rows
+
+
+def blame(contributions: np.ndarray, error: np.ndarray) -> int:
+    """Which of k contributions (k, D) a token's error (D,) looks most like.
+
+    A lost, doubled or wrongly weighted contribution leaves an error along itself; a corrupted one
+    an error at least correlated with it.
+    """
+    norms = np.linalg.norm(contributions, axis=-1)
+    along = np.abs(contributions @ np.nan_to_num(error)) / np.where(norms > 0, norms, 1.0)
+    return int(np.argmax(along))
+
+
+def worst(
+    layer: oracle.Layer, tokens: Any, w1: Any, w2: Any, weights: Any, ids: Any, out: Any, ref: Any
+) -> dict[str, Any]:
+    """The token with the largest error and the expert it points to.
+
+    tokens (T, D), w1 (E, 2, D, F), w2 (E, F, D), weights and ids (T, k), out and ref (T, D).
+    """
+    rows = row_errors(out, ref)
+    token = int(np.argmax(rows))
+    error = np.asarray(out[token], np.float64) - np.asarray(ref[token], np.float64)
+    finite = bool(np.isfinite(error).all())
+    ids_of_token = [int(e) for e in np.asarray(ids)[token]]
+    expert = None
+    if finite:
+        parts = oracle.contributions(
+            layer, tokens[token], w1, w2, np.asarray(weights)[token], ids_of_token
+        )
+        expert = ids_of_token[blame(parts, error)]
+    return {
+        "token": token,
+        "error": float(rows[token]),
+        "expert": expert,
+        "experts": ids_of_token,
+        "nanTokens": int((~np.isfinite(np.asarray(out, np.float64)).all(axis=-1)).sum()),
+        "wrongTokens": int((rows > 0.1).sum()),
+    }

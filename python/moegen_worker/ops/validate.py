@@ -1,0 +1,75 @@
+"""Validates a generated package on simulated devices, case by case.
+
+Params: `package` (folder), `layer` (the plan's), `tokens` (usual Ts), `cases` (names, null: all),
+`seed`. Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..cases import CASES, Case
+from ..errors import OpError
+
+REFERENCE = "reference"
+
+
+def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
+    """Whether to check the reference, and which cases to run, in the registry's order."""
+    if not names:
+        return True, list(CASES)
+    known = {case.name: case for case in CASES}
+    unknown = [name for name in names if name != REFERENCE and name not in known]
+    if unknown:
+        listed = ", ".join([REFERENCE, *known])
+        raise OpError("UNKNOWN_CASE", f"no case {unknown[0]!r}; there are: {listed}")
+    return REFERENCE in names, [case for case in CASES if case.name in names]
+
+
+def schedule(cases: list[Case], tokens: list[int], ep: int, axes: int) -> list[tuple[Case, int]]:
+    """Each case with its T; a case whose T does not follow the usual one runs once."""
+    planned: list[tuple[Case, int]] = []
+    for usual in tokens:
+        for case in cases:
+            entry = (case, case.tokens(usual, ep))
+            if case.applies(ep, axes) and entry not in planned:
+                planned.append(entry)
+    return planned
+
+
+def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    from .. import package as packages
+    from ..metrics import BOUNDS
+    from ..validation import Bench, Program, timed
+
+    check_reference, cases = chosen(params.get("cases"))
+    package = packages.load(params["package"])
+    seed = int(params.get("seed", 0))
+    planned = schedule(cases, [int(t) for t in params["tokens"]], package.ep, len(package.axes))
+
+    import jax
+
+    if len(jax.devices()) < package.ep:
+        have = len(jax.devices())
+        raise OpError("DEVICES", f"{package.ep} simulated devices needed, {have} there")
+    bench = Bench(package, params["layer"], seed)
+    names = ([REFERENCE] if check_reference else []) + [case.name for case, _ in planned]
+    emit("start", cases=names, bound=BOUNDS[str(package.dtype)])
+    results: list[dict[str, Any]] = []
+
+    def one(name: str, title: str, tokens: int, work: Any) -> None:
+        emit("case-start", case=name, title=title, tokens=tokens)
+        head = {"case": name, "title": title, "tokens": tokens, "seed": seed}
+        results.append({**head, **timed(work)})
+        emit("case", **results[-1])
+
+    try:
+        for case, tokens in planned:
+            bench.program(Program(tokens, case.calls, case.split_mesh))
+        if check_reference:
+            one(REFERENCE, "reference against float64", 4, bench.check_reference)
+        for case, tokens in planned:
+            one(case.name, case.title, tokens, lambda c=case, t=tokens: bench.run(c, t))
+    finally:
+        bench.close()
+    return {"cases": results, "bound": BOUNDS[str(package.dtype)]}

@@ -1,0 +1,83 @@
+"""Loads a generated package from its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import OpError
+
+
+@dataclasses.dataclass(frozen=True)
+class MoePackage:
+    """A generated kernel package and the constants that it states."""
+
+    name: str
+    kernel: ModuleType
+    reference: ModuleType
+    tiles: ModuleType | None
+
+    @property
+    def experts(self) -> int:
+        return int(self.kernel.NUM_EXPERTS)
+
+    @property
+    def top_k(self) -> int:
+        return int(self.kernel.TOP_K)
+
+    @property
+    def hidden(self) -> int:
+        return int(self.kernel.HIDDEN_SIZE)
+
+    @property
+    def intermediate(self) -> int:
+        return int(self.kernel.INTERMEDIATE_SIZE)
+
+    @property
+    def ep(self) -> int:
+        return int(self.kernel.EP_SIZE)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        return tuple(self.kernel.MESH_AXES)
+
+    @property
+    def dtype(self) -> Any:
+        """The numpy dtype of rows, weights and result; DTYPE may be a name or a JAX type."""
+        import jax.numpy as jnp
+
+        return jnp.dtype(self.kernel.DTYPE)
+
+
+def load(folder: str | Path) -> MoePackage:
+    """Imports the package in `folder` under the folder's own name, afresh each time."""
+    path = Path(folder).resolve()
+    init = path / "__init__.py"
+    if not init.is_file():
+        raise OpError("NO_PACKAGE", f"no Python package in {path}", folder=str(path))
+    name = path.name
+    for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
+        del sys.modules[loaded]
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(path)])
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    # The generated folder may be a user's own: leave no __pycache__ behind.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+        kernel = importlib.import_module(f"{name}.kernel")
+        reference = importlib.import_module(f"{name}.reference")
+        has_tiles = (path / "tiles.py").is_file()
+        tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
+    except Exception as error:
+        message = f"importing {name} failed: {type(error).__name__}: {error}"
+        raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
+    finally:
+        sys.dont_write_bytecode = before
+    return MoePackage(name, kernel, reference, tiles)

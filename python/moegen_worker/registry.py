@@ -1,0 +1,17 @@
+"""Operations by name: one file each in `ops`, one line each here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .ops import compile as compile_op
+from .ops import hello, validate
+
+Op = Callable[[dict[str, Any], Callable[..., None]], Any]
+
+OPS: dict[str, Op] = {
+    "hello": hello.run,
+    "validate": validate.run,
+    "compile": compile_op.run,
+}
