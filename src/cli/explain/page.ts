@@ -42,7 +42,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
 }
 
 /** VMEM of every bucket on every device of the spec. */
-function _fit(plan: Plan, paint: Paint): readonly string[] {
+function capacity(plan: Plan, paint: Paint): readonly string[] {
   const rows = plan.kernels.map(({ bucket, device, tiles, vmem, passes }) => [
     bucket,
     `${tiles.upTo}`,
