@@ -1,0 +1,54 @@
+import type { DeviceName } from "../../dsl/spec.ts";
+import type { CompileOptions } from "../../runner/types.ts";
+import { deviceNames } from "../../target/device/registry.ts";
+import { defineCommand, outcome, verdict } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { interrupted } from "../interrupt.ts";
+import { positiveList, wordList } from "../parse.ts";
+import { compilationReport } from "../report/compilation.ts";
+import { checkSpecs } from "../specs.ts";
+
+interface Options {
+  readonly device?: readonly DeviceName[];
+  readonly tokens?: readonly number[];
+  readonly verbose?: boolean;
+}
+
+/** `moegen compile`: the real TPU compiler at full size, ahead of time, without a TPU. */
+export const compile = defineCommand<Options>({
+  name: "compile",
+  summary: "compile at full size with the real TPU compiler",
+  examples: [
+    "moegen compile my-model.moe.ts",
+    "moegen compile my-model.moe.ts --device v6e,v7x --tokens 64,2048",
+  ],
+  configure: (command) =>
+    command
+      .argument("<spec>", "spec file, *.moe.ts")
+      .option(
+        "--device <list>",
+        `any of ${deviceNames.join(", ")} (default: the spec's)`,
+        wordList(deviceNames),
+      )
+      .option("--tokens <list>", "token counts, all devices together", positiveList)
+      .option("--verbose", "show what the compiler itself prints"),
+  async run(paths, options, out) {
+    const checked = await checkSpecs(paths, out);
+    const spec = checked.specs[0];
+    if (!checked.ok || spec === undefined) {
+      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+    }
+    const { compileSpec } = await import("../../runner/index.ts");
+    const report = compilationReport(spec.plan.name, out);
+    const chosen: CompileOptions = {
+      signal: interrupted,
+      ...(options.device === undefined ? {} : { devices: options.device }),
+      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
+      ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
+    };
+    const result = await compileSpec(spec.plan, chosen, report.event);
+    report.end(result);
+    if (result.ok) out.line(`next: moegen explain ${spec.path}`);
+    return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
+  },
+});

@@ -1,0 +1,62 @@
+/** `compile` as people read it: one row a device and token count, as each is done. */
+import type { CompileEvent, CompileResult, CompileTargetResult } from "../../runner/types.ts";
+import { bytes, bytesOf, count, plural, seconds } from "../format.ts";
+import type { Output } from "../output.ts";
+
+const WIDTHS = [6, 6, 4, 18, 8, 8];
+const TITLES = ["device", "tokens", "fits", "VMEM", "program", "compile"];
+/** Of the compiler's list, enough to see what is too large. */
+const BUFFERS_SHOWN = 4;
+
+export function compilationReport(name: string, out: Output) {
+  const { paint } = out;
+  return {
+    event(event: CompileEvent): void {
+      out.settle();
+      if (event.event === "start") {
+        out.line(`compile ${paint.bold(name)}`);
+        out.line(row(TITLES));
+      } else if (event.event === "target-start") {
+        out.progress(`  ${event.device} T=${event.tokens} ...`);
+      } else {
+        for (const line of target(event, out)) out.line(line);
+      }
+    },
+    end({ targets, seconds: time }: CompileResult): void {
+      const fit = targets.filter(({ fits }) => fits).length;
+      out.line(`${fit} of ${plural(targets.length, "target")} compile, in ${seconds(time)}`);
+    },
+  };
+}
+
+function target(result: CompileTargetResult, { paint }: Output): readonly string[] {
+  const { device, tokens, fits, vmem, bundles, seconds: time, failure } = result;
+  const line = row([
+    device,
+    `${tokens}`,
+    fits ? "yes" : "no",
+    bytesOf(failure?.kind === "vmem" ? (failure.requested ?? vmem.used) : vmem.used, vmem.capacity),
+    bundles === null ? "-" : count(bundles.total),
+    seconds(time.compile),
+  ]);
+  if (failure === undefined) return [line];
+  const listed = [...(failure.buffers ?? [])].sort((a, b) => b.bytes - a.bytes);
+  const rest = listed.length - BUFFERS_SHOWN;
+  const names = listed
+    .slice(0, BUFFERS_SHOWN)
+    .map((buffer) => `${buffer.name ?? buffer.shape} ${bytes(buffer.bytes)}`);
+  return [
+    paint.red(line),
+    ...failure.message.split("\n").map((text) => `    ${text}`),
+    ...(names.length > 0 ? [`    ${names.join(" · ")}${rest > 0 ? ` · ${rest} more` : ""}`] : []),
+  ];
+}
+
+/** Written row by row, so widths are fixed; figures stand right, words left. */
+function row(cells: readonly string[]): string {
+  const padded = cells.map((cell, index) => {
+    const width = WIDTHS[index] ?? 0;
+    return index === 0 || index === 2 ? cell.padEnd(width) : cell.padStart(width);
+  });
+  return `  ${padded.join("  ")}`.trimEnd();
+}

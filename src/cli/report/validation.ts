@@ -1,0 +1,84 @@
+/** `validate` as people read it: each case as it finishes, a failure with all that is known. */
+import type {
+  CaseFailure,
+  CaseResult,
+  ValidatedSize,
+  ValidateEvent,
+  ValidateResult,
+} from "../../runner/types.ts";
+import { plural, seconds } from "../format.ts";
+import type { Output } from "../output.ts";
+
+/** As wide as the longest title among the named cases. */
+const TITLE_WIDTH = 28;
+
+export function validationReport(name: string, out: Output) {
+  const { paint } = out;
+  const one = (result: CaseResult): void => {
+    const mark = result.ok ? paint.green("✓") : paint.red("✗");
+    const title = result.title.padEnd(TITLE_WIDTH);
+    const tokens = `T=${result.tokens}`.padEnd(7);
+    const error = scientific(result.error).padEnd(8);
+    out.line(`  ${title}  ${tokens}  ${mark} ${error}  ${seconds(result.seconds)}`);
+    if (result.failure) for (const line of failureLines(result, result.failure)) out.line(line);
+  };
+  return {
+    event(event: ValidateEvent): void {
+      out.settle();
+      if (event.event === "start") {
+        out.line(`validate ${paint.bold(name)}  ${size(event.size)}, races on`);
+      } else if (event.event === "case-start") {
+        out.progress(`  ${event.title.padEnd(TITLE_WIDTH)}  T=${event.tokens} ...`);
+      } else {
+        one(event);
+      }
+    },
+    end(result: ValidateResult): void {
+      const { cases, worstError, bound } = result;
+      const failed = cases.filter(({ ok }) => !ok).length;
+      const worst = `worst ${scientific(worstError)} (limit ${scientific(bound)})`;
+      out.line(
+        failed === 0
+          ? `${plural(cases.length, "case")} passed in ${seconds(result.seconds)}, ${worst}, no race, no out-of-bounds read`
+          : `${failed} of ${plural(cases.length, "case")} failed in ${seconds(result.seconds)}, ${worst}`,
+      );
+    },
+  };
+}
+
+function size({ scaled, experts, topK, hidden, intermediate, ep, dtype }: ValidatedSize): string {
+  const sizes = `E ${experts} k ${topK} D ${hidden} F ${intermediate}`;
+  return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ep ${ep}`;
+}
+
+function failureLines(result: CaseResult, failure: CaseFailure): readonly string[] {
+  const { message, worst, routing, races, semaphores, outOfBounds, error, reproduce } = failure;
+  const lines = [`case ${result.case}, seed ${result.seed}: ${message}`];
+  if (worst) {
+    const expert = worst.expert === null ? "unknown expert" : `expert ${worst.expert}`;
+    lines.push(
+      `worst token ${worst.token}: error ${scientific(worst.error)}, ${expert} of [${worst.experts.join(", ")}]`,
+      `${plural(worst.wrongTokens, "wrong token")}, ${plural(worst.nanTokens, "token")} with NaN`,
+    );
+  }
+  if (routing) {
+    const figures =
+      routing.got === undefined ? "" : `: got ${show(routing.got)}, want ${show(routing.want)}`;
+    lines.push(`routing of token ${routing.token}: ${routing.problem}${figures}`);
+  }
+  for (const race of races ?? []) lines.push(`race: ${race}`);
+  if (semaphores?.length) lines.push(`semaphores not zero at the end: ${semaphores.join(", ")}`);
+  if (outOfBounds) lines.push(`out of bounds: ${outOfBounds}`);
+  if (error) lines.push(error);
+  lines.push(`again: ${reproduce}`);
+  return lines.flatMap((text) => text.split("\n")).map((text) => `      ${text}`);
+}
+
+function show(value: readonly number[] | number | undefined): string {
+  return Array.isArray(value) ? `[${value.join(", ")}]` : String(value ?? "nothing");
+}
+
+/** 3.1e-3 */
+function scientific(value: number | null): string {
+  return value === null ? "NaN" : value.toExponential(1).replace("e+0", "");
+}
