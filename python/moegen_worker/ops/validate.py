@@ -52,7 +52,8 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if len(jax.devices()) < package.ep:
         have = len(jax.devices())
         raise OpError("DEVICES", f"{package.ep} simulated devices needed, {have} there")
-    bench = Bench(package, params["layer"], seed)
+    most = max([tokens for _, tokens in planned], default=0)
+    bench = Bench(package, params["layer"], seed, most)
     names = ([REFERENCE] if check_reference else []) + [case.name for case, _ in planned]
     emit("start", cases=names, bound=BOUNDS[str(package.dtype)])
     results: list[dict[str, Any]] = []
