@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: { alias: { moegen: fileURLToPath(new URL("../src/index.ts", import.meta.url)) } },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/global-setup.ts"],
     // Simulated devices and the TPU compiler are slow on two cores.
     testTimeout: 120_000,
     hookTimeout: 300_000,

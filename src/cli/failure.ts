@@ -38,7 +38,9 @@ export function failureOf(thrown: unknown): Failure {
   }
   const fix = textOf(thrown, "fix");
   const message = thrown.message.replace(/^error: /, "");
-  const failure = { exit: known.exit, code: textOf(thrown, "code") ?? known.code, message };
+  // Commander has codes of its own for each way to be wrong; to a user they are one.
+  const code = (known.exit === EXIT.usage ? undefined : textOf(thrown, "code")) ?? known.code;
+  const failure = { exit: known.exit, code, message };
   return fix === undefined ? failure : { ...failure, fix };
 }
 

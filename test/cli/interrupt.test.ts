@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { emptyFolder, mainFile, qwen } from "./moegen.ts";
+import { descendants, isAlive, until } from "./processes.ts";
+
+interface Stopped {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly left: readonly number[];
+}
+
+/** Runs a command, waits until it has a child that does some work, and presses Ctrl-C. */
+async function stopped(args: readonly string[], cwd: string): Promise<Stopped> {
+  const child = spawn(process.execPath, [mainFile, ...args], {
+    cwd,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let stdout = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += String(chunk);
+  });
+  const closed = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const pid = child.pid ?? 0;
+  expect(await until(() => descendants(pid).length > 0)).toBe(true);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const started = descendants(pid);
+  child.kill("SIGINT");
+  const code = await closed;
+  await until(() => !started.some(isAlive), 5_000);
+  return { code, stdout, left: started.filter(isAlive) };
+}
+
+describe.runIf(process.platform === "linux")("Ctrl-C", () => {
+  it.each([
+    ["validate", [qwen]],
+    ["compile", [qwen, "--device", "v6e", "--tokens", "64"]],
+  ])("%s ends with 130 and leaves no process", async (command, args) => {
+    const cwd = emptyFolder();
+    const { code, stdout, left } = await stopped([command, ...args, "--json"], cwd);
+    expect(code).toBe(130);
+    expect(left).toEqual([]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      command,
+      status: "failed",
+      error: { code: "interrupted" },
+    });
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});

@@ -1,0 +1,88 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { commands } from "../../src/cli/commands/registry.ts";
+import { moegen, onlyObject, qwen, root } from "./moegen.ts";
+
+describe("the command line", () => {
+  it("has one file a command and one line in the registry", () => {
+    const files = readdirSync(join(root, "src", "cli", "commands"))
+      .filter((name) => name !== "registry.ts")
+      .map((name) => name.replace(/\.ts$/, ""));
+    expect(commands.map(({ name }) => name).sort()).toEqual(files.sort());
+  });
+
+  it.each(commands.map(({ name }) => name))("%s --help shows an example", async (name) => {
+    const { code, stdout } = await moegen([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Examples:");
+    expect(stdout).toContain(`$ moegen ${name}`);
+    expect(stdout).toContain("--json");
+  });
+
+  it.each([
+    ["an unknown command", ["buld"], "Did you mean build?"],
+    ["an unknown option", ["build", qwen, "--chek"], "Did you mean --check?"],
+    ["a missing argument", ["check"], "missing required argument"],
+    ["a wrong number", ["validate", qwen, "--ep", "0"], "at least 1"],
+    ["an unknown device", ["compile", qwen, "--device", "v4"], "Known: v5e"],
+    ["options that exclude each other", ["build", qwen, "--check", "--watch"], "--watch"],
+  ])("%s exits 64 with a hint", async (_, args, hint) => {
+    const { code, stdout, stderr } = await moegen(args);
+    expect(code).toBe(64);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(hint);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it("reports a usage error as one object with --json", async () => {
+    const ran = await moegen(["compile", "--json"]);
+    expect(ran.code).toBe(64);
+    expect(onlyObject(ran)).toMatchObject({
+      command: "compile",
+      status: "failed",
+      error: { code: "usage" },
+    });
+  });
+
+  it("reports a spec that is not there where it would be", async () => {
+    const ran = await moegen(["check", "nowhere.moe.ts", "--json"]);
+    expect(ran.code).toBe(1);
+    expect(onlyObject(ran)).toMatchObject({
+      command: "check",
+      status: "failed",
+      diagnostics: [{ code: "MOE001" }],
+    });
+    expect(ran.stderr).toContain("nowhere.moe.ts:1:1");
+  });
+
+  it("checks and explains an example", async () => {
+    const checked = await moegen(["check", qwen, "--json"]);
+    expect(checked.code).toBe(0);
+    expect(onlyObject(checked)).toMatchObject({ status: "ok", specs: [{ name: "qwen3_30b_a3b" }] });
+    const explained = await moegen([
+      "explain",
+      qwen,
+      "--device",
+      "v6e",
+      "--tokens",
+      "64",
+      "--json",
+    ]);
+    expect(explained.code).toBe(0);
+    expect(onlyObject(explained)).toMatchObject({
+      command: "explain",
+      status: "ok",
+      plan: { schema: 1, name: "qwen3_30b_a3b" },
+      kernels: [{ device: "v6e", tokens: 64 }],
+    });
+  });
+
+  it("draws the page of a plan", async () => {
+    const { stdout } = await moegen(["explain", qwen, "--device", "v6e", "--tokens", "64"]);
+    for (const section of ["fit", "stages", "buffers", "copies", "semaphores", "bytes and FLOPs"]) {
+      expect(stdout).toContain(section);
+    }
+    expect(stdout).toMatch(/bound by (HBM|ICI|matrix unit)/);
+  });
+});

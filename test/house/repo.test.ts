@@ -1,0 +1,92 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { root } from "../cli/moegen.ts";
+
+const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
+  .split("\0")
+  .filter((name) => name !== "");
+
+const TOP_LEVEL = [
+  ...["package.json", "package-lock.json", "tsconfig.json", "src", "templates", "generated"],
+  ...["python", "test", "examples", "README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md"],
+];
+
+describe("the repository", () => {
+  it("has the fixed top level", () => {
+    const top = new Set(tracked.map((name) => name.split("/")[0] ?? ""));
+    expect([...top].filter((name) => !name.startsWith(".") && !TOP_LEVEL.includes(name))).toEqual(
+      [],
+    );
+  });
+
+  it("names no package registry and no path of a machine", () => {
+    const wrong = /registry\.npmjs|pythonhosted|pypi\.org|^--(extra-)?index-url|\/(root|work|home)\//m;
+    const offenders = tracked
+      .filter((name) => name !== "test/house/repo.test.ts")
+      .map((name) => `${name}: ${wrong.exec(readFileSync(join(root, name), "utf8"))?.[0] ?? ""}`)
+      .filter((found) => !found.endsWith(": "));
+    expect(offenders).toEqual([]);
+  });
+
+  it("locks Node packages without where they were fetched", () => {
+    const lock = readFileSync(join(root, "package-lock.json"), "utf8");
+    expect(lock).not.toContain('"resolved"');
+    expect(lock).toContain('"integrity"');
+  });
+
+  it("locks Python packages by version and hash", () => {
+    const lock = readFileSync(join(root, "python", "requirements.lock"), "utf8");
+    expect(lock).not.toContain("://");
+    const pins = [...lock.matchAll(/^[a-z0-9-]+==\S+ \\\n {4}--hash=sha256:/gm)];
+    expect(pins.length).toBe([...lock.matchAll(/^[a-z0-9-]+==/gm)].length);
+    for (const pin of ["jax==0.10.2", "libtpu==0.0.42.1", "black==24.10.0", "isort==5.13.2"]) {
+      expect(lock).toContain(`\n${pin} `);
+    }
+  });
+
+  it("keeps hand-written files small", () => {
+    const long = tracked
+      .filter((name) => /^(src|test)\/.*\.(ts|mjs)$/.test(name))
+      .map((name) => ({ name, lines: readFileSync(join(root, name), "utf8").split("\n").length }))
+      .filter(({ lines }) => lines > 250);
+    expect(long).toEqual([]);
+  });
+});
+
+/** One file (or folder) and one registry line for each thing that can be added. */
+describe.each([
+  ["device", "src/target/device", ["device", "registry"]],
+  ["schedule", "src/schedule", ["schedule", "registry"]],
+  ["model", "src/model", ["architecture", "config", "registry"]],
+])("adding a %s", (_, folder, shared) => {
+  it("is one file and one registry line", () => {
+    const members = readdirSync(join(root, folder))
+      .map((name) => name.replace(/\.ts$/, ""))
+      .filter((name) => !shared.includes(name));
+    const registry = readFileSync(join(root, folder, "registry.ts"), "utf8");
+    const imported = [
+      ...registry.matchAll(/from "\.\/([^"/]+?)(?:\/index)?(?:\/[^"]*)?(?:\.ts)?";/g),
+    ]
+      .map((match) => (match[1] ?? "").replace(/\.ts$/, ""))
+      .filter((name) => !shared.includes(name));
+    expect(imported.sort()).toEqual(members.sort());
+  });
+
+  it("needs no other file to name it", () => {
+    const members = readdirSync(join(root, folder))
+      .map((name) => name.replace(/\.ts$/, ""))
+      .filter((name) => !shared.includes(name));
+    const outside = tracked.filter(
+      (name) => /^src\/.*\.ts$/.test(name) && !name.startsWith(`${folder}/`),
+    );
+    const offenders = outside.flatMap((name) => {
+      const text = readFileSync(join(root, name), "utf8");
+      return members
+        .filter((member) => text.includes(`${folder.split("/").at(-1)}/${member}`))
+        .map((member) => `${name}: ${member}`);
+    });
+    expect(offenders).toEqual([]);
+  });
+});
