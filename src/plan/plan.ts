@@ -80,6 +80,8 @@ export interface TileChoice {
   /** Row counts with a feed-forward body, ascending. */
   readonly btc: readonly number[];
   readonly slots: number;
+  /** Weights arrive in (bf, bd) tiles, not a whole expert at a time; one answer for a package. */
+  readonly streamed: boolean;
   /** Token rows a device contributes to one pass. */
   readonly passTokens: number;
   /** Rows of one expert kept at hand while its weights stream by. */

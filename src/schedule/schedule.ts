@@ -23,6 +23,8 @@ export interface LowerInput {
   readonly tiles: TileRequest;
   /** T, all devices together. */
   readonly tokens: number;
+  /** Stream weight tiles although a whole expert would do: another bucket of the package must. */
+  readonly streamed?: boolean;
 }
 
 /** A rule an axis must keep, as text and as the values that keep it. */

@@ -1,0 +1,32 @@
+/** Plan → Python package. Starts no Python. */
+import type { Plan } from "../plan/plan.ts";
+import { schedules } from "../schedule/registry.ts";
+import type { PackageFile } from "../schedule/schedule.ts";
+import { formatPython } from "./format.ts";
+import { initContext, referenceContext, tilesContext } from "./package.ts";
+import { render } from "./templates.ts";
+
+function filesOf(plan: Plan): readonly PackageFile[] {
+  const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
+  if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
+  const reference: PackageFile = {
+    file: "reference.py",
+    template: "package/reference",
+    context: referenceContext,
+  };
+  return [
+    { file: "__init__.py", template: "package/init", context: initContext },
+    ...schedule.files,
+    ...(plan.emit.reference ? [reference] : []),
+    { file: "tiles.py", template: "package/tiles", context: tilesContext },
+  ];
+}
+
+/** Path below the output folder → text, in a fixed order; the same bytes on any machine. */
+export async function emitPackage(plan: Plan): Promise<ReadonlyMap<string, string>> {
+  const files = filesOf(plan).map(({ file, template, context }): [string, string] => [
+    `${plan.name}/${file}`,
+    formatPython(render(template, context(plan))),
+  ]);
+  return new Map(files);
+}

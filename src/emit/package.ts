@@ -1,0 +1,87 @@
+/** What the common files of a generated package say, from the plan alone. */
+import type { KernelPlan, Plan } from "../plan/plan.ts";
+import { devices } from "../target/device/registry.ts";
+import { pyFloat, pyTuple } from "./python.ts";
+
+/** Facts of the layer that several templates use. */
+export function layerContext(plan: Plan): Record<string, unknown> {
+  const { layer, mesh, name } = plan;
+  const routing = layer.routing.where === "kernel" ? layer.routing : undefined;
+  const scaling = routing?.scalingFactor ?? 1;
+  const cap = routing?.logitSoftCap;
+  return {
+    name,
+    source: plan.source ?? "",
+    experts: layer.experts,
+    topK: layer.topK,
+    hidden: layer.hidden,
+    intermediate: layer.intermediate,
+    dtype: layer.dtype,
+    bf16: layer.dtype === "bfloat16",
+    activation: layer.activation,
+    silu: layer.activation === "silu",
+    ep: mesh.ep,
+    distributed: mesh.ep > 1,
+    localExperts: plan.localExperts,
+    routeInKernel: routing !== undefined,
+    routingArguments: routing !== undefined ? "gating_output" : "topk_weights, topk_ids",
+    softmax: routing?.scoring === "softmax",
+    renormalize: routing?.renormalize ?? false,
+    scalingFactor: scaling === 1 ? "" : pyFloat(scaling),
+    softCap: cap === undefined ? "" : pyFloat(cap),
+    streamed: isStreamed(plan),
+  };
+}
+
+/** One answer for the whole package: `lowerSpec` makes all its kernels agree. */
+export function isStreamed(plan: Plan): boolean {
+  return plan.kernels.some((kernel) => kernel.tiles.streamed);
+}
+
+function tileEntry(kernel: KernelPlan): Record<string, unknown> {
+  const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock } = kernel.tiles;
+  const vmemLimitBytes = devices[kernel.device].vmemBytes;
+  const counts = pyTuple(btc.map(String));
+  return { upTo, bt, bf, bd, btc: counts, slots, passTokens, rowBlock, vmemLimitBytes };
+}
+
+export function tilesContext(plan: Plan): Record<string, unknown> {
+  const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
+  const { hidden, intermediate } = plan.layer;
+  return {
+    ...layerContext(plan),
+    table: kinds.map((device) => ({
+      kind: devices[device].kind,
+      entries: plan.kernels
+        .filter((kernel) => kernel.device === device)
+        .sort((a, b) => a.tiles.upTo - b.tiles.upTo)
+        .map(tileEntry),
+    })),
+    ...(isStreamed(plan)
+      ? {
+          bfRule: `self.bf > 0 and ${intermediate} % self.bf == 0 and self.bf % 128 == 0`,
+          bfRuleText: `a multiple of 128 that divides ${intermediate}`,
+          bdRule: `self.bd > 0 and ${hidden} % self.bd == 0 and self.bd % 128 == 0`,
+          bdRuleText: `a multiple of 128 that divides ${hidden}`,
+        }
+      : {
+          bfRule: `self.bf == ${intermediate}`,
+          bfRuleText: `${intermediate}, the whole axis`,
+          bdRule: `self.bd == ${hidden}`,
+          bdRuleText: `${hidden}, the whole axis`,
+        }),
+  };
+}
+
+export function referenceContext(plan: Plan): Record<string, unknown> {
+  const activation =
+    plan.layer.activation === "silu" ? "jax.nn.silu(gate)" : "jax.nn.gelu(gate, approximate=True)";
+  return { ...layerContext(plan), referenceActivation: activation };
+}
+
+export function initContext(plan: Plan): Record<string, unknown> {
+  const routing = plan.layer.routing.where === "kernel" ? ["reference_routing"] : [];
+  const references = plan.emit.reference ? ["reference_moe", ...routing] : [];
+  const exports = ["TILE_TABLE", "Tiles", "fused_ep_moe", ...references, "select_tiles"];
+  return { ...layerContext(plan), reference: plan.emit.reference, exports };
+}

@@ -1,0 +1,16 @@
+/** Values of the plan as Python source: the only place that quotes or spells a Python literal. */
+
+/** Double-quoted, as Black writes it. JSON's escapes are Python's for what names can hold. */
+export function pyString(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** A float literal: never an int, so that Python keeps the type. */
+export function pyFloat(value: number): string {
+  if (!Number.isFinite(value)) throw new RangeError(`${value} has no Python literal here`);
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+}
+
+export function pyTuple(items: readonly string[]): string {
+  return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;
+}

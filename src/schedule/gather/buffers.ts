@@ -1,0 +1,243 @@
+/**
+ * Buffers and semaphores of the kernel, each declared once: the figure goes into the plan, the
+ * text into the generated `_scratch`.
+ */
+import type { Buffer, Semaphore } from "../../plan/plan.ts";
+import { LANES, type Layer, type Layout, SUBLANES, UNROLL, roundUp } from "./layout.ts";
+import type { Sizes } from "./sizes.ts";
+
+/** One dimension: how the generated code computes it, and what it is here. */
+export type Dim = readonly [text: string, size: number];
+
+export interface BufferDeclaration {
+  readonly name: string;
+  readonly space: "VMEM" | "SMEM";
+  readonly dims: readonly Dim[];
+  readonly dtype: Buffer["dtype"];
+  /** Text of the dtype in the generated code. */
+  readonly dtypeText: string;
+  /** Leading dimensions that count as slots. */
+  readonly slots?: number;
+  readonly meaning: string;
+}
+
+export interface SemaphoreDeclaration {
+  readonly name: string;
+  readonly count: Dim;
+  readonly meaning: string;
+}
+
+export interface BufferInput {
+  readonly layer: Layer;
+  readonly layout: Layout;
+  readonly ep: number;
+  readonly sizes: Sizes;
+  readonly tiles: { bt: number; bf: number; bd: number; slots: number; rowBlock: number };
+  readonly streamed: boolean;
+}
+
+const lanes: Dim = ["LANES", LANES];
+
+export function declareBuffers(input: BufferInput): readonly BufferDeclaration[] {
+  const { layer, layout, ep, sizes: s, tiles, streamed } = input;
+  const distributed = ep > 1;
+  const element = { dtype: layer.dtype, dtypeText: "DTYPE" } as const;
+  const word = { dtype: layout.word, dtypeText: "WORD" } as const;
+  const float = { dtype: "float32", dtypeText: "jnp.float32" } as const;
+  const int = { dtype: "int32", dtypeText: "jnp.int32" } as const;
+  const choices: Dim = ["CHOICE_ROWS", layout.choiceRows];
+  const laneTokens: Dim = ["s.lane_tokens", s.laneTokens];
+  const devices: Dim = ["EP_SIZE", ep];
+  const lists: Dim = ["2 * s.list_entries", 2 * s.listEntries];
+  const merged: Dim = ["s.all_tokens + 2 * UNROLL", s.allTokens + 2 * UNROLL];
+  const bt: Dim = ["s.tiles.bt", tiles.bt];
+  const bf: Dim = ["s.tiles.bf", tiles.bf];
+  const bd: Dim = ["s.tiles.bd", tiles.bd];
+  const slots: Dim = ["s.tiles.slots", tiles.slots];
+  const block: Dim = ["s.tiles.row_block", tiles.rowBlock];
+  const rowTile = Math.max(tiles.bt, 16);
+  const found: BufferDeclaration[] = [];
+  const vmem = (
+    name: string,
+    dims: readonly Dim[],
+    type: Pick<BufferDeclaration, "dtype" | "dtypeText">,
+    meaning: string,
+    count?: number,
+  ): void => {
+    const slotted = count === undefined ? {} : { slots: count };
+    found.push({ name, space: "VMEM", dims, ...type, ...slotted, meaning });
+  };
+  const smem = (name: string, dims: readonly Dim[], meaning: string): void => {
+    found.push({ name, space: "SMEM", dims, ...int, meaning });
+  };
+
+  vmem(
+    "token_rows",
+    [["(s.all_tokens + 1) * ROW", (s.allTokens + 1) * layout.row], lanes],
+    word,
+    "packed token rows of all devices and one that no token owns; then sums on their way",
+  );
+  if (distributed) {
+    vmem(
+      "arrived_sums",
+      [devices, ["s.pass_tokens * ROW", s.passTokens * layout.row], lanes],
+      word,
+      "packed partial sums of this device's tokens, by sender",
+    );
+  }
+  vmem(
+    "token_sums",
+    [["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow], lanes],
+    float,
+    "weighted sums of local experts' results by token",
+  );
+  vmem(
+    "staging",
+    [["2", 2], ["s.chunk", s.chunk], ["HIDDEN_SIZE", layer.hidden]],
+    element,
+    "token or result rows between HBM and VMEM",
+    2,
+  );
+  if (layer.routing.where === "kernel") {
+    vmem("logits", [laneTokens, ["LOGIT_LANES", layout.logitLanes]], float, "router logits");
+  } else {
+    vmem("ids_in", [choices, laneTokens], int, "given expert ids, choices by tokens");
+    vmem("weights_in", [choices, laneTokens], float, "given weights, choices by tokens");
+  }
+  vmem("expert_ids", [choices, laneTokens], int, "chosen experts, choices by tokens");
+  vmem("expert_weights", [choices, laneTokens], int, "their weights, as float32 bits");
+  vmem("ranks", [choices, laneTokens], float, "rank of an entry among its expert's entries");
+  vmem("positions", [choices, laneTokens], int, "place of an entry in the sorted list");
+  vmem(
+    "run_offsets",
+    [devices, ["EXPERT_LANES", layout.expertLanes]],
+    int,
+    "first entry of each expert, by device",
+  );
+  vmem("runs", [devices, lists], int, "sorted row indices, then weight bits, by device");
+  vmem(
+    "gate_up_tiles",
+    [slots, ["2", 2], bd, bf],
+    element,
+    "gate and up weight tiles",
+    tiles.slots,
+  );
+  vmem("down_tiles", [slots, bf, bd], element, "down weight tiles", tiles.slots);
+  vmem(
+    "gathered_rows",
+    [["s.tiles.bt * ROW", rowTile * layout.row], lanes],
+    word,
+    "packed rows of one expert, side by side",
+  );
+  if (streamed) {
+    vmem(
+      "operand",
+      [["HIDDEN_SIZE // s.tiles.bd", layer.hidden / tiles.bd], block, bd],
+      element,
+      "rows of one expert as matrix operand, by hidden tile",
+    );
+    vmem("gate_sums", [block, bf], float, "gate projection of one intermediate tile");
+    vmem("up_sums", [block, bf], float, "up projection of one intermediate tile");
+    vmem("activations", [block, bf], element, "activated rows of one intermediate tile");
+  } else {
+    vmem(
+      "operand",
+      [bt, ["HIDDEN_SIZE", layer.hidden]],
+      element,
+      "rows of one expert as matrix operand",
+    );
+  }
+  const resultRows = streamed ? tiles.rowBlock : tiles.bt;
+  vmem(
+    "result_tiles",
+    [[`${streamed ? block[0] : bt[0]} * SUM_ROW`, resultRows * layout.sumRow], lanes],
+    float,
+    "results in tiles of 8 rows by 128 columns",
+  );
+  smem("positions_smem", [choices, laneTokens], "positions, for scalar reads");
+  smem("weights_smem", [choices, laneTokens], "expert_weights, for scalar reads");
+  smem("own_runs", [lists], "this device's sorted entries");
+  smem("all_offsets", [devices, ["EXPERT_LANES", layout.expertLanes]], "run_offsets of all devices");
+  smem("all_runs", [["EP_SIZE * 2 * s.list_entries", ep * 2 * s.listEntries]], "runs of all devices");
+  smem("expert_rows", [merged], "row indices of one expert, of all devices");
+  smem("expert_row_weights", [merged], "weight bits of the same rows");
+  const local = layer.experts / ep;
+  if (streamed) {
+    const perToken = Math.min(layer.topK, local);
+    const items: Dim = [
+      `LOCAL_EXPERTS + s.all_tokens * ${perToken} // s.tiles.row_block + 1`,
+      local + Math.floor((s.allTokens * perToken) / tiles.rowBlock) + 1,
+    ];
+    smem("item_experts", [items], "local expert of each block of rows");
+    smem("item_first_rows", [items], "first row of each block");
+  } else {
+    smem("active_experts", [["LOCAL_EXPERTS + 1", local + 1]], "local experts that have rows");
+  }
+  return found;
+}
+
+export function declareSemaphores(input: BufferInput): readonly SemaphoreDeclaration[] {
+  const { ep, layer, tiles } = input;
+  const devices: Dim = ["EP_SIZE", ep];
+  const slots: Dim = ["s.tiles.slots", tiles.slots];
+  const two: Dim = ["2", 2];
+  const one: Dim = ["1", 1];
+  const kernelRouting = layer.routing.where === "kernel";
+  return [
+    { name: "tokens_arrived", count: two, meaning: "token rows in staging" },
+    ...(kernelRouting
+      ? [{ name: "logits_arrived", count: one, meaning: "router logits in VMEM" }]
+      : []),
+    { name: "lists_moved", count: one, meaning: "routing data between VMEM and SMEM" },
+    ...(ep > 1
+      ? [
+          { name: "rows_sent", count: one, meaning: "own token rows left" },
+          { name: "rows_arrived", count: devices, meaning: "token rows of a device arrived" },
+          { name: "runs_sent", count: two, meaning: "own sorted entries and offsets left" },
+          { name: "runs_arrived", count: devices, meaning: "entries of a device arrived" },
+          { name: "sums_sent", count: one, meaning: "partial sums left" },
+          { name: "sums_arrived", count: devices, meaning: "partial sums of a device arrived" },
+        ]
+      : []),
+    { name: "gate_up_arrived", count: slots, meaning: "gate and up tile in its slot" },
+    { name: "down_arrived", count: slots, meaning: "down tile in its slot" },
+    { name: "output_written", count: two, meaning: "result rows left staging" },
+  ];
+}
+
+const ITEM: Readonly<Record<Buffer["dtype"], number>> = {
+  bfloat16: 2,
+  float32: 4,
+  uint32: 4,
+  int32: 4,
+};
+
+/** Bytes in the compiler's layout: the last two axes padded to a tile. */
+export function paddedBytes(shape: readonly number[], dtype: Buffer["dtype"]): number {
+  const item = ITEM[dtype];
+  const last = shape.at(-1) ?? 1;
+  if (shape.length < 2) return roundUp(last, SUBLANES * LANES) * item;
+  const rows = shape.at(-2) ?? 1;
+  // A buffer of few rows gets a smaller tile: 1, 2 or 4 sublanes.
+  const full = (SUBLANES * 4) / item;
+  const tile = rows >= full ? full : 2 ** Math.ceil(Math.log2(rows));
+  const leading = shape.slice(0, -2).reduce((product, size) => product * size, 1);
+  return leading * roundUp(rows, tile) * roundUp(last, LANES) * item;
+}
+
+export function toBuffer(declaration: BufferDeclaration): Buffer {
+  const { name, space, dims, dtype, meaning } = declaration;
+  const sizes = dims.map(([, size]) => size);
+  const slots = declaration.slots ?? 1;
+  const shape = declaration.slots === undefined ? sizes : sizes.slice(1);
+  return { name, space, shape, dtype, slots, bytes: paddedBytes(sizes, dtype), meaning };
+}
+
+export function toSemaphores(input: BufferInput): readonly Semaphore[] {
+  const dma = declareSemaphores(input).map(
+    ({ name, count, meaning }): Semaphore => ({ name, kind: "dma", count: count[1], meaning }),
+  );
+  if (input.ep === 1) return dma;
+  const meaning = "every device has entered this call";
+  return [{ name: "barrier", kind: "barrier", count: 1, meaning }, ...dma];
+}

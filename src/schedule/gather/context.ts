@@ -1,0 +1,81 @@
+/** What `templates/gather/kernel.py.hbs` says, from the plan alone. */
+import { isStreamed, layerContext } from "../../emit/package.ts";
+import { pyString, pyTuple } from "../../emit/python.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { type BufferInput, declareBuffers, declareSemaphores } from "./buffers.ts";
+import { layoutOf, SUBLANES } from "./layout.ts";
+import { sizesOf } from "./sizes.ts";
+
+const SCORING: Readonly<Record<string, string>> = { softmax: "Softmax", sigmoid: "Sigmoid" };
+
+export function kernelContext(plan: Plan): Record<string, unknown> {
+  const { layer, mesh } = plan;
+  const [first] = plan.kernels;
+  if (first === undefined) throw new RangeError("the plan has no kernel");
+  const layout = layoutOf(layer);
+  const { tiles } = first;
+  const streamed = isStreamed(plan);
+  // The texts of the declarations are the same for every kernel of the plan; the sizes are not.
+  const input: BufferInput = {
+    layer,
+    layout,
+    ep: mesh.ep,
+    sizes: sizesOf(first.tokens, mesh.ep, layer.topK, tiles.passTokens),
+    tiles,
+    streamed,
+  };
+  const { routing } = layer;
+  const kernelRouting = routing.where === "kernel";
+  return {
+    ...layerContext(plan),
+    layerLine: layerLine(plan),
+    meshLine: meshLine(plan),
+    meshAxes: pyTuple(mesh.axes.map(pyString)),
+    meshAxesText: mesh.axes.join(" x "),
+    word: layout.word,
+    wordText:
+      layer.dtype === "bfloat16"
+        ? `uint32: columns i (low half) and i + ${layer.hidden / 2}`
+        : "float32",
+    rowSublanes: layout.row,
+    sumSublanes: layout.sumRow,
+    choiceRows: layout.choiceRows,
+    expertRows: layout.expertRows,
+    expertLanes: layout.expertLanes,
+    logitLanes: layout.logitLanes,
+    paddedExperts: kernelRouting && layout.expertRows !== layer.experts,
+    paddedLogits: layout.logitLanes !== layer.experts,
+    widerLanes: layout.expertLanes !== layout.expertRows,
+    scoringText: kernelRouting ? SCORING[routing.scoring] : "",
+    splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
+    inputCount: kernelRouting ? 4 : 5,
+    sublanes: SUBLANES,
+    buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
+      name,
+      space,
+      dtypeText,
+      meaning,
+      python: dims.map(([text]) => text),
+    })),
+    semaphores: declareSemaphores(input).map(({ name, count }) => ({ name, python: count[0] })),
+  };
+}
+
+function layerLine({ layer }: Plan): string {
+  const size = `${layer.experts} experts, top-${layer.topK}, hidden ${layer.hidden}, intermediate ${layer.intermediate}`;
+  const { routing } = layer;
+  const text =
+    routing.where === "given"
+      ? "routing given"
+      : [
+          routing.scoring,
+          ...(routing.logitSoftCap === undefined ? [] : [`logits capped at ${routing.logitSoftCap}`]),
+          ...(routing.renormalize ? ["renormalised"] : []),
+          ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
+        ].join(", ");
+  return `${size}, ${layer.activation}, ${layer.dtype};\nrouting: ${text}.`;
+}
+
+function meshLine({ mesh, localExperts }: Plan): string {
+  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device.`;
+}

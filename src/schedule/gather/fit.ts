@@ -1,0 +1,93 @@
+/**
+ * How many passes a call takes and how many rows of an expert stay at hand: what reads the
+ * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
+ * from skew). A pass never has fewer than 16 tokens a device.
+ */
+import type { Device } from "../../target/device/device.ts";
+import type { TileRequest } from "../schedule.ts";
+import { type BufferInput, declareBuffers, toBuffer } from "./buffers.ts";
+import { type Layer, layoutOf, roundUp } from "./layout.ts";
+import { roundTokens, type Sizes, sizesOf } from "./sizes.ts";
+
+/** SMEM that the compiler keeps for itself and for spilled scalars. */
+export const SMEM_RESERVE = 64 * 1024;
+
+export interface Fit {
+  readonly input: BufferInput;
+  readonly sizes: Sizes;
+  /** Most token rows a device contributes to a pass: `pass_tokens` of the tile table. */
+  readonly passLimit: number;
+  readonly rowBlock: number;
+  /** Times an expert's weights cross HBM under uniform routing. */
+  readonly reads: number;
+}
+
+export interface FitRequest {
+  readonly layer: Layer;
+  readonly ep: number;
+  readonly device: Device;
+  readonly tiles: TileRequest;
+  readonly tokens: number;
+  readonly streamed: boolean;
+}
+
+function usage(input: BufferInput, space: "VMEM" | "SMEM"): number {
+  return declareBuffers(input)
+    .filter((declaration) => declaration.space === space)
+    .reduce((sum, declaration) => sum + toBuffer(declaration).bytes, 0);
+}
+
+function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
+  const { layer, ep, tiles, tokens, streamed } = request;
+  const sizes = sizesOf(tokens, ep, layer.topK, passLimit);
+  const input: BufferInput = {
+    layer,
+    layout: layoutOf(layer),
+    ep,
+    sizes,
+    tiles: { ...tiles, rowBlock },
+    streamed,
+  };
+  const mean = Math.ceil((tokens / sizes.passes) * (layer.topK / layer.experts));
+  const blocks = streamed ? Math.ceil(mean / rowBlock) : 1;
+  return { input, sizes, passLimit, rowBlock, reads: sizes.passes * Math.max(1, blocks) };
+}
+
+function fits(fit: Fit, device: Device): boolean {
+  return (
+    usage(fit.input, "VMEM") <= device.vmemBudget &&
+    usage(fit.input, "SMEM") <= device.smemBytes - SMEM_RESERVE
+  );
+}
+
+/** Row blocks to try: all rows of a pass, then halves, down to one row tile. */
+function rowBlocks(request: FitRequest, allTokens: number): readonly number[] {
+  const { bt } = request.tiles;
+  if (!request.streamed) return [bt];
+  const blocks: number[] = [];
+  for (let rows = roundUp(allTokens, bt); rows > bt; rows = roundUp(Math.ceil(rows / 2), bt)) {
+    blocks.push(rows);
+  }
+  return [...blocks, bt];
+}
+
+export function chooseFit(request: FitRequest): Fit {
+  const share = Math.ceil(request.tokens / request.ep);
+  let best: Fit | undefined;
+  let smallest: Fit | undefined;
+  for (let passes = 1; ; passes++) {
+    const limit = roundTokens(Math.ceil(share / passes));
+    for (const rowBlock of rowBlocks(request, limit * request.ep)) {
+      const fit = attempt(request, limit, rowBlock);
+      smallest = fit;
+      if (!fits(fit, request.device)) continue;
+      if (best === undefined || fit.reads < best.reads) best = fit;
+      break;
+    }
+    // More passes never read less than `passes` times.
+    if (limit <= 16 || (best !== undefined && passes >= best.reads)) break;
+  }
+  const found = best ?? smallest;
+  if (found === undefined) throw new RangeError("a call has at least one pass");
+  return found;
+}

@@ -1,0 +1,14 @@
+/** All-gather of token rows, local partial sums, reduce-scatter. */
+import type { Schedule } from "../schedule.ts";
+import { kernelContext } from "./context.ts";
+import { lower } from "./lower.ts";
+import { axisRule, layerProblems } from "./rules.ts";
+
+export const gather: Schedule = {
+  kind: "gather",
+  summary: "all-gather of token rows, local partial sums, reduce-scatter",
+  axisRule,
+  layerProblems,
+  lower,
+  files: [{ file: "kernel.py", template: "gather/kernel", context: kernelContext }],
+};

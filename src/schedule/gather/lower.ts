@@ -1,0 +1,78 @@
+/** One bucket on one device as a plan. */
+import type { Axis, KernelPlan } from "../../plan/plan.ts";
+import type { LowerInput } from "../schedule.ts";
+import { declareBuffers, toBuffer, toSemaphores } from "./buffers.ts";
+import { chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
+import { loadOf, trafficOf } from "./load.ts";
+import { defaultRowCounts } from "./rules.ts";
+import { stagesOf } from "./stages.ts";
+import { streamsOf } from "./streams.ts";
+
+function axesOf(fit: Fit): readonly Axis[] {
+  const { layer, ep, sizes, tiles } = fit.input;
+  const axis = (name: string, size: number, tile: number, meaning: string): Axis => ({
+    name,
+    size,
+    tile,
+    trips: Math.ceil(size / tile),
+    meaning,
+  });
+  const rows = Math.ceil(loadOf(fit).rowsPerExpert);
+  return [
+    axis("ep", layer.experts, layer.experts / ep, "experts over devices"),
+    axis("tokens", sizes.deviceShare, sizes.passTokens, "tokens of a device over passes"),
+    axis("bt", rows, tiles.bt, "rows of the average active expert"),
+    axis("bf", layer.intermediate, tiles.bf, "intermediate axis"),
+    axis("bd", layer.hidden, tiles.bd, "hidden axis"),
+  ];
+}
+
+/** Weights arrive in tiles where the schedule cuts F or D; else a whole expert at a time. */
+function isStreamed({ spec, tiles, streamed }: LowerInput): boolean {
+  return (
+    streamed === true || tiles.bf < spec.layer.intermediate || tiles.bd < spec.layer.hidden
+  );
+}
+
+export function lower(input: LowerInput): KernelPlan {
+  const { spec, device, tiles, tokens } = input;
+  const streamed = isStreamed(input);
+  const btc = tiles.btc ?? defaultRowCounts(tiles.bt);
+  const fit = chooseFit({
+    layer: spec.layer,
+    ep: spec.mesh.ep,
+    device,
+    tiles,
+    tokens,
+    streamed,
+  });
+  const buffers = declareBuffers(fit.input).map(toBuffer);
+  const used = (space: "VMEM" | "SMEM"): number =>
+    buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
+  return {
+    bucket: tiles.bucket,
+    device: device.name,
+    tokens,
+    tiles: {
+      bucket: tiles.bucket,
+      upTo: tiles.upTo,
+      bt: tiles.bt,
+      bf: tiles.bf,
+      bd: tiles.bd,
+      btc,
+      slots: tiles.slots,
+      streamed,
+      passTokens: fit.passLimit,
+      rowBlock: fit.rowBlock,
+    },
+    passes: fit.sizes.passes,
+    axes: axesOf(fit),
+    buffers,
+    streams: streamsOf(fit),
+    semaphores: toSemaphores(fit.input),
+    stages: stagesOf(fit, btc),
+    vmem: { used: used("VMEM"), available: device.vmemBudget },
+    smem: { used: used("SMEM"), available: device.smemBytes - SMEM_RESERVE },
+    traffic: trafficOf(fit),
+  };
+}

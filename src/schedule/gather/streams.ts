@@ -1,0 +1,173 @@
+/** Every copy of the kernel: who starts it, who waits for it, what it moves in one call. */
+import type { Stream } from "../../plan/plan.ts";
+import type { Fit } from "./fit.ts";
+import { loadOf } from "./load.ts";
+
+export function streamsOf(fit: Fit): readonly Stream[] {
+  const { layer, ep, sizes, layout, tiles, streamed } = fit.input;
+  const load = loadOf(fit);
+  const ownRows = sizes.passTokens * sizes.passes;
+  const rowsBytes = ownRows * load.rowBytes;
+  const listBytes = 8 * sizes.listEntries * sizes.passes;
+  const offsetBytes = 4 * layout.expertLanes * sizes.passes;
+  const weightCopies = streamed
+    ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd)
+    : 1;
+  const weightTrips = load.activeExperts * load.reads;
+  const chunks = (sizes.passTokens / sizes.chunk) * sizes.passes;
+  const local: Pick<Stream, "remote"> = { remote: false };
+  const found: Stream[] = [
+    {
+      name: "tokens_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "tokens",
+      destination: "staging",
+      issuedBy: "load_rows",
+      awaitedBy: "load_rows",
+      semaphore: "tokens_arrived",
+      bytes: rowsBytes,
+      copies: chunks,
+      meaning: "this device's token rows",
+    },
+  ];
+  if (layer.routing.where === "kernel") {
+    found.push({
+      name: "logits_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "router_logits",
+      destination: "logits",
+      issuedBy: "load_rows",
+      awaitedBy: "route",
+      semaphore: "logits_arrived",
+      bytes: ownRows * layout.logitLanes * 4,
+      copies: sizes.passes,
+      meaning: "router logits of this device's tokens",
+    });
+  } else {
+    found.push({
+      name: "routing_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "given_ids, given_weights",
+      destination: "ids_in, weights_in",
+      issuedBy: "route",
+      awaitedBy: "route",
+      semaphore: "lists_moved",
+      bytes: 2 * layout.choiceRows * sizes.laneTokens * sizes.passes * 4,
+      copies: 2 * sizes.passes,
+      meaning: "given experts and weights of this device's tokens",
+    });
+  }
+  if (ep > 1) {
+    found.push(
+      {
+        name: "rows_out",
+        from: "VMEM",
+        to: "VMEM",
+        remote: true,
+        source: "token_rows",
+        destination: "token_rows",
+        issuedBy: "all_gather_rows",
+        awaitedBy: "await_rows",
+        semaphore: "rows_sent, rows_arrived",
+        bytes: (ep - 1) * rowsBytes,
+        copies: (ep - 1) * sizes.passes,
+        meaning: "token rows to every other device",
+      },
+      {
+        name: "runs_out",
+        from: "VMEM",
+        to: "VMEM",
+        remote: true,
+        source: "runs, run_offsets",
+        destination: "runs, run_offsets",
+        issuedBy: "exchange_runs",
+        awaitedBy: "exchange_runs",
+        semaphore: "runs_sent, runs_arrived",
+        bytes: (ep - 1) * (listBytes + offsetBytes),
+        copies: 2 * (ep - 1) * sizes.passes,
+        meaning: "sorted entries to every other device",
+      },
+    );
+  }
+  found.push(
+    {
+      name: "runs_in",
+      from: "VMEM",
+      to: "SMEM",
+      ...local,
+      source: "runs, run_offsets",
+      destination: "all_runs, all_offsets",
+      issuedBy: "exchange_runs",
+      awaitedBy: "exchange_runs",
+      semaphore: "lists_moved",
+      bytes: ep * (listBytes + offsetBytes),
+      copies: (ep + 1) * sizes.passes,
+      meaning: "entries of all devices to the scalar unit",
+    },
+    {
+      name: "gate_up_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "gate_up_weights",
+      destination: "gate_up_tiles",
+      issuedBy: streamed ? "await_weights" : "merge",
+      awaitedBy: "await_weights",
+      semaphore: "gate_up_arrived",
+      bytes: weightTrips * load.weightBytes.gateUp,
+      copies: weightTrips * weightCopies,
+      meaning: "gate and up weights of active experts, ahead of their use",
+    },
+    {
+      name: "down_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "down_weights",
+      destination: "down_tiles",
+      issuedBy: streamed ? "await_weights" : "merge",
+      awaitedBy: "await_weights",
+      semaphore: "down_arrived",
+      bytes: weightTrips * load.weightBytes.down,
+      copies: weightTrips * weightCopies,
+      meaning: "down weights of active experts, ahead of their use",
+    },
+  );
+  if (ep > 1) {
+    found.push({
+      name: "sums_out",
+      from: "VMEM",
+      to: "VMEM",
+      remote: true,
+      source: "token_rows",
+      destination: "arrived_sums",
+      issuedBy: "reduce_scatter",
+      awaitedBy: "reduce_scatter",
+      semaphore: "sums_sent, sums_arrived",
+      bytes: (ep - 1) * rowsBytes,
+      copies: (ep - 1) * sizes.passes,
+      meaning: "partial sums back to the tokens' devices",
+    });
+  }
+  found.push({
+    name: "output_out",
+    from: "VMEM",
+    to: "HBM",
+    ...local,
+    source: "staging",
+    destination: "output",
+    issuedBy: "write_output",
+    awaitedBy: "write_output",
+    semaphore: "output_written",
+    bytes: rowsBytes,
+    copies: chunks,
+    meaning: "result rows",
+  });
+  return found;
+}
