@@ -20,6 +20,7 @@ from typing import Any
 # `  0x2e LB: >> { ... }`: address, key, one `>` for each loop around the bundle.
 _BUNDLE = re.compile(r"^\s*(?P<address>0x[0-9a-f]+|0)\s+(?P<key>[A-Z]{2})?\s*:\s*(?P<nest>[> ]*)\{")
 _MARKER = re.compile(r"TraceMe(?P<kind>Start|End)\((?P<name>[^)]*)\)")
+_TRACE_ONLY = re.compile(r"\s*%?\d+ = vtrace [^;]*(?<!;)\s\}")
 _DELAY = re.compile(r"\bvdelay\s+(?P<cycles>\d+)")
 LOOP_HEAD, LOOP_BODY = "LH", "LB"
 
@@ -35,7 +36,7 @@ class Loop:
     own: int = 0
     loops: list[Loop] = dataclasses.field(default_factory=list)
     # The header was seen, the body not yet: a body label then belongs to this loop.
-    _head: bool = False
+    headed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +55,8 @@ class Schedule:
 
     # Every bundle once, however often its loop runs.
     total: int = 0
+    # Bundles that hold a trace marker only: they come from the flag that names the scopes.
+    tracing: int = 0
     # Cycles of explicit `vdelay N` beyond the bundle that holds it.
     delay: int = 0
     # Bundles by path of named scopes ("outer/inner"), inner ones not counted again; "" is none.
@@ -69,6 +72,7 @@ class Schedule:
     def to_json(self) -> dict[str, Any]:
         return {
             "total": self.total,
+            "tracing": self.tracing,
             "delay": self.delay,
             "scopes": self.scopes,
             "depths": {str(depth): n for depth, n in sorted(self.depths.items())},
@@ -82,50 +86,89 @@ def _walk(loops: Iterable[Loop]) -> Iterator[Loop]:
         yield from _walk(loop.loops)
 
 
-def _enter(schedule: Schedule, stack: list[Loop], loop: Loop) -> None:
-    (stack[-1].loops if stack else schedule.loops).append(loop)
-    stack.append(loop)
+@dataclasses.dataclass
+class _Line:
+    """One bundle as written, with its scope."""
+
+    address: int
+    key: str | None
+    depth: int
+    scope: str
+    # Nothing in it but a trace marker.
+    trace: bool
+    delay: int
 
 
-def parse(lines: Iterable[str]) -> Schedule:
-    """Parses the lines of a `*final_bundles.txt` file."""
-    schedule = Schedule()
+def _read(lines: Iterable[str]) -> list[_Line]:
+    read: list[_Line] = []
     scopes: list[str] = []
-    stack: list[Loop] = []
     for line in lines:
         bundle = _BUNDLE.match(line)
         markers = list(_MARKER.finditer(line)) if "TraceMe" in line else []
         # A bundle with a marker belongs to the scope that it opens or closes.
-        for marker in markers:
-            if marker["kind"] == "Start":
-                scopes.append(marker["name"])
-        path = "/".join(scopes)
+        scopes += [marker["name"] for marker in markers if marker["kind"] == "Start"]
         if bundle is not None:
-            depth, address = bundle["nest"].count(">"), int(bundle["address"], 16)
-            head, body = bundle["key"] == LOOP_HEAD, bundle["key"] == LOOP_BODY
-            while len(stack) > depth:
-                stack.pop()
-            if (head or body) and len(stack) == depth and depth > 0:
-                # A label at the depth we are at: this loop's own body, or the next loop.
-                if body and stack[-1]._head:
-                    stack[-1]._head = False
-                else:
-                    stack.pop()
-            while len(stack) < depth:
-                _enter(schedule, stack, Loop(address, len(stack) + 1, path, _head=head))
-            for loop in stack:
-                loop.bundles += 1
-            if stack:
-                stack[-1].own += 1
-            schedule.total += 1
-            schedule.scopes[path] = schedule.scopes.get(path, 0) + 1
-            schedule.depths[depth] = schedule.depths.get(depth, 0) + 1
-            schedule.delay += sum(int(delay["cycles"]) for delay in _DELAY.finditer(line))
+            read.append(
+                _Line(
+                    address=int(bundle["address"], 16),
+                    key=bundle["key"],
+                    depth=bundle["nest"].count(">"),
+                    scope="/".join(scopes),
+                    trace=_TRACE_ONLY.match(line, bundle.end()) is not None,
+                    delay=sum(int(delay["cycles"]) for delay in _DELAY.finditer(line)),
+                )
+            )
         for marker in markers:
             # The scheduler may move a marker: an end without its start closes nothing.
             if marker["kind"] == "End" and marker["name"] in scopes:
                 while scopes.pop() != marker["name"]:
                     pass
+    return read
+
+
+def _settle_depths(lines: list[_Line]) -> None:
+    """Trace markers are put in late and carry no `>`: they are as deep as what is around them."""
+    following = 0
+    after = []
+    for line in reversed(lines):
+        if not line.trace:
+            following = line.depth
+        after.append(following)
+    before = 0
+    for line, following in zip(lines, reversed(after)):
+        if line.trace:
+            line.depth = max(line.depth, min(before, following))
+        before = line.depth
+
+
+def parse(lines: Iterable[str]) -> Schedule:
+    """Parses the lines of a `*final_bundles.txt` file."""
+    schedule = Schedule()
+    stack: list[Loop] = []
+    read = _read(lines)
+    _settle_depths(read)
+    for line in read:
+        del stack[line.depth :]
+        head, body = line.key == LOOP_HEAD, line.key == LOOP_BODY
+        if (head or body) and stack and len(stack) == line.depth:
+            # A label at the depth we are at: this loop's own body, or the next loop.
+            if body and stack[-1].headed:
+                stack[-1].headed = False
+            else:
+                stack.pop()
+        while len(stack) < line.depth:
+            loop = Loop(line.address, len(stack) + 1, line.scope, headed=head)
+            (stack[-1].loops if stack else schedule.loops).append(loop)
+            stack.append(loop)
+        for loop in stack:
+            loop.bundles += 1
+        if stack:
+            stack[-1].own += 1
+        schedule.total += 1
+        schedule.tracing += line.trace
+        schedule.delay += line.delay
+        schedule.scopes[line.scope] = schedule.scopes.get(line.scope, 0) + 1
+        schedule.depths[line.depth] = schedule.depths.get(line.depth, 0) + 1
     return schedule
 
 
@@ -139,6 +182,7 @@ def merge(schedules: Iterable[Schedule]) -> Schedule:
     merged = Schedule()
     for schedule in schedules:
         merged.total += schedule.total
+        merged.tracing += schedule.tracing
         merged.delay += schedule.delay
         merged.loops += schedule.loops
         for path, count in schedule.scopes.items():
@@ -150,7 +194,8 @@ def merge(schedules: Iterable[Schedule]) -> Schedule:
 
 def report(schedule: Schedule) -> str:
     """A page for a terminal."""
-    lines = [f"{schedule.total:8} bundles" + (f" + {schedule.delay} delay" * bool(schedule.delay))]
+    extra = f", {schedule.tracing} of them trace markers, delays {schedule.delay}"
+    lines = [f"{schedule.total:8} bundles{extra}"]
     for path, count in schedule.scopes.items():
         lines.append(f"{count:8} {path or '(no scope)'}")
     if schedule.loops:

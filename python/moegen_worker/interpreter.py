@@ -52,9 +52,7 @@ def quicken() -> bool:
     if names != {"args", "result_avals", "callback", "sharding", "ordered"}:
         return False
 
-    def direct(
-        *args: Any, result_avals: Any, callback: Any, sharding: Any, ordered: bool
-    ) -> Any:
+    def direct(*args: Any, result_avals: Any, callback: Any, sharding: Any, ordered: bool) -> Any:
         del result_avals, sharding, ordered
         return jax.tree_util.tree_map(np.asarray, callback(*args))
 

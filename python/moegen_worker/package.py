@@ -63,7 +63,9 @@ def load(folder: str | Path) -> MoePackage:
     name = path.name
     for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
         del sys.modules[loaded]
-    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(path)])
+    spec = importlib.util.spec_from_file_location(
+        name, init, submodule_search_locations=[str(path)]
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -177,9 +177,7 @@ class Bench:
             weights.append(weight)
             ids.append(chosen)
         w1, w2 = self._host_weights(case.fingerprint)
-        return Inputs(
-            np.stack(rows), np.stack(logits), np.stack(weights), np.stack(ids), w1, w2
-        )
+        return Inputs(np.stack(rows), np.stack(logits), np.stack(weights), np.stack(ids), w1, w2)
 
     def _routing(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if self.given:

@@ -1,2 +1,27 @@
-"""placeholder"""
-def run(params, emit): ...
+"""Compiles a generated package ahead of time for one kind of TPU and one T.
+
+Params: `package` (folder), `slices` ([{name, devices}], of one kind), `tokens`, `given` (routing
+comes from outside). One target a request, so that a crash of the compiler costs that target only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..package import MoePackage
+
+# The package of the last request: a sweep over devices and T imports it once.
+_last: tuple[str, MoePackage] | None = None
+
+
+def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    from .. import aot
+    from .. import package as packages
+
+    del emit
+    global _last
+    folder = str(params["package"])
+    if _last is None or _last[0] != folder:
+        _last = (folder, packages.load(folder))
+    given = bool(params.get("given", False))
+    return aot.compile_kernel(_last[1], params["slices"], int(params["tokens"]), given)

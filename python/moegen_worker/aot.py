@@ -1,0 +1,161 @@
+"""Ahead-of-time compilation by the real TPU compiler, without a TPU."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import bundles, memory
+from .errors import OpError
+from .package import MoePackage
+
+_DUMP_FLAG = re.compile(r"--xla_jf_dump_to=(\S+)")
+
+
+def dump_folder() -> Path | None:
+    """Where libtpu was told to dump, before it loaded."""
+    found = _DUMP_FLAG.search(os.environ.get("LIBTPU_INIT_ARGS", ""))
+    return Path(found[1]) if found else None
+
+
+def topology(name: str) -> Any:
+    """A slice that need not exist, e.g. "v6e:2x2"."""
+    from jax.experimental import topologies
+
+    try:
+        return topologies.get_topology_desc(topology_name=name, platform="tpu")
+    except Exception as error:
+        message = f"the compiler does not know the slice {name}: {str(error).strip()[:500]}"
+        raise OpError("TOPOLOGY", message, topology=name) from error
+
+
+def smallest(slices: list[dict[str, Any]], ep: int) -> str:
+    """Name of the smallest slice with ep devices; a kernel may use a part of it."""
+    large = [s for s in slices if int(s["devices"]) >= ep]
+    if not large:
+        most = max((int(s["devices"]) for s in slices), default=0)
+        message = f"no known slice has {ep} devices; the largest has {most}"
+        raise OpError("TOPOLOGY", message, ep=ep)
+    return str(min(large, key=lambda s: int(s["devices"]))["name"])
+
+
+def _mesh(package: MoePackage, devices: list[Any]) -> Any:
+    from jax.sharding import Mesh
+
+    shape = (1,) * (len(package.axes) - 1) + (package.ep,)
+    return Mesh(np.array(devices[: package.ep]).reshape(shape), package.axes)
+
+
+def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool) -> list[Any]:
+    """Shapes and shardings of a call: rows and experts are spread over ep."""
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    spread = NamedSharding(mesh, PartitionSpec(package.axes))
+    # T need not divide: the kernel pads it, so such rows come in whole on every device.
+    rows = spread if tokens % package.ep == 0 else NamedSharding(mesh, PartitionSpec())
+    e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
+
+    def struct(shape: tuple[int, ...], dtype: Any, sharding: Any) -> Any:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+
+    route = (
+        [struct((tokens, k), jnp.float32, rows), struct((tokens, k), jnp.int32, rows)]
+        if given
+        else [struct((tokens, e), jnp.float32, rows)]
+    )
+    return [
+        struct((tokens, d), package.dtype, rows),
+        struct((e, 2, d, f), package.dtype, spread),
+        struct((e, f, d), package.dtype, spread),
+        *route,
+    ]
+
+
+def kernel_names(hlo: str) -> list[str]:
+    """Names of the Pallas kernels in an optimised program."""
+    pattern = r"^\s*(?:ROOT )?%?([\w.\-]+) = [^\n]*?custom_call_target=\"tpu_custom_call\""
+    return re.findall(pattern, hlo, re.M)
+
+
+def _empty(folder: Path | None) -> None:
+    if folder is not None and folder.is_dir():
+        for file in folder.iterdir():
+            file.unlink(missing_ok=True)
+
+
+def read_dump(folder: Path | None, kernels: list[str]) -> dict[str, Any]:
+    """`{bundles, vmem}` of the kernels from what the compiler dumped; null where it did not."""
+    if folder is None or not folder.is_dir():
+        return {"bundles": None, "vmem": None}
+    schedules, reports = [], []
+    html = "".join(file.read_text("utf-8", "replace") for file in folder.glob("*vmem_report.html"))
+    for kernel in kernels:
+        # "...-NAME-01-final_bundles.txt"; "...-00-schedule-analysis_final_bundles.txt" is another.
+        files = list(folder.glob(f"*-{kernel}-[0-9][0-9]-final_bundles.txt"))
+        schedules += [bundles.parse_file(file) for file in files]
+        report = memory.parse_report(html, kernel)
+        if report is not None:
+            reports.append(report)
+    vmem = max(reports, key=lambda report: report["used"]) if reports else None
+    counted = bundles.merge(schedules).to_json() if schedules else None
+    return {"bundles": counted, "vmem": vmem}
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    message = str(error).strip()
+    overflow = memory.parse_overflow(message)
+    first = message.splitlines()[0] if message else type(error).__name__
+    if overflow is None:
+        return {"kind": "compiler", "message": f"{type(error).__name__}: {message[:3000]}"}
+    return {"message": first[:1000], **overflow}
+
+
+def compile_kernel(
+    package: MoePackage, slices: list[dict[str, Any]], tokens: int, given: bool
+) -> dict[str, Any]:
+    """Compiles one call of T = `tokens` for a slice; a kernel that does not fit is a result."""
+    import jax
+
+    name = smallest(slices, package.ep)
+    devices = list(topology(name).devices)
+    mesh = _mesh(package, devices)
+    dump = dump_folder()
+    _empty(dump)
+    result: dict[str, Any] = {
+        "topology": name,
+        "deviceKind": devices[0].device_kind,
+        "tokens": tokens,
+        "fits": False,
+        "bundles": None,
+        "vmem": None,
+        "codeBytes": None,
+    }
+    seconds = {"trace": 0.0, "compile": 0.0}
+
+    def call(x: Any, w1: Any, w2: Any, *route: Any) -> Any:
+        return package.kernel.fused_ep_moe(mesh, x, w1, w2, *route)
+
+    start = time.perf_counter()
+    try:
+        lowered = jax.jit(call).lower(*arguments(package, mesh, tokens, given))
+        seconds["trace"] = round(time.perf_counter() - start, 3)
+        start = time.perf_counter()
+        compiled = lowered.compile()
+        seconds["compile"] = round(time.perf_counter() - start, 3)
+    except Exception as error:  # noqa: BLE001 - what the compiler refuses is a result
+        phase = "compile" if seconds["trace"] else "trace"
+        seconds[phase] = round(time.perf_counter() - start, 3)
+        _empty(dump)
+        return {**result, "seconds": seconds, "failure": _failure(error)}
+    analysis = compiled.memory_analysis()
+    code = getattr(analysis, "generated_code_size_in_bytes", None)
+    read = read_dump(dump, kernel_names(compiled.as_text()))
+    _empty(dump)
+    return {**result, "fits": True, "codeBytes": code, "seconds": seconds, **read}
