@@ -6,8 +6,8 @@ import { lowerSpec, type Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
+import { judgeKernels } from "./kernels.ts";
 import {
-  bucketPath,
   bucketsAscend,
   choicesDistinct,
   indicesFit,
@@ -25,7 +25,6 @@ import {
   topKWithinExperts,
   weightsFitHbm,
 } from "./rules/layer.ts";
-import { judgeMemory } from "./rules/memory.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
 
@@ -74,35 +73,4 @@ export function judge(spec: MoeSpec, registries: Registries): Judgement {
   findings.push(...memory);
   const failed = findings.some((finding) => finding.severity === "error");
   return { findings, resolved, ...(failed ? {} : { plan: lowerSpec(spec, resolved) }) };
-}
-
-/** Lowers what the rules left standing; a bucket with an error of its own is left out. */
-function judgeKernels(
-  { spec, sound, schedule, devices }: RuleContext,
-  before: readonly Finding[],
-): { readonly findings: Finding[]; readonly resolved: ResolvedTiles[] } {
-  const findings: Finding[] = [];
-  const resolved: ResolvedTiles[] = [];
-  const failed = (...path: SpecPath): boolean =>
-    before.some(
-      (finding) =>
-        finding.severity === "error" &&
-        finding.at !== "key" &&
-        path.every((step, index) => finding.path[index] === step),
-    );
-  // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
-  const blocked = before.some(({ code }) => ["MOE105", "MOE106", "MOE112"].includes(code));
-  const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
-  if (schedule === undefined || !ready) return { findings, resolved };
-  for (const [name, bucket] of Object.entries(spec.schedule.tiles ?? {})) {
-    if (!sound(...bucketPath(name)) || failed(...bucketPath(name))) continue;
-    for (const deviceName of new Set(spec.devices)) {
-      const device = devices[deviceName];
-      if (device === undefined) continue;
-      const judged = judgeMemory({ spec, schedule, device }, name, bucket);
-      findings.push(...judged.findings);
-      if (judged.tiles !== undefined) resolved.push(judged.tiles);
-    }
-  }
-  return { findings, resolved };
 }

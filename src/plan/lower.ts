@@ -3,7 +3,7 @@ import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
 import type { Schedule, TileRequest } from "../schedule/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 import type { KernelPlan, Plan } from "./plan.ts";
-import { lowerAt, type ResolvedTiles, resolveTiles } from "./tiles.ts";
+import { lowerAt, type ResolvedTiles } from "./tiles.ts";
 
 export type Schedules = Readonly<Record<string, Schedule>>;
 export type Devices = Readonly<Record<string, Device>>;
@@ -56,7 +56,7 @@ export interface LowerForOptions {
 
 /** One kernel at another token count or on another device: for `explain` and `compile`. */
 export function lowerFor(
-  from: Plan | MoeSpec,
+  plan: Plan,
   { device: name, tokens }: LowerForOptions,
   { schedules, devices }: Registries,
 ): KernelPlan {
@@ -64,18 +64,15 @@ export function lowerFor(
   if (device === undefined) {
     throw new RangeError(`no device ${name}; known: ${Object.keys(devices).join(", ")}`);
   }
-  const spec = "schema" in from ? specOf(from) : from;
-  const schedule = schedules[spec.schedule.kind];
-  if (schedule === undefined) throw new RangeError(`no schedule ${spec.schedule.kind}`);
-  const target = { spec, schedule, device };
-  if ("schema" in from) return lowerAt(target, tilesIn(from, name, tokens), tokens);
+  const schedule = schedules[plan.schedule];
+  if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
+  const target = { spec: specOf(plan), schedule, device, streamed: isStreamed(plan.kernels) };
+  return lowerAt(target, tilesIn(plan, name, tokens), tokens);
+}
 
-  const buckets = Object.entries(spec.schedule.tiles).map(([key, value]) => ({ key, ...value }));
-  const bucket = bucketFor(buckets, tokens);
-  if (bucket === undefined) throw new RangeError("the schedule has no token bucket");
-  const resolution = resolveTiles(target, bucket.key, bucket);
-  if (!resolution.ok) throw new RangeError(`no tiles of ${bucket.key} fit ${name}`);
-  return lowerAt(target, resolution.tiles.request, tokens);
+/** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
+export function isStreamed(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.streamed);
 }
 
 function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {

@@ -2,8 +2,13 @@
  * From the tiles of a spec to numbers, for one bucket on one device.
  *
  * A number is taken as it is, a choice set gives its first member, and `auto` gives the largest
- * legal tile that fits. Where several axes are `auto` they are chosen together: the largest `bd`
- * for which anything fits, then the largest `bf`, then the largest `bt`. Why this order:
+ * legal tile that fits VMEM and costs no traffic: rows compete with tiles for VMEM, and a call
+ * that must take more passes reads its weights again, which no tile makes up for. So a tile is
+ * taken only if the kernel takes no more passes than with the smallest legal tiles, and reads at
+ * most 5 % more from HBM.
+ *
+ * Where several axes are `auto` they are chosen together: the largest `bd` for which anything
+ * does, then the largest `bf`, then the largest `bt`. Why this order:
  * 1. `bd` first: with bd = D gate and up are one contraction, without partial sums to keep.
  * 2. `bf` next: fewer and longer weight copies, fewer trips of the loop that streams weights.
  * 3. `bt` last: rows beyond those of an expert are padding, so `bt` stops at the first legal
@@ -44,6 +49,8 @@ export interface Target {
   readonly spec: MoeSpec;
   readonly schedule: Schedule;
   readonly device: Device;
+  /** Stream weights in tiles, because another kernel of the package does. */
+  readonly streamed?: boolean;
 }
 
 export const DEFAULT_SLOTS = 2;
@@ -53,7 +60,8 @@ export function fits(kernel: KernelPlan): boolean {
 }
 
 export function lowerAt(target: Target, tiles: TileRequest, tokens = tiles.upTo): KernelPlan {
-  return target.schedule.lower({ spec: target.spec, device: target.device, tiles, tokens });
+  const { spec, schedule, device, streamed = false } = target;
+  return schedule.lower({ spec, device, tiles, tokens, ...(streamed ? { streamed } : {}) });
 }
 
 /** `btc` written for one `bt`, made to fit another: what is larger goes, `bt` itself is last. */
@@ -90,27 +98,39 @@ export function requestOf(
   };
 }
 
+/** How much more than the least a kernel with larger tiles may read from HBM. */
+const MOST_EXTRA_TRAFFIC = 1.05;
+
 export function resolveTiles(target: Target, name: string, bucket: BucketSpec): Resolution {
   const axes = AUTO_ORDER.filter((axis) => isAuto(bucket[axis]));
-  const [bds, bfs, bts] = AUTO_ORDER.map((axis) => candidates(target, bucket, axis));
-  let smallest: KernelPlan | undefined;
-  for (const bd of bds ?? []) {
-    for (const bf of bfs ?? []) {
-      const rows = bts ?? [];
-      const least = rows.at(-1);
-      if (least === undefined) break;
-      // VMEM grows with bt: if the least does not fit, none does.
-      smallest = lowerAt(target, requestOf(name, bucket, { bt: least, bf, bd }));
-      if (axes.length > 0 && !fits(smallest)) continue;
-      for (const bt of rows) {
-        const request = requestOf(name, bucket, { bt, bf, bd });
-        const kernel = bt === least ? smallest : lowerAt(target, request);
-        if (axes.length > 0 && !fits(kernel)) continue;
-        return { ok: true, tiles: { request, kernel, chosen: chosenBy(bucket) } };
+  const [bds = [], bfs = [], bts = []] = AUTO_ORDER.map((axis) => candidates(target, bucket, axis));
+  const make = (bd: number, bf: number, bt: number): ResolvedTiles => {
+    const request = requestOf(name, bucket, { bt, bf, bd });
+    return { request, kernel: lowerAt(target, request), chosen: chosenBy(bucket) };
+  };
+  const [bd, bf, bt] = [bds.at(-1), bfs.at(-1), bts.at(-1)];
+  if (bd === undefined || bf === undefined || bt === undefined) {
+    return { ok: false, axes, smallest: undefined };
+  }
+  const least = make(bd, bf, bt);
+  if (axes.length === 0) return { ok: true, tiles: least };
+  const { kernel } = least;
+  if (!fits(kernel)) return { ok: false, axes, smallest: kernel };
+  const does = (larger: KernelPlan): boolean =>
+    fits(larger) &&
+    larger.passes <= kernel.passes &&
+    larger.traffic.hbm <= kernel.traffic.hbm * MOST_EXTRA_TRAFFIC;
+  for (const largerBd of bds) {
+    for (const largerBf of bfs) {
+      // VMEM grows with bt: where the least does not do, none does.
+      if (!does(make(largerBd, largerBf, bt).kernel)) continue;
+      for (const largerBt of bts) {
+        const tiles = make(largerBd, largerBf, largerBt);
+        if (does(tiles.kernel)) return { ok: true, tiles };
       }
     }
   }
-  return { ok: false, axes, smallest };
+  return { ok: true, tiles: least };
 }
 
 function chosenBy(bucket: BucketSpec): Readonly<Record<TileAxis, Chosen>> {

@@ -33,9 +33,15 @@ function lower({ spec, device, tiles, tokens }: LowerInput): KernelPlan {
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
   return {
     bucket: tiles.bucket,
-    device: device.name as KernelPlan["device"],
+    device: device.name,
     tokens,
-    tiles: { ...tiles, btc: tiles.btc ?? [tiles.bt], passTokens: tokens, rowBlock: tiles.bt },
+    tiles: {
+      ...tiles,
+      btc: tiles.btc ?? [tiles.bt],
+      passTokens: tokens,
+      rowBlock: tiles.bt,
+      streamed: false,
+    },
     passes: 1,
     axes: [],
     buffers,

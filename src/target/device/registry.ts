@@ -1,5 +1,5 @@
-/** The TPU generations a kernel can be made for: one file and one line each. */
-import type { Device } from "./device.ts";
+/** The TPU generations a kernel can be made for: one file and one entry each. */
+import type { DeviceFacts } from "./facts.ts";
 import { v5e } from "./v5e.ts";
 import { v5p } from "./v5p.ts";
 import { v6e } from "./v6e.ts";
@@ -9,6 +9,7 @@ const registry = { v5e, v5p, v6e, v7x } as const;
 
 export type DeviceName = keyof typeof registry;
 
-export const devices: Readonly<Record<DeviceName, Device>> = registry;
+export const devices: Readonly<Record<DeviceName, DeviceFacts & { readonly name: DeviceName }>> =
+  registry;
 
 export const deviceNames = Object.keys(registry) as readonly DeviceName[];

@@ -1,4 +1,4 @@
-import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
+import { type DeviceFacts, GiB, MiB, VMEM_RESERVE } from "./facts.ts";
 
 /** TPU v5e: one TensorCore a chip, four 128 x 128 matrix units. */
 export const v5e = {
@@ -31,4 +31,4 @@ export const v5e = {
     ici: "https://docs.cloud.google.com/tpu/docs/v5e: 400 GB/s both ways a chip over 4 links",
     mxu: "https://docs.cloud.google.com/tpu/docs/v5e",
   },
-} as const satisfies Device;
+} as const satisfies DeviceFacts;

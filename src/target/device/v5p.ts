@@ -1,4 +1,4 @@
-import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
+import { type DeviceFacts, GiB, MiB, VMEM_RESERVE } from "./facts.ts";
 
 /**
  * TPU v5p: two TensorCores that JAX shows as one "megacore" device (tpu_info: supports_megacore,
@@ -35,4 +35,4 @@ export const v5p = {
     ici: "https://docs.cloud.google.com/tpu/docs/v5p: 1200 GB/s both ways a chip over 6 links",
     mxu: "jax 0.10.2 tpu_info.py: 4 a TensorCore, two TensorCores",
   },
-} as const satisfies Device;
+} as const satisfies DeviceFacts;

@@ -1,4 +1,4 @@
-import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
+import { type DeviceFacts, GiB, MiB, VMEM_RESERVE } from "./facts.ts";
 
 /** TPU v6e (Trillium): one TensorCore a chip, two 256 x 256 matrix units. */
 export const v6e = {
@@ -34,4 +34,4 @@ export const v6e = {
     ici: "https://docs.cloud.google.com/tpu/docs/v6e: 800 GB/s both ways a chip over 4 links",
     mxu: "jax 0.10.2 tpu_info.py",
   },
-} as const satisfies Device;
+} as const satisfies DeviceFacts;

@@ -1,4 +1,4 @@
-import { type Device, GiB, MiB, VMEM_RESERVE } from "./device.ts";
+import { type DeviceFacts, GiB, MiB, VMEM_RESERVE } from "./facts.ts";
 
 /**
  * TPU v7x (Ironwood): two TensorCores a chip, each its own JAX device (tpu_info: no megacore), so
@@ -39,4 +39,4 @@ export const v7x = {
       "blogs/docs/Collectives_Microbenchmark_Summary.md)",
     mxu: "jax 0.10.2 tpu_info.py, per TensorCore",
   },
-} as const satisfies Device;
+} as const satisfies DeviceFacts;

@@ -1,0 +1,58 @@
+/** Lowers every bucket on every device and judges what comes out. */
+import { isStreamed } from "../plan/lower.ts";
+import type { ResolvedTiles } from "../plan/tiles.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { Finding, SpecPath } from "./diagnostic.ts";
+import { bucketPath } from "./rules/buckets.ts";
+import { judgeMemory } from "./rules/memory.ts";
+import type { RuleContext } from "./rules/rule.ts";
+
+export interface JudgedKernels {
+  readonly findings: readonly Finding[];
+  readonly resolved: readonly ResolvedTiles[];
+}
+
+/** A bucket with an error of its own is left out, and all are where the layer cannot be lowered. */
+export function judgeKernels(context: RuleContext, before: readonly Finding[]): JudgedKernels {
+  const { sound, schedule } = context;
+  // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
+  const blocked = before.some(({ code }) => ["MOE105", "MOE106", "MOE112"].includes(code));
+  const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
+  if (schedule === undefined || !ready) return { findings: [], resolved: [] };
+  const apart = lowerAll(context, schedule, before, false);
+  const kernels = apart.resolved.map(({ kernel }) => kernel);
+  // One kernel body serves the whole package: if one must stream its weights in tiles, all do.
+  const mixed = isStreamed(kernels) && kernels.some(({ tiles }) => !tiles.streamed);
+  return mixed ? lowerAll(context, schedule, before, true) : apart;
+}
+
+function lowerAll(
+  { spec, sound, devices }: RuleContext,
+  schedule: Schedule,
+  before: readonly Finding[],
+  streamed: boolean,
+): JudgedKernels {
+  const findings: Finding[] = [];
+  const resolved: ResolvedTiles[] = [];
+  for (const [name, bucket] of Object.entries(spec.schedule.tiles ?? {})) {
+    const path = bucketPath(name);
+    if (!sound(...path) || failed(before, path)) continue;
+    for (const deviceName of new Set(spec.devices)) {
+      const device = devices[deviceName];
+      if (device === undefined) continue;
+      const judged = judgeMemory({ spec, schedule, device, streamed }, name, bucket);
+      findings.push(...judged.findings);
+      if (judged.tiles !== undefined) resolved.push(judged.tiles);
+    }
+  }
+  return { findings, resolved };
+}
+
+function failed(findings: readonly Finding[], path: SpecPath): boolean {
+  return findings.some(
+    (finding) =>
+      finding.severity === "error" &&
+      finding.at !== "key" &&
+      path.every((step, index) => finding.path[index] === step),
+  );
+}

@@ -1,0 +1,44 @@
+/**
+ * A TPU generation as data: what fits, what it can move, which slice names it for the compiler.
+ *
+ * Every figure is for one *JAX device*, because that is what a kernel, a mesh axis and a
+ * measurement count. v7x shows two devices a chip, so chip figures are halved there; v5p joins its
+ * two TensorCores into one device ("megacore"), so chip figures stand, VMEM apart.
+ */
+export interface DeviceFacts {
+  readonly name: string;
+  /** `device_kind` as JAX reports it. */
+  readonly kind: string;
+  /** Slices for the ahead-of-time compiler, ascending in devices. */
+  readonly topologies: readonly { readonly name: string; readonly devices: number }[];
+  /** Bytes of VMEM that one kernel sees (one TensorCore's, also on a megacore device). */
+  readonly vmemBytes: number;
+  /** Bytes of VMEM a kernel may plan with: capacity less what the compiler keeps (measured). */
+  readonly vmemBudget: number;
+  readonly smemBytes: number;
+  readonly hbmBytes: number;
+  /** Bytes a second. */
+  readonly hbmBandwidth: number;
+  /** FLOP/s in bf16. */
+  readonly bf16Flops: number;
+  /** Cycles a second. */
+  readonly clock: number;
+  /** Bytes a second, one way, one link; and how many links. */
+  readonly iciLinkBandwidth: number;
+  readonly iciLinks: number;
+  /** Rows and columns of one matrix unit, and how many. */
+  readonly mxu: { readonly size: number; readonly count: number };
+  /** Where each figure comes from. */
+  readonly sources: Readonly<Record<string, string>>;
+}
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+/**
+ * VMEM left to the compiler: spills and its own scratch. The compiler accepts kernel scratch up to
+ * the full capacity when `vmem_limit_bytes` is raised (tried on all four kinds), so this is a
+ * margin, not a measured need; the AOT compile of the examples is what tests it.
+ */
+export const VMEM_RESERVE = 2 * MiB;
