@@ -121,8 +121,9 @@ export function resolveTiles(target: Target, name: string, bucket: BucketSpec): 
     larger.passes <= kernel.passes &&
     larger.traffic.hbm <= kernel.traffic.hbm * MOST_EXTRA_TRAFFIC;
   for (const largerBd of bds) {
+    // VMEM grows with every tile: where the least of an axis does not do, none of it does.
+    if (!does(make(largerBd, bf, bt).kernel)) continue;
     for (const largerBf of bfs) {
-      // VMEM grows with bt: where the least does not do, none does.
       if (!does(make(largerBd, largerBf, bt).kernel)) continue;
       for (const largerBt of bts) {
         const tiles = make(largerBd, largerBf, largerBt);
