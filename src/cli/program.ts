@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import type { CliCommand } from "./command.ts";
 import { commands } from "./commands/registry.ts";
+import { compileWasmOnce } from "./engine.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { handleInterrupts } from "./interrupt.ts";
@@ -10,6 +11,7 @@ import { packageVersion } from "./package.ts";
 
 /** Runs one command line; resolves to the exit code and never rejects. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
+  compileWasmOnce();
   const name = args.find((arg) => commands.some((command) => command.name === arg));
   // Known before parsing, so that a usage error is one JSON object too.
   const out = new Output({ json: args.includes("--json") });

@@ -17,13 +17,17 @@ function contents(out: string): ReadonlyMap<string, string> {
 describe("moegen build", () => {
   it("writes the same bytes twice, and nothing the second time", async () => {
     const [first, second] = [emptyFolder(), emptyFolder()];
-    expect((await moegen(["build", qwen, "--out", first])).code).toBe(0);
-    // From elsewhere, so that a path in the output would show.
-    expect((await moegen(["build", qwen, "--out", second], { cwd: second })).code).toBe(0);
+    const cache = emptyFolder();
+    const env = { XDG_CACHE_HOME: cache };
+    expect((await moegen(["build", qwen, "--out", first], { env })).code).toBe(0);
+    rmSync(join(cache, "moegen"), { recursive: true });
+    // From elsewhere, so that a path in the output would show; made anew, not remembered.
+    const elsewhere = { cwd: second, env };
+    expect((await moegen(["build", qwen, "--out", second], elsewhere)).code).toBe(0);
     expect(contents(second)).toEqual(contents(first));
     expect([...contents(first).keys()]).toContain("kernel.py");
 
-    const again = await moegen(["build", qwen, "--out", first, "--json"]);
+    const again = await moegen(["build", qwen, "--out", first, "--json"], { env });
     const { packages } = onlyObject(again) as { packages: { files: { state: string }[] }[] };
     expect(packages[0]?.files.map(({ state }) => state)).not.toContain("changed");
   });

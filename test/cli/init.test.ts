@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { publishedModels } from "../../src/cli/init/starter.ts";
+import { publishedModels } from "../../src/cli/init/models.ts";
 import { emptyFolder, moegen, onlyObject, root } from "./moegen.ts";
 
 describe("moegen init", () => {

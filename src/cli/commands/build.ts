@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import type { Plan } from "../../plan/plan.ts";
+import { builtFrom } from "../built-cache.ts";
 import { defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -46,8 +48,9 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   const packages: { readonly name: string; readonly path: string; files: readonly FileState[] }[] =
     [];
   for (const { path, plan } of checked.specs) {
-    const { emitPackage } = await import("../../emit/index.ts");
-    const files = inspect(options.out, plan.name, await emitPackage(plan));
+    // A check trusts no cache.
+    const made = await (options.check ? emit(plan) : builtFrom(plan, emit));
+    const files = inspect(options.out, plan.name, made);
     if (!options.check) write(options.out, files);
     packages.push({ name: plan.name, path, files });
     report(plan.name, files, options, out);
@@ -71,6 +74,12 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   });
 }
 
+/** Loaded only when something must be made: the formatter alone takes longer than all the rest. */
+async function emit(plan: Plan): Promise<ReadonlyMap<string, string>> {
+  const { emitPackage } = await import("../../emit/index.ts");
+  return emitPackage(plan);
+}
+
 function next(paths: readonly string[], drift: boolean): string {
   const all = paths.join(" ");
   return drift ? `next: moegen build ${all}` : `next: moegen validate ${paths[0] ?? ""}`;
@@ -79,10 +88,10 @@ function next(paths: readonly string[], drift: boolean): string {
 function report(name: string, files: readonly FileState[], options: Options, out: Output): void {
   const { paint } = out;
   out.line(`${options.check ? "check" : "build"} ${paint.bold(name)} → ${join(options.out, name)}`);
-  const width = Math.max(...files.map(({ path }) => path.length));
+  const width = Math.max(...files.map(({ path }) => basename(path).length));
   for (const { path, state } of files) {
     const word = state === "unchanged" ? paint.dim(state) : paint.yellow(state);
-    out.line(`  ${path.padEnd(width)}  ${word}`);
+    out.line(`  ${basename(path).padEnd(width)}  ${word}`);
   }
 }
 

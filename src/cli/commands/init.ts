@@ -3,8 +3,7 @@ import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { readIfThere, writeAtomically } from "../files.ts";
-import { ask } from "../init/ask.ts";
-import { publishedModels, starterFromConfig, starterFromModel } from "../init/starter.ts";
+import { publishedModels } from "../init/models.ts";
 import { positive, wordList } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
 
@@ -39,6 +38,8 @@ export const init = defineCommand<Options>({
       .option("--force", "overwrite files that are there"),
   async run(_args, options, out) {
     if (options.model && options.config) throw new UsageError("give --model or --config, not both");
+    const { ask } = await import("../init/ask.ts");
+    const { starterFromConfig, starterFromModel } = await import("../init/starter.ts");
     const choice =
       options.model || options.config ? options : await ask(models, "qwen3-30b-a3b", out);
     const starter = choice.config

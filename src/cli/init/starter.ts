@@ -2,23 +2,13 @@
 import { basename, join } from "node:path";
 import { findArchitecture, knownArchitectures } from "../../model/registry.ts";
 import { UsageError } from "../failure.ts";
-import { namesIn, readIfThere } from "../files.ts";
-import { packageRoot } from "../package.ts";
+import { readIfThere } from "../files.ts";
+import { EXAMPLES, publishedModels, SUFFIX } from "./models.ts";
 
 export interface Starter {
   readonly spec: string;
   /** Name below the user's folder, and text. */
   readonly files: ReadonlyMap<string, string>;
-}
-
-const EXAMPLES = join(packageRoot, "examples");
-const SUFFIX = ".moe.ts";
-
-/** Every example is a published model: adding one there is all it takes. */
-export function publishedModels(): readonly string[] {
-  return namesIn(EXAMPLES)
-    .filter((name) => name.endsWith(SUFFIX))
-    .map((name) => name.slice(0, -SUFFIX.length));
 }
 
 /** The example and the config it imports. */

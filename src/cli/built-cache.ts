@@ -1,0 +1,69 @@
+/**
+ * Remembers what a plan became. Formatting Python in WebAssembly is most of a build, and what it
+ * makes follows from the plan and from moegen's own files alone: so their hash names the result.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Plan } from "../plan/plan.ts";
+import { namesIn, readIfThere, writeAtomically } from "./files.ts";
+import { packageRoot } from "./package.ts";
+
+type Files = ReadonlyMap<string, string>;
+
+/** Older results go: a sweep over many specs must not fill the disk. */
+const MOST_ENTRIES = 100;
+const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "moegen", "built");
+
+/** The package of a plan, made by `emit` unless it is known. */
+export async function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>): Promise<Files> {
+  const key = createHash("sha256").update(ownFiles()).update(JSON.stringify(plan)).digest("hex");
+  const path = join(folder, `${key}.json`);
+  const known = read(path);
+  if (known !== undefined) return known;
+  const files = await emit(plan);
+  try {
+    writeAtomically(path, JSON.stringify([...files]));
+    prune();
+  } catch {
+    // A cache that cannot be written (a read-only home) costs time and nothing else.
+  }
+  return files;
+}
+
+function read(path: string): Files | undefined {
+  try {
+    const text = readIfThere(path);
+    return text === undefined ? undefined : new Map(JSON.parse(text) as [string, string][]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** One hash over this copy's code, templates and versions of what it depends on. */
+function ownFiles(): string {
+  const hash = createHash("sha256").update(readFileSync(join(packageRoot, "package.json")));
+  const code = fileURLToPath(new URL("..", import.meta.url));
+  for (const root of [code, join(packageRoot, "templates")]) {
+    for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
+      if (/\.(js|ts|hbs)$/.test(name) && !name.endsWith(".d.ts")) {
+        hash
+          .update(name)
+          .update("\0")
+          .update(readFileSync(join(root, name)));
+      }
+    }
+  }
+  return hash.digest("hex");
+}
+
+function prune(): void {
+  const entries = namesIn(folder).map((name) => ({ path: join(folder, name) }));
+  if (entries.length <= MOST_ENTRIES) return;
+  const byAge = entries
+    .map(({ path }) => ({ path, time: statSync(path).mtimeMs }))
+    .sort((a, b) => b.time - a.time);
+  for (const { path } of byAge.slice(MOST_ENTRIES / 2)) rmSync(path, { force: true });
+}
