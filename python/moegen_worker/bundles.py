@@ -135,7 +135,7 @@ def _settle_depths(lines: list[_Line]) -> None:
             following = line.depth
         after.append(following)
     before = 0
-    for line, following in zip(lines, reversed(after)):
+    for line, following in zip(lines, reversed(after), strict=True):
         if line.trace:
             line.depth = max(line.depth, min(before, following))
         before = line.depth

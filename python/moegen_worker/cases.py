@@ -44,6 +44,8 @@ class Case:
     fingerprint: bool = False
     # Spread ep over two mesh axes.
     split_mesh: bool = False
+    # Tiles that force several passes over the tokens and several blocks of an expert's rows.
+    small_passes: bool = False
 
     def applies(self, ep: int, axes: int) -> bool:
         return not self.split_mesh or (axes >= 2 and ep >= 2 and ep % 2 == 0)
@@ -105,6 +107,11 @@ def not_divisible(usual: int, ep: int) -> int:
     return count
 
 
+def beyond_one_pass(usual: int, ep: int) -> int:
+    """Two passes, the second not full."""
+    return max(2 * usual - ep - 1, 1)
+
+
 CASES: tuple[Case, ...] = (
     Case("uniform", "uniform", uniform),
     Case("hot-expert", "one hot expert", hot_expert),
@@ -115,5 +122,6 @@ CASES: tuple[Case, ...] = (
     Case("not-divisible", "T not divisible by ep", uniform, tokens=not_divisible),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls in a row", uniform, calls=2),
+    Case("passes", "several passes", hot_expert, tokens=beyond_one_pass, small_passes=True),
     Case("two-axes", "mesh split over two axes", uniform, split_mesh=True),
 )

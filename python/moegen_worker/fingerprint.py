@@ -57,7 +57,7 @@ def compare(shown: np.ndarray, weights: Any, ids: Any, tolerance: float) -> dict
         got = sorted(int(e) for e in np.flatnonzero(row))
         # An id given twice, or a weight of zero, leaves one column or none.
         wanted: dict[int, float] = {}
-        for expert, weight in zip(ids[token], weights[token]):
+        for expert, weight in zip(ids[token], weights[token], strict=True):
             wanted[int(expert)] = wanted.get(int(expert), 0.0) + float(weight)
         want = sorted(expert for expert, weight in wanted.items() if weight != 0.0)
         if got != want:

@@ -61,7 +61,10 @@ def expert(layer: Layer, x: Any, w1: Any, w2: Any) -> Array:
 def contributions(layer: Layer, x: Any, w1: Any, w2: Any, weights: Any, ids: Any) -> Array:
     """What each of a token's k experts adds: x (D,), weights (k,), ids (k,) to (k, D)."""
     return np.stack(
-        [float(w) * expert(layer, x, w1[int(e)], w2[int(e)]) for w, e in zip(weights, ids)]
+        [
+            float(w) * expert(layer, x, w1[int(e)], w2[int(e)])
+            for w, e in zip(weights, ids, strict=True)
+        ]
     )
 
 
@@ -70,6 +73,6 @@ def moe(layer: Layer, tokens: Any, w1: Any, w2: Any, weights: Any, ids: Any) -> 
     return np.stack(
         [
             contributions(layer, x, w1, w2, w, e).sum(axis=0)
-            for x, w, e in zip(np.asarray(tokens), weights, ids)
+            for x, w, e in zip(np.asarray(tokens), weights, ids, strict=True)
         ]
     )

@@ -46,6 +46,16 @@ class MoePackage:
     def axes(self) -> tuple[str, ...]:
         return tuple(self.kernel.MESH_AXES)
 
+    def small_pass_tiles(self, tokens: int) -> Any | None:
+        """The table's tiles for T tokens with the fewest rows a pass and a row block may have;
+        None where the package's tiles know no passes."""
+        if self.tiles is None:
+            return None
+        tiles = self.tiles.select_tiles(None, tokens)
+        if not (hasattr(tiles, "pass_tokens") and hasattr(tiles, "_replace")):
+            return None
+        return tiles._replace(pass_tokens=16, row_block=tiles.bt)
+
     @property
     def dtype(self) -> Any:
         """The numpy dtype of rows, weights and result; DTYPE may be a name or a JAX type."""

@@ -34,6 +34,11 @@ class Program:
     tokens: int
     calls: int
     split_mesh: bool
+    small_passes: bool = False
+
+    @classmethod
+    def of(cls, case: Case, tokens: int) -> Program:
+        return cls(tokens, case.calls, case.split_mesh, case.small_passes)
 
 
 class Bench:
@@ -91,8 +96,12 @@ class Bench:
         package, mesh = self.package, self.mesh(program.split_mesh)
         params = interpreter.params()
 
+        options: dict[str, Any] = {"interpret": params}
+        if program.small_passes:
+            options["tiles"] = package.small_pass_tiles(program.tokens)
+
         def call(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
-            return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, interpret=params)
+            return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, **options)
 
         def calls(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
             if program.calls == 1:
@@ -206,7 +215,7 @@ class Bench:
 
         inputs = self.inputs(case, tokens)
         try:
-            program = self.program(Program(tokens, case.calls, case.split_mesh)).result()
+            program = self.program(Program.of(case, tokens)).result()
         except Exception as error:  # noqa: BLE001 - a kernel that does not trace is a finding
             message = f"{type(error).__name__}: {str(error).strip()}"
             return _failed("the kernel does not build", error=message[:3000])

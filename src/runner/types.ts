@@ -1,6 +1,5 @@
 /** What the runner gives back: plain data, as the CLI prints it and `--json` shows it. */
 import type { DeviceName } from "../dsl/spec.ts";
-import type { Plan } from "../plan/plan.ts";
 
 /** What every call that needs the worker takes. */
 export interface RunnerOptions {
@@ -26,22 +25,6 @@ export interface WorkerInfo {
   readonly cores: number;
   /** Device files of a TPU are there; it was not opened. */
   readonly tpu: boolean;
-}
-
-/** One place where Python was looked for. */
-export interface PythonPlace {
-  /** e.g. "MOEGEN_PYTHON", ".venv", "user cache". */
-  readonly from: string;
-  readonly path: string;
-  readonly found: boolean;
-}
-
-export interface DoctorReport {
-  readonly python: PythonPlace | null;
-  readonly looked: readonly PythonPlace[];
-  readonly worker: WorkerInfo | null;
-  /** Why there is no usable Python; absent when there is one. */
-  readonly problem?: { readonly code: string; readonly message: string; readonly fix: string };
 }
 
 // ---------------------------------------------------------------------------------- validate
@@ -218,9 +201,3 @@ export type CompileEvent =
   | { readonly event: "start"; readonly targets: number }
   | { readonly event: "target-start"; readonly device: DeviceName; readonly tokens: number }
   | ({ readonly event: "target" } & CompileTargetResult);
-
-/** A plan written to a folder for Python to import. */
-export interface EmittedPackage {
-  readonly plan: Plan;
-  readonly folder: string;
-}

@@ -1,7 +1,8 @@
 """Validates a generated package on simulated devices, case by case.
 
-Params: `package` (folder), `layer` (the plan's), `tokens` (usual Ts), `cases` (names, null: all),
-`seed`. Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
+Params: `package` (folder), `layer` (the plan's), `tokens` (usual Ts), `bucketTokens` (a T in each
+further token bucket), `cases` (names, null: all), `seed`, `done` (pairs of case and T to leave
+out, after a worker was lost). Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from ..cases import CASES, Case
 from ..errors import OpError
 
 REFERENCE = "reference"
+# The case that visits every token bucket.
+BUCKETS = "not-divisible"
 
 
 def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
@@ -26,14 +29,21 @@ def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
     return REFERENCE in names, [case for case in CASES if case.name in names]
 
 
-def schedule(cases: list[Case], tokens: list[int], ep: int, axes: int) -> list[tuple[Case, int]]:
-    """Each case with its T; a case whose T does not follow the usual one runs once."""
+def schedule(
+    cases: list[Case], tokens: list[int], bucket_tokens: list[int], package: Any
+) -> list[tuple[Case, int]]:
+    """Each case with its T. A case whose T does not follow the usual one runs once; the case of
+    an odd T runs once in each further token bucket, so that every bucket's tiles are used."""
+    ep = package.ep
     planned: list[tuple[Case, int]] = []
-    for usual in tokens:
-        for case in cases:
-            entry = (case, case.tokens(usual, ep))
-            if case.applies(ep, axes) and entry not in planned:
-                planned.append(entry)
+    for case in cases:
+        if not case.applies(ep, len(package.axes)):
+            continue
+        if case.small_passes and package.small_pass_tiles(tokens[0]) is None:
+            continue
+        usual = bucket_tokens if case.name == BUCKETS and bucket_tokens else tokens
+        counts = dict.fromkeys(case.tokens(count, ep) for count in usual)
+        planned += [(case, count) for count in counts]
     return planned
 
 
@@ -43,9 +53,14 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from ..validation import Bench, Program, timed
 
     check_reference, cases = chosen(params.get("cases"))
+    done = {(str(name), int(tokens)) for name, tokens in params.get("done", ())}
+    check_reference = check_reference and not any(name == REFERENCE for name, _ in done)
     package = packages.load(params["package"])
     seed = int(params.get("seed", 0))
-    planned = schedule(cases, [int(t) for t in params["tokens"]], package.ep, len(package.axes))
+    usual = [int(t) for t in params["tokens"]]
+    further = [int(t) for t in params.get("bucketTokens", ())]
+    planned = schedule(cases, usual, further, package)
+    planned = [(case, tokens) for case, tokens in planned if (case.name, tokens) not in done]
 
     import jax
 
@@ -66,7 +81,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
 
     try:
         for case, tokens in planned:
-            bench.program(Program(tokens, case.calls, case.split_mesh))
+            bench.program(Program.of(case, tokens))
         if check_reference:
             one(REFERENCE, "reference against float64", 4, bench.check_reference)
         for case, tokens in planned:

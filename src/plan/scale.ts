@@ -1,0 +1,108 @@
+/**
+ * A small spec with the structure of a large one: the same stages and weight layout, experts on
+ * every device, two trips of every loop that has several, every kind of row body. For the
+ * interpreter, which takes a second where a TPU takes microseconds.
+ */
+import type { BucketSpec, LayerSpec, MoeSpec } from "../dsl/spec.ts";
+import type { Schedule, TileAxis } from "../schedule/schedule.ts";
+import { specOf } from "./lower.ts";
+import type { Plan, TileChoice } from "./plan.ts";
+
+const LOCAL_EXPERTS = 4;
+const TOP_K = 4;
+const HIDDEN = 512;
+const INTERMEDIATE = 256;
+/** Rows that each device brings to a usual call: one tile of them, in every dtype. */
+const DEVICE_TOKENS = 16;
+
+export interface Scaled {
+  readonly spec: MoeSpec;
+  /** T of a usual call: fills the first bucket. */
+  readonly tokens: number;
+  /** T that falls into each further bucket. */
+  readonly bucketTokens: readonly number[];
+}
+
+/** T of a usual call, all devices together. */
+export function usualTokens(ep: number): number {
+  return DEVICE_TOKENS * ep;
+}
+
+const trips = (size: number, tile: number): number => Math.min(2, Math.ceil(size / tile));
+
+/** Smallest legal size of an axis, at least `least`, that splits into each of `cuts` tiles. */
+function sizeOf(
+  layer: LayerSpec,
+  schedule: Schedule,
+  field: "hidden" | "intermediate",
+  least: number,
+  cuts: readonly number[],
+): number {
+  const axis: TileAxis = field === "hidden" ? "bd" : "bf";
+  for (let size = least; size < layer[field]; size += 64) {
+    const tried: LayerSpec = { ...layer, [field]: size };
+    const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
+    const { legal } = schedule.axisRule(tried, axis);
+    if (sound && cuts.every((cut) => legal.includes(size / cut))) return size;
+  }
+  return layer[field];
+}
+
+export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
+  const full = specOf(plan);
+  const device = full.devices[0];
+  const made = plan.kernels.filter((kernel) => kernel.device === device).map(({ tiles }) => tiles);
+  made.sort((a, b) => a.upTo - b.upTo);
+  const cutF = (tiles: TileChoice): number => trips(full.layer.intermediate, tiles.bf);
+  const cutD = (tiles: TileChoice): number => trips(full.layer.hidden, tiles.bd);
+
+  const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
+  const experts = local * ep;
+  const counted: LayerSpec = {
+    ...full.layer,
+    experts,
+    topK: Math.min(plan.layer.topK, TOP_K, experts),
+  };
+  const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made.map(cutD));
+  const cutsF = made.map(cutF);
+  const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, cutsF);
+  const layer: LayerSpec = { ...counted, hidden, intermediate };
+
+  // Row counts: one body or several, the smallest that are legal.
+  const rows = schedule.axisRule(layer, "bt").legal;
+  const tilesOf = (tiles: TileChoice): Omit<BucketSpec, "upTo"> => {
+    const [least = tiles.bt, next = least] = rows;
+    const btc = tiles.btc.length > 1 ? ([least, next] as const) : ([least] as const);
+    return {
+      bt: btc.at(-1) ?? least,
+      bf: intermediate / cutF(tiles),
+      bd: hidden / cutD(tiles),
+      btc: [...new Set(btc)] as [number, ...number[]],
+      slots: Math.min(Math.max(tiles.slots, 2), 4) as 2 | 3 | 4,
+    };
+  };
+  // Buckets that come out alike would only be traced twice.
+  const alike = new Set<string>();
+  const tiles: Record<string, BucketSpec> = {};
+  const bucketTokens: number[] = [];
+  const tokens = usualTokens(ep);
+  let upTo = tokens;
+  for (const choice of made) {
+    const scaled = tilesOf(choice);
+    const key = JSON.stringify(scaled);
+    if (alike.has(key)) continue;
+    if (alike.size > 0) bucketTokens.push(upTo);
+    alike.add(key);
+    tiles[choice.bucket] = { upTo, ...scaled };
+    upTo *= 2;
+  }
+  const spec: MoeSpec = {
+    ...full,
+    layer,
+    mesh: { ...full.mesh, ep },
+    devices: [device],
+    schedule: { ...full.schedule, tiles },
+    emit: { ...full.emit, reference: true },
+  };
+  return { spec, tokens, bucketTokens };
+}

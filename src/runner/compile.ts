@@ -1,0 +1,208 @@
+/** Plan → package in a temporary folder → the real TPU compiler, target by target. */
+import { availableParallelism } from "node:os";
+import type { DeviceName } from "../dsl/spec.ts";
+import { emitPackage } from "../emit/index.ts";
+import { lowerFor } from "../plan/lower.ts";
+import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
+import { schedules } from "../schedule/registry.ts";
+import { devices } from "../target/device/registry.ts";
+import { isLoss } from "./errors.ts";
+import { type LocalWorker, withWorker, writePackage } from "./local.ts";
+import type {
+  Bundles,
+  CompiledBuffer,
+  CompileEvent,
+  CompileFailure,
+  CompileOptions,
+  CompileResult,
+  CompileTargetResult,
+} from "./types.ts";
+
+/** Decode and prefill, where nothing else is asked. */
+const TOKENS = [64, 2048];
+const TARGET_SECONDS = 600;
+/** More than two workers at once only wait for memory. */
+const MOST_WORKERS = 2;
+
+type RawBuffer = Omit<CompiledBuffer, "name">;
+interface RawTarget {
+  readonly topology: string;
+  readonly deviceKind: string;
+  readonly fits: boolean;
+  readonly bundles: Bundles | null;
+  readonly vmem: { readonly used: number; readonly buffers: readonly RawBuffer[] } | null;
+  readonly codeBytes: number | null;
+  readonly seconds: { readonly trace: number; readonly compile: number };
+  readonly failure?: Omit<CompileFailure, "buffers"> & { readonly buffers?: readonly RawBuffer[] };
+}
+
+interface Target {
+  readonly device: DeviceName;
+  readonly tokens: number;
+  readonly kernel: KernelPlan;
+}
+
+/** HLO's names of the plan's types. */
+const HLO_TYPES: Readonly<Record<Buffer["dtype"], string>> = {
+  bfloat16: "bf16",
+  float32: "f32",
+  uint32: "u32",
+  int32: "s32",
+};
+
+function hloShapes({ dtype, shape, slots }: Buffer): readonly string[] {
+  const type = HLO_TYPES[dtype];
+  return [[slots, ...shape], shape].map((dims) => `${type}[${dims.join(",")}]`);
+}
+
+/** The compiler lists scratch by shape alone: gives each the first plan name that it can be. */
+export function nameBuffers(
+  raw: readonly RawBuffer[],
+  planned: readonly Buffer[],
+): readonly CompiledBuffer[] {
+  const free = [...planned];
+  return raw.map(({ shape, bytes, tag }) => {
+    const plain = shape.replace(/\{.*$/, "");
+    const index = free.findIndex((buffer) => hloShapes(buffer).includes(plain));
+    const [found] = index < 0 ? [] : free.splice(index, 1);
+    return { name: found?.name ?? null, shape: plain, bytes, tag };
+  });
+}
+
+function targetsOf(plan: Plan, options: CompileOptions): readonly Target[] {
+  const kinds = options.devices ?? [...new Set(plan.kernels.map(({ device }) => device))];
+  const largest = Math.max(...plan.kernels.map(({ tiles }) => tiles.upTo));
+  const usual = TOKENS.filter((tokens) => tokens <= largest);
+  const counts = options.tokens ?? (usual.length > 0 ? usual : [largest]);
+  return kinds.flatMap((device) =>
+    counts.map((tokens) => {
+      const kernel = lowerFor(plan, { device, tokens }, { schedules, devices });
+      return { device, tokens, kernel };
+    }),
+  );
+}
+
+/** What the plan itself lists as largest: where the compiler gives a sum and no list. */
+function plannedBuffers(kernel: KernelPlan): readonly CompiledBuffer[] {
+  return kernel.buffers
+    .filter(({ space }) => space === "VMEM")
+    .map((buffer) => ({
+      name: buffer.name,
+      shape: hloShapes(buffer)[0] ?? "",
+      bytes: buffer.bytes,
+      tag: "planned",
+    }))
+    .sort((a, b) => b.bytes - a.bytes);
+}
+
+function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
+  const { device, tokens, kernel } = target;
+  const vmem = kernel.buffers.filter(({ space }) => space === "VMEM");
+  const { failure } = raw;
+  const listed = failure?.buffers ?? [];
+  const overflow = failure?.kind === "vmem";
+  const buffers =
+    overflow && listed.length === 0 ? plannedBuffers(kernel) : nameBuffers(listed, vmem);
+  const planned = kernel.vmem.used;
+  return {
+    device,
+    deviceKind: raw.deviceKind,
+    topology: raw.topology,
+    tokens,
+    bucket: kernel.bucket,
+    fits: raw.fits,
+    bundles: raw.bundles,
+    vmem: {
+      used: raw.vmem?.used ?? (overflow ? (failure.requested ?? planned) : planned),
+      capacity: devices[device].vmemBytes,
+      planned,
+      buffers: nameBuffers(raw.vmem?.buffers ?? [], vmem),
+    },
+    codeBytes: raw.codeBytes,
+    seconds: raw.seconds,
+    ...(failure === undefined ? {} : { failure: { ...failure, buffers } }),
+  };
+}
+
+function lostTarget(target: Target, message: string): CompileTargetResult {
+  const slices = devices[target.device].topologies;
+  return resultOf(target, {
+    topology: slices[0]?.name ?? "",
+    deviceKind: devices[target.device].kind,
+    fits: false,
+    bundles: null,
+    vmem: null,
+    codeBytes: null,
+    seconds: { trace: 0, compile: 0 },
+    failure: { kind: "crash", message },
+  });
+}
+
+export async function compileSpec(
+  plan: Plan,
+  options: CompileOptions = {},
+  onEvent: (event: CompileEvent) => void = () => {},
+): Promise<CompileResult> {
+  const start = performance.now();
+  const targets = targetsOf(plan, options);
+  const files = await emitPackage(plan);
+  onEvent({ event: "start", targets: targets.length });
+  const queue = targets.map((target, index) => ({ target, index }));
+  const results: CompileTargetResult[] = [];
+
+  const work = async (local: LocalWorker): Promise<void> => {
+    const folder = await writePackage(files, local.folder, plan.name);
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { target, index } = next;
+      onEvent({ event: "target-start", device: target.device, tokens: target.tokens });
+      const result = await compileTarget(local, folder, target, plan, options);
+      results[index] = result;
+      onEvent({ event: "target", ...result });
+    }
+  };
+  const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
+  const workers = Math.max(1, Math.min(wanted, targets.length));
+  // If one fails for good the others must not go on, nor outlive us.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
+  const running = Array.from({ length: workers }, () =>
+    withWorker({ ...options, signal, ep: plan.mesh.ep }, work).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(running);
+  options.signal?.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  for (const one of settled) if (one.status === "rejected") throw one.reason;
+  return {
+    ok: results.every(({ fits }) => fits),
+    name: plan.name,
+    targets: results,
+    seconds: Math.round(performance.now() - start) / 1000,
+  };
+}
+
+async function compileTarget(
+  { worker }: LocalWorker,
+  folder: string,
+  target: Target,
+  plan: Plan,
+  options: CompileOptions,
+): Promise<CompileTargetResult> {
+  const params = {
+    package: folder,
+    slices: devices[target.device].topologies,
+    tokens: target.tokens,
+    given: plan.layer.routing.where === "given",
+  };
+  try {
+    const timeout = options.timeout ?? TARGET_SECONDS;
+    return resultOf(target, await worker.request<RawTarget>("compile", params, { timeout }));
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    // A crash of the compiler costs this target; the next request starts a new worker.
+    const said = error.stderr.split("\n").slice(-5).join("\n");
+    return lostTarget(target, said === "" ? error.message : `${error.message}\n${said}`);
+  }
+}

@@ -1,0 +1,9 @@
+/** The runner's door: what needs Python goes through here. */
+export { compileSpec } from "./compile.ts";
+export { greet } from "./doctor.ts";
+export { requirePython, workerFolder } from "./environment.ts";
+export { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
+export type { LocalWorker } from "./local.ts";
+export { withWorker, writePackage } from "./local.ts";
+export type * from "./types.ts";
+export { validateSpec } from "./validate.ts";

@@ -1,0 +1,89 @@
+/** A worker on this machine, with a folder of its own for what it reads and what libtpu dumps. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fixOf, requirePython, workerEnvironment } from "./environment.ts";
+import { EnvironmentError, isLoss } from "./errors.ts";
+import { LocalTransport } from "./transport.ts";
+import type { RunnerOptions, WorkerInfo } from "./types.ts";
+import { Worker } from "./worker.ts";
+
+/** Devices to simulate where nothing asks for more. */
+const DEVICES = 8;
+/** `hello` loads no JAX. */
+const HELLO_SECONDS = 30;
+
+export interface LocalWorker {
+  readonly worker: Worker;
+  readonly info: WorkerInfo;
+  /** Temporary; gone when the work is done. */
+  readonly folder: string;
+}
+
+export interface LocalWorkerOptions extends RunnerOptions {
+  /** Devices that one kernel needs. */
+  readonly ep?: number;
+}
+
+/** Starts a worker, gives it to `work`, and ends it and its files whatever happens. */
+export async function withWorker<T>(
+  options: LocalWorkerOptions,
+  work: (local: LocalWorker) => Promise<T>,
+): Promise<T> {
+  options.signal?.throwIfAborted();
+  const found = requirePython(options.cwd);
+  const folder = await mkdtemp(join(tmpdir(), "moegen-"));
+  const dumpFolder = join(folder, "dump");
+  const devices = Math.max(DEVICES, options.ep ?? 1);
+  const env = workerEnvironment({ devices, dumpFolder });
+  const { signal, onStderr } = options;
+  const worker = new Worker(new LocalTransport({ python: found.python, env }), {
+    signal,
+    onStderr,
+  });
+  try {
+    await mkdir(dumpFolder);
+    const info = await hello(worker, found);
+    return await work({ worker, info, folder });
+  } finally {
+    await worker.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function hello(worker: Worker, found: ReturnType<typeof requirePython>): Promise<WorkerInfo> {
+  const fix = fixOf(found);
+  let info: WorkerInfo;
+  try {
+    info = await worker.request<WorkerInfo>("hello", {}, { timeout: HELLO_SECONDS });
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    const said = error.stderr.split("\n").at(-1)?.trim();
+    const why = said ? `: ${said}` : "";
+    throw new EnvironmentError(
+      "broken-python",
+      `${found.python} does not run the worker${why}`,
+      fix,
+    );
+  }
+  const missing = (["jax", "jaxlib", "libtpu", "numpy"] as const).filter((name) => !info[name]);
+  if (missing.length > 0) {
+    const message = `${found.python} lacks ${missing.join(", ")}`;
+    throw new EnvironmentError("broken-python", message, fix);
+  }
+  return info;
+}
+
+/** Writes an emitted package below a folder; returns the package's own folder. */
+export async function writePackage(
+  files: ReadonlyMap<string, string>,
+  below: string,
+  name: string,
+): Promise<string> {
+  for (const [path, text] of files) {
+    const file = join(below, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return join(below, name);
+}

@@ -1,0 +1,21 @@
+/** The line that runs one failed case again, alone. */
+import { relative } from "node:path";
+import type { ValidateOptions } from "./types.ts";
+
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
+export function reproduceLine(
+  specPath: string,
+  name: string,
+  seed: number,
+  options: ValidateOptions,
+): string {
+  const near = relative(process.cwd(), specPath);
+  const path = near.startsWith("..") ? specPath : near;
+  const words = ["moegen", "validate", quote(path), "--case", name, "--seed", String(seed)];
+  if (options.ep !== undefined) words.push("--ep", String(options.ep));
+  if (options.tokens !== undefined) words.push("--tokens", options.tokens.join(","));
+  if (options.fullSize) words.push("--full-size");
+  return words.join(" ");
+}
