@@ -1,37 +1,29 @@
 /**
- * Ctrl-C: stop the children, say so, exit 130. Files need no care here, because they are written
- * under another name and renamed in one synchronous step (see `files.ts`).
+ * Ctrl-C: whatever runs is told by a signal, ends its children, and unwinds to `main`, which says so
+ * and exits 130. Files need no care here, because they are written under another name and renamed
+ * in one synchronous step (see `files.ts`).
  */
 import { EXIT } from "./exit.ts";
 
 const controller = new AbortController();
 
-/** Aborts when the user wants to stop; given to everything that starts a process. */
+/** Aborts when the user wants to stop; given to everything that starts a process or waits. */
 export const interrupted: AbortSignal = controller.signal;
 
-type Cleanup = () => void | Promise<void>;
-const cleanups = new Set<Cleanup>();
+/** Time that the work gets to unwind before the process goes without it. */
+const PATIENCE_MS = 5000;
 
-/** Registers what must happen before the process goes; returns how to take it back. */
-export function beforeExit(cleanup: Cleanup): () => void {
-  cleanups.add(cleanup);
-  return () => cleanups.delete(cleanup);
-}
-
-/** Time that children get to go before the process goes without waiting. */
-const PATIENCE_MS = 3000;
-
-/** Installs the handlers; `report` says on the chosen channel that the run was stopped. */
+/** Installs the handlers; `report` says that the run was stopped, if nobody else can. */
 export function handleInterrupts(report: () => void): void {
-  const stop = async (): Promise<void> => {
-    if (interrupted.aborted) return;
-    controller.abort();
-    const patience = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS).unref());
-    const all = Promise.allSettled([...cleanups].map(async (cleanup) => cleanup()));
-    await Promise.race([all, patience]);
+  const leave = (): void => {
     report();
     process.exit(EXIT.interrupted);
   };
-  process.on("SIGINT", () => void stop());
-  process.on("SIGTERM", () => void stop());
+  const stop = (): void => {
+    // A second Ctrl-C does not wait.
+    if (interrupted.aborted) leave();
+    controller.abort();
+    setTimeout(leave, PATIENCE_MS).unref();
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
 }

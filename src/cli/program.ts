@@ -5,9 +5,15 @@ import { commands } from "./commands/registry.ts";
 import { compileWasmOnce } from "./engine.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { handleInterrupts } from "./interrupt.ts";
+import { handleInterrupts, interrupted } from "./interrupt.ts";
 import { Output } from "./output.ts";
 import { packageVersion } from "./package.ts";
+
+const INTERRUPTED: Failure = {
+  exit: EXIT.interrupted,
+  code: "interrupted",
+  message: "interrupted",
+};
 
 /** Runs one command line; resolves to the exit code and never rejects. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -15,9 +21,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   const name = args.find((arg) => commands.some((command) => command.name === arg));
   // Known before parsing, so that a usage error is one JSON object too.
   const out = new Output({ json: args.includes("--json") });
-  handleInterrupts(() =>
-    fail(out, name, { exit: EXIT.interrupted, code: "interrupted", message: "interrupted" }),
-  );
+  handleInterrupts(() => fail(out, name, INTERRUPTED));
   let exit: ExitCode = EXIT.ok;
   const program = rootCommand(out);
   for (const command of commands) {
@@ -32,12 +36,14 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (thrown) {
     // Commander reports --help and --version by throwing as well.
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
-    return fail(out, name, failureOf(thrown));
+    return fail(out, name, interrupted.aborted ? INTERRUPTED : failureOf(thrown));
   }
 }
 
 async function runCommand(command: CliCommand, parsed: Command, out: Output): Promise<ExitCode> {
   const { exit, results } = await command.run(parsed, out);
+  // What came to its end all the same is not what the user asked for any more.
+  interrupted.throwIfAborted();
   if (out.json) {
     const status = exit === EXIT.ok ? "ok" : "failed";
     out.object({ command: command.name, status, ...results });

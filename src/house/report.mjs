@@ -14,6 +14,9 @@ export class HouseError extends Error {
   }
 }
 
+/** The user pressed Ctrl-C while a step ran. */
+export class Interrupted extends Error {}
+
 /** @param {string} line */
 export function say(line) {
   process.stderr.write(`${line}\n`);
@@ -40,8 +43,8 @@ export function run(program, args, options = {}) {
     child.on("close", (code, signal) => {
       process.off("SIGINT", forward).off("SIGTERM", forward);
       // Ctrl-C ends the whole script, not only the step that ran.
-      if (signal === "SIGINT") process.exit(130);
-      resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
+      if (signal === "SIGINT" || code === 130) reject(new Interrupted());
+      else resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
     });
   });
 }
@@ -54,8 +57,13 @@ export async function script(main) {
   try {
     process.exitCode = await main();
   } catch (error) {
-    if (!(error instanceof HouseError)) throw error;
-    say(`error: ${error.message}\n  fix: ${error.fix}`);
-    process.exitCode = 69;
+    if (error instanceof Interrupted) {
+      process.exitCode = 130;
+    } else if (error instanceof HouseError) {
+      say(`error: ${error.message}\n  fix: ${error.fix}`);
+      process.exitCode = 69;
+    } else {
+      throw error;
+    }
   }
 }

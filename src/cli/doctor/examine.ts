@@ -1,9 +1,10 @@
-/** Looks at the machine. Slow things (importing JAX) are left out: versions come from metadata. */
+/** Looks at the machine. Nothing here loads JAX: versions come from metadata. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { pythonRequirements } from "../../house/paths.mjs";
 import { findPython } from "../../house/python-env.mjs";
 import { bytes } from "../format.ts";
+import { interrupted } from "../interrupt.ts";
 
 export interface Finding {
   readonly name: string;
@@ -28,54 +29,27 @@ function node(): Finding {
   return { name: "Node", ok, needed: true, value: version, fix: "install Node 20 or newer" };
 }
 
+/** Asks the worker itself, so that what is found is what validate and compile will use. */
 async function python(): Promise<readonly Finding[]> {
-  const found = findPython();
-  if (found === undefined) {
-    const value = "no environment for the worker";
-    return [{ name: "Python", ok: false, needed: true, value, fix: FIX_PYTHON }];
+  const { EnvironmentError, greet } = await import("../../runner/index.ts");
+  try {
+    const info = await greet({ signal: interrupted });
+    const where = findPython()?.source ?? "";
+    const locked = lockedVersions();
+    return [
+      { name: "Python", ok: true, needed: true, value: `${info.python}  ${where}` },
+      ...PACKAGES.map((name): Finding => {
+        const has = info[name] ?? "missing";
+        const wanted = locked.get(name);
+        const value = has === wanted ? has : `${has}, tested with ${wanted}`;
+        return { name, ok: info[name] !== null, needed: true, value, fix: FIX_PYTHON };
+      }),
+    ];
+  } catch (thrown) {
+    if (!(thrown instanceof EnvironmentError)) throw thrown;
+    const { message, fix } = thrown;
+    return [{ name: "Python", ok: false, needed: true, value: message, fix }];
   }
-  const versions = await versionsIn(found.python);
-  if (versions === undefined) {
-    const value = `${found.python} does not run`;
-    const fix =
-      found.source === "MOEGEN_PYTHON" ? "unset MOEGEN_PYTHON, or name a working one" : FIX_PYTHON;
-    return [{ name: "Python", ok: false, needed: true, value, fix }];
-  }
-  const { python: version = "", ...packages } = versions;
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const ok = major === 3 && minor >= 11;
-  const value = `${version}  ${found.source}`;
-  const locked = lockedVersions();
-  return [
-    { name: "Python", ok, needed: true, value, fix: `Python 3.11 or newer, then ${FIX_PYTHON}` },
-    ...PACKAGES.map((name): Finding => {
-      const has = packages[name];
-      const wanted = locked.get(name) ?? "";
-      const told = has === wanted ? has : `${has ?? "missing"}, tested with ${wanted}`;
-      return { name, ok: Boolean(has), needed: true, value: told, fix: FIX_PYTHON };
-    }),
-  ];
-}
-
-const PROBE = `
-import importlib.metadata as m, json, sys
-def version(name):
-    try:
-        return m.version(name)
-    except m.PackageNotFoundError:
-        return None
-found = {name: version(name) for name in ${JSON.stringify(PACKAGES)}}
-print(json.dumps({"python": "%d.%d.%d" % sys.version_info[:3], **{k: v for k, v in found.items() if v}}))
-`;
-
-async function versionsIn(python: string): Promise<Record<string, string> | undefined> {
-  const { execa } = await import("execa");
-  const { exitCode, stdout } = await execa(python, ["-c", PROBE], {
-    reject: false,
-    timeout: 20_000,
-  });
-  if (exitCode !== 0) return undefined;
-  return JSON.parse(stdout) as Record<string, string>;
 }
 
 function lockedVersions(): ReadonlyMap<string, string> {
