@@ -22,7 +22,8 @@ describe("the repository", () => {
   });
 
   it("names no package registry and no path of a machine", () => {
-    const wrong = /registry\.npmjs|pythonhosted|pypi\.org|^--(extra-)?index-url|\/(root|work|home)\//m;
+    const wrong =
+      /registry\.npmjs|pythonhosted|pypi\.org|^--(extra-)?index-url|\/(root|work|home)\//m;
     const offenders = tracked
       .filter((name) => name !== "test/house/repo.test.ts")
       .map((name) => `${name}: ${wrong.exec(readFileSync(join(root, name), "utf8"))?.[0] ?? ""}`)
