@@ -50,7 +50,13 @@ export interface Schedule {
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */
-  layerProblems(layer: LayerSpec): readonly { readonly field: keyof LayerSpec; readonly message: string; readonly nearest: readonly number[] }[];
+  layerProblems(
+    layer: LayerSpec,
+  ): readonly {
+    readonly field: keyof LayerSpec;
+    readonly message: string;
+    readonly nearest: readonly number[];
+  }[];
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
   /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */

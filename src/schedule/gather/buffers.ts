@@ -3,7 +3,7 @@
  * text into the generated `_scratch`.
  */
 import type { Buffer, Semaphore } from "../../plan/plan.ts";
-import { LANES, type Layer, type Layout, SUBLANES, UNROLL, roundUp } from "./layout.ts";
+import { LANES, type Layer, type Layout, roundUp, SUBLANES, UNROLL } from "./layout.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** One dimension: how the generated code computes it, and what it is here. */
@@ -93,7 +93,11 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   );
   vmem(
     "staging",
-    [["2", 2], ["s.chunk", s.chunk], ["HIDDEN_SIZE", layer.hidden]],
+    [
+      ["2", 2],
+      ["s.chunk", s.chunk],
+      ["HIDDEN_SIZE", layer.hidden],
+    ],
     element,
     "token or result rows between HBM and VMEM",
     2,
@@ -157,8 +161,16 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   smem("positions_smem", [choices, laneTokens], "positions, for scalar reads");
   smem("weights_smem", [choices, laneTokens], "expert_weights, for scalar reads");
   smem("own_runs", [lists], "this device's sorted entries");
-  smem("all_offsets", [devices, ["EXPERT_LANES", layout.expertLanes]], "run_offsets of all devices");
-  smem("all_runs", [["EP_SIZE * 2 * s.list_entries", ep * 2 * s.listEntries]], "runs of all devices");
+  smem(
+    "all_offsets",
+    [devices, ["EXPERT_LANES", layout.expertLanes]],
+    "run_offsets of all devices",
+  );
+  smem(
+    "all_runs",
+    [["EP_SIZE * 2 * s.list_entries", ep * 2 * s.listEntries]],
+    "runs of all devices",
+  );
   smem("expert_rows", [merged], "row indices of one expert, of all devices");
   smem("expert_row_weights", [merged], "weight bits of the same rows");
   const local = layer.experts / ep;

@@ -55,7 +55,7 @@ export function kernelContext(plan: Plan): Record<string, unknown> {
       space,
       dtypeText,
       meaning,
-      python: dims.map(([text]) => text),
+      python: pyTuple(dims.map(([text]) => text)),
     })),
     semaphores: declareSemaphores(input).map(({ name, count }) => ({ name, python: count[0] })),
   };
@@ -69,7 +69,9 @@ function layerLine({ layer }: Plan): string {
       ? "routing given"
       : [
           routing.scoring,
-          ...(routing.logitSoftCap === undefined ? [] : [`logits capped at ${routing.logitSoftCap}`]),
+          ...(routing.logitSoftCap === undefined
+            ? []
+            : [`logits capped at ${routing.logitSoftCap}`]),
           ...(routing.renormalize ? ["renormalised"] : []),
           ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
         ].join(", ");

@@ -29,9 +29,7 @@ function axesOf(fit: Fit): readonly Axis[] {
 
 /** Weights arrive in tiles where the schedule cuts F or D; else a whole expert at a time. */
 function isStreamed({ spec, tiles, streamed }: LowerInput): boolean {
-  return (
-    streamed === true || tiles.bf < spec.layer.intermediate || tiles.bd < spec.layer.hidden
-  );
+  return streamed === true || tiles.bf < spec.layer.intermediate || tiles.bd < spec.layer.hidden;
 }
 
 export function lower(input: LowerInput): KernelPlan {

@@ -1,5 +1,5 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { LANES, UNROLL, roundUp } from "./layout.ts";
+import { LANES, roundUp, UNROLL } from "./layout.ts";
 
 export interface Sizes {
   readonly tokens: number;

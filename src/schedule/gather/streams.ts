@@ -10,9 +10,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
   const rowsBytes = ownRows * load.rowBytes;
   const listBytes = 8 * sizes.listEntries * sizes.passes;
   const offsetBytes = 4 * layout.expertLanes * sizes.passes;
-  const weightCopies = streamed
-    ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd)
-    : 1;
+  const weightCopies = streamed ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd) : 1;
   const weightTrips = load.activeExperts * load.reads;
   const chunks = (sizes.passTokens / sizes.chunk) * sizes.passes;
   const local: Pick<Stream, "remote"> = { remote: false };
