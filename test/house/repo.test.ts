@@ -37,6 +37,19 @@ describe("the repository", () => {
     expect(lock).toContain('"integrity"');
   });
 
+  it("locks every platform's Node packages, or npm ci refuses the lock", () => {
+    const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+      packages: Record<string, { version?: string; optionalDependencies?: object }>;
+    };
+    const entries = Object.entries(lock.packages);
+    const names = new Set(
+      entries.map(([path]) => path.slice(path.lastIndexOf("node_modules/") + 13)),
+    );
+    const wanted = entries.flatMap(([, entry]) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(wanted.filter((name) => !names.has(name))).toEqual([]);
+    expect(entries.filter(([, entry]) => entry.version === undefined)).toEqual([]);
+  });
+
   it("locks Python packages by version and hash", () => {
     const lock = readFileSync(join(root, "python", "requirements.lock"), "utf8");
     expect(lock).not.toContain("://");
