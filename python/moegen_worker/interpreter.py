@@ -42,6 +42,9 @@ def quicken() -> bool:
     import jax
     import numpy as np
 
+    from . import races
+
+    races.install()
     try:
         from jax._src import callback as callbacks
 
