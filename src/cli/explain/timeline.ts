@@ -1,44 +1,74 @@
 /**
  * Stages on an axis: one row a stage, one column a stage in order. A full block is where the stage
- * runs, a light line where its copies are in flight while other stages run.
+ * runs, a shaded one where its copies are in flight while other stages run. Below them one row a
+ * copy: the stages that it is in flight under.
  */
-import type { KernelPlan, Stage } from "../../plan/plan.ts";
+import type { KernelPlan, Stage, Stream } from "../../plan/plan.ts";
 import { count, flops } from "../format.ts";
 
-const INDENT: Readonly<Record<Stage["per"], number>> = {
+const DEPTH: Readonly<Record<Stage["per"], number>> = {
   call: 0,
   pass: 1,
   expert: 2,
   "weight tile": 3,
   "row tile": 4,
 };
+/** Blanks between the parts of a row. */
+const GAP = "  ";
 
-export function timeline({ stages }: KernelPlan): readonly string[] {
-  const order = new Map(stages.map((stage, index) => [stage.name, index]));
-  const label = (stage: Stage): string => `${"  ".repeat(INDENT[stage.per])}${stage.name}`;
-  const width = Math.max(...stages.map((stage) => label(stage).length));
+export function timeline(kernel: KernelPlan): readonly string[] {
+  const { stages, streams } = kernel;
+  const labels = [...stages.map(label), ...streams.map(({ name }) => name)];
+  const width = Math.max(...labels.map((text) => text.length));
   const trips = Math.max(...stages.map((stage) => count(stage.trips).length));
-  return stages.flatMap((stage, index) => {
-    const cells = stages.map((_, column) => cell(stage, index, column, order)).join("");
-    const often = `${count(stage.trips).padStart(trips)} x ${stage.per}`.padEnd(trips + 14);
+  const often = (stage: Stage): string =>
+    `${count(stage.trips).padStart(trips)} x ${stage.per}`.padEnd(trips + 14);
+  const left = (name: string, cells: string): string => `  ${name.padEnd(width)}${GAP}${cells}`;
+  const pad = left("", " ".repeat(stages.length + GAP.length + trips + 14));
+
+  const rows = stages.flatMap((stage, index) => {
     const work = stage.flops > 0 ? `, ${flops(stage.flops)}` : "";
+    const cells = stages.map((other, column) => {
+      if (column === index) return "█";
+      return stage.overlaps.includes(other.name) ? "▒" : "·";
+    });
+    const row = [left(label(stage), cells.join("")), often(stage), `${stage.meaning}${work}`];
     const needs = [
       ...(stage.waits.length > 0 ? [`waits ${stage.waits.join(", ")}`] : []),
       ...(stage.starts.length > 0 ? [`starts ${stage.starts.join(", ")}`] : []),
     ];
-    const first = `  ${label(stage).padEnd(width)}  ${cells}  ${often}  ${stage.meaning}${work}`;
-    const pad = " ".repeat(width + stages.length + trips + 20);
-    return needs.length > 0 ? [first, `  ${pad}${needs.join("; ")}`] : [first];
+    return [row.join(GAP), ...(needs.length > 0 ? [pad + GAP + needs.join("; ")] : [])];
   });
+  const lanes = streams.map((stream) => {
+    const under = inFlight(stream, kernel);
+    return left(stream.name, stages.map((_, column) => (under.has(column) ? "▒" : "·")).join(""));
+  });
+  return [...rows, "  copies in flight", ...lanes];
 }
 
-function cell(
-  stage: Stage,
-  index: number,
-  column: number,
-  order: ReadonlyMap<string, number>,
-): string {
-  if (column === index) return "█";
-  const overlapped = stage.overlaps.some((name) => order.get(name) === column);
-  return overlapped ? "▒" : "·";
+function label(stage: Stage): string {
+  return "  ".repeat(DEPTH[stage.per]) + stage.name;
+}
+
+/**
+ * Columns under which a copy is on its way: from each stage that starts it to the next that waits.
+ * Where it has more than one slot, the stage that starts it in a loop starts the *next* trip's
+ * copy, so it is in flight under all of that loop.
+ */
+function inFlight(stream: Stream, { stages, buffers }: KernelPlan): ReadonlySet<number> {
+  const under = new Set<number>();
+  const destinations = stream.destination.split(", ");
+  const ahead = buffers.some(({ name, slots }) => slots > 1 && destinations.includes(name));
+  stages.forEach((stage, from) => {
+    if (!stage.starts.includes(stream.name)) return;
+    const waiter = stages.findIndex((other, at) => at >= from && other.waits.includes(stream.name));
+    const depth = DEPTH[stage.per];
+    const inLoop = ahead && waiter !== from && depth >= DEPTH.expert;
+    for (let at = from; at < stages.length; at++) {
+      const other = stages[at];
+      if (inLoop ? other !== undefined && DEPTH[other.per] < depth : at > waiter) break;
+      under.add(at);
+    }
+  });
+  return under;
 }
