@@ -71,7 +71,7 @@ describe("the repository", () => {
 
 /** One file (or folder) and one registry line for each thing that can be added. */
 describe.each([
-  ["device", "src/target/device", ["device", "registry"]],
+  ["device", "src/target/device", ["device", "facts", "registry"]],
   ["schedule", "src/schedule", ["schedule", "registry"]],
   ["model", "src/model", ["architecture", "config", "registry"]],
 ])("adding a %s", (_, folder, shared) => {
