@@ -1,7 +1,7 @@
 /** `npm test`: set-up, then every check and test there is; a failed one does not hide the next. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { nodeModules, root } from "./paths.mjs";
+import { filesBelow, nodeModules, root } from "./paths.mjs";
 import { checkoutEnvironment, interpreterOf } from "./python-env.mjs";
 import { elapsed, run, say, script } from "./report.mjs";
 import { setUp } from "./setup.mjs";
@@ -10,6 +10,9 @@ const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
 const python = interpreterOf(checkoutEnvironment);
 const pythonSettings = join("python", "pyproject.toml");
 const pythonFolders = ["python", "generated"];
+const hasPythonTests = () =>
+  existsSync(join(root, "python", "tests")) &&
+  filesBelow(join(root, "python", "tests")).some((path) => /test_[^/]*\.py$/.test(path));
 const examples = () =>
   readdirSync(join(root, "examples"))
     .filter((name) => name.endsWith(".moe.ts"))
@@ -52,7 +55,8 @@ const steps = () => [
     program: bin("vitest"),
     args: ["run", "--config", join("test", "vitest.config.ts")],
   },
-  ...(existsSync(join(root, "python", "tests"))
+  // Without a test pytest ends with code 5.
+  ...(hasPythonTests()
     ? [
         {
           name: "tests in Python",
