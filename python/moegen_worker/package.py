@@ -19,32 +19,33 @@ class MoePackage:
 
     name: str
     kernel: ModuleType
+    shapes: ModuleType
     reference: ModuleType
     tiles: ModuleType | None
 
     @property
     def experts(self) -> int:
-        return int(self.kernel.NUM_EXPERTS)
+        return int(self.shapes.NUM_EXPERTS)
 
     @property
     def top_k(self) -> int:
-        return int(self.kernel.TOP_K)
+        return int(self.shapes.TOP_K)
 
     @property
     def hidden(self) -> int:
-        return int(self.kernel.HIDDEN_SIZE)
+        return int(self.shapes.HIDDEN_SIZE)
 
     @property
     def intermediate(self) -> int:
-        return int(self.kernel.INTERMEDIATE_SIZE)
+        return int(self.shapes.INTERMEDIATE_SIZE)
 
     @property
     def ep(self) -> int:
-        return int(self.kernel.EP_SIZE)
+        return int(self.shapes.EP_SIZE)
 
     @property
     def axes(self) -> tuple[str, ...]:
-        return tuple(self.kernel.MESH_AXES)
+        return tuple(self.shapes.MESH_AXES)
 
     def small_pass_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens with the fewest rows a pass and a row block may have;
@@ -61,7 +62,7 @@ class MoePackage:
         """The numpy dtype of rows, weights and result; DTYPE may be a name or a JAX type."""
         import jax.numpy as jnp
 
-        return jnp.dtype(self.kernel.DTYPE)
+        return jnp.dtype(self.shapes.DTYPE)
 
 
 def load(folder: str | Path) -> MoePackage:
@@ -84,6 +85,9 @@ def load(folder: str | Path) -> MoePackage:
     try:
         spec.loader.exec_module(module)
         kernel = importlib.import_module(f"{name}.kernel")
+        # A package of one module states its sizes there.
+        has_shapes = (path / "shapes.py").is_file()
+        shapes = importlib.import_module(f"{name}.shapes") if has_shapes else kernel
         reference = importlib.import_module(f"{name}.reference")
         has_tiles = (path / "tiles.py").is_file()
         tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
@@ -92,4 +96,4 @@ def load(folder: str | Path) -> MoePackage:
         raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
     finally:
         sys.dont_write_bytecode = before
-    return MoePackage(name, kernel, reference, tiles)
+    return MoePackage(name, kernel, shapes, reference, tiles)

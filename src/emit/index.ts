@@ -3,6 +3,7 @@ import type { Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { formatPython } from "./format.ts";
+import { withImports } from "./imports.ts";
 import { initContext, referenceContext, tilesContext } from "./package.ts";
 import { render } from "./templates.ts";
 
@@ -24,9 +25,12 @@ function filesOf(plan: Plan): readonly PackageFile[] {
 
 /** Path below the output folder → text, in a fixed order; the same bytes on any machine. */
 export async function emitPackage(plan: Plan): Promise<ReadonlyMap<string, string>> {
-  const files = filesOf(plan).map(({ file, template, context }): [string, string] => [
+  const rendered = new Map(
+    filesOf(plan).map(({ file, template, context }) => [file, render(template, context(plan))]),
+  );
+  const files = [...withImports(rendered)].map(([file, text]): [string, string] => [
     `${plan.name}/${file}`,
-    formatPython(render(template, context(plan))),
+    formatPython(text),
   ]);
   return new Map(files);
 }

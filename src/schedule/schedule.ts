@@ -50,9 +50,7 @@ export interface Schedule {
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */
-  layerProblems(
-    layer: LayerSpec,
-  ): readonly {
+  layerProblems(layer: LayerSpec): readonly {
     readonly field: keyof LayerSpec;
     readonly message: string;
     readonly nearest: readonly number[];

@@ -48,7 +48,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   const choices: Dim = ["CHOICE_ROWS", layout.choiceRows];
   const laneTokens: Dim = ["s.lane_tokens", s.laneTokens];
   const devices: Dim = ["EP_SIZE", ep];
-  const lists: Dim = ["2 * s.list_entries", 2 * s.listEntries];
+  const routeWords: Dim = ["s.route_words", s.routeWords];
   const merged: Dim = ["s.all_tokens + 2 * UNROLL", s.allTokens + 2 * UNROLL];
   const bt: Dim = ["s.tiles.bt", tiles.bt];
   const bf: Dim = ["s.tiles.bf", tiles.bf];
@@ -109,16 +109,26 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     vmem("weights_in", [choices, laneTokens], float, "given weights, choices by tokens");
   }
   vmem("expert_ids", [choices, laneTokens], int, "chosen experts, choices by tokens");
-  vmem("expert_weights", [choices, laneTokens], int, "their weights, as float32 bits");
   vmem("ranks", [choices, laneTokens], float, "rank of an entry among its expert's entries");
   vmem("positions", [choices, laneTokens], int, "place of an entry in the sorted list");
   vmem(
-    "run_offsets",
-    [devices, ["EXPERT_LANES", layout.expertLanes]],
+    "own_routes",
+    [
+      ["SUBLANES", SUBLANES],
+      [
+        "CHOICE_ROWS * s.lane_tokens + EXPERT_LANES",
+        layout.choiceRows * s.laneTokens + layout.expertLanes,
+      ],
+    ],
     int,
-    "first entry of each expert, by device",
+    "this device's weight bits by choice, then the first entry of each expert",
   );
-  vmem("runs", [devices, lists], int, "sorted row indices, then weight bits, by device");
+  vmem(
+    "routes",
+    [devices, routeWords],
+    int,
+    "by device: entries sorted by expert, weight bits by choice, first entry of each expert",
+  );
   vmem(
     "gate_up_tiles",
     [slots, ["2", 2], bd, bf],
@@ -159,20 +169,9 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     "results in tiles of 8 rows by 128 columns",
   );
   smem("positions_smem", [choices, laneTokens], "positions, for scalar reads");
-  smem("weights_smem", [choices, laneTokens], "expert_weights, for scalar reads");
-  smem("own_runs", [lists], "this device's sorted entries");
-  smem(
-    "all_offsets",
-    [devices, ["EXPERT_LANES", layout.expertLanes]],
-    "run_offsets of all devices",
-  );
-  smem(
-    "all_runs",
-    [["EP_SIZE * 2 * s.list_entries", ep * 2 * s.listEntries]],
-    "runs of all devices",
-  );
-  smem("expert_rows", [merged], "row indices of one expert, of all devices");
-  smem("expert_row_weights", [merged], "weight bits of the same rows");
+  smem("own_entries", [["s.weights_at", s.weightsAt]], "this device's entries sorted by expert");
+  smem("all_routes", [["EP_SIZE * s.route_words", ep * s.routeWords]], "routes of all devices");
+  smem("expert_entries", [merged], "entries of one expert, of all devices");
   const local = layer.experts / ep;
   if (streamed) {
     const perToken = Math.min(layer.topK, local);
@@ -205,8 +204,8 @@ export function declareSemaphores(input: BufferInput): readonly SemaphoreDeclara
       ? [
           { name: "rows_sent", count: one, meaning: "own token rows left" },
           { name: "rows_arrived", count: devices, meaning: "token rows of a device arrived" },
-          { name: "runs_sent", count: two, meaning: "own sorted entries and offsets left" },
-          { name: "runs_arrived", count: devices, meaning: "entries of a device arrived" },
+          { name: "routes_sent", count: one, meaning: "own routes left" },
+          { name: "routes_arrived", count: devices, meaning: "routes of a device arrived" },
           { name: "sums_sent", count: one, meaning: "partial sums left" },
           { name: "sums_arrived", count: devices, meaning: "partial sums of a device arrived" },
         ]

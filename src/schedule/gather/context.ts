@@ -1,14 +1,14 @@
-/** What `templates/gather/kernel.py.hbs` says, from the plan alone. */
+/** What the templates in `templates/gather` say, from the plan alone. */
 import { isStreamed, layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type BufferInput, declareBuffers, declareSemaphores } from "./buffers.ts";
-import { layoutOf, SUBLANES } from "./layout.ts";
-import { sizesOf } from "./sizes.ts";
+import { layoutOf } from "./layout.ts";
+import { sizesOf, TOKEN_BITS } from "./sizes.ts";
 
 const SCORING: Readonly<Record<string, string>> = { softmax: "Softmax", sigmoid: "Sigmoid" };
 
-export function kernelContext(plan: Plan): Record<string, unknown> {
+export function gatherContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
   const [first] = plan.kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
@@ -20,7 +20,7 @@ export function kernelContext(plan: Plan): Record<string, unknown> {
     layer,
     layout,
     ep: mesh.ep,
-    sizes: sizesOf(first.tokens, mesh.ep, layer.topK, tiles.passTokens),
+    sizes: sizesOf(layer, first.tokens, mesh.ep, tiles.passTokens),
     tiles,
     streamed,
   };
@@ -49,7 +49,7 @@ export function kernelContext(plan: Plan): Record<string, unknown> {
     scoringText: kernelRouting ? SCORING[routing.scoring] : "",
     splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
     inputCount: kernelRouting ? 4 : 5,
-    sublanes: SUBLANES,
+    tokenBits: TOKEN_BITS,
     buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
       name,
       space,

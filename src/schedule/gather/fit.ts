@@ -7,7 +7,7 @@ import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { type BufferInput, declareBuffers, toBuffer } from "./buffers.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
-import { roundTokens, type Sizes, sizesOf } from "./sizes.ts";
+import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";
 
 /** SMEM that the compiler keeps for itself and for spilled scalars. */
 export const SMEM_RESERVE = 64 * 1024;
@@ -39,7 +39,7 @@ function usage(input: BufferInput, space: "VMEM" | "SMEM"): number {
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
   const { layer, ep, tiles, tokens, streamed } = request;
-  const sizes = sizesOf(tokens, ep, layer.topK, passLimit);
+  const sizes = sizesOf(layer, tokens, ep, passLimit);
   const input: BufferInput = {
     layer,
     layout: layoutOf(layer),
@@ -55,6 +55,7 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
 
 function fits(fit: Fit, device: Device): boolean {
   return (
+    fit.sizes.allTokens <= MOST_PASS_TOKENS &&
     usage(fit.input, "VMEM") <= device.vmemBudget &&
     usage(fit.input, "SMEM") <= device.smemBytes - SMEM_RESERVE
   );

@@ -1,6 +1,6 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
 import type { Schedule } from "../schedule.ts";
-import { kernelContext } from "./context.ts";
+import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
 
@@ -10,5 +10,9 @@ export const gather: Schedule = {
   axisRule,
   layerProblems,
   lower,
-  files: [{ file: "kernel.py", template: "gather/kernel", context: kernelContext }],
+  files: ["experts", "kernel", "routing", "shapes", "transport"].map((name) => ({
+    file: `${name}.py`,
+    template: `gather/${name}`,
+    context: gatherContext,
+  })),
 };

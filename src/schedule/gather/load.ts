@@ -47,8 +47,7 @@ export function trafficOf(fit: Fit): Traffic {
   const hbm = load.activeExperts * load.reads * weights + ownRows * (2 * load.rowBytes + routing);
   const hbmMinimum = everActive * weights + sizes.deviceShare * (2 * load.rowBytes + routing);
   const rowsOut = (ep - 1) * ownRows * load.rowBytes;
-  const lists =
-    (ep - 1) * sizes.passes * (2 * sizes.listEntries + fit.input.layout.expertLanes) * 4;
+  const lists = (ep - 1) * sizes.passes * sizes.routeWords * 4;
   // A row must reach each other device that owns one of its experts, and one sum must return.
   const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
   const flops = load.routedRows * 6 * layer.hidden * layer.intermediate;

@@ -1,5 +1,5 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { LANES, roundUp, UNROLL } from "./layout.ts";
+import { LANES, type Layer, layoutOf, roundUp, UNROLL } from "./layout.ts";
 
 export interface Sizes {
   readonly tokens: number;
@@ -9,7 +9,10 @@ export interface Sizes {
   readonly allTokens: number;
   readonly laneTokens: number;
   readonly chunk: number;
-  readonly listEntries: number;
+  /** Where weights and offsets start in a device's routes, and their length, in words. */
+  readonly weightsAt: number;
+  readonly offsetsAt: number;
+  readonly routeWords: number;
 }
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
@@ -17,18 +20,29 @@ export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? 16 : LANES);
 }
 
-export function sizesOf(tokens: number, ep: number, topK: number, limit: number): Sizes {
+/** Bits of the token in a routed entry; the weight's address takes those above. */
+export const TOKEN_BITS = 13;
+/** Token rows of all devices in one pass at most: one more index stands for "no token". */
+export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
+
+export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number): Sizes {
+  const layout = layoutOf(layer);
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
   const passTokens = roundTokens(Math.ceil(deviceShare / passes));
+  const laneTokens = roundUp(passTokens, LANES);
+  const weightsAt = roundUp(passTokens * layer.topK + UNROLL, LANES);
+  const offsetsAt = weightsAt + layout.choiceRows * laneTokens;
   return {
     tokens,
     deviceShare,
     passes,
     passTokens,
     allTokens: ep * passTokens,
-    laneTokens: roundUp(passTokens, LANES),
+    laneTokens,
     chunk: Math.min(passTokens, LANES),
-    listEntries: roundUp(passTokens * topK + UNROLL, 1024),
+    weightsAt,
+    offsetsAt,
+    routeWords: roundUp(offsetsAt + layout.expertLanes, 1024),
   };
 }

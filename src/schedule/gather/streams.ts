@@ -8,8 +8,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
   const load = loadOf(fit);
   const ownRows = sizes.passTokens * sizes.passes;
   const rowsBytes = ownRows * load.rowBytes;
-  const listBytes = 8 * sizes.listEntries * sizes.passes;
-  const offsetBytes = 4 * layout.expertLanes * sizes.passes;
+  const routeBytes = 4 * sizes.routeWords * sizes.passes;
   const weightCopies = streamed ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd) : 1;
   const weightTrips = load.activeExperts * load.reads;
   const chunks = (sizes.passTokens / sizes.chunk) * sizes.passes;
@@ -78,34 +77,34 @@ export function streamsOf(fit: Fit): readonly Stream[] {
         meaning: "token rows to every other device",
       },
       {
-        name: "runs_out",
+        name: "routes_out",
         from: "VMEM",
         to: "VMEM",
         remote: true,
-        source: "runs, run_offsets",
-        destination: "runs, run_offsets",
-        issuedBy: "exchange_runs",
-        awaitedBy: "exchange_runs",
-        semaphore: "runs_sent, runs_arrived",
-        bytes: (ep - 1) * (listBytes + offsetBytes),
-        copies: 2 * (ep - 1) * sizes.passes,
+        source: "routes",
+        destination: "routes",
+        issuedBy: "exchange_routes",
+        awaitedBy: "exchange_routes",
+        semaphore: "routes_sent, routes_arrived",
+        bytes: (ep - 1) * routeBytes,
+        copies: (ep - 1) * sizes.passes,
         meaning: "sorted entries to every other device",
       },
     );
   }
   found.push(
     {
-      name: "runs_in",
+      name: "routes_in",
       from: "VMEM",
       to: "SMEM",
       ...local,
-      source: "runs, run_offsets",
-      destination: "all_runs, all_offsets",
-      issuedBy: "exchange_runs",
-      awaitedBy: "exchange_runs",
+      source: "routes",
+      destination: "all_routes",
+      issuedBy: "exchange_routes",
+      awaitedBy: "exchange_routes",
       semaphore: "lists_moved",
-      bytes: ep * (listBytes + offsetBytes),
-      copies: (ep + 1) * sizes.passes,
+      bytes: ep * routeBytes,
+      copies: ep * sizes.passes,
       meaning: "entries of all devices to the scalar unit",
     },
     {

@@ -1,0 +1,83 @@
+/**
+ * Imports of a generated module, from the names it uses: a template never lists them, so a
+ * branch that is not emitted leaves no unused import behind.
+ */
+
+/** Where a template wants its imports. */
+const MARK = "# <imports>";
+
+/** Names from outside the package, as the modules spell them. */
+const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
+  functools: { group: 0, line: "import functools" },
+  NamedTuple: { group: 0, line: "from typing import NamedTuple" },
+  warnings: { group: 0, line: "import warnings" },
+  jax: { group: 1, line: "import jax" },
+  jnp: { group: 1, line: "import jax.numpy as jnp" },
+  lax: { group: 1, line: "from jax import lax" },
+  pl: { group: 1, line: "from jax.experimental import pallas as pl" },
+  pltpu: { group: 1, line: "from jax.experimental.pallas import tpu as pltpu" },
+  Mesh: { group: 1, line: "from jax.sharding import Mesh" },
+  P: { group: 1, line: "from jax.sharding import PartitionSpec as P" },
+};
+
+/** The text without strings and comments: what is left uses names. */
+function code(text: string): string {
+  return text.replace(/"""[\s\S]*?"""/g, '""').replace(/#.*$/gm, "");
+}
+
+/** Names a module defines at its top level and does not keep to itself. */
+function definitions(text: string): readonly string[] {
+  return [...code(text).matchAll(/^(?:def |class )?([A-Za-z]\w*)(?=\(|:| = )/gm)]
+    .map((match) => match[1] ?? "")
+    .filter((name) => name !== "");
+}
+
+/** isort's order by type: constants, classes, the rest; then as written. */
+function byType(a: string, b: string): number {
+  const rank = (name: string): number =>
+    name === name.toUpperCase() && name.length > 1 ? 0 : /^[A-Z]/.test(name) ? 1 : 2;
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
+/**
+ * Replaces the mark in every module by the imports it needs, from outside and from the siblings
+ * that have a mark too; a module without one stands alone.
+ */
+export function withImports(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const modules = [...files].map(([file, text]) => ({
+    file,
+    module: file.replace(/\.py$/, ""),
+    text,
+    names: definitions(text),
+  }));
+  return new Map(
+    modules.map(({ file, module, text, names: own }): [string, string] => {
+      if (!text.includes(MARK)) return [file, text];
+      const used = new Set(code(text).match(/(?<![.\w])[A-Za-z_]\w*/g));
+      const outside = Object.entries(OUTSIDE).filter(([name]) => used.has(name));
+      const groups = [0, 1].map((group) =>
+        outside.filter(([, entry]) => entry.group === group).map(([, { line }]) => line),
+      );
+      groups.push(
+        modules
+          .filter((other) => other.module !== module && other.text.includes(MARK))
+          .sort((a, b) => (a.module < b.module ? -1 : 1))
+          .flatMap((other) => {
+            const names = other.names
+              .filter((name) => used.has(name) && !own.includes(name))
+              .sort(byType);
+            return names.length === 0 ? [] : [`from .${other.module} import ${names.join(", ")}`];
+          }),
+      );
+      // isort, profile black: plain imports before "from" ones within a group.
+      const lines = groups
+        .map((group) => [...group].sort((a, b) => Number(isFrom(a)) - Number(isFrom(b))).join("\n"))
+        .filter((group) => group !== "");
+      return [file, text.replace(MARK, lines.join("\n\n"))];
+    }),
+  );
+}
+
+function isFrom(line: string): boolean {
+  return line.startsWith("from ");
+}
