@@ -19,17 +19,19 @@ await script(async () => {
     say(`\n$ moegen ${step.join(" ")}`);
     const code = await run(process.execPath, [join(root, "dist", "cli", "main.js"), ...step], {
       cwd: root,
+      stdio: ["ignore", 1, 2],
     });
     if (code !== 0) {
       say(`\nmoegen ${step[0]} ended with code ${code}; see what it says above`);
       return code;
     }
   }
-  say(`
+  process.stdout.write(`
 ${SPEC} is built, validated on simulated devices and compiled for ${DEVICES} (${elapsed(start)}).
   the kernel      generated/qwen3_30b_a3b/kernel.py
   what it does    npm run -s moegen -- explain ${SPEC}
   your own model  npm run -s moegen -- init --config path/to/config.json
-  all commands    npm run -s moegen -- --help`);
+  all commands    npm run -s moegen -- --help
+`);
   return 0;
 });
