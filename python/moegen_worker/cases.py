@@ -48,6 +48,7 @@ class Case:
     small_passes: bool = False
 
     def applies(self, ep: int, axes: int) -> bool:
+        """Whether the mesh can have this case's form."""
         return not self.split_mesh or (axes >= 2 and ep >= 2 and ep % 2 == 0)
 
 
@@ -108,8 +109,8 @@ def not_divisible(usual: int, ep: int) -> int:
 
 
 def beyond_one_pass(usual: int, ep: int) -> int:
-    """Two passes, the second not full."""
-    return max(2 * usual - ep - 1, 1)
+    """Over the 16 rows a device that the smallest pass holds, and not divisible."""
+    return not_divisible(max(usual, 16 * ep) + 2 + 2 * ep, ep)
 
 
 CASES: tuple[Case, ...] = (
@@ -123,5 +124,7 @@ CASES: tuple[Case, ...] = (
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls in a row", uniform, calls=2),
     Case("passes", "several passes", hot_expert, tokens=beyond_one_pass, small_passes=True),
-    Case("two-axes", "mesh split over two axes", uniform, split_mesh=True),
+    Case(
+        "two-axes", "T not divisible, two mesh axes", uniform, tokens=not_divisible, split_mesh=True
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -32,26 +32,37 @@ class Program:
     """What a compiled program depends on: cases that agree in it share one compilation."""
 
     tokens: int
-    calls: int
-    split_mesh: bool
+    split_mesh: bool = False
     small_passes: bool = False
 
     @classmethod
     def of(cls, case: Case, tokens: int) -> Program:
-        return cls(tokens, case.calls, case.split_mesh, case.small_passes)
+        return cls(tokens, case.split_mesh, case.small_passes)
 
 
 class Bench:
     """One package on one set of simulated devices: compiled programs and weights are kept."""
 
-    def __init__(self, package: MoePackage, layer: oracle.Layer, seed: int, most: int) -> None:
-        """`most` is the largest T there will be: references run at that size, compiled once."""
+    def __init__(
+        self,
+        package: MoePackage,
+        layer: oracle.Layer,
+        seed: int,
+        planned: Sequence[tuple[Case, int]],
+    ) -> None:
+        """`planned` is every case with its T: what can be shared is known before the first."""
         import jax
 
         self.package = package
         self.layer = layer
         self.seed = seed
-        self._most = most
+        # References run at the largest T, so that they are compiled once.
+        self._most = max([tokens for _, tokens in planned], default=1)
+        # Most calls in a row that a program makes; one that makes several loops over them.
+        self._calls: dict[Program, int] = {}
+        for case, tokens in planned:
+            program = Program.of(case, tokens)
+            self._calls[program] = max(self._calls.get(program, 1), case.calls)
         self.given = layer["routing"].get("where") == "given"
         self._devices = jax.devices()[: package.ep]
         # Tracing holds Python's lock, compiling does not: two threads keep both cores busy.
@@ -94,6 +105,7 @@ class Bench:
         import jax.numpy as jnp
 
         package, mesh = self.package, self.mesh(program.split_mesh)
+        most = self._calls.get(program, 1)
         params = interpreter.params()
 
         options: dict[str, Any] = {"interpret": params}
@@ -103,17 +115,21 @@ class Bench:
         def call(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
             return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, **options)
 
-        def calls(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
-            if program.calls == 1:
+        def calls(times: Any, tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
+            if most == 1:
                 return call(tokens[0], w1, w2, *(r[0] for r in route))[None]
 
-            # A loop rather than two calls side by side: traced and compiled once.
-            def step(carry: Any, xs: Any) -> Any:
-                return carry, call(xs[0], w1, w2, *xs[1:])
+            # A loop: traced and compiled once, whether it makes one call or several.
+            def step(index: Any, results: Any) -> Any:
+                x, *rows = (
+                    jax.lax.dynamic_index_in_dim(array, index, keepdims=False)
+                    for array in (tokens, *route)
+                )
+                return results.at[index].set(call(x, w1, w2, *rows))
 
-            return jax.lax.scan(step, 0, (tokens, *route))[1]
+            return jax.lax.fori_loop(0, times, step, jnp.zeros_like(tokens))
 
-        count, rows = program.calls, program.tokens
+        count, rows = most, program.tokens
         by_row = self._sharding(program.split_mesh, rows, axis=1)
         by_expert = self._sharding(program.split_mesh, package.experts)
 
@@ -127,6 +143,7 @@ class Bench:
             else [struct((count, rows, e), jnp.float32, by_row)]
         )
         arguments = [
+            jax.ShapeDtypeStruct((), jnp.int32),
             struct((count, rows, d), package.dtype, by_row),
             struct((e, 2, d, f), package.dtype, by_expert),
             struct((e, f, d), package.dtype, by_expert),
@@ -215,19 +232,26 @@ class Bench:
 
         inputs = self.inputs(case, tokens)
         try:
-            program = self.program(Program.of(case, tokens)).result()
+            wanted = Program.of(case, tokens)
+            program = self.program(wanted).result()
         except Exception as error:  # noqa: BLE001 - a kernel that does not trace is a finding
             message = f"{type(error).__name__}: {str(error).strip()}"
             return _failed("the kernel does not build", error=message[:3000])
         by_row = self._sharding(case.split_mesh, tokens, axis=1)
-        arrays = [inputs.tokens, *self._route_arrays(inputs)]
+        # A program of several calls takes inputs for all of them, whatever the case makes.
+        missing = self._calls.get(wanted, 1) - case.calls
+        arrays = [
+            np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+            for array in (inputs.tokens, *self._route_arrays(inputs))
+        ]
         x, *route = [jax.device_put(array, by_row) for array in arrays]
         w1, w2 = self._device_weights(case.fingerprint, case.split_mesh)
-        outcome = interpreter.run(lambda: program(x, w1, w2, *route))
+        times = np.int32(case.calls)
+        outcome = interpreter.run(lambda: program(times, x, w1, w2, *route))
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"
             return _failed(what, **_reports(outcome))
-        result = np.asarray(outcome.value)
+        result = np.asarray(outcome.value)[: case.calls]
         judged = self._judge_ids if case.fingerprint else self._judge_sums
         verdict = judged(inputs, result)
         if outcome.clean:

@@ -12,8 +12,8 @@ const LOCAL_EXPERTS = 4;
 const TOP_K = 4;
 const HIDDEN = 512;
 const INTERMEDIATE = 256;
-/** Rows that each device brings to a usual call: one tile of them, in every dtype. */
-const DEVICE_TOKENS = 16;
+/** Rows that each device brings to a usual call: half of the least tile, so that there is padding. */
+const DEVICE_TOKENS = 8;
 
 export interface Scaled {
   readonly spec: MoeSpec;

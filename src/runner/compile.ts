@@ -8,6 +8,7 @@ import { schedules } from "../schedule/registry.ts";
 import { devices } from "../target/device/registry.ts";
 import { isLoss } from "./errors.ts";
 import { type LocalWorker, withWorker, writePackage } from "./local.ts";
+import { inParallel } from "./parallel.ts";
 import type {
   Bundles,
   CompiledBuffer,
@@ -162,19 +163,9 @@ export async function compileSpec(
   };
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
   const workers = Math.max(1, Math.min(wanted, targets.length));
-  // If one fails for good the others must not go on, nor outlive us.
-  const failed = new AbortController();
-  const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
-  const running = Array.from({ length: workers }, () =>
-    withWorker({ ...options, signal, ep: plan.mesh.ep }, work).catch((error: unknown) => {
-      failed.abort(error);
-      throw error;
-    }),
+  await inParallel(workers, options.signal, (_, signal) =>
+    withWorker({ ...options, signal, ep: plan.mesh.ep }, work),
   );
-  const settled = await Promise.allSettled(running);
-  options.signal?.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  for (const one of settled) if (one.status === "rejected") throw one.reason;
   return {
     ok: results.every(({ fits }) => fits),
     name: plan.name,
