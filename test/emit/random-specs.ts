@@ -1,0 +1,128 @@
+/** Random specs that are legal: what the generated Python of any of them must be is one test. */
+import fc from "fast-check";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { auto, moe } from "../../src/index.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { deviceNames } from "../../src/target/device/registry.ts";
+
+const divisors = (size: number, multiple: number): readonly number[] =>
+  Array.from({ length: size / multiple }, (_, index) => (index + 1) * multiple).filter(
+    (tile) => size % tile === 0,
+  );
+
+const identifier = (maxLength: number): fc.Arbitrary<string> =>
+  fc
+    .tuple(
+      fc.constantFrom("_", "a", "m", "Z", "i8"),
+      fc.string({
+        unit: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyzABCXYZ0123456789__"),
+        maxLength: maxLength - 2,
+        size: "max",
+      }),
+    )
+    .map((parts) => parts.join(""));
+
+const routing = fc.oneof(
+  fc.record(
+    {
+      where: fc.constant("kernel" as const),
+      scoring: fc.constantFrom("softmax" as const, "sigmoid" as const),
+      renormalize: fc.boolean(),
+      scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
+      logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
+    },
+    { requiredKeys: ["where", "scoring", "renormalize"] },
+  ),
+  fc.constant({ where: "given" as const }),
+);
+
+const layer = fc
+  .record({
+    ep: fc.constantFrom(1, 2, 4, 8),
+    local: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 32, 64)),
+    dtype: fc.constantFrom("bfloat16" as const, "float32" as const),
+    hidden: fc.integer({ min: 1, max: 16 }),
+    intermediate: fc.integer({ min: 1, max: 12 }),
+    activation: fc.constantFrom("silu" as const, "gelu" as const),
+    routing,
+    topK: fc.integer({ min: 1, max: 12 }),
+  })
+  .map(({ ep, local, topK, ...rest }) => ({
+    ep,
+    layer: {
+      ...rest,
+      experts: ep * local,
+      topK: Math.min(topK, ep * local),
+      hidden: rest.hidden * 256,
+      intermediate: rest.intermediate * 128,
+    },
+  }));
+
+const spec = layer
+  .chain(({ ep, layer: made }) => {
+    const bucket = fc
+      .record({
+        rows: fc.constantFrom(1, 2, 3, 4, 8, 16),
+        bodies: fc.integer({ min: 1, max: 4 }),
+        bf: fc.oneof(
+          fc.constant(made.intermediate),
+          fc.constantFrom(...divisors(made.intermediate, 128)),
+        ),
+        bd: fc.oneof(fc.constant(made.hidden), fc.constantFrom(...divisors(made.hidden, 128))),
+        automatic: fc.boolean(),
+        slots: fc.constantFrom(undefined, 2 as const, 3 as const, 4 as const),
+      })
+      .map(({ rows, bodies, bf, bd, automatic, slots }) => ({
+        bt: automatic ? auto : rows * 16,
+        bf: automatic ? auto : bf,
+        bd: automatic ? auto : bd,
+        ...(slots === undefined ? {} : { slots }),
+        ...(automatic || bodies > rows
+          ? {}
+          : { btc: [...Array.from({ length: bodies - 1 }, (_, i) => 16 * (i + 1)), rows * 16] }),
+      }));
+    return fc.record({
+      name: identifier(60),
+      source: fc.constantFrom(
+        undefined,
+        "https://example.org/config.json",
+        `a "card" \\ ${"x".repeat(120)}`,
+      ),
+      layer: fc.constant(made),
+      mesh: fc.record({
+        ep: fc.constant(ep),
+        axes: fc.uniqueArray(identifier(24), { minLength: 1, maxLength: 4 }),
+      }),
+      devices: fc.uniqueArray(fc.constantFrom(...deviceNames), { minLength: 1, maxLength: 4 }),
+      schedule: fc
+        .tuple(
+          fc.uniqueArray(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 3 }),
+          fc.array(bucket, { minLength: 3, maxLength: 3 }),
+        )
+        .map(([counts, buckets]) => ({
+          kind: "gather" as const,
+          tiles: Object.fromEntries(
+            [...counts]
+              .sort((a, b) => a - b)
+              .map((upTo, index) => [`to_${upTo}`, { upTo, ...buckets[index] }]),
+          ),
+        })),
+      emit: fc.record({ reference: fc.boolean() }),
+    });
+  })
+  .map(({ source, ...rest }) =>
+    moe({ ...rest, ...(source === undefined ? {} : { source }) } as never),
+  );
+
+/** Plans of legal specs, the same on every run; their names differ. */
+export function randomPlans(count: number, seed: number): readonly Plan[] {
+  const plans = new Map<string, Plan>();
+  for (const made of fc.sample(spec, { numRuns: 4 * count, seed })) {
+    const { plan } = judge(made, registries);
+    // Package folders must differ where a file system ignores case, too.
+    if (plan !== undefined) plans.set(plan.name.toLowerCase(), plan);
+    if (plans.size === count) break;
+  }
+  return [...plans.values()];
+}
