@@ -119,6 +119,17 @@ def _innermost(error: BaseException) -> str:
     return picked[:1500]
 
 
+def _forget_effects() -> None:
+    """Drops the token by which JAX orders one program's effects after another's: that of a failed
+    program carries its failure into every program after it."""
+    try:
+        from jax._src import dispatch
+
+        dispatch.runtime_tokens.clear()
+    except (ImportError, AttributeError):
+        pass
+
+
 def run(program: Callable[[], Any]) -> Outcome:
     """Runs `program` (which must block until its result is there) under watch."""
     import jax
@@ -134,6 +145,7 @@ def run(program: Callable[[], Any]) -> Outcome:
             error = _innermost(failure)
     if error is not None:
         pltpu.reset_tpu_interpret_mode_state()
+        _forget_effects()
     reports = [tidy_race(text) for text in capture.lines]
     races = [text for text in reports if "non-zero count" not in text]
     semaphores = [text for text in reports if "non-zero count" in text]

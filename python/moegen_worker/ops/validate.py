@@ -8,6 +8,7 @@ Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 from importlib import metadata
@@ -39,26 +40,27 @@ def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
     return REFERENCE in names, [case for case in CASES if case.name in names]
 
 
+def fitted(case: Case, package: Any, tokens: int) -> Case:
+    """The case as far as this package's mesh and tiles can have its form."""
+    ep, axes = package.ep, len(package.axes)
+    split = case.split_mesh and axes >= 2 and ep % 2 == 0
+    passes = case.small_passes and package.small_pass_tiles(tokens) is not None
+    return dataclasses.replace(case, split_mesh=split, small_passes=passes)
+
+
 def schedule(
     names: list[str] | None, tokens: list[int], bucket_tokens: list[int], package: Any
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
-    an odd T runs once in each further token bucket, so that every bucket's tiles are used."""
-    ep = package.ep
+    an odd T runs in each further token bucket too, so that every bucket's tiles are used."""
     _, cases = chosen(names)
-    cases = [case for case in cases if case.applies(ep, len(package.axes))]
-    # Building a program is what takes time: where nobody asks for it by name, an odd T on a flat
-    # mesh is left to the case of an odd T on a mesh of two axes.
-    odd_covered = not names and not bucket_tokens and any(case.split_mesh for case in cases)
     planned: list[tuple[Case, int]] = []
     for case in cases:
-        if case.small_passes and package.small_pass_tiles(tokens[0]) is None:
-            continue
-        if case.name == ODD and odd_covered:
-            continue
-        usual = bucket_tokens if case.name == ODD and bucket_tokens else tokens
-        counts = dict.fromkeys(case.tokens(count, ep) for count in usual)
-        planned += [(case, count) for count in counts]
+        counts = list(tokens) if names or case.usual else []
+        if case.name == ODD:
+            counts += bucket_tokens
+        counts = list(dict.fromkeys(case.tokens(count, package.ep) for count in counts))
+        planned += [(fitted(case, package, count), count) for count in counts]
     return planned
 
 
@@ -67,7 +69,7 @@ def share(
 ) -> tuple[bool, list[tuple[Case, int]]]:
     """What one of several workers does: cases that share a program stay together.
 
-    Dealt out by estimated cost, dearest first: building a program is worth some four runs of it.
+    Dealt out by estimated cost, dearest first: building a program is worth some six runs of it.
     """
     from ..validation import Program
 
@@ -76,7 +78,7 @@ def share(
         groups.setdefault(Program.of(case, tokens), []).append((case, tokens))
     usual = min((tokens for _, tokens in planned if tokens > 1), default=1)
     costs = {
-        program: 4.0 + sum(case.calls * max(tokens / usual, 0.5) for case, tokens in members)
+        program: 6.0 + sum(case.calls * max(tokens / usual, 0.5) for case, tokens in members)
         for program, members in groups.items()
     }
     loads = [0.0] * of
@@ -88,8 +90,13 @@ def share(
     return reference and loads.index(min(loads)) == shard, mine
 
 
-def prepare() -> None:
+def prepare(shard: int, of: int) -> None:
     """Settings for programs that run once or a few times; before JAX is imported."""
+    # Simulated devices are threads that hand Python's lock to each other: between cores that costs
+    # a third more time. Where every worker can have a core to itself it stays on it.
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if 1 < of <= len(cores):
+        os.sched_setaffinity(0, {cores[shard]})
     # Tracing makes many objects and little garbage.
     gc.disable()
     # XLA aborts on a flag that it does not know: only for the version that these were tried with.
@@ -115,7 +122,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     check_reference = check_reference and not any(name == REFERENCE for name, _ in done)
     planned = [(case, tokens) for case, tokens in planned if (case.name, tokens) not in done]
 
-    prepare()
+    prepare(int(shard), int(of))
     import jax
 
     if len(jax.devices()) < package.ep:

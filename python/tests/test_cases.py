@@ -1,0 +1,90 @@
+"""The registry of cases: names, determinism, and that each asks what its name says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moegen_worker import cases, oracle
+from moegen_worker.errors import OpError
+from moegen_worker.ops import validate
+
+SHAPE = cases.Shape(tokens=32, experts=16, top_k=4, ep=4)
+LAYER = {"topK": 4, "activation": "silu", "routing": {"scoring": "softmax", "renormalize": True}}
+
+
+def chosen(name: str) -> np.ndarray:
+    case = next(case for case in cases.CASES if case.name == name)
+    return oracle.route(LAYER, case.gating(cases.generator(0, name), SHAPE))[1]
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in cases.CASES]
+    assert len(names) == len(set(names))
+    assert validate.REFERENCE not in names
+
+
+def test_a_case_is_a_function_of_its_seed() -> None:
+    for case in cases.CASES:
+        first = case.gating(cases.generator(5, case.name), SHAPE)
+        again = case.gating(cases.generator(5, case.name), SHAPE)
+        assert np.array_equal(first, again)
+        assert first.shape == (32, 16)
+        assert first.dtype == np.float32
+
+
+def test_one_hot_expert_is_every_tokens_first_choice() -> None:
+    assert len(set(chosen("hot-expert")[:, 0].tolist())) == 1
+
+
+def test_one_hot_device_gets_every_choice() -> None:
+    assert set((chosen("hot-device") // 4).ravel().tolist()) == {3}
+
+
+def test_some_devices_and_some_experts_are_empty() -> None:
+    ids = chosen("empty-experts")
+    assert set((ids // 4).ravel().tolist()) == {0, 2}
+    assert len(set(ids.ravel().tolist())) == 4
+
+
+def test_ties_take_the_first_experts() -> None:
+    assert chosen("ties")[0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("usual", "ep"), [(32, 4), (64, 8), (2, 2), (1, 1), (16, 1)])
+def test_an_odd_t_is_not_divisible(usual: int, ep: int) -> None:
+    count = cases.not_divisible(usual, ep)
+    assert 1 <= count <= usual
+    assert ep == 1 or count % ep != 0
+
+
+def test_unknown_cases_are_refused_with_the_known() -> None:
+    with pytest.raises(OpError, match="hot-expert"):
+        validate.chosen(["nonsense"])
+
+
+class Tiles(tuple):
+    """Enough of a package to plan with."""
+
+
+class Package:
+    ep, axes = 4, ("data", "tensor")
+
+    def small_pass_tiles(self, tokens: int) -> None:
+        return None
+
+
+def test_every_further_bucket_is_visited() -> None:
+    planned = validate.schedule(None, [32], [64, 128], Package())
+    assert [t for case, t in planned if case.name == "not-divisible"] == [63, 127]
+    assert {"uniform", "one-token", "two-calls", "odd"} <= {case.name for case, _ in planned}
+    assert "passes" not in {case.name for case, _ in planned}
+
+
+def test_shards_cover_every_case_once() -> None:
+    planned = validate.schedule(None, [32], [64], Package())
+    parts = [validate.share(planned, True, shard, 2) for shard in (0, 1)]
+    together = [entry for _, part in parts for entry in part]
+    assert sorted(c.name for c, _ in together) == sorted(c.name for c, _ in planned)
+    assert sum(reference for reference, _ in parts) == 1
+    assert all(part for _, part in parts)
