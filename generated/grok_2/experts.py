@@ -37,7 +37,7 @@ def _dot(left, right):
 
 
 def _activate(gate, up):
-    """gelu(gate) * up in float32, rounded to bfloat16."""
+    """gelu(gate), tanh form, * up in float32, rounded to bfloat16."""
     return (jax.nn.gelu(gate, approximate=True) * up).astype(DTYPE)
 
 
@@ -87,7 +87,7 @@ def _gate_up(r: Refs, slot, hidden_tile, first, rows: int):
 
 
 def _activation(r: Refs, first, count):
-    """gelu(gate) * up of `count` rows, in groups of 16.
+    """gelu(gate), tanh form, * up of `count` rows, in groups of 16.
 
     Reads  gate_sums, up_sums   (row_block, bf) float32, VMEM
     Writes activations          (row_block, bf) bfloat16, VMEM

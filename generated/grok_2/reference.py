@@ -11,10 +11,17 @@ TOP_K = 2
 
 
 def reference_routing(gating_output):
-    """Routing weights (T, 2) float32 and expert ids (T, 2) int32 of router logits (T, 8)."""
+    """Routing weights (T, 2) float32 and expert ids (T, 2) int32.
+
+    Args:
+      gating_output: (T, 8) router logits.
+    """
     logits = gating_output.astype(jnp.float32)
     logits = 30.0 * jnp.tanh(logits / 30.0)
-    weights, ids = jax.lax.top_k(jax.nn.softmax(logits, axis=-1), TOP_K)
+    scores = jax.nn.softmax(logits, axis=-1)
+    candidates = scores
+    _, ids = jax.lax.top_k(candidates, TOP_K)
+    weights = jnp.take_along_axis(scores, ids, axis=-1)
     return weights, ids
 
 
@@ -37,11 +44,16 @@ def reference_moe(tokens, w1, w2, gating_output):
         gate_weights, up_weights = w1[expert].astype(jnp.float32)
         gate = _matmul(tokens, gate_weights)
         up = _matmul(tokens, up_weights)
-        output = _matmul(jax.nn.gelu(gate, approximate=True) * up, w2[expert].astype(jnp.float32))
+        output = _matmul(_activate(gate, up), w2[expert].astype(jnp.float32))
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output
 
     return jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
+
+
+def _activate(gate, up):
+    """gelu(gate), tanh form, * up."""
+    return jax.nn.gelu(gate, approximate=True) * up
 
 
 def _matmul(left, right):

@@ -15,7 +15,6 @@ from .shapes import (
     EXPERT_ROWS,
     LANES,
     LOGIT_SOFT_CAP,
-    NUM_EXPERTS,
     SUBLANES,
     TOKEN_BITS,
     TOP_K,
@@ -36,11 +35,19 @@ def logits_copy(r: Refs, s: Shape, first_token):
 
 
 def _scores(logits):
-    """Softmax of (EXPERT_ROWS, LANES) float32 logits, experts along rows."""
+    """Softmax of (EXPERT_ROWS, LANES) float32, experts along rows."""
     logits = LOGIT_SOFT_CAP * jnp.tanh(logits / LOGIT_SOFT_CAP)
     exponentials = jnp.exp(logits - jnp.max(logits, axis=0, keepdims=True))
     scores = exponentials / jnp.sum(exponentials, axis=0, keepdims=True)
     return scores
+
+
+def _take_best(candidates, index):
+    """Largest candidate of each column, its index (the lowest of equals), and the others."""
+    best = jnp.max(candidates, axis=0, keepdims=True)
+    last = candidates.shape[0] - 1
+    chosen = jnp.min(jnp.where(candidates == best, index, last), axis=0, keepdims=True)
+    return best, chosen, jnp.where(index == chosen, -jnp.inf, candidates)
 
 
 def _choose_experts(r: Refs, first_token):
@@ -51,13 +58,12 @@ def _choose_experts(r: Refs, first_token):
     logits = r.logits[pl.ds(first_token, LANES), :]
     scores = _scores(logits.T[:EXPERT_ROWS])
     expert = lax.broadcasted_iota(jnp.int32, scores.shape, 0)
+    candidates = scores
     ids, weights = [], []
     for _ in range(TOP_K):
-        best = jnp.max(scores, axis=0, keepdims=True)
-        chosen = jnp.min(jnp.where(scores == best, expert, NUM_EXPERTS), axis=0, keepdims=True)
-        scores = jnp.where(expert == chosen, -jnp.inf, scores)
+        score, chosen, candidates = _take_best(candidates, expert)
         ids.append(chosen)
-        weights.append(best)
+        weights.append(score)
     return ids, weights
 
 

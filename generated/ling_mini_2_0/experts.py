@@ -68,7 +68,7 @@ def _form_operand(r: Refs, count):
 
 
 def _feed_forward(r: Refs, slot, rows: int):
-    """Gate, up, silu and down projection of `rows` rows of one expert.
+    """Gate, up, activation and down projection of `rows` rows of one expert.
 
     Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
            gate_up_tiles    (2, HIDDEN_SIZE, INTERMEDIATE_SIZE) bfloat16, VMEM, slot `slot`

@@ -11,9 +11,16 @@ TOP_K = 8
 
 
 def reference_routing(gating_output):
-    """Routing weights (T, 8) float32 and expert ids (T, 8) int32 of router logits (T, 256)."""
+    """Routing weights (T, 8) float32 and expert ids (T, 8) int32.
+
+    Args:
+      gating_output: (T, 256) router logits.
+    """
     logits = gating_output.astype(jnp.float32)
-    weights, ids = jax.lax.top_k(jax.nn.sigmoid(logits), TOP_K)
+    scores = jax.nn.sigmoid(logits)
+    candidates = scores
+    _, ids = jax.lax.top_k(candidates, TOP_K)
+    weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return weights * 2.5, ids
 
@@ -37,11 +44,16 @@ def reference_moe(tokens, w1, w2, gating_output):
         gate_weights, up_weights = w1[expert].astype(jnp.float32)
         gate = _matmul(tokens, gate_weights)
         up = _matmul(tokens, up_weights)
-        output = _matmul(jax.nn.silu(gate) * up, w2[expert].astype(jnp.float32))
+        output = _matmul(_activate(gate, up), w2[expert].astype(jnp.float32))
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output
 
     return jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
+
+
+def _activate(gate, up):
+    """silu(gate) * up."""
+    return gate * jax.nn.sigmoid(gate) * up
 
 
 def _matmul(left, right):

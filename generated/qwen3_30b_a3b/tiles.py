@@ -18,7 +18,6 @@ class Tiles(NamedTuple):
       btc: row counts that have a feed-forward body, ascending; the last is bt.
       slots: weight tiles in VMEM at once.
       pass_tokens: token rows a device contributes to one pass at most.
-      row_block: rows of one expert kept at hand while its weights stream by.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -29,7 +28,6 @@ class Tiles(NamedTuple):
     btc: tuple[int, ...]
     slots: int
     pass_tokens: int
-    row_block: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -54,12 +52,6 @@ class Tiles(NamedTuple):
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
                 "a multiple of 16 up to 128, of 128 above",
             ),
-            (
-                "row_block",
-                self.row_block,
-                self.row_block > 0 and self.row_block % self.bt == 0,
-                "a positive multiple of bt",
-            ),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -77,7 +69,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            row_block=64,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -88,7 +79,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            row_block=128,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -101,7 +91,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            row_block=64,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -112,7 +101,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            row_block=128,
             vmem_limit_bytes=67108864,
         ),
     ),
@@ -125,7 +113,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            row_block=64,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -136,7 +123,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            row_block=128,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -149,7 +135,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            row_block=64,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -160,7 +145,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            row_block=128,
             vmem_limit_bytes=67108864,
         ),
     ),

@@ -55,7 +55,9 @@ class MoePackage:
         tiles = self.tiles.select_tiles(None, tokens)
         if not (hasattr(tiles, "pass_tokens") and hasattr(tiles, "_replace")):
             return None
-        return tiles._replace(pass_tokens=16, row_block=tiles.bt)
+        # Only weights that arrive in tiles know blocks of rows.
+        block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
+        return tiles._replace(pass_tokens=16, **block)
 
     @property
     def dtype(self) -> Any:

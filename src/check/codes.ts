@@ -86,6 +86,10 @@ export const codes = {
     "a choice set repeats a value",
     "a choice set lists distinct values; the first is built",
   ),
+  MOE118: entry(
+    "expert groups do not fit the layer",
+    "groups divide the experts, some are kept, and those kept hold at least top-k experts",
+  ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
@@ -116,7 +120,7 @@ export const codes = {
   ),
   MOE305: entry(
     "a value of the config is not supported",
-    "the activation is silu or gelu (tanh form), rows and weights are bfloat16 or float32",
+    "the activation is one the kernel has, rows and weights are bfloat16 or float32",
   ),
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 

@@ -21,6 +21,7 @@ import type { Dict } from "./rules/kinds.ts";
 import {
   configProblems,
   expertsDivide,
+  groupsFit,
   scheduleRunsLayer,
   topKWithinExperts,
   weightsFitHbm,
@@ -32,6 +33,7 @@ const RULES: readonly Rule[] = [
   nameIsIdentifier,
   configProblems,
   topKWithinExperts,
+  groupsFit,
   scheduleRunsLayer,
   expertsDivide,
   meshAxes,

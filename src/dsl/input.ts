@@ -8,6 +8,7 @@ import type {
   DeviceName,
   DType,
   EmitSpec,
+  ExpertGroups,
   LayerSpec,
   Scoring,
 } from "./spec.ts";
@@ -24,6 +25,12 @@ export type RoutingInput =
       readonly scalingFactor?: number;
       /** cap * tanh(logits / cap) before scoring (Grok). Default: no cap. */
       readonly logitSoftCap?: number;
+      /** Choose by logits, then score the chosen ones alone (GPT-OSS). Default: score all first. */
+      readonly scoreChosen?: true;
+      /** Top-k within the best groups of neighbouring experts. Default: among all experts. */
+      readonly groups?: ExpertGroups;
+      /** An input (E,) is added to the scores for the choice; it does not weigh. Default: none. */
+      readonly correctionBias?: true;
     }
   | { readonly where: "given" };
 

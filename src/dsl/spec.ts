@@ -9,11 +9,31 @@ export type { DeviceName };
 
 export type DType = "bfloat16" | "float32";
 
-/** Activation between the gate projection and the product with the up projection. */
-export type Activation = "silu" | "gelu";
+/**
+ * What happens between the gate and up projections and the down projection:
+ * - silu, gelu (tanh form), gelu_erf: of gate, times up;
+ * - clamped_swiglu: gate at most `limit`, up within ±`limit`, then silu(gate) * up;
+ * - swigluoai (GPT-OSS): clamped likewise, then gate * sigmoid(alpha * gate) * (up + 1).
+ */
+export type Activation =
+  | "silu"
+  | "gelu"
+  | "gelu_erf"
+  | { readonly kind: "clamped_swiglu"; readonly limit: number }
+  | { readonly kind: "swigluoai"; readonly alpha: number; readonly limit: number };
 
-/** How router logits become scores. */
-export type Scoring = "softmax" | "sigmoid";
+/** How router logits become scores; "none": what comes in are scores already. */
+export type Scoring = "softmax" | "sigmoid" | "none";
+
+/** Top-k within the best groups of neighbouring experts (DeepSeek-V3, Ling). */
+export interface ExpertGroups {
+  /** Groups in all; divides the experts. */
+  readonly count: number;
+  /** Groups that stay in the choice. */
+  readonly kept: number;
+  /** Score of a group: its best expert's, or the sum of its two best. */
+  readonly score: "max" | "sum_of_top_2";
+}
 
 /**
  * A value the user fixes, a set of values to sweep (first one is built), or `auto`:
@@ -55,6 +75,12 @@ export type RoutingSpec =
       readonly scalingFactor: number;
       /** cap * tanh(logits / cap) before scoring (Grok); absent: none. */
       readonly logitSoftCap?: number;
+      /** Choose by logits, then score the chosen ones alone (GPT-OSS); absent: score all first. */
+      readonly scoreChosen?: true;
+      /** Absent: top-k among all experts. */
+      readonly groups?: ExpertGroups;
+      /** An input (E,) is added to the scores for the choice; it does not weigh. */
+      readonly correctionBias?: true;
     }
   | { readonly where: "given" };
 

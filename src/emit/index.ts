@@ -4,7 +4,7 @@ import { schedules } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { formatPython } from "./format.ts";
 import { withImports } from "./imports.ts";
-import { initContext, referenceContext, tilesContext } from "./package.ts";
+import { initContext, layerContext, tilesContext } from "./package.ts";
 import { render } from "./templates.ts";
 
 function filesOf(plan: Plan): readonly PackageFile[] {
@@ -13,7 +13,7 @@ function filesOf(plan: Plan): readonly PackageFile[] {
   const reference: PackageFile = {
     file: "reference.py",
     template: "package/reference",
-    context: referenceContext,
+    context: layerContext,
   };
   return [
     { file: "__init__.py", template: "package/init", context: initContext },

@@ -1,14 +1,12 @@
 /** What the common files of a generated package say, from the plan alone. */
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
-import { pyFloat, pyTuple } from "./python.ts";
+import { activationContext, routingContext } from "./layer.ts";
+import { pyTuple } from "./python.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh, name } = plan;
-  const routing = layer.routing.where === "kernel" ? layer.routing : undefined;
-  const scaling = routing?.scalingFactor ?? 1;
-  const cap = routing?.logitSoftCap;
   return {
     name,
     source: plan.source ?? "",
@@ -18,17 +16,11 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     intermediate: layer.intermediate,
     dtype: layer.dtype,
     bf16: layer.dtype === "bfloat16",
-    activation: layer.activation,
-    silu: layer.activation === "silu",
+    ...activationContext(layer.activation),
     ep: mesh.ep,
     distributed: mesh.ep > 1,
     localExperts: plan.localExperts,
-    routeInKernel: routing !== undefined,
-    routingArguments: routing !== undefined ? "gating_output" : "topk_weights, topk_ids",
-    softmax: routing?.scoring === "softmax",
-    renormalize: routing?.renormalize ?? false,
-    scalingFactor: scaling === 1 ? "" : pyFloat(scaling),
-    softCap: cap === undefined ? "" : pyFloat(cap),
+    ...routingContext(layer.routing),
     streamed: isStreamed(plan),
   };
 }
@@ -71,12 +63,6 @@ export function tilesContext(plan: Plan): Record<string, unknown> {
           bdRuleText: `${hidden}, the whole axis`,
         }),
   };
-}
-
-export function referenceContext(plan: Plan): Record<string, unknown> {
-  const activation =
-    plan.layer.activation === "silu" ? "jax.nn.silu(gate)" : "jax.nn.gelu(gate, approximate=True)";
-  return { ...layerContext(plan), referenceActivation: activation };
 }
 
 export function initContext(plan: Plan): Record<string, unknown> {

@@ -2,7 +2,7 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
-import type { Activation, DType, DeviceName, RoutingSpec } from "../dsl/spec.ts";
+import type { Activation, DeviceName, DType, RoutingSpec } from "../dsl/spec.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 

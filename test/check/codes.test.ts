@@ -112,6 +112,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     spec: tiles("{ upTo: 256, bt: 64, bf: choices(768, 384, ⟦768⟧), bd: 2048 }"),
     says: "bf = 768 is already one of the choices",
   },
+  MOE118: {
+    spec: layer(
+      "renormalize: true",
+      'renormalize: true, groups: { count: 32, kept: ⟦1⟧, score: "sum_of_top_2" }',
+    ),
+    says: "kept = 1 leaves 4 experts, fewer than topK = 8",
+    nearest: [2],
+  },
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),

@@ -29,6 +29,37 @@ export const topKWithinExperts: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** Expert groups against the experts and top-k. */
+export const groupsFit: Rule = ({ spec, sound }) => {
+  const routing = spec.layer?.routing;
+  if (!sound("layer") || routing?.where !== "kernel" || routing.groups === undefined) return [];
+  const { experts, topK } = spec.layer;
+  const { count, kept, score } = routing.groups;
+  const path = ["layer", "routing", "groups"];
+  const wrong = (field: string, message: string, detail: string, nearest: readonly number[]) => [
+    error({ code: "MOE118", path: [...path, field], message, detail, nearest }),
+  ];
+  if (experts % count !== 0) {
+    const legal = nearestOf(divisors(experts), count);
+    const detail = `${experts} % ${count} = ${experts % count}`;
+    return wrong("count", `count = ${count} does not divide experts = ${experts}`, detail, legal);
+  }
+  const size = experts / count;
+  const least = Math.ceil(topK / size);
+  if (kept > count) {
+    return wrong("kept", `kept = ${kept} exceeds count = ${count}`, `${kept} > ${count}`, [count]);
+  }
+  if (kept < least) {
+    const message = `kept = ${kept} leaves ${kept * size} experts, fewer than topK = ${topK}`;
+    return wrong("kept", message, `${kept} · ${size} < ${topK}`, [least]);
+  }
+  if (score === "sum_of_top_2" && size < 2) {
+    const message = `score = "sum_of_top_2" needs 2 experts a group, count = ${count} leaves ${size}`;
+    return wrong("count", message, `${experts} / ${count} < 2`, [Math.floor(experts / 2)]);
+  }
+  return [];
+};
+
 export const expertsDivide: Rule = ({ spec, sound }) => {
   if (!sound("layer", "experts") || !sound("mesh", "ep")) return [];
   const { experts } = spec.layer;

@@ -51,9 +51,29 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   const sizes = ["experts", "topK", "hidden", "intermediate"];
   kinds.keys(path, layer, [...sizes, "activation", "dtype", "routing"]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
-  kinds.oneOf([...path, "activation"], layer.activation, ["silu", "gelu"]);
+  checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
   checkRouting(kinds, [...path, "routing"], layer.routing);
+}
+
+const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  clamped_swiglu: ["limit"],
+  swigluoai: ["alpha", "limit"],
+};
+
+function checkActivation(kinds: Kinds, path: SpecPath, value: unknown): void {
+  if (typeof value !== "object" || value === null) {
+    kinds.oneOf(path, value, ["silu", "gelu", "gelu_erf"]);
+    return;
+  }
+  const activation = kinds.object(path, value);
+  if (activation === undefined) return;
+  const { kind } = activation;
+  kinds.oneOf([...path, "kind"], kind, Object.keys(ACTIVATION_FIELDS));
+  const fields = typeof kind === "string" ? ACTIVATION_FIELDS[kind] : undefined;
+  if (fields === undefined) return;
+  kinds.keys(path, activation, ["kind", ...fields]);
+  for (const field of fields) kinds.factor([...path, field], activation[field]);
 }
 
 function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
@@ -62,14 +82,28 @@ function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   kinds.oneOf([...path, "where"], routing.where, ["kernel", "given"]);
   if (routing.where === "given") kinds.keys(path, routing, ["where"]);
   if (routing.where !== "kernel") return;
-  const keys = ["where", "scoring", "renormalize", "scalingFactor", "logitSoftCap"];
-  kinds.keys(path, routing, keys);
-  kinds.oneOf([...path, "scoring"], routing.scoring, ["softmax", "sigmoid"]);
+  const factors = ["scalingFactor", "logitSoftCap"];
+  const choices = ["scoreChosen", "groups", "correctionBias"];
+  kinds.keys(path, routing, ["where", "scoring", "renormalize", ...factors, ...choices]);
+  kinds.oneOf([...path, "scoring"], routing.scoring, ["softmax", "sigmoid", "none"]);
   kinds.boolean([...path, "renormalize"], routing.renormalize);
   kinds.factor([...path, "scalingFactor"], routing.scalingFactor);
   if (routing.logitSoftCap !== undefined) {
     kinds.factor([...path, "logitSoftCap"], routing.logitSoftCap);
   }
+  for (const flag of ["scoreChosen", "correctionBias"]) {
+    if (routing[flag] !== undefined) kinds.boolean([...path, flag], routing[flag]);
+  }
+  if (routing.groups !== undefined) checkGroups(kinds, [...path, "groups"], routing.groups);
+}
+
+function checkGroups(kinds: Kinds, path: SpecPath, value: unknown): void {
+  const groups = kinds.object(path, value);
+  if (groups === undefined) return;
+  kinds.keys(path, groups, ["count", "kept", "score"]);
+  kinds.positive([...path, "count"], groups.count);
+  kinds.positive([...path, "kept"], groups.kept);
+  kinds.oneOf([...path, "score"], groups.score, ["max", "sum_of_top_2"]);
 }
 
 function checkMesh(kinds: Kinds, value: unknown): void {

@@ -1,4 +1,6 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
+
+import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import { devices } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
@@ -35,7 +37,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
   const sizes = `E ${layer.experts}, top-${layer.topK}, D ${layer.hidden}, F ${layer.intermediate}`;
   return [
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
-    `  ${sizes}, ${layer.activation}, ${layer.dtype}, ${routed}`,
+    `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
     `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plan.localExperts} experts a device`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];

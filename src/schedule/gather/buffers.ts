@@ -104,6 +104,10 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   );
   if (layer.routing.where === "kernel") {
     vmem("logits", [laneTokens, ["LOGIT_LANES", layout.logitLanes]], float, "router logits");
+    if (layer.routing.correctionBias === true) {
+      const rows: Dim = ["EXPERT_ROWS", layout.expertRows];
+      vmem("bias", [rows, lanes], float, "correction bias, the same in every lane");
+    }
   } else {
     vmem("ids_in", [choices, laneTokens], int, "given expert ids, choices by tokens");
     vmem("weights_in", [choices, laneTokens], float, "given weights, choices by tokens");

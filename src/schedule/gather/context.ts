@@ -1,12 +1,11 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
+import { activationName } from "../../emit/layer.ts";
 import { isStreamed, layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type BufferInput, declareBuffers, declareSemaphores } from "./buffers.ts";
 import { layoutOf } from "./layout.ts";
 import { sizesOf, TOKEN_BITS } from "./sizes.ts";
-
-const SCORING: Readonly<Record<string, string>> = { softmax: "Softmax", sigmoid: "Sigmoid" };
 
 export function gatherContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
@@ -46,9 +45,8 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     paddedExperts: kernelRouting && layout.expertRows !== layer.experts,
     paddedLogits: layout.logitLanes !== layer.experts,
     widerLanes: layout.expertLanes !== layout.expertRows,
-    scoringText: kernelRouting ? SCORING[routing.scoring] : "",
     splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
-    inputCount: kernelRouting ? 4 : 5,
+    inputCount: !kernelRouting || routing.correctionBias === true ? 5 : 4,
     tokenBits: TOKEN_BITS,
     buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
       name,
@@ -68,14 +66,19 @@ function layerLine({ layer }: Plan): string {
     routing.where === "given"
       ? "routing given"
       : [
-          routing.scoring,
+          routing.scoring === "none" ? "scores as given" : routing.scoring,
           ...(routing.logitSoftCap === undefined
             ? []
             : [`logits capped at ${routing.logitSoftCap}`]),
+          ...(routing.scoreChosen === true ? ["of the chosen alone"] : []),
+          ...(routing.groups === undefined
+            ? []
+            : [`within ${routing.groups.kept} of ${routing.groups.count} groups`]),
+          ...(routing.correctionBias === true ? ["correction bias"] : []),
           ...(routing.renormalize ? ["renormalised"] : []),
           ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
         ].join(", ");
-  return `${size}, ${layer.activation}, ${layer.dtype};\nrouting: ${text}.`;
+  return `${size}, ${activationName(layer.activation)}, ${layer.dtype};\nrouting: ${text}.`;
 }
 
 function meshLine({ mesh, localExperts }: Plan): string {

@@ -1,4 +1,6 @@
 /** The stages in order. Names are the `jax.named_scope`s of the generated kernel. */
+
+import { activationName } from "../../emit/layer.ts";
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
@@ -166,7 +168,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
     if (!streamed) {
       stages.push({
         name: `activation_${count}`,
-        meaning: `${layer.activation}(gate) * up, at most ${count} rows`,
+        meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
         reads: [],
         writes: [],
         per: perTile,
@@ -188,7 +190,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   if (streamed) {
     stages.push({
       name: "activation",
-      meaning: `${layer.activation}(gate) * up of all rows at hand`,
+      meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
       reads: ["gate_sums", "up_sums"],
       writes: ["activations"],
       per: "weight tile",
