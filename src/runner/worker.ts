@@ -94,23 +94,23 @@ class Session {
 
   #read(line: string): void {
     const message = parse(line);
-    const pending = message === undefined ? undefined : this.#pending.get(Number(message["id"]));
+    const pending = message === undefined ? undefined : this.#pending.get(Number(message.id));
     // Not ours: something wrote to stdout before the worker took it over.
     if (message === undefined || pending === undefined) {
       this.#keep(line);
       return;
     }
     pending.alive();
-    if (typeof message["event"] === "string") {
+    if (typeof message.event === "string") {
       pending.onEvent(message as WorkerEvent);
       return;
     }
-    this.#pending.delete(Number(message["id"]));
-    if (message["ok"] === true) {
-      pending.settle({ result: message["result"] });
+    this.#pending.delete(Number(message.id));
+    if (message.ok === true) {
+      pending.settle({ result: message.result });
       return;
     }
-    const error = (message["error"] ?? {}) as { code?: string; message?: string; detail?: Message };
+    const error = (message.error ?? {}) as { code?: string; message?: string; detail?: Message };
     const text = error.message ?? "the worker gave no reason";
     const detail = error.detail ?? {};
     pending.settle({

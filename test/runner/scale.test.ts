@@ -1,0 +1,59 @@
+/** A scaled spec is small, legal, and has the structure of the full one. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { checkFile } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { scaleSpec } from "../../src/plan/scale.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import { devices } from "../../src/target/device/registry.ts";
+
+const folder = fileURLToPath(new URL("../../examples", import.meta.url));
+const examples = readdirSync(folder).filter((name) => name.endsWith(".moe.ts"));
+
+async function planOf(name: string): Promise<Plan> {
+  const { plan, diagnostics } = await checkFile(join(folder, name));
+  if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("; "));
+  return plan;
+}
+
+describe.each(examples)("%s", (name) => {
+  it("scales to a spec that the checker accepts", async () => {
+    const plan = await planOf(name);
+    const schedule = schedules[plan.schedule as keyof typeof schedules];
+    const { spec, tokens } = scaleSpec(plan, schedule);
+    const { plan: scaled, findings } = judge(spec, { schedules, devices });
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    expect(scaled?.layer.hidden).toBeLessThanOrEqual(1024);
+    expect(scaled?.layer.intermediate).toBeLessThanOrEqual(512);
+    expect(tokens).toBeLessThanOrEqual(64);
+    expect(scaled?.layer.routing).toEqual(plan.layer.routing);
+  });
+
+  it("keeps loops that have several trips, and those that have one", async () => {
+    const plan = await planOf(name);
+    const schedule = schedules[plan.schedule as keyof typeof schedules];
+    const { spec } = scaleSpec(plan, schedule);
+    const { plan: scaled } = judge(spec, { schedules, devices });
+    const [kernel] = scaled?.kernels ?? [];
+    const full = plan.kernels.find(({ device }) => device === kernel?.device);
+    const many = (made: typeof kernel, axis: string): boolean =>
+      (made?.axes.find((one) => one.name === axis)?.trips ?? 0) > 1;
+    for (const axis of ["bf", "bd"]) expect(many(kernel, axis)).toBe(many(full, axis));
+    // Bodies for a number of rows are named after it: several stay several.
+    const names = (made: typeof kernel): ReadonlySet<string> =>
+      new Set(made?.stages.map(({ name: stage }) => stage.replace(/\d+/g, "n")));
+    expect(names(kernel)).toEqual(names(full));
+    expect((kernel?.tiles.btc.length ?? 0) > 1).toBe((full?.tiles.btc.length ?? 0) > 1);
+  });
+
+  it.each([1, 2, 4, 8])("at ep %i", async (ep) => {
+    const plan = await planOf(name);
+    const schedule = schedules[plan.schedule as keyof typeof schedules];
+    const { spec, tokens } = scaleSpec(plan, schedule, ep);
+    expect(judge(spec, { schedules, devices }).plan?.mesh.ep).toBe(ep);
+    expect(tokens % ep).toBe(0);
+  });
+});
