@@ -1,0 +1,79 @@
+/** Every example through the real TPU compiler: what the plan says of it must be so. */
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  type Compiled,
+  compileExample,
+  DECODE,
+  examples,
+  kernelOf,
+  PREFILL,
+  rowWorkOf,
+  type Target,
+  vmemOf,
+} from "../bench/measure.mjs";
+import peers from "../bench/peers.json" with { type: "json" };
+import { feedForward } from "../bench/row-work.mjs";
+
+const { v6e: goals } = peers.goals;
+/** Share that the compiler's VMEM may differ from the plan's. */
+const VMEM_ERROR = 0.05;
+const COMPILE = 600_000;
+/** Bundles a routed row outside the multiplies as measured; the goal is in `peers.json`. */
+const ROW_WORK = 27;
+
+const names = (target: Target): string => `${target.device} T ${target.tokens}`;
+
+// One worker after the other: the compiler takes a core and some GiB.
+describe.sequential.each(examples())("%s", (example) => {
+  let compiled: Compiled;
+  const found = (device: string, tokens: number): Target => {
+    const target = compiled.targets.find((one) => one.device === device && one.tokens === tokens);
+    if (target === undefined) throw new Error(`${device} was not compiled for T = ${tokens}`);
+    return target;
+  };
+
+  beforeAll(async () => {
+    compiled = await compileExample(example, { workers: 1 });
+  }, COMPILE);
+
+  test("compiles for decode and prefill on every device kind it lists", () => {
+    const kinds = [...new Set(compiled.plan.kernels.map(({ device }) => device))];
+    expect(compiled.targets.map(names)).toEqual(
+      kinds.flatMap((kind) => [DECODE, PREFILL].map((tokens) => `${kind} T ${tokens}`)),
+    );
+    const failures = compiled.targets.filter(({ fits }) => !fits);
+    expect(failures.map((target) => `${names(target)}: ${target.failure?.message}`)).toEqual([]);
+  });
+
+  test("has a scope for every stage of the plan, and no other", async () => {
+    for (const target of compiled.targets) {
+      const { stages } = await kernelOf(compiled.plan, target);
+      const scopes = Object.keys(target.bundles?.scopes ?? {}).flatMap((path) => path.split("/"));
+      const seen = new Set(scopes.filter((scope) => scope !== ""));
+      expect([...seen].sort(), names(target)).toEqual(stages.map(({ name }) => name).sort());
+    }
+  });
+
+  test("uses the VMEM that the plan says", () => {
+    const wrong = compiled.targets
+      .map((target) => ({ target: names(target), ...vmemOf(target) }))
+      .filter(({ planned, used }) => Math.abs(used / planned - 1) > VMEM_ERROR);
+    expect(wrong).toEqual([]);
+  });
+
+  test.runIf(example === "qwen3-30b-a3b")("keeps to the bundles that v6e allows", async () => {
+    for (const tokens of [DECODE, PREFILL]) {
+      const { bundles } = found("v6e", tokens);
+      expect(bundles?.total).toBeLessThanOrEqual(goals.program);
+      const bodies = feedForward(bundles?.scopes ?? {});
+      for (const [rows, most] of Object.entries(goals.feedForward)) {
+        // The decode bucket has no body for 128 rows.
+        if (Number(rows) > tokens) continue;
+        expect(bodies, `T ${tokens}`).toHaveProperty(rows);
+        expect(bodies[Number(rows)], `${rows} rows, T ${tokens}`).toBeLessThanOrEqual(most);
+      }
+    }
+    const work = await rowWorkOf(compiled.plan, found("v6e", PREFILL));
+    expect(work.all, JSON.stringify(work.stages)).toBeLessThanOrEqual(ROW_WORK);
+  });
+});
