@@ -4,12 +4,9 @@ import config from "./configs/ling-mini-2.0.json" with { type: "json" };
 export default moe({
   name: "ling_mini_2_0",
   source: "https://huggingface.co/inclusionAI/Ling-mini-2.0/blob/main/config.json",
-  // E 256, top-8, D 2048, F 512, silu.
+  // E 256, top-8, D 2048, F 512, silu. As published: sigmoid scores, a correction bias for the
+  // choice, top-8 within the 4 best of 8 expert groups, renormalised, scaled by 2.5.
   layer: moe.fromHuggingFace(config, {
-    // As published, Ling adds a correction bias to its sigmoid scores and takes the top-8 within
-    // the 4 best of 8 expert groups. The kernel has neither yet: this is plain top-8 of the same
-    // scores, so it stands for Ling's shapes and traffic, not for its choice of experts.
-    routing: { where: "kernel", scoring: "sigmoid", renormalize: true, scalingFactor: 2.5 },
     // The one shared expert is added by the caller.
     sharedExperts: "outside",
   }),

@@ -1,7 +1,7 @@
 """Fused expert-parallel mixture of experts for ling_mini_2_0: one Pallas TPU kernel.
 
 256 experts, top-8, hidden 2048, intermediate 512, silu, bfloat16;
-routing: sigmoid, renormalised, scaled by 2.5.
+routing: sigmoid, within 4 of 8 groups, correction bias, renormalised, scaled by 2.5.
 Expert parallelism 4 over mesh axes data x tensor: 64 experts a device.
 Figures: https://huggingface.co/inclusionAI/Ling-mini-2.0/blob/main/config.json
 
@@ -38,7 +38,15 @@ from .shapes import (
     scratch,
 )
 from .tiles import Tiles, select_tiles
-from .transport import barrier, each_peer, load_rows, reduce_scatter, rows_copy, write_output
+from .transport import (
+    barrier,
+    each_peer,
+    load_rows,
+    reduce_scatter,
+    rows_copy,
+    wait_all,
+    write_output,
+)
 
 
 def _fused_ep_moe_kernel(s: Shape, *refs):
@@ -49,6 +57,8 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         me = me * size + lax.axis_index(axis)
     with jax.named_scope("barrier"):
         barrier(s, me)
+
+    wait_all(pltpu.make_async_copy(r.correction_bias, r.bias, r.lists_moved.at[0]))
 
     @pl.loop(0, s.passes)
     def _(pass_index):
@@ -103,7 +113,7 @@ def _expect(condition: bool, argument: str, rule: str, value) -> None:
         raise ValueError(f"{argument}: expected {rule}, got {value}")
 
 
-def _check_arguments(mesh, tokens, w1, w2, gating_output, tiles):
+def _check_arguments(mesh, tokens, w1, w2, gating_output, correction_bias, tiles):
     """Checks shapes, dtypes, mesh and tiles before anything is traced."""
     missing = [axis for axis in MESH_AXES if axis not in mesh.shape]
     _expect(not missing, "mesh", f"axes {MESH_AXES}", tuple(mesh.axis_names))
@@ -124,6 +134,7 @@ def _check_arguments(mesh, tokens, w1, w2, gating_output, tiles):
         ("w1", w1, (NUM_EXPERTS, 2, HIDDEN_SIZE, INTERMEDIATE_SIZE)),
         ("w2", w2, (NUM_EXPERTS, INTERMEDIATE_SIZE, HIDDEN_SIZE)),
         ("gating_output", gating_output, (num_tokens, NUM_EXPERTS)),
+        ("correction_bias", correction_bias, (NUM_EXPERTS,)),
     )
     for argument, array, shape in shapes:
         _expect(array.shape == shape, argument, f"shape {shape}", array.shape)
@@ -144,6 +155,7 @@ def fused_ep_moe(
     w1: jax.Array,
     w2: jax.Array,
     gating_output: jax.Array,
+    correction_bias: jax.Array,
     *,
     tiles: Tiles | None = None,
     interpret=False,
@@ -156,6 +168,7 @@ def fused_ep_moe(
       w1: (256, 2, 2048, 512) bfloat16, gate and up, sharded on experts.
       w2: (256, 512, 2048) bfloat16, sharded on experts.
       gating_output: (T, 256) router logits, sharded like tokens; taken as float32.
+      correction_bias: (256,) added to the scores for the choice of experts; taken as float32.
       tiles: tile sizes; by default those of the table for this device kind and T.
       interpret: False, True or `pltpu.InterpretParams`: run in Pallas' interpreter.
 
@@ -168,13 +181,13 @@ def fused_ep_moe(
     if tiles is None:
         kind = None if interpret else mesh.devices.flat[0].device_kind
         tiles = select_tiles(kind, tokens.shape[0])
-    _check_arguments(mesh, tokens, w1, w2, gating_output, tiles)
+    _check_arguments(mesh, tokens, w1, w2, gating_output, correction_bias, tiles)
     num_tokens = tokens.shape[0]
     s = _shape(mesh, num_tokens, tiles)
     call = pl.pallas_call(
         functools.partial(_fused_ep_moe_kernel, s),
         out_shape=jax.ShapeDtypeStruct((s.device_tokens, HIDDEN_SIZE), DTYPE),
-        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 4,
+        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 5,
         out_specs=pl.BlockSpec(memory_space=pl.ANY),
         scratch_shapes=scratch(s),
         compiler_params=pltpu.CompilerParams(
@@ -186,10 +199,11 @@ def fused_ep_moe(
         name="fused_ep_moe",
     )
 
-    def one_device(tokens, w1, w2, gating_output):
+    def one_device(tokens, w1, w2, gating_output, correction_bias):
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         logits = jnp.pad(gating_output, rows)
-        result = call(jnp.pad(tokens, rows), w1, w2, logits)
+        bias = jnp.broadcast_to(correction_bias[:, None], (NUM_EXPERTS, LANES))
+        result = call(jnp.pad(tokens, rows), w1, w2, logits, bias)
         return result[: s.device_share]
 
     by_device = P(MESH_AXES)
@@ -197,7 +211,7 @@ def fused_ep_moe(
     result = jax.shard_map(
         one_device,
         mesh=mesh,
-        in_specs=(by_device,) * 4,
+        in_specs=(by_device, by_device, by_device, by_device, P()),
         out_specs=by_device,
         check_vma=False,
     )(
@@ -205,5 +219,6 @@ def fused_ep_moe(
         w1,
         w2,
         jnp.pad(gating_output.astype(jnp.float32), padding),
+        correction_bias.astype(jnp.float32),
     )
     return result[:num_tokens]

@@ -10,22 +10,28 @@ NUM_EXPERTS = 256
 TOP_K = 8
 
 
-def reference_routing(gating_output):
+def reference_routing(gating_output, correction_bias):
     """Routing weights (T, 8) float32 and expert ids (T, 8) int32.
 
     Args:
       gating_output: (T, 256) router logits.
+      correction_bias: (256,), added to the scores for the choice of experts.
     """
     logits = gating_output.astype(jnp.float32)
     scores = jax.nn.sigmoid(logits)
-    candidates = scores
+    candidates = scores + correction_bias.astype(jnp.float32)
+    by_group = candidates.reshape(-1, 8, NUM_EXPERTS // 8)
+    group_scores = jnp.sum(jax.lax.top_k(by_group, 2)[0], axis=-1)
+    _, best_groups = jax.lax.top_k(group_scores, 4)
+    kept = jnp.any(best_groups[:, :, None] == jnp.arange(8), axis=1)
+    candidates = jnp.where(kept[:, :, None], by_group, -jnp.inf).reshape(scores.shape)
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return weights * 2.5, ids
 
 
-def reference_moe(tokens, w1, w2, gating_output):
+def reference_moe(tokens, w1, w2, gating_output, correction_bias):
     """Every expert on every token, weighted by the routing.
 
     Args:
@@ -33,11 +39,12 @@ def reference_moe(tokens, w1, w2, gating_output):
       w1: (256, 2, 2048, 512), gate and up.
       w2: (256, 512, 2048).
       gating_output: (T, 256) router logits.
+      correction_bias: (256,).
 
     Returns:
       (T, 2048) float32.
     """
-    weights, ids = reference_routing(gating_output)
+    weights, ids = reference_routing(gating_output, correction_bias)
     tokens = tokens.astype(jnp.float32)
 
     def add_expert(expert, result):

@@ -14,9 +14,12 @@ from jax.experimental.pallas import tpu as pltpu
 from .shapes import (
     CHOICE_ROWS,
     EP_SIZE,
+    EXPERT_GROUPS,
     EXPERT_LANES,
     EXPERT_ROWS,
+    GROUPS_KEPT,
     LANES,
+    NUM_EXPERTS,
     ROUTED_SCALING_FACTOR,
     SUBLANES,
     TOKEN_BITS,
@@ -50,6 +53,23 @@ def _take_best(candidates, index):
     return best, chosen, jnp.where(index == chosen, -jnp.inf, candidates)
 
 
+def _within_best_groups(candidates, expert):
+    """Candidates of the GROUPS_KEPT best of EXPERT_GROUPS groups; -inf for all others."""
+    group = expert // (NUM_EXPERTS // EXPERT_GROUPS)
+    group_scores = []
+    for member in range(EXPERT_GROUPS):
+        members = jnp.where(group == member, candidates, -jnp.inf)
+        best, _, others = _take_best(members, expert)
+        group_scores.append(best + jnp.max(others, axis=0, keepdims=True))
+    scores = jnp.concatenate(group_scores, axis=0)
+    index = lax.broadcasted_iota(jnp.int32, scores.shape, 0)
+    kept = jnp.full(candidates.shape, False)
+    for _ in range(GROUPS_KEPT):
+        _, chosen, scores = _take_best(scores, index)
+        kept = kept | (group == chosen)
+    return jnp.where(kept, candidates, -jnp.inf)
+
+
 def _choose_experts(r: Refs, first_token):
     """Top-k of 128 tokens; of equal scores the lower expert first, as `jax.lax.top_k`.
 
@@ -58,10 +78,13 @@ def _choose_experts(r: Refs, first_token):
     logits = r.logits[pl.ds(first_token, LANES), :]
     scores = _scores(logits.T[:EXPERT_ROWS])
     expert = lax.broadcasted_iota(jnp.int32, scores.shape, 0)
-    candidates = scores
+    candidates = scores + r.bias[...]
+    candidates = _within_best_groups(candidates, expert)
     ids, weights = [], []
     for _ in range(TOP_K):
-        score, chosen, candidates = _take_best(candidates, expert)
+        _, chosen, candidates = _take_best(candidates, expert)
+        # The bias chooses but does not weigh.
+        score = jnp.sum(jnp.where(expert == chosen, scores, 0.0), axis=0, keepdims=True)
         ids.append(chosen)
         weights.append(score)
     total = functools.reduce(jnp.add, weights)

@@ -20,6 +20,8 @@ EP_SIZE = 4
 MESH_AXES = ("data", "tensor")
 DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 64
+EXPERT_GROUPS = 8
+GROUPS_KEPT = 4
 ROUTED_SCALING_FACTOR = 2.5
 
 LANES = 128
@@ -106,6 +108,7 @@ class Refs(NamedTuple):
     token_sums: weighted sums of local experts' results by token
     staging: token or result rows between HBM and VMEM
     logits: router logits
+    bias: correction bias, the same in every lane
     expert_ids: chosen experts, choices by tokens
     ranks: rank of an entry among its expert's entries
     positions: place of an entry in the sorted list
@@ -127,12 +130,14 @@ class Refs(NamedTuple):
     gate_up_weights: jax.Ref
     down_weights: jax.Ref
     router_logits: jax.Ref
+    correction_bias: jax.Ref
     output: jax.Ref
     token_rows: jax.Ref
     arrived_sums: jax.Ref
     token_sums: jax.Ref
     staging: jax.Ref
     logits: jax.Ref
+    bias: jax.Ref
     expert_ids: jax.Ref
     ranks: jax.Ref
     positions: jax.Ref
@@ -171,6 +176,7 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
         pltpu.VMEM((2, s.chunk, HIDDEN_SIZE), DTYPE),
         pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
+        pltpu.VMEM((EXPERT_ROWS, LANES), jnp.float32),
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),

@@ -70,11 +70,14 @@ def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool) -> list[
         if given
         else [struct((tokens, e), jnp.float32, rows)]
     )
+    whole = NamedSharding(mesh, PartitionSpec())
+    bias = [struct((e,), jnp.float32, whole)] if package.biased else []
     return [
         struct((tokens, d), package.dtype, rows),
         struct((e, 2, d, f), package.dtype, spread),
         struct((e, f, d), package.dtype, spread),
         *route,
+        *bias,
     ]
 
 

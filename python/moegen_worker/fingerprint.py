@@ -1,6 +1,6 @@
 """Weights that make a result say which experts were chosen, and with what weight.
 
-Expert e answers only in column e, and there with silu(1) (or gelu(1)) times the token's own scale,
+Expert e answers only in column e, and there with the activation of 1 and the token's own scale,
 so a result row's support is the set of ids the kernel chose on its real dispatch path, and its
 values are the routing weights. Tokens differ in scale, so a swapped row shows too.
 """
@@ -43,8 +43,9 @@ def read(layer: oracle.Layer, result: Any, experts: int, w2: Any) -> np.ndarray:
     result = np.asarray(result, np.float64)
     # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.
     total = float(np.asarray(w2[0, :, 0], np.float64).sum())
-    unit = float(oracle.activate(layer["activation"], np.asarray(1.0))) * total
-    return result[:, :experts] / (unit * scales(result.shape[0])[:, None])
+    up = scales(result.shape[0])
+    unit = oracle.activate(layer["activation"], np.ones_like(up), up) * total
+    return result[:, :experts] / unit[:, None]
 
 
 def compare(shown: np.ndarray, weights: Any, ids: Any, tolerance: float) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
-`renormalize`, `scalingFactor`, `logitSoftCap`.
+`renormalize`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`.
 """
 
 from __future__ import annotations
@@ -17,32 +17,67 @@ Array = NDArray[np.float64]
 Layer = dict[str, Any]
 
 
-def activate(name: str, x: Array) -> Array:
-    """silu, or gelu in its tanh form (what the published kernels compute)."""
-    if name == "silu":
-        return x / (1.0 + np.exp(-x))
+def activate(activation: Any, gate: Array, up: Array) -> Array:
+    """Gate and up projections (F,) to what the down projection takes.
+
+    silu and gelu (tanh form, gelu_erf: the exact one) of gate, times up. With clamps, GPT-OSS's
+    swigluoai among them: gate at most the limit, up within it on both sides.
+    """
+    name = activation if isinstance(activation, str) else activation["kind"]
+    if not isinstance(activation, str):
+        gate = np.minimum(gate, activation["limit"])
+        up = np.clip(up, -activation["limit"], activation["limit"])
+    if name in ("silu", "clamped_swiglu"):
+        return gate / (1.0 + np.exp(-gate)) * up
+    if name == "swigluoai":
+        return gate / (1.0 + np.exp(-activation["alpha"] * gate)) * (up + 1.0)
     if name == "gelu":
-        inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)
-        return 0.5 * x * (1.0 + np.tanh(inner))
+        inner = math.sqrt(2.0 / math.pi) * (gate + 0.044715 * gate**3)
+        return 0.5 * gate * (1.0 + np.tanh(inner)) * up
+    if name == "gelu_erf":
+        return 0.5 * gate * (1.0 + np.vectorize(math.erf)(gate / math.sqrt(2.0))) * up
     raise ValueError(f"unknown activation {name!r}")
 
 
-def route(layer: Layer, logits: Any) -> tuple[Array, NDArray[np.int64]]:
-    """(T, E) logits to (T, k) weights and ids: scores, the k largest (ties: lowest id first)."""
+def score(scoring: str, logits: Array) -> Array:
+    """Logits to scores: softmax over all that are given, sigmoid of each, or as they are."""
+    if scoring == "softmax":
+        exponentials = np.exp(logits - logits.max())
+        return exponentials / exponentials.sum()
+    return 1.0 / (1.0 + np.exp(-logits)) if scoring == "sigmoid" else logits
+
+
+def best(values: Any, count: int) -> NDArray[np.int64]:
+    """Indices of the largest values; of equals the lowest index first."""
+    return np.argsort(-np.asarray(values), kind="stable")[:count]
+
+
+def within_groups(groups: dict[str, Any], candidates: Array) -> Array:
+    """-inf for every expert that is not in one of the best groups of neighbours."""
+    members = np.split(np.arange(len(candidates)), groups["count"])
+    depth = 1 if groups["score"] == "max" else 2
+    scores = [np.sort(candidates[group])[-depth:].sum() for group in members]
+    kept = np.concatenate([members[group] for group in best(scores, groups["kept"])])
+    return np.where(np.isin(np.arange(len(candidates)), kept), candidates, -np.inf)
+
+
+def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[np.int64]]:
+    """(T, E) logits to (T, k) weights and ids; `bias` (E,) takes part in the choice alone."""
     routing = layer["routing"]
     k = int(layer["topK"])
+    scoring = routing.get("scoring", "softmax")
     weights, ids = [], []
     for row in np.asarray(logits, np.float64):
         cap = routing.get("logitSoftCap")
         if cap is not None:
             row = cap * np.tanh(row / cap)
-        if routing.get("scoring", "softmax") == "softmax":
-            scores = np.exp(row - row.max())
-            scores = scores / scores.sum()
-        else:
-            scores = 1.0 / (1.0 + np.exp(-row))
-        chosen = np.argsort(-scores, kind="stable")[:k]
-        weight = scores[chosen]
+        chosen_first = bool(routing.get("scoreChosen"))
+        scores = row if chosen_first else score(scoring, row)
+        candidates = scores if bias is None else scores + np.asarray(bias, np.float64)
+        if routing.get("groups"):
+            candidates = within_groups(routing["groups"], candidates)
+        chosen = best(candidates, k)
+        weight = score(scoring, scores[chosen]) if chosen_first else scores[chosen]
         if routing.get("renormalize", True):
             weight = weight / weight.sum()
         weights.append(weight * routing.get("scalingFactor", 1.0))
@@ -55,7 +90,7 @@ def expert(layer: Layer, x: Any, w1: Any, w2: Any) -> Array:
     x = np.asarray(x, np.float64)
     gate = x @ np.asarray(w1[0], np.float64)
     up = x @ np.asarray(w1[1], np.float64)
-    return (activate(layer["activation"], gate) * up) @ np.asarray(w2, np.float64)
+    return activate(layer["activation"], gate, up) @ np.asarray(w2, np.float64)
 
 
 def contributions(layer: Layer, x: Any, w1: Any, w2: Any, weights: Any, ids: Any) -> Array:

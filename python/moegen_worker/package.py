@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,11 @@ class MoePackage:
         # Only weights that arrive in tiles know blocks of rows.
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         return tiles._replace(pass_tokens=16, **block)
+
+    @property
+    def biased(self) -> bool:
+        """Whether the kernel takes a correction bias (E,) after the router logits."""
+        return "correction_bias" in inspect.signature(self.kernel.fused_ep_moe).parameters
 
     @property
     def dtype(self) -> Any:

@@ -71,8 +71,14 @@ class Bench:
         self._weights: dict[tuple[bool, bool], Any] = {}
         self._random: tuple[np.ndarray, np.ndarray] | None = None
         self._marked: tuple[np.ndarray, np.ndarray] | None = None
-        self._reference_moe = jax.jit(package.reference.reference_moe)
-        self._reference_routing = jax.jit(package.reference.reference_routing)
+        # One bias for all calls: it belongs to the model, like the weights.
+        bias = generator(seed, "bias").standard_normal(package.experts, np.float32)
+        self.bias = bias * np.float32(0.3) if package.biased else None
+        self._extra = [] if self.bias is None else [self.bias]
+        self._reference_moe = jax.jit(lambda *a: package.reference.reference_moe(*a, *self._extra))
+        self._reference_routing = jax.jit(
+            lambda logits: package.reference.reference_routing(logits, *self._extra)
+        )
         interpreter.quicken()
 
     # ------------------------------------------------------------------------------ programs
@@ -113,7 +119,8 @@ class Bench:
             options["tiles"] = package.small_pass_tiles(program.tokens)
 
         def call(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
-            return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, **options)
+            extra = [jnp.asarray(array) for array in self._extra]
+            return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, *extra, **options)
 
         def calls(times: Any, tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
             if most == 1:
@@ -327,7 +334,7 @@ class Bench:
             weights, ids = self._routing(logits)
             route = [weights.astype(np.float32), ids.astype(np.int32)]
         else:
-            weights, ids = oracle.route(self.layer, logits)
+            weights, ids = oracle.route(self.layer, logits, self.bias)
             shown_weights, shown_ids = self._routing(logits)
             if not np.array_equal(shown_ids, ids):
                 token = int(np.flatnonzero((shown_ids != ids).any(axis=-1))[0])

@@ -40,11 +40,44 @@ def test_soft_cap_bounds_logits() -> None:
     assert weights[0] == pytest.approx(np.exp([1, 0]) / np.exp([1, 0]).sum())
 
 
-def test_activations() -> None:
-    assert oracle.activate("silu", np.asarray(1.0)) == pytest.approx(1 / (1 + np.exp(-1)))
-    assert oracle.activate("gelu", np.asarray(1.0)) == pytest.approx(0.8411919906)
+def test_bias_chooses_but_does_not_weigh() -> None:
+    spec = layer(scoring="sigmoid", renormalize=False)
+    weights, ids = oracle.route(spec, [[0.0, 0.0, 3.0, 0.0]], bias=[0.0, 9.0, -9.0, 0.1])
+    assert ids.tolist() == [[1, 3]]
+    assert weights[0] == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize(("score", "chosen"), [("max", [0, 1]), ("sum_of_top_2", [2, 3])])
+def test_groups_are_judged_by_their_best(score: str, chosen: list[int]) -> None:
+    spec = layer(scoring="none", groups={"count": 2, "kept": 1, "score": score})
+    _, ids = oracle.route(spec, [[5.0, 0.0, 4.0, 3.0]])
+    assert ids.tolist() == [chosen]
+
+
+def test_score_of_the_chosen_alone() -> None:
+    weights, ids = oracle.route(layer(scoreChosen=True, renormalize=False), [[1.0, 3.0, 2.0, 0.0]])
+    assert ids.tolist() == [[1, 2]]
+    assert weights[0] == pytest.approx(np.exp([3, 2]) / np.exp([3, 2]).sum())
+
+
+@pytest.mark.parametrize(
+    ("activation", "wanted"),
+    [
+        ("silu", 2 / (1 + np.exp(-1))),
+        ("gelu", 2 * 0.8411919906),
+        ("gelu_erf", 2 * 0.8413447461),
+        ({"kind": "clamped_swiglu", "limit": 0.5}, 0.25 / (1 + np.exp(-0.5))),
+        ({"kind": "swigluoai", "alpha": 1.702, "limit": 1.5}, 2.5 / (1 + np.exp(-1.702))),
+    ],
+)
+def test_activations(activation: object, wanted: float) -> None:
+    gate, up = np.asarray([1.0]), np.asarray([2.0])
+    assert oracle.activate(activation, gate, up) == pytest.approx([wanted])
+
+
+def test_an_unknown_activation_is_an_error() -> None:
     with pytest.raises(ValueError, match="relu"):
-        oracle.activate("relu", np.asarray(1.0))
+        oracle.activate("relu", np.asarray([1.0]), np.asarray([1.0]))
 
 
 def test_layer_is_a_weighted_sum() -> None:

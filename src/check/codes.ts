@@ -112,7 +112,7 @@ export const codes = {
   ),
   MOE303: entry(
     "the model's routing is not in the kernel",
-    "routing in the kernel is scores, plain top-k, renormalisation and one scaling factor",
+    "scores are softmax or sigmoid of the logits, or they are given",
   ),
   MOE304: entry(
     "the model has shared experts",

@@ -1,4 +1,4 @@
-import type { Scoring } from "../dsl/spec.ts";
+import type { ExpertGroups, Scoring } from "../dsl/spec.ts";
 import type { Architecture } from "./architecture.ts";
 import { reportSharedExperts } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
@@ -15,7 +15,8 @@ export const bailing: Architecture = {
   read(config, answered) {
     const second = config.architecture() === "BailingMoeV2ForCausalLM";
     const scoring = scoringOf(config, second ? "sigmoid" : "softmax");
-    if (!answered.routing) reportRouting(config, scoring);
+    const groups = groupsOf(config);
+    const biased = config.flag("moe_router_enable_expert_bias", false);
     if (config.number("num_shared_experts", 0) > 0) {
       reportSharedExperts(config, answered, "num_shared_experts");
     }
@@ -32,6 +33,8 @@ export const bailing: Architecture = {
           scoring,
           renormalize: config.flag("norm_topk_prob", true),
           scalingFactor: config.number("routed_scaling_factor", 1),
+          ...(groups === undefined ? {} : { groups }),
+          ...(biased ? { correctionBias: true as const } : {}),
         },
       },
       fields: {
@@ -58,23 +61,9 @@ function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
   return fallback;
 }
 
-function reportRouting(config: ConfigReader, scoring: Scoring): void {
-  const groups = config.number("n_group", 1);
-  const grouped = groups > 1 && config.number("topk_group", groups) < groups;
-  const biased = config.flag("moe_router_enable_expert_bias", false);
-  if (!grouped && !biased) return;
-  const parts = [
-    ...(grouped ? [`top-k within ${String(config.get("topk_group"))} of ${groups} groups`] : []),
-    ...(biased ? ["a correction bias"] : []),
-  ];
-  config.report({
-    code: "MOE303",
-    layerField: "routing",
-    configField: grouped ? "n_group" : "moe_router_enable_expert_bias",
-    message: `the model routes with ${parts.join(" and ")}, which the kernel does not have yet`,
-    nearest: [
-      '{ routing: { where: "given" } }',
-      `{ routing: { where: "kernel", scoring: "${scoring}", … } }`,
-    ],
-  });
+/** Groups only where they leave something out: all of them kept is a plain top-k. */
+function groupsOf(config: ConfigReader): ExpertGroups | undefined {
+  const count = config.number("n_group", 1);
+  const kept = config.number("topk_group", count);
+  return kept < count ? { count, kept, score: "sum_of_top_2" } : undefined;
 }

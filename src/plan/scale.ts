@@ -3,7 +3,7 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import type { BucketSpec, LayerSpec, MoeSpec } from "../dsl/spec.ts";
+import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
@@ -48,6 +48,18 @@ function sizeOf(
   return layer[field];
 }
 
+/** Groups of at least two experts, as many as there were if they fit; some are left out. */
+function scaledRouting(routing: RoutingSpec, experts: number, topK: number): RoutingSpec {
+  if (routing.where === "given" || routing.groups === undefined) return routing;
+  const { groups, ...plain } = routing;
+  let count = Math.min(groups.count, Math.floor(experts / 2));
+  while (count > 1 && experts % count !== 0) count--;
+  if (count <= 1) return plain;
+  const least = Math.ceil(topK / (experts / count));
+  const kept = Math.min(Math.max(least, Math.min(groups.kept, count - 1)), count);
+  return { ...plain, groups: { ...groups, count, kept } };
+}
+
 export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
   const full = specOf(plan);
   const device = full.devices[0];
@@ -58,11 +70,9 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
 
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
-  const counted: LayerSpec = {
-    ...full.layer,
-    experts,
-    topK: Math.min(plan.layer.topK, TOP_K, experts),
-  };
+  const topK = Math.min(plan.layer.topK, TOP_K, experts);
+  const routing = scaledRouting(full.layer.routing, experts, topK);
+  const counted: LayerSpec = { ...full.layer, experts, topK, routing };
   const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made.map(cutD));
   const cutsF = made.map(cutF);
   const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, cutsF);

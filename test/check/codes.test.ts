@@ -169,17 +169,10 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     config: {
       ...QWEN,
       architectures: ["BailingMoeV2ForCausalLM"],
-      n_group: 8,
-      topk_group: 4,
-      moe_router_enable_expert_bias: true,
+      score_function: "tanh",
     },
-    says:
-      "the model routes with top-k within 4 of 8 groups and a correction bias, " +
-      "which the kernel does not have yet",
-    nearest: [
-      '{ routing: { where: "given" } }',
-      '{ routing: { where: "kernel", scoring: "sigmoid", … } }',
-    ],
+    says: 'score_function "tanh" is not a scoring the kernel has',
+    nearest: ["softmax", "sigmoid"],
   },
   MOE304: {
     spec: published("config"),

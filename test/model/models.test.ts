@@ -69,14 +69,21 @@ describe("published configs", () => {
     expect(layer).not.toHaveProperty("sharedExperts");
   });
 
-  test("Ling-mini-2.0: grouped, biased routing and shared experts must be answered for", () => {
-    expect(codesOf(moe.fromHuggingFace(ling))).toEqual(["MOE303", "MOE304"]);
-    const layer = moe.fromHuggingFace(ling, {
-      routing: { where: "given" },
-      sharedExperts: "outside",
-    });
+  test("Ling-mini-2.0: groups and a bias as published; shared experts must be answered for", () => {
+    expect(codesOf(moe.fromHuggingFace(ling))).toEqual(["MOE304"]);
+    const layer = moe.fromHuggingFace(ling, { sharedExperts: "outside" });
     expect(codesOf(layer)).toEqual([]);
-    expect(layer).toMatchObject({ experts: 256, intermediate: 512, routing: { where: "given" } });
+    expect(layer).toMatchObject({
+      experts: 256,
+      intermediate: 512,
+      routing: {
+        scoring: "sigmoid",
+        renormalize: true,
+        scalingFactor: 2.5,
+        groups: { count: 8, kept: 4, score: "sum_of_top_2" },
+        correctionBias: true,
+      },
+    });
   });
 
   test("Ling-lite (first generation): softmax, plain top-k", () => {

@@ -134,13 +134,14 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
 
     def one(name: str, title: str, tokens: int, work: Any) -> None:
         emit("case-start", case=name, title=title, tokens=tokens)
+        # Once a case has begun, so that a crash in here is some case's failure.
+        for case, count in planned:
+            bench.program(Program.of(case, count))
         head = {"case": name, "title": title, "tokens": tokens, "seed": seed}
         results.append({**head, **timed(work)})
         emit("case", **results[-1])
 
     try:
-        for case, tokens in planned:
-            bench.program(Program.of(case, tokens))
         if check_reference:
             one(REFERENCE, "reference against float64", 4, bench.check_reference)
         for case, tokens in planned:
