@@ -244,23 +244,25 @@ def _list_work(r: Refs, s: Shape, me):
     return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
 
 
-def _gate_up_copy(r: Refs, s: Shape, step):
-    """Copy of the `step`-th gate and up tile of the call into its slot."""
+def _gate_up_copies(r: Refs, s: Shape, step):
+    """Copies of the `step`-th gate and up tile of the call into their slot."""
     bf, bd = s.tiles.bf, s.tiles.bd
     hidden_tiles = HIDDEN_SIZE // bd
     tiles = INTERMEDIATE_SIZE // bf * hidden_tiles
     item, tile = step // tiles, step % tiles
     rows = pl.ds(pl.multiple_of(tile % hidden_tiles * bd, bd), bd)
-    columns = pl.ds(pl.multiple_of(tile // hidden_tiles * bf, bf), bf)
+    column = pl.multiple_of(tile // hidden_tiles * bf, bf)
     slot = step % s.tiles.slots
-    return pltpu.make_async_copy(
-        r.gate_up_weights.at[r.item_experts[item], :, rows, columns],
-        r.gate_up_tiles.at[slot],
-        r.gate_up_arrived.at[slot],
+    return (
+        pltpu.make_async_copy(
+            r.gate_up_weights.at[r.item_experts[item], :, rows, pl.ds(column, bf)],
+            r.gate_up_tiles.at[slot],
+            r.gate_up_arrived.at[slot],
+        ),
     )
 
 
-def _down_copy(r: Refs, s: Shape, step):
+def _down_copies(r: Refs, s: Shape, step):
     """Copy of the `step`-th down tile of the call into its slot."""
     bf, bd = s.tiles.bf, s.tiles.bd
     hidden_tiles = HIDDEN_SIZE // bd
@@ -269,10 +271,12 @@ def _down_copy(r: Refs, s: Shape, step):
     rows = pl.ds(pl.multiple_of(tile // hidden_tiles * bf, bf), bf)
     columns = pl.ds(pl.multiple_of(tile % hidden_tiles * bd, bd), bd)
     slot = step % s.tiles.slots
-    return pltpu.make_async_copy(
-        r.down_weights.at[r.item_experts[item], rows, columns],
-        r.down_tiles.at[slot],
-        r.down_arrived.at[slot],
+    return (
+        pltpu.make_async_copy(
+            r.down_weights.at[r.item_experts[item], rows, columns],
+            r.down_tiles.at[slot],
+            r.down_arrived.at[slot],
+        ),
     )
 
 
@@ -290,13 +294,15 @@ def _run_item(r: Refs, s: Shape, me, item, items):
     def rows_in(tile):
         return jnp.minimum(block_rows - tile * bt, bt)
 
-    def stream(copy_of, step):
+    def stream(copies_of, step):
         @pl.when(step + s.tiles.slots - 1 < steps)
         def _():
-            copy_of(r, s, step + s.tiles.slots - 1).start()
+            for copy in copies_of(r, s, step + s.tiles.slots - 1):
+                copy.start()
 
         with jax.named_scope("await_weights"):
-            copy_of(r, s, step).wait()
+            for copy in copies_of(r, s, step):
+                copy.wait()
         return step % s.tiles.slots
 
     @pl.loop(0, row_tiles)
@@ -312,7 +318,7 @@ def _run_item(r: Refs, s: Shape, me, item, items):
 
         @pl.loop(0, hidden_tiles)
         def _(hidden_tile):
-            slot = stream(_gate_up_copy, step + hidden_tile)
+            slot = stream(_gate_up_copies, step + hidden_tile)
 
             @pl.loop(0, row_tiles)
             def _(tile):
@@ -324,7 +330,7 @@ def _run_item(r: Refs, s: Shape, me, item, items):
 
         @pl.loop(0, hidden_tiles)
         def _(hidden_tile):
-            slot = stream(_down_copy, step + hidden_tile)
+            slot = stream(_down_copies, step + hidden_tile)
 
             @pl.loop(0, row_tiles)
             def _(tile):
@@ -351,8 +357,8 @@ def run_experts(r: Refs, s: Shape, me):
     def start_weights(step):
         @pl.when(step < items * tiles)
         def _():
-            _gate_up_copy(r, s, step).start()
-            _down_copy(r, s, step).start()
+            for copy in (*_gate_up_copies(r, s, step), *_down_copies(r, s, step)):
+                copy.start()
 
     for step in range(s.tiles.slots - 1):
         start_weights(step)

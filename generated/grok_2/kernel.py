@@ -128,7 +128,11 @@ def _check_arguments(mesh, tokens, w1, w2, gating_output, tiles):
     )
     for argument, array, shape in shapes:
         _expect(array.shape == shape, argument, f"shape {shape}", array.shape)
-    for argument, array in (("tokens", tokens), ("w1", w1), ("w2", w2)):
+    for argument, array in (
+        ("tokens", tokens),
+        ("w1", w1),
+        ("w2", w2),
+    ):
         _expect(array.dtype == DTYPE, argument, f"dtype {jnp.dtype(DTYPE).name}", array.dtype)
     _expect(
         jnp.issubdtype(gating_output.dtype, jnp.floating),
@@ -155,7 +159,7 @@ def fused_ep_moe(
       mesh: 8 devices over data x tensor; every other axis has size 1.
       tokens: (T, 8192) bfloat16, sharded on T over MESH_AXES; any T >= 1.
       w1: (8, 2, 8192, 16384) bfloat16, gate and up, sharded on experts.
-      w2: (8, 16384, 8192) bfloat16, sharded on experts.
+      w2: (8, 16384, 8192) bfloat16, down, sharded on experts.
       gating_output: (T, 8) router logits, sharded like tokens; taken as float32.
       tiles: tile sizes; by default those of the table for this device kind and T.
       interpret: False, True or `pltpu.InterpretParams`: run in Pallas' interpreter.

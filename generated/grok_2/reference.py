@@ -31,7 +31,7 @@ def reference_moe(tokens, w1, w2, gating_output):
     Args:
       tokens: (T, 8192).
       w1: (8, 2, 8192, 16384), gate and up.
-      w2: (8, 16384, 8192).
+      w2: (8, 16384, 8192), down.
       gating_output: (T, 8) router logits.
 
     Returns:
@@ -41,9 +41,8 @@ def reference_moe(tokens, w1, w2, gating_output):
     tokens = tokens.astype(jnp.float32)
 
     def add_expert(expert, result):
-        gate_weights, up_weights = w1[expert].astype(jnp.float32)
-        gate = _matmul(tokens, gate_weights)
-        up = _matmul(tokens, up_weights)
+        gate = _matmul(tokens, w1[expert, 0].astype(jnp.float32))
+        up = _matmul(tokens, w1[expert, 1].astype(jnp.float32))
         output = _matmul(_activate(gate, up), w2[expert].astype(jnp.float32))
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output

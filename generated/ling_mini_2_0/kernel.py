@@ -138,7 +138,11 @@ def _check_arguments(mesh, tokens, w1, w2, gating_output, correction_bias, tiles
     )
     for argument, array, shape in shapes:
         _expect(array.shape == shape, argument, f"shape {shape}", array.shape)
-    for argument, array in (("tokens", tokens), ("w1", w1), ("w2", w2)):
+    for argument, array in (
+        ("tokens", tokens),
+        ("w1", w1),
+        ("w2", w2),
+    ):
         _expect(array.dtype == DTYPE, argument, f"dtype {jnp.dtype(DTYPE).name}", array.dtype)
     _expect(
         jnp.issubdtype(gating_output.dtype, jnp.floating),
@@ -166,7 +170,7 @@ def fused_ep_moe(
       mesh: 4 devices over data x tensor; every other axis has size 1.
       tokens: (T, 2048) bfloat16, sharded on T over MESH_AXES; any T >= 1.
       w1: (256, 2, 2048, 512) bfloat16, gate and up, sharded on experts.
-      w2: (256, 512, 2048) bfloat16, sharded on experts.
+      w2: (256, 512, 2048) bfloat16, down, sharded on experts.
       gating_output: (T, 256) router logits, sharded like tokens; taken as float32.
       correction_bias: (256,) added to the scores for the choice of experts; taken as float32.
       tiles: tile sizes; by default those of the table for this device kind and T.
@@ -211,7 +215,7 @@ def fused_ep_moe(
     result = jax.shard_map(
         one_device,
         mesh=mesh,
-        in_specs=(by_device, by_device, by_device, by_device, P()),
+        in_specs=(*(by_device,) * 4, P()),
         out_specs=by_device,
         check_vma=False,
     )(

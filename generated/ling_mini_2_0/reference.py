@@ -37,7 +37,7 @@ def reference_moe(tokens, w1, w2, gating_output, correction_bias):
     Args:
       tokens: (T, 2048).
       w1: (256, 2, 2048, 512), gate and up.
-      w2: (256, 512, 2048).
+      w2: (256, 512, 2048), down.
       gating_output: (T, 256) router logits.
       correction_bias: (256,).
 
@@ -48,9 +48,8 @@ def reference_moe(tokens, w1, w2, gating_output, correction_bias):
     tokens = tokens.astype(jnp.float32)
 
     def add_expert(expert, result):
-        gate_weights, up_weights = w1[expert].astype(jnp.float32)
-        gate = _matmul(tokens, gate_weights)
-        up = _matmul(tokens, up_weights)
+        gate = _matmul(tokens, w1[expert, 0].astype(jnp.float32))
+        up = _matmul(tokens, w1[expert, 1].astype(jnp.float32))
         output = _matmul(_activate(gate, up), w2[expert].astype(jnp.float32))
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output

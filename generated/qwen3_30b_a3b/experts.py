@@ -208,7 +208,9 @@ def _weight_copies(r: Refs, s: Shape, index):
     slot = index % s.tiles.slots
     return (
         pltpu.make_async_copy(
-            r.gate_up_weights.at[expert], r.gate_up_tiles.at[slot], r.gate_up_arrived.at[slot]
+            r.gate_up_weights.at[expert],
+            r.gate_up_tiles.at[slot],
+            r.gate_up_arrived.at[slot],
         ),
         pltpu.make_async_copy(
             r.down_weights.at[expert], r.down_tiles.at[slot], r.down_arrived.at[slot]

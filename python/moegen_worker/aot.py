@@ -51,7 +51,7 @@ def _mesh(package: MoePackage, devices: list[Any]) -> Any:
     return Mesh(np.array(devices[: package.ep]).reshape(shape), package.axes)
 
 
-def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool) -> list[Any]:
+def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool, layout: str) -> list[Any]:
     """Shapes and shardings of a call: rows and experts are spread over ep."""
     import jax
     import jax.numpy as jnp
@@ -70,12 +70,16 @@ def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool) -> list[
         if given
         else [struct((tokens, e), jnp.float32, rows)]
     )
+    weights = {
+        "fused": [(e, 2, d, f), (e, f, d)],
+        "separate": [(e, d, f), (e, f, d), (e, d, f)],
+        "side_by_side": [(e, d, 2 * f), (e, f, d)],
+    }
     whole = NamedSharding(mesh, PartitionSpec())
     bias = [struct((e,), jnp.float32, whole)] if package.biased else []
     return [
         struct((tokens, d), package.dtype, rows),
-        struct((e, 2, d, f), package.dtype, spread),
-        struct((e, f, d), package.dtype, spread),
+        *(struct(shape, package.dtype, spread) for shape in weights[layout]),
         *route,
         *bias,
     ]
@@ -121,7 +125,11 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 
 def compile_kernel(
-    package: MoePackage, slices: list[dict[str, Any]], tokens: int, given: bool
+    package: MoePackage,
+    slices: list[dict[str, Any]],
+    tokens: int,
+    given: bool,
+    layout: str = "fused",
 ) -> dict[str, Any]:
     """Compiles one call of T = `tokens` for a slice; a kernel that does not fit is a result."""
     import jax
@@ -142,12 +150,12 @@ def compile_kernel(
     }
     seconds = {"trace": 0.0, "compile": 0.0}
 
-    def call(x: Any, w1: Any, w2: Any, *route: Any) -> Any:
-        return package.kernel.fused_ep_moe(mesh, x, w1, w2, *route)
+    def call(*arrays: Any) -> Any:
+        return package.kernel.fused_ep_moe(mesh, *arrays)
 
     start = time.perf_counter()
     try:
-        lowered = jax.jit(call).lower(*arguments(package, mesh, tokens, given))
+        lowered = jax.jit(call).lower(*arguments(package, mesh, tokens, given, layout))
         seconds["trace"] = round(time.perf_counter() - start, 3)
         start = time.perf_counter()
         compiled = lowered.compile()

@@ -60,6 +60,17 @@ class MoePackage:
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         return tiles._replace(pass_tokens=16, **block)
 
+    def weight_arguments(self, layout: str, w1: Any, w2: Any) -> list[Any]:
+        """w1 (E, 2, D, F) and w2 (E, F, D) as the arguments of a layout: fused as they are;
+        separate: gate, down, up; side_by_side: gate and up columns in one, down."""
+        import jax.numpy as jnp
+
+        if layout == "separate":
+            return [w1[:, 0], w2, w1[:, 1]]
+        if layout == "side_by_side":
+            return [jnp.concatenate([w1[:, 0], w1[:, 1]], axis=-1), w2]
+        return [w1, w2]
+
     @property
     def biased(self) -> bool:
         """Whether the kernel takes a correction bias (E,) after the router logits."""

@@ -75,7 +75,12 @@ class Bench:
         bias = generator(seed, "bias").standard_normal(package.experts, np.float32)
         self.bias = bias * np.float32(0.3) if package.biased else None
         self._extra = [] if self.bias is None else [self.bias]
-        self._reference_moe = jax.jit(lambda *a: package.reference.reference_moe(*a, *self._extra))
+        self._layout = str(layer.get("weights", "fused"))
+        self._reference_moe = jax.jit(
+            lambda x, w1, w2, *route: package.reference.reference_moe(
+                x, *package.weight_arguments(self._layout, w1, w2), *route, *self._extra
+            )
+        )
         self._reference_routing = jax.jit(
             lambda logits: package.reference.reference_routing(logits, *self._extra)
         )
@@ -120,7 +125,8 @@ class Bench:
 
         def call(tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
             extra = [jnp.asarray(array) for array in self._extra]
-            return package.kernel.fused_ep_moe(mesh, tokens, w1, w2, *route, *extra, **options)
+            weights = package.weight_arguments(self._layout, w1, w2)
+            return package.kernel.fused_ep_moe(mesh, tokens, *weights, *route, *extra, **options)
 
         def calls(times: Any, tokens: Any, w1: Any, w2: Any, *route: Any) -> Any:
             if most == 1:

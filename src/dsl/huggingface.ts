@@ -41,7 +41,7 @@ export function fromHuggingFace(
   });
   const given = Object.entries(replaced).filter(([, value]) => value !== undefined);
   const overridden = new Set(given.map(([key]) => key));
-  const merged = { ...layer, ...Object.fromEntries(given) } as LayerSpec;
+  const merged: LayerSpec = { weights: "fused", ...layer, ...Object.fromEntries(given) };
   return brandLayer(merged, {
     architecture: name ?? "unknown",
     fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),

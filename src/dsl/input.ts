@@ -11,6 +11,7 @@ import type {
   ExpertGroups,
   LayerSpec,
   Scoring,
+  WeightLayout,
 } from "./spec.ts";
 
 /** Routing in the kernel from router logits, or given by the caller as weights and expert ids. */
@@ -47,6 +48,8 @@ export interface LayerInput {
   readonly activation: Activation;
   /** Rows, weights and result; the accumulation is always float32. Default: "bfloat16". */
   readonly dtype?: DType;
+  /** How gate and up weights lie. Default: "fused", (E, 2, D, F). */
+  readonly weights?: WeightLayout;
   readonly routing: RoutingInput;
 }
 

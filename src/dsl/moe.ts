@@ -27,7 +27,7 @@ function deepFreeze<T>(value: T): T {
 }
 
 function layerOf(value: unknown): unknown {
-  const layer = withDefaults({ dtype: "bfloat16" }, value);
+  const layer = withDefaults({ dtype: "bfloat16", weights: "fused" }, value);
   if (!isDict(layer)) return layer;
   const routing = layer.routing;
   if (isDict(routing) && routing.where === "kernel") {

@@ -7,6 +7,12 @@ import type { DeviceName } from "../target/device/registry.ts";
 /** TPU generations a kernel can be made for: the keys of `src/target/device/registry.ts`. */
 export type { DeviceName };
 
+/**
+ * How gate and up weights lie: fused (E, 2, D, F); separate w1 and w3 (E, D, F); or side by side
+ * (E, D, 2F), gate columns first. The down weights w2 are (E, F, D) in all.
+ */
+export type WeightLayout = "fused" | "separate" | "side_by_side";
+
 export type DType = "bfloat16" | "float32";
 
 /**
@@ -61,6 +67,7 @@ export interface LayerSpec {
   readonly activation: Activation;
   /** Rows, weights and result; the accumulation is always float32. */
   readonly dtype: DType;
+  readonly weights: WeightLayout;
   readonly routing: RoutingSpec;
 }
 

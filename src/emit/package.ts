@@ -3,6 +3,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
 import { pyTuple } from "./python.ts";
+import { weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {
@@ -21,6 +22,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     distributed: mesh.ep > 1,
     localExperts: plan.localExperts,
     ...routingContext(layer.routing),
+    ...weightsContext(layer),
     streamed: isStreamed(plan),
   };
 }

@@ -3,7 +3,8 @@ import type { LayerSpec } from "../dsl/spec.ts";
 import type { Answered, ConfigReader } from "./config.ts";
 
 export interface ReadLayer {
-  readonly layer: LayerSpec;
+  /** A config does not say how weights lie: that is the caller's. */
+  readonly layer: Omit<LayerSpec, "weights">;
   /** Layer field -> config.json field. */
   readonly fields: Readonly<Record<string, string>>;
 }

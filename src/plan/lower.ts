@@ -29,7 +29,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       activation: spec.layer.activation,
       dtype: spec.layer.dtype,
       routing: { ...spec.layer.routing },
-      weights: "e2df",
+      weights: spec.layer.weights,
     },
     mesh: { ep: spec.mesh.ep, axes: [...spec.mesh.axes] },
     localExperts: spec.layer.experts / spec.mesh.ep,
@@ -90,7 +90,7 @@ function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {
 
 /** The spec a plan was made from, as far as lowering reads it. */
 export function specOf(plan: Plan): MoeSpec {
-  const { weights: _, ...layer } = plan.layer;
+  const { layer } = plan;
   const names = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   const [firstDevice, ...otherDevices] = names;
   const [firstAxis, ...otherAxes] = plan.mesh.axes;

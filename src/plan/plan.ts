@@ -2,7 +2,7 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
-import type { Activation, DeviceName, DType, RoutingSpec } from "../dsl/spec.ts";
+import type { Activation, DeviceName, DType, RoutingSpec, WeightLayout } from "../dsl/spec.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -132,7 +132,7 @@ export interface Plan {
     readonly dtype: DType;
     readonly routing: RoutingSpec;
     /** Layout of the gate and up weights; a choice of the plan, not of the template. */
-    readonly weights: "e2df";
+    readonly weights: WeightLayout;
   };
   readonly mesh: { readonly ep: number; readonly axes: readonly string[] };
   readonly localExperts: number;

@@ -186,6 +186,7 @@ async function compileTarget(
     slices: devices[target.device].topologies,
     tokens: target.tokens,
     given: plan.layer.routing.where === "given",
+    weights: plan.layer.weights,
   };
   try {
     const timeout = options.timeout ?? TARGET_SECONDS;

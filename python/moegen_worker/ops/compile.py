@@ -24,4 +24,5 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if _last is None or _last[0] != folder:
         _last = (folder, packages.load(folder))
     given = bool(params.get("given", False))
-    return aot.compile_kernel(_last[1], params["slices"], int(params["tokens"]), given)
+    layout = str(params.get("weights", "fused"))
+    return aot.compile_kernel(_last[1], params["slices"], int(params["tokens"]), given, layout)

@@ -49,10 +49,11 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  kinds.keys(path, layer, [...sizes, "activation", "dtype", "routing"]);
+  kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing"]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
+  kinds.oneOf([...path, "weights"], layer.weights, ["fused", "separate", "side_by_side"]);
   checkRouting(kinds, [...path, "routing"], layer.routing);
 }
 

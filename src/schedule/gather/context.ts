@@ -25,6 +25,8 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   };
   const { routing } = layer;
   const kernelRouting = routing.where === "kernel";
+  const biased = kernelRouting && routing.correctionBias === true;
+  const shardedInputs = 1 + (layer.weights === "separate" ? 3 : 2) + (kernelRouting ? 1 : 2);
   return {
     ...layerContext(plan),
     layerLine: layerLine(plan),
@@ -46,7 +48,8 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     paddedLogits: layout.logitLanes !== layer.experts,
     widerLanes: layout.expertLanes !== layout.expertRows,
     splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
-    inputCount: !kernelRouting || routing.correctionBias === true ? 5 : 4,
+    inputCount: shardedInputs + (biased ? 1 : 0),
+    shardedInputs,
     tokenBits: TOKEN_BITS,
     buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
       name,

@@ -8,7 +8,7 @@ export const UNROLL = 8;
 
 export type Layer = Pick<
   LayerSpec,
-  "experts" | "topK" | "hidden" | "intermediate" | "dtype" | "routing" | "activation"
+  "experts" | "topK" | "hidden" | "intermediate" | "dtype" | "weights" | "routing" | "activation"
 >;
 
 export interface Layout {

@@ -1,4 +1,5 @@
 /** Every copy of the kernel: who starts it, who waits for it, what it moves in one call. */
+import { gateUpCopies, gateUpRefs } from "../../emit/weights.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
@@ -112,13 +113,13 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       from: "HBM",
       to: "VMEM",
       ...local,
-      source: "gate_up_weights",
+      source: gateUpRefs(layer.weights).join(", "),
       destination: "gate_up_tiles",
       issuedBy: streamed ? "await_weights" : "merge",
       awaitedBy: "await_weights",
       semaphore: "gate_up_arrived",
       bytes: weightTrips * load.weightBytes.gateUp,
-      copies: weightTrips * weightCopies,
+      copies: weightTrips * weightCopies * gateUpCopies(layer.weights),
       meaning: "gate and up weights of active experts, ahead of their use",
     },
     {
