@@ -74,7 +74,12 @@ test("defaults are filled in, and the result is frozen plain data", () => {
   const spec = moe(base);
   expect(JSON.parse(JSON.stringify(spec))).toEqual({
     ...base,
-    layer: { ...layer, dtype: "bfloat16", routing: { ...layer.routing, scalingFactor: 1 } },
+    layer: {
+      ...layer,
+      dtype: "bfloat16",
+      weights: "fused",
+      routing: { ...layer.routing, scalingFactor: 1 },
+    },
     mesh: { ep: 2, axes: ["data", "tensor"] },
     emit: { reference: true },
   });

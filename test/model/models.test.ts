@@ -20,6 +20,7 @@ describe("published configs", () => {
       intermediate: 768,
       activation: "silu",
       dtype: "bfloat16",
+      weights: "fused",
       routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
     });
     expect(codesOf(layer)).toEqual([]);
