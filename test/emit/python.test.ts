@@ -40,7 +40,14 @@ describe(`packages of ${COUNT} random legal specs`, () => {
       new Set(plans.map(key)).size;
     expect(kinds(({ layer }) => layer.dtype)).toBe(2);
     expect(kinds(({ layer }) => layer.routing.where)).toBe(2);
-    expect(kinds(({ layer }) => layer.activation)).toBe(2);
+    expect(kinds(({ layer: { activation: a } }) => (typeof a === "string" ? a : a.kind))).toBe(5);
+    expect(kinds(({ layer }) => layer.weights)).toBe(3);
+    const routing = plans.flatMap(({ layer }) =>
+      layer.routing.where === "kernel" ? Object.keys(layer.routing) : [],
+    );
+    for (const choice of ["groups", "correctionBias", "scoreChosen", "logitSoftCap"]) {
+      expect(routing).toContain(choice);
+    }
     expect(kinds(({ mesh }) => mesh.ep)).toBe(4);
     expect(kinds(({ kernels }) => isStreamed(kernels))).toBe(2);
     expect(kinds(({ emit }) => emit.reference)).toBe(2);

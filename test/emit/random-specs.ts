@@ -27,10 +27,17 @@ const routing = fc.oneof(
   fc.record(
     {
       where: fc.constant("kernel" as const),
-      scoring: fc.constantFrom("softmax" as const, "sigmoid" as const),
+      scoring: fc.constantFrom("softmax" as const, "sigmoid" as const, "none" as const),
       renormalize: fc.boolean(),
       scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
       logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
+      scoreChosen: fc.constant(true as const),
+      correctionBias: fc.constant(true as const),
+      groups: fc.record({
+        count: fc.constantFrom(1, 2, 4),
+        kept: fc.constantFrom(1, 2),
+        score: fc.constantFrom("max" as const, "sum_of_top_2" as const),
+      }),
     },
     { requiredKeys: ["where", "scoring", "renormalize"] },
   ),
@@ -44,7 +51,16 @@ const layer = fc
     dtype: fc.constantFrom("bfloat16" as const, "float32" as const),
     hidden: fc.integer({ min: 1, max: 16 }),
     intermediate: fc.integer({ min: 1, max: 12 }),
-    activation: fc.constantFrom("silu" as const, "gelu" as const),
+    activation: fc.oneof(
+      fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const),
+      fc.constant({ kind: "clamped_swiglu" as const, limit: 10 }),
+      fc.record({
+        kind: fc.constant("swigluoai" as const),
+        alpha: fc.constantFrom(1.702, 1e-9, 1),
+        limit: fc.constantFrom(7, 0.1),
+      }),
+    ),
+    weights: fc.constantFrom("fused" as const, "separate" as const, "side_by_side" as const),
     routing,
     topK: fc.integer({ min: 1, max: 12 }),
   })
@@ -118,7 +134,7 @@ const spec = layer
 /** Plans of legal specs, the same on every run; their names differ. */
 export function randomPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
-  for (const made of fc.sample(spec, { numRuns: 4 * count, seed })) {
+  for (const made of fc.sample(spec, { numRuns: 8 * count, seed })) {
     const { plan } = judge(made, registries);
     // Package folders must differ where a file system ignores case, too.
     if (plan !== undefined) plans.set(plan.name.toLowerCase(), plan);
