@@ -22,7 +22,6 @@ export type {
   DeviceName,
   DType,
   EmitSpec,
-  GatherScheduleSpec,
   LayerSpec,
   MeshSpec,
   MoeSpec,

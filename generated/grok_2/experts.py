@@ -128,7 +128,7 @@ def merge_routes(r: Refs, s: Shape, expert):
     """Joins the entries that all devices have for one expert into one list.
 
     Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
-    Writes expert_entries  (all_tokens + 2 * UNROLL,) int32, SMEM
+    Writes expert_entries  (all_tokens + 16,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
     """
 
@@ -148,7 +148,7 @@ def merge_routes(r: Refs, s: Shape, expert):
         return count + length
 
     count = lax.fori_loop(0, EP_SIZE, append, jnp.int32(0))
-    for i in range(UNROLL):
+    for i in range(16):
         r.expert_entries[count + i] = s.all_tokens
     return count
 
@@ -160,12 +160,12 @@ def _gather_rows(r: Refs, first, count):
     Writes gathered_rows  (bt * ROW, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, UNROLL))
+    @pl.loop(0, pl.cdiv(count, 16))
     def _(group):
-        entry = group * UNROLL
-        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(UNROLL)]
+        entry = group * 16
+        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(16)]
         rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
-        for i in range(UNROLL):
+        for i in range(16):
             r.gathered_rows[pl.ds(pl.multiple_of((entry + i) * ROW, ROW), ROW), :] = rows[i]
 
 
@@ -217,11 +217,8 @@ def _await_rows(r: Refs, s: Shape, me):
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
 
-    def add(device, count):
-        offset = device * s.route_words + s.offsets_at + expert
-        return count + r.all_routes[offset + 1] - r.all_routes[offset]
-
-    return lax.fori_loop(0, EP_SIZE, add, jnp.int32(0))
+    offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
+    return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 
 
 def _list_work(r: Refs, s: Shape, me):
@@ -232,12 +229,12 @@ def _list_work(r: Refs, s: Shape, me):
 
     def visit(local, items):
         total = rows_of(r, s, me * LOCAL_EXPERTS + local)
-        blocks = pl.cdiv(total, s.tiles.row_block)
+        blocks = pl.cdiv(total, s.row_block)
 
         @pl.loop(0, blocks)
         def _(block):
             r.item_experts[items + block] = local
-            r.item_first_rows[items + block] = block * s.tiles.row_block
+            r.item_first_rows[items + block] = block * s.row_block
 
         return items + blocks
 
@@ -288,7 +285,7 @@ def _run_item(r: Refs, s: Shape, me, item, items):
     with jax.named_scope("merge"):
         total = merge_routes(r, s, me * LOCAL_EXPERTS + r.item_experts[item])
     first_row = r.item_first_rows[item]
-    block_rows = jnp.minimum(total - first_row, s.tiles.row_block)
+    block_rows = jnp.minimum(total - first_row, s.row_block)
     row_tiles = pl.cdiv(block_rows, bt)
 
     def rows_in(tile):

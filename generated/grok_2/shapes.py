@@ -83,6 +83,12 @@ class Shape(NamedTuple):
         return min(self.pass_tokens, LANES)
 
     @property
+    def row_block(self) -> int:
+        """Rows of one expert kept at hand: no more than a pass can have, in whole row tiles."""
+        most = pl.cdiv(self.all_tokens, self.tiles.bt) * self.tiles.bt
+        return min(self.tiles.row_block, most)
+
+    @property
     def weights_at(self) -> int:
         """Where the weights start in a device's routes: after its entries and UNROLL more."""
         return pl.cdiv(self.pass_tokens * TOP_K + UNROLL, LANES) * LANES
@@ -187,17 +193,17 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
         pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),
         pltpu.VMEM((s.tiles.bt * ROW, LANES), WORD),
-        pltpu.VMEM((HIDDEN_SIZE // s.tiles.bd, s.tiles.row_block, s.tiles.bd), DTYPE),
-        pltpu.VMEM((s.tiles.row_block, s.tiles.bf), jnp.float32),
-        pltpu.VMEM((s.tiles.row_block, s.tiles.bf), jnp.float32),
-        pltpu.VMEM((s.tiles.row_block, s.tiles.bf), DTYPE),
-        pltpu.VMEM((s.tiles.row_block * SUM_ROW, LANES), jnp.float32),
+        pltpu.VMEM((HIDDEN_SIZE // s.tiles.bd, s.row_block, s.tiles.bd), DTYPE),
+        pltpu.VMEM((s.row_block, s.tiles.bf), jnp.float32),
+        pltpu.VMEM((s.row_block, s.tiles.bf), jnp.float32),
+        pltpu.VMEM((s.row_block, s.tiles.bf), DTYPE),
+        pltpu.VMEM((s.row_block * SUM_ROW, LANES), jnp.float32),
         pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.SMEM((s.weights_at,), jnp.int32),
         pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
-        pltpu.SMEM((s.all_tokens + 2 * UNROLL,), jnp.int32),
-        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 1 // s.tiles.row_block + 1,), jnp.int32),
-        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 1 // s.tiles.row_block + 1,), jnp.int32),
+        pltpu.SMEM((s.all_tokens + 16,), jnp.int32),
+        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 1 // s.row_block + 1,), jnp.int32),
+        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 1 // s.row_block + 1,), jnp.int32),
         dma((2,)),
         dma((1,)),
         dma((1,)),

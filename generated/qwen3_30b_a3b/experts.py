@@ -95,7 +95,7 @@ def merge_routes(r: Refs, s: Shape, expert):
     """Joins the entries that all devices have for one expert into one list.
 
     Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
-    Writes expert_entries  (all_tokens + 2 * UNROLL,) int32, SMEM
+    Writes expert_entries  (all_tokens + 16,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
     """
 
@@ -115,7 +115,7 @@ def merge_routes(r: Refs, s: Shape, expert):
         return count + length
 
     count = lax.fori_loop(0, EP_SIZE, append, jnp.int32(0))
-    for i in range(UNROLL):
+    for i in range(16):
         r.expert_entries[count + i] = s.all_tokens
     return count
 
@@ -127,12 +127,12 @@ def _gather_rows(r: Refs, first, count):
     Writes gathered_rows  (bt * ROW, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, UNROLL))
+    @pl.loop(0, pl.cdiv(count, 16))
     def _(group):
-        entry = group * UNROLL
-        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(UNROLL)]
+        entry = group * 16
+        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(16)]
         rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
-        for i in range(UNROLL):
+        for i in range(16):
             r.gathered_rows[pl.ds(pl.multiple_of((entry + i) * ROW, ROW), ROW), :] = rows[i]
 
 
@@ -184,11 +184,8 @@ def _await_rows(r: Refs, s: Shape, me):
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
 
-    def add(device, count):
-        offset = device * s.route_words + s.offsets_at + expert
-        return count + r.all_routes[offset + 1] - r.all_routes[offset]
-
-    return lax.fori_loop(0, EP_SIZE, add, jnp.int32(0))
+    offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
+    return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 
 
 def _list_active_experts(r: Refs, s: Shape, me):

@@ -183,7 +183,7 @@ def scratch(s: Shape) -> list:
         pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.SMEM((s.weights_at,), jnp.int32),
         pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
-        pltpu.SMEM((s.all_tokens + 2 * UNROLL,), jnp.int32),
+        pltpu.SMEM((s.all_tokens + 16,), jnp.int32),
         pltpu.SMEM((LOCAL_EXPERTS + 1,), jnp.int32),
         dma((2,)),
         dma((1,)),

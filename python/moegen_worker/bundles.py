@@ -21,6 +21,7 @@ from typing import Any
 _BUNDLE = re.compile(r"^\s*(?P<address>0x[0-9a-f]+|0)\s+(?P<key>[A-Z]{2})?\s*:\s*(?P<nest>[> ]*)\{")
 _MARKER = re.compile(r"TraceMe(?P<kind>Start|End)\((?P<name>[^)]*)\)")
 _TRACE_ONLY = re.compile(r"\s*%?\d+ = vtrace [^;]*(?<!;)\s\}")
+_EMPTY = re.compile(r"\s*\}")
 _DELAY = re.compile(r"\bvdelay\s+(?P<cycles>\d+)")
 LOOP_HEAD, LOOP_BODY = "LH", "LB"
 
@@ -96,6 +97,8 @@ class _Line:
     scope: str
     # Nothing in it but a trace marker.
     trace: bool
+    # Put in late, so without its `>`: a trace marker or an empty bundle.
+    late: bool
     delay: int
 
 
@@ -114,7 +117,8 @@ def _read(lines: Iterable[str]) -> list[_Line]:
                     key=bundle["key"],
                     depth=bundle["nest"].count(">"),
                     scope="/".join(scopes),
-                    trace=_TRACE_ONLY.match(line, bundle.end()) is not None,
+                    trace=(trace := _TRACE_ONLY.match(line, bundle.end()) is not None),
+                    late=trace or _EMPTY.match(line, bundle.end()) is not None,
                     delay=sum(int(delay["cycles"]) for delay in _DELAY.finditer(line)),
                 )
             )
@@ -131,12 +135,12 @@ def _settle_depths(lines: list[_Line]) -> None:
     following = 0
     after = []
     for line in reversed(lines):
-        if not line.trace:
+        if not line.late:
             following = line.depth
         after.append(following)
     before = 0
     for line, following in zip(lines, reversed(after), strict=True):
-        if line.trace:
+        if line.late:
             line.depth = max(line.depth, min(before, following))
         before = line.depth
 

@@ -10,6 +10,7 @@ import type {
   EmitSpec,
   ExpertGroups,
   LayerSpec,
+  ScheduleSpec,
   Scoring,
   WeightLayout,
 } from "./spec.ts";
@@ -72,13 +73,12 @@ export interface MeshInput {
 /** Tiles for calls of up to `upTo` tokens. */
 export type BucketInput = BucketSpec;
 
-export interface GatherScheduleInput {
-  /** All-gather token rows, reduce-scatter partial sums. */
-  readonly kind: "gather";
+export interface ScheduleInput {
+  /** Key of `src/schedule/registry.ts`. */
+  readonly kind: ScheduleSpec["kind"];
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, BucketInput>>;
 }
-export type ScheduleInput = GatherScheduleInput;
 
 /** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
 export interface MoeInput {

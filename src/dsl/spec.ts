@@ -2,6 +2,7 @@
  * The normalised description of one fused MoE layer: plain data, no behaviour, every default
  * filled in. What a user may leave out is in `input.ts`.
  */
+import type { ScheduleName } from "../schedule/registry.ts";
 import type { DeviceName } from "../target/device/registry.ts";
 
 /** TPU generations a kernel can be made for: the keys of `src/target/device/registry.ts`. */
@@ -114,14 +115,12 @@ export interface BucketSpec {
   readonly slots?: 2 | 3 | 4;
 }
 
-export interface GatherScheduleSpec {
-  /** All-gather token rows, reduce-scatter partial sums. */
-  readonly kind: "gather";
+export interface ScheduleSpec {
+  /** Key of `src/schedule/registry.ts`. */
+  readonly kind: ScheduleName;
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, BucketSpec>>;
 }
-/** One member for each file in `src/schedule`. */
-export type ScheduleSpec = GatherScheduleSpec;
 
 export interface EmitSpec {
   /** Write `reference.py` beside the kernel. */

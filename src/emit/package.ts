@@ -2,7 +2,7 @@
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
-import { pyTuple } from "./python.ts";
+import { pyDocText, pyTuple } from "./python.ts";
 import { weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
@@ -10,7 +10,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh, name } = plan;
   return {
     name,
-    source: plan.source ?? "",
+    source: pyDocText(plan.source ?? ""),
     experts: layer.experts,
     topK: layer.topK,
     hidden: layer.hidden,

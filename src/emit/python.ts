@@ -5,6 +5,12 @@ export function pyString(text: string): string {
   return JSON.stringify(text);
 }
 
+/** Text inside a docstring: on one line, with nothing that ends it or starts an escape. */
+export function pyDocText(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
+  return line.replaceAll("\\", "/").replaceAll('"', "'");
+}
+
 /** A float literal: never an int, so that Python keeps the type. */
 export function pyFloat(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} has no Python literal here`);

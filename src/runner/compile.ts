@@ -43,11 +43,11 @@ interface Target {
   readonly kernel: KernelPlan;
 }
 
-/** HLO's names of the plan's types. */
+/** HLO's names of the plan's types; the compiler lists unsigned scratch as signed. */
 const HLO_TYPES: Readonly<Record<Buffer["dtype"], string>> = {
   bfloat16: "bf16",
   float32: "f32",
-  uint32: "u32",
+  uint32: "s32",
   int32: "s32",
 };
 

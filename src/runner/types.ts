@@ -157,6 +157,20 @@ export interface Bundles {
   readonly total: number;
   /** By named scope, bundles inside nested scopes counted there: "outer/inner". "" is none. */
   readonly scopes: Readonly<Record<string, number>>;
+  /** Of `total`, markers of named scopes: not in a kernel that is not traced. */
+  readonly tracing: number;
+  /** Loops at the outermost depth, each with those inside it. */
+  readonly loops: readonly Loop[];
+}
+
+/** One loop of the final schedule. */
+export interface Loop {
+  readonly scope: string;
+  readonly depth: number;
+  /** All of its body, and of it what is outside inner loops. */
+  readonly bundles: number;
+  readonly own: number;
+  readonly loops: readonly Loop[];
 }
 
 export interface CompileFailure {

@@ -2,4 +2,8 @@
 import { gather } from "./gather/index.ts";
 import type { Schedule } from "./schedule.ts";
 
-export const schedules: Readonly<Record<Schedule["kind"], Schedule>> = { gather };
+const registry = { gather } as const;
+
+export type ScheduleName = keyof typeof registry;
+
+export const schedules: Readonly<Record<ScheduleName, Schedule>> = registry;

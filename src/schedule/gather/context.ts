@@ -3,8 +3,9 @@ import { activationName } from "../../emit/layer.ts";
 import { isStreamed, layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { type BufferInput, declareBuffers, declareSemaphores } from "./buffers.ts";
+import { type BufferInput, declareBuffers } from "./buffers.ts";
 import { layoutOf } from "./layout.ts";
+import { declareSemaphores } from "./semaphores.ts";
 import { sizesOf, TOKEN_BITS } from "./sizes.ts";
 
 export function gatherContext(plan: Plan): Record<string, unknown> {

@@ -5,7 +5,7 @@
  */
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { type BufferInput, declareBuffers, toBuffer } from "./buffers.ts";
+import { type BufferInput, declareBuffers, spills, toBuffer } from "./buffers.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
 import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";
 
@@ -34,7 +34,10 @@ export interface FitRequest {
 function usage(input: BufferInput, space: "VMEM" | "SMEM"): number {
   return declareBuffers(input)
     .filter((declaration) => declaration.space === space)
-    .reduce((sum, declaration) => sum + toBuffer(declaration).bytes, 0);
+    .reduce(
+      (sum, declaration) => sum + toBuffer(declaration).bytes,
+      space === "VMEM" ? spills(input.tiles.bt).bytes : 0,
+    );
 }
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {

@@ -1,10 +1,11 @@
 /** One bucket on one device as a plan. */
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import type { LowerInput } from "../schedule.ts";
-import { declareBuffers, toBuffer, toSemaphores } from "./buffers.ts";
+import { declareBuffers, spills, toBuffer } from "./buffers.ts";
 import { chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
 import { loadOf, trafficOf } from "./load.ts";
 import { defaultRowCounts } from "./rules.ts";
+import { toSemaphores } from "./semaphores.ts";
 import { stagesOf } from "./stages.ts";
 import { streamsOf } from "./streams.ts";
 
@@ -44,7 +45,7 @@ export function lower(input: LowerInput): KernelPlan {
     tokens,
     streamed,
   });
-  const buffers = declareBuffers(fit.input).map(toBuffer);
+  const buffers = [...declareBuffers(fit.input).map(toBuffer), spills(tiles.bt)];
   const used = (space: "VMEM" | "SMEM"): number =>
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
   return {
