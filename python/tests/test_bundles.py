@@ -50,7 +50,8 @@ def test_attributes_bundles_to_the_innermost_scope() -> None:
 
 def test_nests_loops_by_their_marks() -> None:
     first, second = bundles.parse(TEXT.splitlines()).loops
-    assert (first.bundles, first.own, first.scope) == (2, 2, "gather")
+    # The marker and the empty bundle after it carry no mark: as deep as what is around them.
+    assert (first.bundles, first.own, first.scope) == (4, 4, "gather")
     # A bare trace marker in the middle of a loop does not end it.
     assert (second.bundles, second.own) == (9, 6)
     assert [inner.bundles for inner in second.loops] == [1, 1, 1]

@@ -1,4 +1,5 @@
 /** What the common files of a generated package say, from the plan alone. */
+import { isStreamed } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
@@ -23,13 +24,8 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     localExperts: plan.localExperts,
     ...routingContext(layer.routing),
     ...weightsContext(layer),
-    streamed: isStreamed(plan),
+    streamed: isStreamed(plan.kernels),
   };
-}
-
-/** One answer for the whole package: `lowerSpec` makes all its kernels agree. */
-export function isStreamed(plan: Plan): boolean {
-  return plan.kernels.some((kernel) => kernel.tiles.streamed);
 }
 
 function tileEntry(kernel: KernelPlan): Record<string, unknown> {
@@ -51,7 +47,7 @@ export function tilesContext(plan: Plan): Record<string, unknown> {
         .sort((a, b) => a.tiles.upTo - b.tiles.upTo)
         .map(tileEntry),
     })),
-    ...(isStreamed(plan)
+    ...(isStreamed(plan.kernels)
       ? {
           bfRule: `self.bf > 0 and ${intermediate} % self.bf == 0 and self.bf % 128 == 0`,
           bfRuleText: `a multiple of 128 that divides ${intermediate}`,

@@ -1,9 +1,9 @@
 /** Assembles the plan: every bucket on every device, from tiles that are already numbers. */
 import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
-import type { Schedule, TileRequest } from "../schedule/schedule.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 import type { Device } from "../target/device/device.ts";
-import type { KernelPlan, Plan } from "./plan.ts";
-import { lowerAt, type ResolvedTiles } from "./tiles.ts";
+import type { KernelPlan, Plan, TileChoice } from "./plan.ts";
+import type { ResolvedTiles } from "./tiles.ts";
 
 export type Schedules = Readonly<Record<string, Schedule>>;
 export type Devices = Readonly<Record<string, Device>>;
@@ -66,8 +66,19 @@ export function lowerFor(
   }
   const schedule = schedules[plan.schedule];
   if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
-  const target = { spec: specOf(plan), schedule, device, streamed: isStreamed(plan.kernels) };
-  return lowerAt(target, tilesIn(plan, name, tokens), tokens);
+  const streamed = isStreamed(plan.kernels);
+  const { tiles, own } = tilesIn(plan, name, tokens);
+  const { passTokens, rowBlock, ...request } = tiles;
+  // The kernel made for this device keeps its limits at any T; for another they are chosen anew.
+  const limits = own ? { limits: { passTokens, rowBlock } } : {};
+  return schedule.lower({
+    spec: specOf(plan),
+    device,
+    tiles: request,
+    tokens,
+    streamed,
+    ...limits,
+  });
 }
 
 /** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
@@ -75,7 +86,12 @@ export function isStreamed(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => tiles.streamed);
 }
 
-function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {
+/** Tiles of the bucket that serves `tokens`, and whether they are this device's own. */
+function tilesIn(
+  plan: Plan,
+  device: string,
+  tokens: number,
+): { readonly tiles: TileChoice; readonly own: boolean } {
   const own = plan.kernels.filter((kernel) => kernel.device === device);
   const first = plan.kernels[0]?.device;
   const kernels = own.length > 0 ? own : plan.kernels.filter((k) => k.device === first);
@@ -84,8 +100,7 @@ function tilesIn(plan: Plan, device: string, tokens: number): TileRequest {
     tokens,
   );
   if (tiles === undefined) throw new RangeError("the plan has no kernel");
-  const { bucket, upTo, bt, bf, bd, btc, slots } = tiles;
-  return { bucket, upTo, bt, bf, bd, btc, slots };
+  return { tiles, own: own.length > 0 };
 }
 
 /** The spec a plan was made from, as far as lowering reads it. */

@@ -23,6 +23,8 @@ export interface LowerInput {
   readonly tiles: TileRequest;
   /** T, all devices together. */
   readonly tokens: number;
+  /** Limits of a kernel that is already made, for another T; absent: chosen for this T. */
+  readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
   /** Stream weight tiles although a whole expert would do: another bucket of the package must. */
   readonly streamed?: boolean;
 }

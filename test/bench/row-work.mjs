@@ -107,10 +107,10 @@ function tripsOf({ plan, kernel, unroll }) {
     // Two loops over the same blocks of tokens: ranks, then places.
     route: [share / LANES],
     sort: [share],
-    active_experts: [plan.localExperts, plan.localExperts * ep],
+    active_experts: [plan.localExperts],
     zero_sums: [kernel.tokens / GROUP],
     merge: [experts * ep, rows / unroll],
-    gather: [rows / unroll],
+    gather: [rows / GROUP],
     operand: [rows / GROUP],
     combine: [rows / unroll],
     reduce_scatter: [ep - 1, ((ep - 1) * share) / unroll],

@@ -1,7 +1,8 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
 import { activationName } from "../../emit/layer.ts";
-import { isStreamed, layerContext } from "../../emit/package.ts";
+import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
+import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
 import { layoutOf } from "./layout.ts";
@@ -14,7 +15,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   if (first === undefined) throw new RangeError("the plan has no kernel");
   const layout = layoutOf(layer);
   const { tiles } = first;
-  const streamed = isStreamed(plan);
+  const streamed = isStreamed(plan.kernels);
   // The texts of the declarations are the same for every kernel of the plan; the sizes are not.
   const input: BufferInput = {
     layer,

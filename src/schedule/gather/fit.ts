@@ -29,6 +29,7 @@ export interface FitRequest {
   readonly tiles: TileRequest;
   readonly tokens: number;
   readonly streamed: boolean;
+  readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
 }
 
 function usage(input: BufferInput, space: "VMEM" | "SMEM"): number {
@@ -75,7 +76,15 @@ function rowBlocks(request: FitRequest, allTokens: number): readonly number[] {
   return [...blocks, bt];
 }
 
+/** The kernel that the tile table's limits make at this T. */
+function fitWithin(request: FitRequest, limits: NonNullable<FitRequest["limits"]>): Fit {
+  const { allTokens } = sizesOf(request.layer, request.tokens, request.ep, limits.passTokens);
+  const most = roundUp(allTokens, request.tiles.bt);
+  return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
+}
+
 export function chooseFit(request: FitRequest): Fit {
+  if (request.limits !== undefined) return fitWithin(request, request.limits);
   const share = Math.ceil(request.tokens / request.ep);
   let best: Fit | undefined;
   let smallest: Fit | undefined;

@@ -44,6 +44,7 @@ export function lower(input: LowerInput): KernelPlan {
     tiles,
     tokens,
     streamed,
+    ...(input.limits === undefined ? {} : { limits: input.limits }),
   });
   const buffers = [...declareBuffers(fit.input).map(toBuffer), spills(tiles.bt)];
   const used = (space: "VMEM" | "SMEM"): number =>
