@@ -8,7 +8,8 @@ import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
 
-const LOCAL_EXPERTS = 4;
+/** Three: the third expert reuses the first one's weight slot. */
+const LOCAL_EXPERTS = 3;
 const TOP_K = 4;
 const HIDDEN = 512;
 const INTERMEDIATE = 256;
