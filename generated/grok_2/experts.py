@@ -19,8 +19,10 @@ from .shapes import (
     LANES,
     LOCAL_EXPERTS,
     ROW,
+    ROW_PITCH,
     SUBLANES,
     SUM_ROW,
+    TILE_PITCH,
     TOKEN_BITS,
     TOKEN_MASK,
     UNROLL,
@@ -52,7 +54,7 @@ def _with_body(s: Shape, count, body):
 def _form_operand(r: Refs, s: Shape, first, count):
     """Turns gathered rows into the matrix operand, split where the weight tiles split it.
 
-    Reads  gathered_rows  (bt * ROW, LANES) uint32, VMEM
+    Reads  gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     Writes operand        (HIDDEN_SIZE / bd, row_block, bd) bfloat16, VMEM, from row `first`
     """
     bd = s.tiles.bd
@@ -62,7 +64,7 @@ def _form_operand(r: Refs, s: Shape, first, count):
         row = pl.multiple_of(group * 16, 16)
         rows = pl.ds(pl.multiple_of(first + row, 16), 16)
         for block in range(ROW):
-            words = r.gathered_rows[pl.ds(row * ROW + block, 16, stride=ROW), :]
+            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, 16, stride=ROW_PITCH), :]
             tile, column = divmod(block * LANES, bd)
             upper_tile, upper_column = divmod(HIDDEN_SIZE // 2 + block * LANES, bd)
             low, high = unpack(words)
@@ -104,17 +106,16 @@ def _down(r: Refs, s: Shape, slot, intermediate_tile, hidden_tile, first, rows: 
 
     Reads  activations   (row_block, bf) bfloat16, VMEM
            down_tiles    (bf, bd) bfloat16, VMEM, slot `slot`
-    Adds   result_tiles  (row_block * SUM_ROW, LANES) float32, VMEM: tiles of (8, 128), row-major
+    Adds   result_tiles  float32, VMEM: tiles of (8, 128), row-major, TILE_PITCH apart
     """
     with jax.named_scope(f"down_{rows}"):
         block = pl.ds(pl.multiple_of(first, 16), rows)
         result = _dot(r.activations[block, :], r.down_tiles[slot])
         blocks = s.tiles.bd // LANES
-        base = first * SUM_ROW + hidden_tile * blocks * SUBLANES
+        base = first // SUBLANES * SUM_ROW + hidden_tile * blocks
         for group in range(rows // SUBLANES):
             for column in range(blocks):
-                start = base + (group * SUM_ROW + column) * SUBLANES
-                tile = pl.ds(pl.multiple_of(start, SUBLANES), SUBLANES)
+                tile = pl.ds((base + group * SUM_ROW + column) * TILE_PITCH, SUBLANES)
                 part = result[
                     group * SUBLANES : (group + 1) * SUBLANES,
                     column * LANES : (column + 1) * LANES,
@@ -157,7 +158,7 @@ def _gather_rows(r: Refs, first, count):
     """Copies `count` rows of an expert, from entry `first` of its list, side by side.
 
     Reads  token_rows     (all_tokens * ROW + ROW, LANES) uint32, VMEM
-    Writes gathered_rows  (bt * ROW, LANES) uint32, VMEM
+    Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
     @pl.loop(0, pl.cdiv(count, 16))
@@ -166,20 +167,20 @@ def _gather_rows(r: Refs, first, count):
         tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(16)]
         rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
         for i in range(16):
-            r.gathered_rows[pl.ds(pl.multiple_of((entry + i) * ROW, ROW), ROW), :] = rows[i]
+            r.gathered_rows[pl.ds((entry + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
-def _combine(r: Refs, first, count, result):
+def _combine(r: Refs, first, count):
     """Adds the weighted results of `count` rows to the sums of their tokens.
 
-    Reads  result_tiles  float32, VMEM: tiles of (8 rows, 128 columns), row-major, from `result`
+    Reads  result_tiles  float32, VMEM: tiles of (8 rows, 128 columns), row-major
     Adds   token_sums    (all_tokens * SUM_ROW + SUM_ROW, LANES) float32, VMEM
     """
 
     @pl.loop(0, pl.cdiv(count, UNROLL))
     def _(group):
         entry = first + group * UNROLL
-        tile = pl.multiple_of(result + group * UNROLL * SUM_ROW, UNROLL * SUM_ROW)
+        tile = group * SUM_ROW * TILE_PITCH
         entries = [r.expert_entries[entry + i] for i in range(UNROLL)]
         starts = [pl.multiple_of((e & TOKEN_MASK) * SUM_ROW, SUM_ROW) for e in entries]
         bits = [
@@ -189,7 +190,7 @@ def _combine(r: Refs, first, count, result):
         sums = [
             r.token_sums[pl.ds(starts[i], SUM_ROW), :]
             + pltpu.bitcast(bits[i], jnp.float32)
-            * r.result_tiles[pl.ds(tile + i, SUM_ROW, stride=SUBLANES), :]
+            * r.result_tiles[pl.ds(tile + i, SUM_ROW, stride=TILE_PITCH), :]
             for i in range(UNROLL)
         ]
         for i in range(UNROLL):
@@ -337,7 +338,7 @@ def _run_item(r: Refs, s: Shape, me, item, items):
                 _with_body(s, rows_in(tile), body)
 
     with jax.named_scope("combine"):
-        _combine(r, first_row, block_rows, 0)
+        _combine(r, first_row, block_rows)
 
 
 def run_experts(r: Refs, s: Shape, me):

@@ -18,8 +18,10 @@ from .shapes import (
     LANES,
     LOCAL_EXPERTS,
     ROW,
+    ROW_PITCH,
     SUBLANES,
     SUM_ROW,
+    TILE_PITCH,
     TOKEN_BITS,
     TOKEN_MASK,
     UNROLL,
@@ -51,7 +53,7 @@ def _with_body(s: Shape, count, body):
 def _form_operand(r: Refs, count):
     """Turns gathered rows into the matrix operand.
 
-    Reads  gathered_rows  (bt * ROW, LANES) uint32, VMEM
+    Reads  gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     Writes operand        (bt, HIDDEN_SIZE) bfloat16, VMEM
     """
 
@@ -59,7 +61,7 @@ def _form_operand(r: Refs, count):
     def _(group):
         row = pl.multiple_of(group * 16, 16)
         for block in range(ROW):
-            words = r.gathered_rows[pl.ds(row * ROW + block, 16, stride=ROW), :]
+            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, 16, stride=ROW_PITCH), :]
             columns = pl.ds(block * LANES, LANES)
             upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
             low, high = unpack(words)
@@ -73,7 +75,7 @@ def _feed_forward(r: Refs, slot, rows: int):
     Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
            gate_up_tiles    (2, HIDDEN_SIZE, INTERMEDIATE_SIZE) bfloat16, VMEM, slot `slot`
            down_tiles       (INTERMEDIATE_SIZE, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
-    Writes result_tiles     (rows * SUM_ROW, LANES) float32, VMEM: tiles of (8, 128), row-major
+    Writes result_tiles     float32, VMEM: tiles of (8, 128), row-major, TILE_PITCH apart
     """
     operand = r.operand[pl.ds(0, rows), :]
     with jax.named_scope(f"gate_up_{rows}"):
@@ -85,7 +87,7 @@ def _feed_forward(r: Refs, slot, rows: int):
         result = _dot(hidden, r.down_tiles[slot])
         for group in range(rows // SUBLANES):
             for block in range(SUM_ROW):
-                tile = pl.ds((group * SUM_ROW + block) * SUBLANES, SUBLANES)
+                tile = pl.ds((group * SUM_ROW + block) * TILE_PITCH, SUBLANES)
                 r.result_tiles[tile, :] = result[
                     group * SUBLANES : (group + 1) * SUBLANES, block * LANES : (block + 1) * LANES
                 ]
@@ -124,7 +126,7 @@ def _gather_rows(r: Refs, first, count):
     """Copies `count` rows of an expert, from entry `first` of its list, side by side.
 
     Reads  token_rows     (all_tokens * ROW + ROW, LANES) uint32, VMEM
-    Writes gathered_rows  (bt * ROW, LANES) uint32, VMEM
+    Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
     @pl.loop(0, pl.cdiv(count, 16))
@@ -133,20 +135,20 @@ def _gather_rows(r: Refs, first, count):
         tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(16)]
         rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
         for i in range(16):
-            r.gathered_rows[pl.ds(pl.multiple_of((entry + i) * ROW, ROW), ROW), :] = rows[i]
+            r.gathered_rows[pl.ds((entry + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
-def _combine(r: Refs, first, count, result):
+def _combine(r: Refs, first, count):
     """Adds the weighted results of `count` rows to the sums of their tokens.
 
-    Reads  result_tiles  float32, VMEM: tiles of (8 rows, 128 columns), row-major, from `result`
+    Reads  result_tiles  float32, VMEM: tiles of (8 rows, 128 columns), row-major
     Adds   token_sums    (all_tokens * SUM_ROW + SUM_ROW, LANES) float32, VMEM
     """
 
     @pl.loop(0, pl.cdiv(count, UNROLL))
     def _(group):
         entry = first + group * UNROLL
-        tile = pl.multiple_of(result + group * UNROLL * SUM_ROW, UNROLL * SUM_ROW)
+        tile = group * SUM_ROW * TILE_PITCH
         entries = [r.expert_entries[entry + i] for i in range(UNROLL)]
         starts = [pl.multiple_of((e & TOKEN_MASK) * SUM_ROW, SUM_ROW) for e in entries]
         bits = [
@@ -156,7 +158,7 @@ def _combine(r: Refs, first, count, result):
         sums = [
             r.token_sums[pl.ds(starts[i], SUM_ROW), :]
             + pltpu.bitcast(bits[i], jnp.float32)
-            * r.result_tiles[pl.ds(tile + i, SUM_ROW, stride=SUBLANES), :]
+            * r.result_tiles[pl.ds(tile + i, SUM_ROW, stride=TILE_PITCH), :]
             for i in range(UNROLL)
         ]
         for i in range(UNROLL):
@@ -261,4 +263,4 @@ def run_experts(r: Refs, s: Shape, me):
 
             _with_body(s, count, functools.partial(_feed_forward, r, slot))
             with jax.named_scope("combine"):
-                _combine(r, first, count, 0)
+                _combine(r, first, count)

@@ -28,6 +28,10 @@ WORD = jnp.uint32
 ROW = 8
 # The same row as float32 sums.
 SUM_ROW = 16
+# Distance of rows, and of (8, 128) tiles, that strided loads read across: odd, so that neighbours
+# lie in different banks of VMEM.
+ROW_PITCH = 9
+TILE_PITCH = SUBLANES + 1
 # Rows of the buffers that hold one value for each (choice, token) or (device, expert).
 CHOICE_ROWS = 8
 EXPERT_ROWS = 128
@@ -177,9 +181,9 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
         pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
         pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),
-        pltpu.VMEM((s.tiles.bt * ROW, LANES), WORD),
+        pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
         pltpu.VMEM((s.tiles.bt, HIDDEN_SIZE), DTYPE),
-        pltpu.VMEM((s.tiles.bt * SUM_ROW, LANES), jnp.float32),
+        pltpu.VMEM((s.tiles.bt // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32),
         pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.SMEM((s.weights_at,), jnp.int32),
         pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),

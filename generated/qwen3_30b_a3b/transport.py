@@ -14,6 +14,7 @@ from .shapes import (
     LANES,
     MESH_AXES,
     ROW,
+    ROW_PITCH,
     SUBLANES,
     SUM_ROW,
     UNROLL,
@@ -214,7 +215,7 @@ def write_output(r: Refs, s: Shape, me, first_token):
                 part_low, part_high = unpack(r.arrived_sums[(me + distance) % EP_SIZE, row, :])
                 low = low + part_low
                 high = high + part_high
-            r.gathered_rows[pl.ds(i * ROW, ROW), :] = pack(low, high)
+            r.gathered_rows[pl.ds(i * ROW_PITCH, ROW), :] = pack(low, high)
 
     @pl.loop(0, chunks)
     def _(chunk):
@@ -227,7 +228,7 @@ def write_output(r: Refs, s: Shape, me, first_token):
             token = pl.multiple_of(group * 16, 16)
             reduce_group(chunk * s.chunk + token)
             for block in range(ROW):
-                words = r.gathered_rows[pl.ds(block, 16, stride=ROW), :]
+                words = r.gathered_rows[pl.ds(block, 16, stride=ROW_PITCH), :]
                 columns = pl.ds(block * LANES, LANES)
                 upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
                 low, high = unpack(words)

@@ -3,7 +3,7 @@
  * generated `scratch`.
  */
 import type { Buffer } from "../../plan/plan.ts";
-import { LANES, type Layer, type Layout, roundUp, SUBLANES } from "./layout.ts";
+import { LANES, type Layer, type Layout, roundUp, SUBLANES, TILE_PITCH } from "./layout.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** One dimension: how the generated code computes it, and what it is here. */
@@ -137,7 +137,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   vmem("down_tiles", [slots, bf, bd], element, "down weight tiles", tiles.slots);
   vmem(
     "gathered_rows",
-    [["s.tiles.bt * ROW", rowTile * layout.row], lanes],
+    [["s.tiles.bt * ROW_PITCH", rowTile * layout.rowPitch], lanes],
     word,
     "packed rows of one expert, side by side",
   );
@@ -162,7 +162,13 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   const resultRows = streamed ? tiles.rowBlock : tiles.bt;
   vmem(
     "result_tiles",
-    [[`${streamed ? block[0] : bt[0]} * SUM_ROW`, resultRows * layout.sumRow], lanes],
+    [
+      [
+        `${streamed ? block[0] : bt[0]} // SUBLANES * SUM_ROW * TILE_PITCH`,
+        (resultRows / SUBLANES) * layout.sumRow * TILE_PITCH,
+      ],
+      lanes,
+    ],
     float,
     "results in tiles of 8 rows by 128 columns",
   );

@@ -42,6 +42,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
         : "float32",
     rowSublanes: layout.row,
     sumSublanes: layout.sumRow,
+    rowPitch: layout.rowPitch,
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,

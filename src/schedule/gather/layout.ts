@@ -3,6 +3,8 @@ import type { LayerSpec } from "../../dsl/spec.ts";
 
 export const LANES = 128;
 export const SUBLANES = 8;
+/** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
+export const TILE_PITCH = SUBLANES + 1;
 /** Entries one trip of a row loop moves; also `UNROLL` in the template. */
 export const UNROLL = 8;
 
@@ -17,6 +19,8 @@ export interface Layout {
   readonly word: "uint32" | "float32";
   /** Sublanes of a packed row. */
   readonly row: number;
+  /** Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. */
+  readonly rowPitch: number;
   /** Sublanes of a row of float32 sums. */
   readonly sumRow: number;
   readonly choiceRows: number;
@@ -37,6 +41,7 @@ export function layoutOf(layer: Layer): Layout {
     itemBytes: bf16 ? 2 : 4,
     word: bf16 ? "uint32" : "float32",
     row: layer.hidden / (bf16 ? 2 * LANES : LANES),
+    rowPitch: (layer.hidden / (bf16 ? 2 * LANES : LANES)) | 1,
     sumRow: layer.hidden / LANES,
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
