@@ -60,9 +60,9 @@ class Tiles(NamedTuple):
             (
                 "pass_tokens",
                 self.pass_tokens,
-                self.pass_tokens > 0
+                0 < self.pass_tokens <= 1023
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
-                "a multiple of 16 up to 128, of 128 above",
+                "a multiple of 16 up to 128, of 128 above, at most 1023",
             ),
             (
                 "row_block",

@@ -19,7 +19,14 @@ function filesOf(plan: Plan): readonly PackageFile[] {
     { file: "__init__.py", template: "package/init", context: initContext },
     ...schedule.files,
     ...(plan.emit.reference ? [reference] : []),
-    { file: "tiles.py", template: "package/tiles", context: tilesContext },
+    {
+      file: "tiles.py",
+      template: "package/tiles",
+      context: (of) => ({
+        ...tilesContext(of),
+        mostPassTokens: schedule.mostPassTokens(of.mesh.ep),
+      }),
+    },
   ];
 }
 

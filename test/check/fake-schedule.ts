@@ -82,6 +82,7 @@ export const fake: Schedule = {
         nearest: [Math.ceil(layer[field] / 128) * 128],
       })),
   lower,
+  mostPassTokens: () => 1024,
   files: [],
 };
 

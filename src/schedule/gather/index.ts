@@ -3,6 +3,7 @@ import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
+import { MOST_PASS_TOKENS } from "./sizes.ts";
 
 export const gather: Schedule = {
   kind: "gather",
@@ -10,6 +11,7 @@ export const gather: Schedule = {
   axisRule,
   layerProblems,
   lower,
+  mostPassTokens: (ep) => Math.floor(MOST_PASS_TOKENS / ep),
   files: ["experts", "kernel", "routing", "shapes", "transport"].map((name) => ({
     file: `${name}.py`,
     template: `gather/${name}`,
