@@ -13,7 +13,7 @@ export default moe({
     kind: "gather",
     tiles: {
       decode: { upTo: 256, bt: 64, btc: [16, 64], bf: 256, bd: 8192 },
-      prefill: { upTo: 2048, bt: 128, btc: [16, 64, 128], bf: 256, bd: 8192 },
+      prefill: { upTo: 2048, bt: 128, btc: [16, 64, 128], bf: 512, bd: 2048 },
     },
   },
 });

@@ -84,8 +84,8 @@ def _gate_up(r: Refs, slot, hidden_tile, first, rows: int):
         operand = r.operand[hidden_tile, block, :]
         gate = _dot(operand, r.gate_up_tiles[slot, 0])
         up = _dot(operand, r.gate_up_tiles[slot, 1])
-        r.gate_sums[block, :] = gate
-        r.up_sums[block, :] = up
+        r.gate_sums[block, :] = gate + jnp.where(hidden_tile == 0, 0.0, r.gate_sums[block, :])
+        r.up_sums[block, :] = up + jnp.where(hidden_tile == 0, 0.0, r.up_sums[block, :])
 
 
 def _activation(r: Refs, first, count):
