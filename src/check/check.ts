@@ -18,7 +18,7 @@ export interface CheckResult {
   readonly resolved: readonly ResolvedTiles[];
 }
 
-export async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
+async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
   const { findings, resolved, plan } = judge(loaded.spec, using);
   const diagnostics = await placed(findings, loaded);
   return { diagnostics, resolved, ...(plan === undefined ? {} : { plan }) };

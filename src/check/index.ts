@@ -1,9 +1,8 @@
 /** The checker's door, wired to the schedules and devices there are. */
-import type { LoadedSpec } from "../dsl/load.ts";
 import type { Registries } from "../plan/lower.ts";
 import { schedules } from "../schedule/registry.ts";
 import { devices } from "../target/device/registry.ts";
-import { type CheckResult, checkLoaded, checkPath, type FileResult } from "./check.ts";
+import { checkPath, type FileResult } from "./check.ts";
 
 export type { CheckResult, FileResult } from "./check.ts";
 export { type Code, codes } from "./codes.ts";
@@ -12,12 +11,10 @@ export { renderDiagnostics, summarise } from "./render.ts";
 
 export const registries: Registries = { schedules, devices };
 
-/** Judges a loaded spec. Never throws for what a spec says: that is what diagnostics are for. */
-export function checkSpec(loaded: LoadedSpec, using = registries): Promise<CheckResult> {
-  return checkLoaded(loaded, using);
-}
-
-/** Loads and judges a file; a spec that does not load is a result like any other. */
+/**
+ * Loads and judges a file. Never throws for what a spec says, that is what diagnostics are for; a
+ * spec that does not load is a result like any other.
+ */
 export function checkFile(path: string, using = registries): Promise<FileResult> {
   return checkPath(path, using);
 }

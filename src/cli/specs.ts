@@ -42,10 +42,3 @@ export async function checkSpecs(paths: readonly string[], out: Output): Promise
 function distinct(paths: readonly string[]): readonly string[] {
   return [...new Map(paths.map((path) => [resolve(path), path])).values()];
 }
-
-/** `EXIT.failed` results for a command that cannot go on. */
-export function notBuilt({ diagnostics }: Checked): {
-  readonly diagnostics: readonly Diagnostic[];
-} {
-  return { diagnostics };
-}

@@ -36,7 +36,6 @@ export function fromHuggingFace(
     });
   }
   const { layer, fields } = architecture.read(reader, {
-    routing: replaced.routing !== undefined,
     sharedExperts: sharedExperts === "outside",
   });
   const given = Object.entries(replaced).filter(([, value]) => value !== undefined);

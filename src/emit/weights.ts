@@ -91,6 +91,11 @@ export function gateUpRefs(layout: WeightLayout): readonly string[] {
   return [...new Set(LAYOUTS[layout].copies.map(({ ref }) => ref))];
 }
 
+/** Weight arrays among the arguments. */
+export function weightArrays(layout: WeightLayout): number {
+  return LAYOUTS[layout].inputs.length;
+}
+
 /** Copies that bring one gate and up tile. */
 export function gateUpCopies(layout: WeightLayout): number {
   return LAYOUTS[layout].copies.length;

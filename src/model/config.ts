@@ -15,7 +15,6 @@ export interface ConfigProblem extends LayerProblem {
 
 /** What the user has answered for, so that the architecture need not complain. */
 export interface Answered {
-  readonly routing: boolean;
   readonly sharedExperts: boolean;
 }
 

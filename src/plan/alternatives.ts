@@ -1,7 +1,7 @@
 /** Legal tiles near given ones that do fit: what a message about VMEM offers. */
 import type { TileAxis, TileRequest } from "../schedule/schedule.ts";
 import type { KernelPlan } from "./plan.ts";
-import { fits, lowerAt, rowCounts, type Target } from "./tiles.ts";
+import { fits, lowerBucket, rowCounts, type Target } from "./tiles.ts";
 
 export interface Alternative {
   /** The axes that change, with their new values. */
@@ -45,7 +45,7 @@ function changed(tiles: TileRequest, changes: Alternative["changes"]): TileReque
  */
 export function fittingAlternatives(target: Target, tiles: TileRequest): readonly Alternative[] {
   const attempt = (changes: Alternative["changes"]): Alternative | undefined => {
-    const kernel = lowerAt(target, changed(tiles, changes));
+    const kernel = lowerBucket(target, changed(tiles, changes));
     return fits(kernel) ? { changes, kernel } : undefined;
   };
   const single: Alternative[] = [];

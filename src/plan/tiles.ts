@@ -59,8 +59,10 @@ export function fits(kernel: KernelPlan): boolean {
   return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
 }
 
-export function lowerAt(target: Target, tiles: TileRequest, tokens = tiles.upTo): KernelPlan {
+/** One bucket at T = upTo. */
+export function lowerBucket(target: Target, tiles: TileRequest): KernelPlan {
   const { spec, schedule, device, streamed = false } = target;
+  const tokens = tiles.upTo;
   return schedule.lower({ spec, device, tiles, tokens, ...(streamed ? { streamed } : {}) });
 }
 
@@ -106,7 +108,7 @@ export function resolveTiles(target: Target, name: string, bucket: BucketSpec): 
   const [bds = [], bfs = [], bts = []] = AUTO_ORDER.map((axis) => candidates(target, bucket, axis));
   const make = (bd: number, bf: number, bt: number): ResolvedTiles => {
     const request = requestOf(name, bucket, { bt, bf, bd });
-    return { request, kernel: lowerAt(target, request), chosen: chosenBy(bucket) };
+    return { request, kernel: lowerBucket(target, request), chosen: chosenBy(bucket) };
   };
   const [bd, bf, bt] = [bds.at(-1), bfs.at(-1), bts.at(-1)];
   if (bd === undefined || bf === undefined || bt === undefined) {

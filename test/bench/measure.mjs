@@ -74,9 +74,7 @@ export async function kernelOf(plan, { device, tokens }) {
  */
 export async function rowWorkOf(plan, target) {
   if (target.bundles === null) throw new Error("the compiler gave no schedule");
-  const bundles = /** @type {import("./row-work.mjs").Bundles} */ (
-    /** @type {unknown} */ (target.bundles)
-  );
+  const { bundles } = target;
   const [{ UNROLL }, kernel] = await Promise.all([layout(), kernelOf(plan, target)]);
   return rowWork({ bundles, plan, kernel, unroll: UNROLL });
 }

@@ -2,6 +2,7 @@
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
+import { weightArrays } from "../../emit/weights.ts";
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
@@ -28,7 +29,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   const { routing } = layer;
   const kernelRouting = routing.where === "kernel";
   const biased = kernelRouting && routing.correctionBias === true;
-  const shardedInputs = 1 + (layer.weights === "separate" ? 3 : 2) + (kernelRouting ? 1 : 2);
+  const shardedInputs = 1 + weightArrays(layer.weights) + (kernelRouting ? 1 : 2);
   return {
     ...layerContext(plan),
     layerLine: layerLine(plan),
