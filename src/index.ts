@@ -28,5 +28,6 @@ export type {
   RoutingSpec,
   ScheduleSpec,
   Scoring,
+  SharedExperts,
 } from "./dsl/spec.ts";
 export type { HuggingFaceConfig } from "./model/config.ts";

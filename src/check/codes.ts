@@ -114,10 +114,7 @@ export const codes = {
     "the model's routing is not in the kernel",
     "scores are softmax or sigmoid of the logits, or they are given",
   ),
-  MOE304: entry(
-    "the model has shared experts",
-    "the kernel computes routed experts; the caller adds shared experts and says so",
-  ),
+  // MOE304 (shared experts must be answered for) is retired: the kernel computes them.
   MOE305: entry(
     "a value of the config is not supported",
     "the activation is one the kernel has, rows and weights are bfloat16 or float32",

@@ -35,12 +35,15 @@ export function fromHuggingFace(
       problems: [problem],
     });
   }
-  const { layer, fields } = architecture.read(reader, {
-    sharedExperts: sharedExperts === "outside",
-  });
-  const given = Object.entries(replaced).filter(([, value]) => value !== undefined);
+  const { layer, fields } = architecture.read(reader);
+  const given = Object.entries({
+    ...replaced,
+    ...(sharedExperts === "outside" ? {} : { sharedExperts }),
+  }).filter(([, value]) => value !== undefined);
   const overridden = new Set(given.map(([key]) => key));
-  const merged: LayerSpec = { weights: "fused", ...layer, ...Object.fromEntries(given) };
+  const { sharedExperts: published, ...routed } = layer;
+  const base = sharedExperts === "outside" || published === undefined ? routed : layer;
+  const merged: LayerSpec = { weights: "fused", ...base, ...Object.fromEntries(given) };
   return brandLayer(merged, {
     architecture: name ?? "unknown",
     fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),

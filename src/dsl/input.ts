@@ -12,6 +12,7 @@ import type {
   LayerSpec,
   ScheduleSpec,
   Scoring,
+  SharedExperts,
   WeightLayout,
 } from "./spec.ts";
 
@@ -51,16 +52,28 @@ export interface LayerInput {
   readonly dtype?: DType;
   /** How gate and up weights lie. Default: "fused", (E, 2, D, F). */
   readonly weights?: WeightLayout;
+  /**
+   * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
+   * (E, 2, F)), and b2 (E, D). Default: none.
+   */
+  readonly biases?: true;
   readonly routing: RoutingInput;
+  /** Experts that every token goes through, computed in the kernel. Default: none. */
+  readonly sharedExperts?: SharedExperts;
+  /**
+   * How many of `experts` are copies of others, for load balance (EPLB): given ids then name
+   * physical experts. Default: none.
+   */
+  readonly redundantExperts?: number;
 }
 
 /** Values that replace what a `config.json` says, or say what it cannot. */
-export interface LayerOverrides extends Partial<LayerInput> {
+export interface LayerOverrides extends Partial<Omit<LayerInput, "sharedExperts">> {
   /**
    * "outside": the caller adds the shared experts' result; this kernel computes the routed experts
-   * alone. Must be said for a model that has shared experts, because the kernel has none.
+   * alone. Default: the config's, in the kernel.
    */
-  readonly sharedExperts?: "outside";
+  readonly sharedExperts?: SharedExperts | "outside";
 }
 
 export interface MeshInput {
@@ -68,6 +81,11 @@ export interface MeshInput {
   readonly ep: number;
   /** Mesh axes that expert parallelism spans, outermost first. Default: ["data", "tensor"]. */
   readonly axes?: readonly [string, ...string[]];
+  /**
+   * Those of `axes` that tokens come and leave sharded over, outermost first; on the others they
+   * are replicated. Default: all of `axes`.
+   */
+  readonly tokenAxes?: readonly string[];
 }
 
 /** Tiles for calls of up to `upTo` tokens. */

@@ -55,9 +55,18 @@ export interface Auto {
   readonly kind: "auto";
 }
 
+/** Experts that every token goes through, beside the routed ones; their results are added. */
+export interface SharedExperts {
+  readonly count: number;
+  /** Intermediate size of one. */
+  readonly intermediate: number;
+  /** "sigmoid": times sigmoid(token · g), g (D,) an input (Qwen2-MoE); absent: added plainly. */
+  readonly gate?: "sigmoid";
+}
+
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
 export interface LayerSpec {
-  /** E: experts in all. */
+  /** E: experts in all, redundant ones included. */
   readonly experts: number;
   /** k: experts a token is routed to. */
   readonly topK: number;
@@ -69,7 +78,19 @@ export interface LayerSpec {
   /** Rows, weights and result; the accumulation is always float32. */
   readonly dtype: DType;
   readonly weights: WeightLayout;
+  /**
+   * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
+   * (E, 2, F)), and b2 (E, D). Absent: none.
+   */
+  readonly biases?: true;
   readonly routing: RoutingSpec;
+  /** Computed in the kernel; absent: none, or added by the caller. */
+  readonly sharedExperts?: SharedExperts;
+  /**
+   * How many of `experts` are copies of others, for load balance (EPLB): given ids then name
+   * physical experts. Absent: none.
+   */
+  readonly redundantExperts?: number;
 }
 
 /** Routing in the kernel (from router logits), or given as top-k weights and ids. */
@@ -97,6 +118,11 @@ export interface MeshSpec {
   readonly ep: number;
   /** Mesh axes that expert parallelism spans, outermost first. */
   readonly axes: readonly [string, ...string[]];
+  /**
+   * Those of `axes` that tokens come and leave sharded over, outermost first; on the others they
+   * are replicated. Absent: all of `axes`.
+   */
+  readonly tokenAxes?: readonly string[];
 }
 
 /** Tiles for calls of up to `upTo` tokens (all devices together). */

@@ -1,6 +1,5 @@
 import type { ExpertGroups, Scoring } from "../dsl/spec.ts";
 import type { Architecture } from "./architecture.ts";
-import { reportSharedExperts } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
 
 /**
@@ -12,20 +11,19 @@ import type { ConfigReader } from "./config.ts";
  */
 export const bailing: Architecture = {
   names: ["BailingMoeV2ForCausalLM", "BailingMoeForCausalLM"],
-  read(config, answered) {
+  read(config) {
     const second = config.architecture() === "BailingMoeV2ForCausalLM";
     const scoring = scoringOf(config, second ? "sigmoid" : "softmax");
     const groups = groupsOf(config);
     const biased = config.flag("moe_router_enable_expert_bias", false);
-    if (config.number("num_shared_experts", 0) > 0) {
-      reportSharedExperts(config, answered, "num_shared_experts");
-    }
+    const shared = config.number("num_shared_experts", 0);
+    const intermediate = config.size("intermediate", "moe_intermediate_size");
     return {
       layer: {
         experts: config.size("experts", "num_experts"),
         topK: config.size("topK", "num_experts_per_tok"),
         hidden: config.size("hidden", "hidden_size"),
-        intermediate: config.size("intermediate", "moe_intermediate_size"),
+        intermediate,
         activation: config.activation("silu"),
         dtype: config.dtype(),
         routing: {
@@ -36,6 +34,7 @@ export const bailing: Architecture = {
           ...(groups === undefined ? {} : { groups }),
           ...(biased ? { correctionBias: true as const } : {}),
         },
+        ...(shared > 0 ? { sharedExperts: { count: shared, intermediate } } : {}),
       },
       fields: {
         experts: "num_experts",
@@ -43,6 +42,7 @@ export const bailing: Architecture = {
         hidden: "hidden_size",
         intermediate: "moe_intermediate_size",
         "routing.scalingFactor": "routed_scaling_factor",
+        "sharedExperts.count": "num_shared_experts",
       },
     };
   },

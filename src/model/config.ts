@@ -13,11 +13,6 @@ export interface ConfigProblem extends LayerProblem {
   readonly layerField?: string;
 }
 
-/** What the user has answered for, so that the architecture need not complain. */
-export interface Answered {
-  readonly sharedExperts: boolean;
-}
-
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   silu: "silu",
   swish: "silu",

@@ -1,5 +1,4 @@
 import type { Architecture } from "./architecture.ts";
-import { reportSharedExperts } from "./architecture.ts";
 
 /**
  * Qwen2-MoE and Qwen3-MoE: softmax over all experts, top-k, weights divided by their sum when
@@ -9,9 +8,8 @@ import { reportSharedExperts } from "./architecture.ts";
  */
 export const qwen: Architecture = {
   names: ["Qwen3MoeForCausalLM", "Qwen2MoeForCausalLM"],
-  read(config, answered) {
-    const shared = "shared_expert_intermediate_size";
-    if (config.number(shared, 0) > 0) reportSharedExperts(config, answered, shared);
+  read(config) {
+    const shared = config.number("shared_expert_intermediate_size", 0);
     return {
       layer: {
         experts: config.size("experts", "num_experts"),
@@ -26,12 +24,16 @@ export const qwen: Architecture = {
           renormalize: config.flag("norm_topk_prob", false),
           scalingFactor: 1,
         },
+        ...(shared > 0
+          ? { sharedExperts: { count: 1, intermediate: shared, gate: "sigmoid" as const } }
+          : {}),
       },
       fields: {
         experts: "num_experts",
         topK: "num_experts_per_tok",
         hidden: "hidden_size",
         intermediate: "moe_intermediate_size",
+        "sharedExperts.intermediate": "shared_expert_intermediate_size",
       },
     };
   },

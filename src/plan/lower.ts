@@ -16,6 +16,7 @@ export interface Registries {
 
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
+  const { biases, sharedExperts, redundantExperts } = spec.layer;
   return {
     schema: 1,
     name: spec.name,
@@ -30,8 +31,15 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       dtype: spec.layer.dtype,
       routing: { ...spec.layer.routing },
       weights: spec.layer.weights,
+      ...(biases === undefined ? {} : { biases }),
+      ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
+      ...(redundantExperts === undefined ? {} : { redundantExperts }),
     },
-    mesh: { ep: spec.mesh.ep, axes: [...spec.mesh.axes] },
+    mesh: {
+      ep: spec.mesh.ep,
+      axes: [...spec.mesh.axes],
+      tokenAxes: [...(spec.mesh.tokenAxes ?? spec.mesh.axes)],
+    },
     localExperts: spec.layer.experts / spec.mesh.ep,
     emit: { ...spec.emit },
     kernels: resolved.map((tiles) => tiles.kernel),
@@ -120,7 +128,11 @@ export function specOf(plan: Plan): MoeSpec {
     name: plan.name,
     ...(plan.source === undefined ? {} : { source: plan.source }),
     layer,
-    mesh: { ep: plan.mesh.ep, axes: [firstAxis, ...otherAxes] },
+    mesh: {
+      ep: plan.mesh.ep,
+      axes: [firstAxis, ...otherAxes],
+      tokenAxes: plan.mesh.tokenAxes,
+    },
     devices: [firstDevice, ...otherDevices],
     schedule: { kind: plan.schedule as MoeSpec["schedule"]["kind"], tiles },
     emit: plan.emit,

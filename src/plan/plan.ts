@@ -2,7 +2,14 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
-import type { Activation, DeviceName, DType, RoutingSpec, WeightLayout } from "../dsl/spec.ts";
+import type {
+  Activation,
+  DeviceName,
+  DType,
+  RoutingSpec,
+  SharedExperts,
+  WeightLayout,
+} from "../dsl/spec.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -133,8 +140,16 @@ export interface Plan {
     readonly routing: RoutingSpec;
     /** Layout of the gate and up weights; a choice of the plan, not of the template. */
     readonly weights: WeightLayout;
+    readonly biases?: true;
+    readonly sharedExperts?: SharedExperts;
+    readonly redundantExperts?: number;
   };
-  readonly mesh: { readonly ep: number; readonly axes: readonly string[] };
+  readonly mesh: {
+    readonly ep: number;
+    readonly axes: readonly string[];
+    /** Those that tokens are sharded over; the others see them replicated. */
+    readonly tokenAxes: readonly string[];
+  };
   readonly localExperts: number;
   readonly emit: { readonly reference: boolean };
   /** Every bucket on every device, bucket-major, at T = upTo. */
