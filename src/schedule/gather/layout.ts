@@ -10,13 +10,24 @@ export const UNROLL = 8;
 
 export type Layer = Pick<
   LayerSpec,
-  "experts" | "topK" | "hidden" | "intermediate" | "dtype" | "weights" | "routing" | "activation"
+  | "experts"
+  | "topK"
+  | "hidden"
+  | "intermediate"
+  | "dtype"
+  | "weights"
+  | "biases"
+  | "routing"
+  | "activation"
+  | "sharedExperts"
 >;
 
 export interface Layout {
   readonly itemBytes: 2 | 4;
   /** Element of a packed row: two bfloat16 in a uint32, or one float32. */
   readonly word: "uint32" | "float32";
+  /** Columns of a token row in VMEM: D in whole words of 128 lanes. */
+  readonly paddedHidden: number;
   /** Sublanes of a packed row. */
   readonly row: number;
   /** Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. */
@@ -33,16 +44,32 @@ export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** Whether an axis splits into whole vector registers along lanes. */
+export function fillsLanes(size: number): boolean {
+  return size % LANES === 0;
+}
+
+/**
+ * D where it is a row's columns. A size that does not fill lanes leaves room for tiles that are
+ * padded one by one: their columns must begin at whole vector registers.
+ */
+export function paddedHidden({ hidden, dtype }: Pick<Layer, "hidden" | "dtype">): number {
+  const words = dtype === "bfloat16" || !fillsLanes(hidden) ? 2 : 1;
+  return roundUp(hidden, words * LANES);
+}
+
 export function layoutOf(layer: Layer): Layout {
   const bf16 = layer.dtype === "bfloat16";
+  const columns = paddedHidden(layer);
   // Given ids may say "no expert": one more row for those.
   const rows = layer.routing.where === "kernel" ? layer.experts : layer.experts + 1;
   return {
     itemBytes: bf16 ? 2 : 4,
     word: bf16 ? "uint32" : "float32",
-    row: layer.hidden / (bf16 ? 2 * LANES : LANES),
-    rowPitch: (layer.hidden / (bf16 ? 2 * LANES : LANES)) | 1,
-    sumRow: layer.hidden / LANES,
+    paddedHidden: columns,
+    row: columns / (bf16 ? 2 * LANES : LANES),
+    rowPitch: (columns / (bf16 ? 2 * LANES : LANES)) | 1,
+    sumRow: columns / LANES,
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),

@@ -1,7 +1,7 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
 import type { LayerSpec } from "../../dsl/spec.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
-import { LANES, roundUp } from "./layout.ts";
+import { fillsLanes, LANES, paddedHidden, roundUp } from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
 const MOST_ROWS = 512;
@@ -15,17 +15,20 @@ function divisors(size: number, multiple: number): readonly number[] {
 }
 
 export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
-  if (axis === "bf") {
-    return {
-      text: `divides F = ${layer.intermediate} and is a multiple of ${LANES} lanes`,
-      legal: divisors(layer.intermediate, LANES),
-    };
-  }
-  if (axis === "bd") {
-    return {
-      text: `divides D = ${layer.hidden} and is a multiple of ${LANES} lanes`,
-      legal: divisors(layer.hidden, LANES),
-    };
+  if (axis !== "bt") {
+    const size = axis === "bf" ? layer.intermediate : layer.hidden;
+    const name = axis === "bf" ? "F" : "D";
+    if (fillsLanes(size)) {
+      const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes`;
+      return { text, legal: divisors(size, LANES) };
+    }
+    const text = `divides ${name} = ${size} into rows, a multiple of ${ROW_MULTIPLE}`;
+    const legal = divisors(size, ROW_MULTIPLE);
+    if (axis === "bf") return { text, legal };
+    // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
+    const room = paddedHidden(layer);
+    const fits = (tile: number): boolean => (size / tile) * roundUp(tile, LANES) <= room;
+    return { text: `${text}, few enough for a row of ${room} columns`, legal: legal.filter(fits) };
   }
   const legal: number[] = [];
   for (let rows = ROW_MULTIPLE; rows <= MOST_ROWS; rows += ROW_MULTIPLE) legal.push(rows);
@@ -34,21 +37,21 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
 
 export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
-  // A packed row is a whole number of vector registers, so that a row moves without masks.
-  const words = layer.dtype === "bfloat16" ? 2 : 1;
-  const hiddenMultiple = LANES * words;
-  const need = (field: "hidden" | "intermediate", multiple: number, why: string): void => {
+  const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
-    if (value % multiple === 0 && value > 0) return;
-    const below = Math.floor(value / multiple) * multiple;
+    if (value % ROW_MULTIPLE === 0 && value >= LANES) return;
+    const below = Math.floor(value / ROW_MULTIPLE) * ROW_MULTIPLE;
     problems.push({
       field,
-      message: `${field} = ${value} is not a multiple of ${multiple} (${why})`,
-      nearest: [below, roundUp(value, multiple)].filter((n) => n > 0),
+      message:
+        value < LANES
+          ? `${field} = ${value} is less than ${LANES} lanes`
+          : `${field} = ${value} is not a multiple of ${ROW_MULTIPLE} (${why})`,
+      nearest: [...new Set([below, roundUp(value, ROW_MULTIPLE)].map((n) => Math.max(n, LANES)))],
     });
   };
-  need("hidden", hiddenMultiple, `${layer.dtype} rows as ${LANES} lanes of 32-bit words`);
-  need("intermediate", LANES, "lanes");
+  need("hidden", "rows of a gate and up tile");
+  need("intermediate", "rows of a down tile");
   return problems;
 };
 

@@ -9,6 +9,8 @@ export interface Sizes {
   readonly allTokens: number;
   readonly laneTokens: number;
   readonly chunk: number;
+  /** Words from one choice's weights to the next in a device's routes. */
+  readonly choiceStride: number;
   /** Where weights and offsets start in a device's routes, and their length, in words. */
   readonly weightsAt: number;
   readonly offsetsAt: number;
@@ -18,6 +20,13 @@ export interface Sizes {
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? 16 : LANES);
+}
+
+/** Few tokens: several choices share a vector register, so a power of two of them. */
+function strideOf(passTokens: number): number {
+  let stride = 16;
+  while (stride < passTokens && stride < LANES) stride *= 2;
+  return Math.max(stride, passTokens);
 }
 
 /** Bits of the token in a routed entry; the weight's address takes those above. */
@@ -32,7 +41,8 @@ export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number)
   const passTokens = roundTokens(Math.ceil(deviceShare / passes));
   const laneTokens = roundUp(passTokens, LANES);
   const weightsAt = roundUp(passTokens * layer.topK + UNROLL, LANES);
-  const offsetsAt = weightsAt + layout.choiceRows * laneTokens;
+  const choiceStride = strideOf(passTokens);
+  const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
   return {
     tokens,
     deviceShare,
@@ -41,6 +51,7 @@ export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number)
     allTokens: ep * passTokens,
     laneTokens,
     chunk: Math.min(passTokens, LANES),
+    choiceStride,
     weightsAt,
     offsetsAt,
     routeWords: roundUp(offsetsAt + layout.expertLanes, 1024),
