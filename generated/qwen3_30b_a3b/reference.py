@@ -41,9 +41,9 @@ def reference_moe(tokens, w1, w2, gating_output):
     tokens = tokens.astype(jnp.float32)
 
     def add_expert(expert, result):
-        gate = _matmul(tokens, w1[expert, 0].astype(jnp.float32))
-        up = _matmul(tokens, w1[expert, 1].astype(jnp.float32))
-        output = _matmul(_activate(gate, up), w2[expert].astype(jnp.float32))
+        gate = _matmul(tokens, w1[expert, 0])
+        up = _matmul(tokens, w1[expert, 1])
+        output = _matmul(_activate(gate, up), w2[expert])
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output
 
@@ -57,4 +57,4 @@ def _activate(gate, up):
 
 def _matmul(left, right):
     """Matrix product in full float32."""
-    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
+    return jnp.matmul(left, right.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)

@@ -46,7 +46,12 @@ const SCORES = {
 } as const;
 const SCORING = { softmax: "Softmax", sigmoid: "Sigmoid", none: "Scores as given" } as const;
 
-export function routingContext(routing: RoutingSpec): Record<string, unknown> {
+interface RoutingTexts extends Record<string, unknown> {
+  /** Names of the routing's arguments, joined. */
+  readonly routingArguments: string;
+}
+
+export function routingContext(routing: RoutingSpec): RoutingTexts {
   if (routing.where === "given") {
     return {
       routeInKernel: false,

@@ -4,11 +4,12 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
 import { pyDocText, pyTuple } from "./python.ts";
-import { weightsContext } from "./weights.ts";
+import { arrayArguments, biasesContext, sharedContext, weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh, name } = plan;
+  const routing = routingContext(layer.routing);
   return {
     name,
     source: pyDocText(plan.source ?? ""),
@@ -22,8 +23,11 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     ep: mesh.ep,
     distributed: mesh.ep > 1,
     localExperts: plan.localExperts,
-    ...routingContext(layer.routing),
+    ...routing,
     ...weightsContext(layer),
+    ...biasesContext(layer),
+    ...sharedContext(layer),
+    arrayArguments: arrayArguments(layer, routing.routingArguments),
     streamed: isStreamed(plan.kernels),
   };
 }

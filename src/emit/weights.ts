@@ -21,17 +21,30 @@ interface GateUpCopy {
   readonly part: string;
 }
 
+/** An array argument beside the weights. */
+interface ArrayInput {
+  readonly name: string;
+  readonly dims: readonly string[];
+  readonly meaning: string;
+}
+
 interface LayoutTexts {
   readonly inputs: readonly WeightInput[];
   readonly copies: readonly GateUpCopy[];
   /** One expert's gate and up weights (D, F), for the reference. */
   readonly gate: string;
   readonly up: string;
+  readonly biases: readonly ArrayInput[];
+  /** One expert's gate and up biases (F,), for the reference. */
+  readonly gateBias: string;
+  readonly upBias: string;
 }
 
 const E = "NUM_EXPERTS";
 const D = "HIDDEN_SIZE";
 const F = "INTERMEDIATE_SIZE";
+const S = "SHARED_INTERMEDIATE_SIZE";
+const DOWN_BIAS: ArrayInput = { name: "b2", dims: [E, D], meaning: "bias of down" };
 const DOWN: WeightInput = { name: "w2", ref: "down_weights", dims: [E, F, D], meaning: "down" };
 
 const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
@@ -43,6 +56,9 @@ const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
     copies: [{ ref: "gate_up_weights", whole: "", tiled: ":, rows, pl.ds(column, bf)", part: "" }],
     gate: "w1[expert, 0]",
     up: "w1[expert, 1]",
+    biases: [{ name: "b1", dims: [E, "2", F], meaning: "biases of gate and up" }, DOWN_BIAS],
+    gateBias: "b1[expert, 0]",
+    upBias: "b1[expert, 1]",
   },
   separate: {
     inputs: [
@@ -56,6 +72,13 @@ const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
     ],
     gate: "w1[expert]",
     up: "w3[expert]",
+    biases: [
+      { name: "b1", dims: [E, F], meaning: "bias of gate" },
+      DOWN_BIAS,
+      { name: "b3", dims: [E, F], meaning: "bias of up" },
+    ],
+    gateBias: "b1[expert]",
+    upBias: "b3[expert]",
   },
   side_by_side: {
     inputs: [
@@ -83,6 +106,12 @@ const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
     ],
     gate: "w1[expert, :, :INTERMEDIATE]",
     up: "w1[expert, :, INTERMEDIATE:]",
+    biases: [
+      { name: "b1", dims: [E, `2 * ${F}`], meaning: "biases of gate, then of up" },
+      DOWN_BIAS,
+    ],
+    gateBias: "b1[expert, :INTERMEDIATE]",
+    upBias: "b1[expert, INTERMEDIATE:]",
   },
 };
 
@@ -101,26 +130,89 @@ export function gateUpCopies(layout: WeightLayout): number {
   return LAYOUTS[layout].copies.length;
 }
 
-export function weightsContext(layer: LayerSpec): Record<string, unknown> {
-  const { inputs, copies, gate, up } = LAYOUTS[layer.weights];
+/** S: the shared experts as one, their gate and up columns and down rows one after the other. */
+export function sharedSize({ sharedExperts }: Pick<LayerSpec, "sharedExperts">): number {
+  return sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate;
+}
+
+/** An argument as templates say it: `shape` in the package's constants, `size` in figures. */
+function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
   const sizes: Readonly<Record<string, number>> = {
     [E]: layer.experts,
     [D]: layer.hidden,
     [F]: layer.intermediate,
     [`2 * ${F}`]: 2 * layer.intermediate,
+    [S]: sharedSize(layer),
   };
-  const plain = (text: string): string => text.replace("INTERMEDIATE", String(layer.intermediate));
+  const size = pyTuple(dims.map((dim) => String(sizes[dim] ?? dim)));
+  return { name, meaning, shape: pyTuple(dims), size };
+}
+
+/** An expression of the reference, with the layer's F in it. */
+function sliced(text: string, layer: LayerSpec): string {
+  return text.replace("INTERMEDIATE", String(layer.intermediate));
+}
+
+export function weightsContext(layer: LayerSpec): Record<string, unknown> {
+  const { inputs, copies, gate, up } = LAYOUTS[layer.weights];
   return {
     weightArguments: inputs.map(({ name }) => name).join(", "),
-    weightInputs: inputs.map(({ name, ref, dims, meaning }) => ({
-      name,
-      ref,
-      meaning,
-      shape: pyTuple(dims),
-      size: pyTuple(dims.map((dim) => String(sizes[dim] ?? dim))),
-    })),
+    weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
     gateUpCopies: copies,
-    gateReference: plain(gate),
-    upReference: plain(up),
+    gateReference: sliced(gate, layer),
+    upReference: sliced(up, layer),
   };
+}
+
+function biasInputs(layer: LayerSpec): readonly ArrayInput[] {
+  return layer.biases === true ? LAYOUTS[layer.weights].biases : [];
+}
+
+/** Biases as arguments, laid as the weights are: of any floating dtype, taken as float32. */
+export function biasesContext(layer: LayerSpec): Record<string, unknown> {
+  const { gateBias, upBias } = LAYOUTS[layer.weights];
+  return {
+    biases: layer.biases === true,
+    biasInputs: biasInputs(layer).map((input) => described(layer, input)),
+    gateBiasReference: sliced(gateBias, layer),
+    upBiasReference: sliced(upBias, layer),
+  };
+}
+
+const SHARED_WEIGHTS: readonly ArrayInput[] = [
+  { name: "shared_w1", dims: [D, S], meaning: "gate of the shared experts" },
+  { name: "shared_w2", dims: [S, D], meaning: "down of the shared experts" },
+  { name: "shared_w3", dims: [D, S], meaning: "up of the shared experts" },
+];
+const SHARED_GATE: ArrayInput = {
+  name: "shared_gate",
+  dims: [D],
+  meaning: "gate of the shared experts' result",
+};
+
+function sharedInputs({ sharedExperts }: LayerSpec): readonly ArrayInput[] {
+  if (sharedExperts === undefined) return [];
+  return sharedExperts.gate === "sigmoid" ? [...SHARED_WEIGHTS, SHARED_GATE] : SHARED_WEIGHTS;
+}
+
+/** Weights of the shared experts, of the layer's dtype; their gate of any floating dtype. */
+export function sharedContext(layer: LayerSpec): Record<string, unknown> {
+  const inputs = sharedInputs(layer);
+  return {
+    sharedExperts: inputs.length > 0,
+    sharedGated: inputs.includes(SHARED_GATE),
+    sharedIntermediate: sharedSize(layer),
+    sharedInputs: inputs.map((input) => described(layer, input)),
+    sharedWeightInputs: inputs
+      .filter((input) => input !== SHARED_GATE)
+      .map((input) => described(layer, input)),
+  };
+}
+
+/** Names of all arrays after `tokens`, in the order of the arguments; `routing` as it is written. */
+export function arrayArguments(layer: LayerSpec, routing: string): string {
+  const names = (inputs: readonly ArrayInput[]): readonly string[] =>
+    inputs.map(({ name }) => name);
+  const weights = [...LAYOUTS[layer.weights].inputs, ...biasInputs(layer)];
+  return [...names(weights), routing, ...names(sharedInputs(layer))].join(", ");
 }

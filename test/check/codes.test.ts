@@ -174,14 +174,6 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'score_function "tanh" is not a scoring the kernel has',
     nearest: ["softmax", "sigmoid"],
   },
-  MOE304: {
-    spec: published("config"),
-    config: { ...QWEN, shared_expert_intermediate_size: 5632 },
-    says:
-      "the model adds shared experts (shared_expert_intermediate_size = 5632), " +
-      "which the kernel does not compute",
-    nearest: ['{ sharedExperts: "outside" }'],
-  },
   MOE305: {
     spec: published("config"),
     config: { ...QWEN, hidden_act: "relu" },

@@ -44,7 +44,7 @@ describe("refused by the compiler", () => {
     moe({ ...base, layer: { ...layer, dtype: "float16" } });
     // @ts-expect-error an activation that there is not
     moe({ ...base, layer: { ...layer, activation: "relu" } });
-    // @ts-expect-error shared experts are the caller's or nobody's
+    // @ts-expect-error shared experts are the config's, written out, or outside
     moe.fromHuggingFace(qwen, { sharedExperts: "inside" });
     // @ts-expect-error an override that there is not
     moe.fromHuggingFace(qwen, { expert: 3 });

@@ -52,7 +52,7 @@ describe("published configs", () => {
     expect(codesOf(layer)).toEqual([]);
   });
 
-  test("Qwen1.5-MoE-A2.7B: not renormalised, and its shared expert must be answered for", () => {
+  test("Qwen1.5-MoE-A2.7B: not renormalised, a gated shared expert", () => {
     const config = {
       architectures: ["Qwen2MoeForCausalLM"],
       num_experts: 60,
@@ -63,16 +63,19 @@ describe("published configs", () => {
       norm_topk_prob: false,
       hidden_act: "silu",
     };
-    expect(codesOf(moe.fromHuggingFace(config))).toEqual(["MOE304"]);
-    const layer = moe.fromHuggingFace(config, { sharedExperts: "outside" });
+    const layer = moe.fromHuggingFace(config);
     expect(codesOf(layer)).toEqual([]);
-    expect(layer.routing).toMatchObject({ renormalize: false });
-    expect(layer).not.toHaveProperty("sharedExperts");
+    expect(layer).toMatchObject({
+      routing: { renormalize: false },
+      sharedExperts: { count: 1, intermediate: 5632, gate: "sigmoid" },
+    });
+    const outside = moe.fromHuggingFace(config, { sharedExperts: "outside" });
+    expect(codesOf(outside)).toEqual([]);
+    expect(outside).not.toHaveProperty("sharedExperts");
   });
 
-  test("Ling-mini-2.0: groups and a bias as published; shared experts must be answered for", () => {
-    expect(codesOf(moe.fromHuggingFace(ling))).toEqual(["MOE304"]);
-    const layer = moe.fromHuggingFace(ling, { sharedExperts: "outside" });
+  test("Ling-mini-2.0: groups, a bias and a shared expert as published", () => {
+    const layer = moe.fromHuggingFace(ling);
     expect(codesOf(layer)).toEqual([]);
     expect(layer).toMatchObject({
       experts: 256,
@@ -84,23 +87,22 @@ describe("published configs", () => {
         groups: { count: 8, kept: 4, score: "sum_of_top_2" },
         correctionBias: true,
       },
+      sharedExperts: { count: 1, intermediate: 512 },
     });
   });
 
   test("Ling-lite (first generation): softmax, plain top-k", () => {
-    const layer = moe.fromHuggingFace(
-      {
-        architectures: ["BailingMoeForCausalLM"],
-        num_experts: 64,
-        num_experts_per_tok: 6,
-        hidden_size: 2048,
-        moe_intermediate_size: 1408,
-        norm_topk_prob: true,
-        num_shared_experts: 2,
-      },
-      { sharedExperts: "outside" },
-    );
+    const layer = moe.fromHuggingFace({
+      architectures: ["BailingMoeForCausalLM"],
+      num_experts: 64,
+      num_experts_per_tok: 6,
+      hidden_size: 2048,
+      moe_intermediate_size: 1408,
+      norm_topk_prob: true,
+      num_shared_experts: 2,
+    });
     expect(codesOf(layer)).toEqual([]);
+    expect(layer.sharedExperts).toEqual({ count: 2, intermediate: 1408 });
     expect(layer.routing).toMatchObject({
       scoring: "softmax",
       renormalize: true,
