@@ -22,6 +22,7 @@ DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 1
 LOGIT_SOFT_CAP = 30.0
 
+
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 32 sublanes of 128 uint32: columns i (low half) and i + 4096.
@@ -98,14 +99,36 @@ class Shape(NamedTuple):
         return pl.cdiv(self.pass_tokens * TOP_K + UNROLL, LANES) * LANES
 
     @property
+    def choice_stride(self) -> int:
+        """Words from one choice's weights to the next: few tokens share a vector register."""
+        if self.pass_tokens >= LANES:
+            return self.pass_tokens
+        return next(words for words in (16, 32, 64, LANES) if words >= self.pass_tokens)
+
+    @property
+    def weight_words(self) -> int:
+        """Words of a device's weights."""
+        return pl.cdiv(TOP_K * self.choice_stride, LANES) * LANES
+
+    @property
     def offsets_at(self) -> int:
         """Where the first entries by expert start in a device's routes."""
-        return self.weights_at + CHOICE_ROWS * self.lane_tokens
+        return self.weights_at + self.weight_words
 
     @property
     def route_words(self) -> int:
         """Words of one device's routes: entries, weights and offsets."""
         return pl.cdiv(self.offsets_at + EXPERT_LANES, 1024) * 1024
+
+    @property
+    def gate_up_tiles(self) -> int:
+        """Gate and up weight tiles of one expert."""
+        return (INTERMEDIATE_SIZE // self.tiles.bf) * (HIDDEN_SIZE // self.tiles.bd)
+
+    @property
+    def down_tiles(self) -> int:
+        """Down weight tiles of one expert."""
+        return (INTERMEDIATE_SIZE // self.tiles.bf) * (HIDDEN_SIZE // self.tiles.bd)
 
 
 class Refs(NamedTuple):
@@ -192,7 +215,7 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
         pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.VMEM((SUBLANES, CHOICE_ROWS * s.lane_tokens + EXPERT_LANES), jnp.int32),
+        pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
         pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
         pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
         pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),

@@ -11,7 +11,6 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from .shapes import (
-    CHOICE_ROWS,
     EP_SIZE,
     EXPERT_LANES,
     EXPERT_ROWS,
@@ -83,6 +82,25 @@ def _above_diagonal(size, dtype):
     return jnp.where(column > row, 1.0, 0.0).astype(dtype)
 
 
+def _place_weights(r: Refs, s: Shape, token, weights):
+    """Writes the weights of 128 tokens as float32 bits, choice by choice.
+
+    Writes own_routes  (SUBLANES, weight_words + EXPERT_LANES) int32, VMEM: every row alike
+    """
+    lane = lax.broadcasted_iota(jnp.int32, (SUBLANES, LANES), 1)
+    in_register = LANES // min(s.choice_stride, LANES)
+    for first in range(0, TOP_K, in_register):
+        words = []
+        for place, weight in enumerate(weights[first : first + in_register]):
+            bits = pltpu.bitcast(jnp.broadcast_to(weight, (SUBLANES, LANES)), jnp.int32)
+            if in_register > 1:
+                bits = jnp.where(lane < s.choice_stride, bits, 0)
+                bits = pltpu.roll(bits, place * s.choice_stride, 1)
+            words.append(bits)
+        start = pl.multiple_of(first * s.choice_stride + token, LANES)
+        r.own_routes[:, pl.ds(start, LANES)] = functools.reduce(jnp.bitwise_or, words)
+
+
 def route(r: Refs, s: Shape, valid_tokens):
     """Chooses experts and finds where each routed entry stands in the list sorted by expert.
 
@@ -91,8 +109,8 @@ def route(r: Refs, s: Shape, valid_tokens):
 
     Reads  logits  (lane_tokens, LOGIT_LANES) float32, VMEM
     Writes positions_smem  (CHOICE_ROWS, lane_tokens) int32, SMEM
-           own_routes  (SUBLANES, CHOICE_ROWS * lane_tokens + EXPERT_LANES) int32, VMEM: in every
-           row the weights as float32 bits, then the first entry of each expert
+           own_routes  (SUBLANES, weight_words + EXPERT_LANES) int32, VMEM: in every row the
+           weights as float32 bits, then the first entry of each expert
     """
     expert = lax.broadcasted_iota(jnp.int32, (EXPERT_ROWS, LANES), 0)
     earlier_tokens = _above_diagonal(LANES, jnp.bfloat16)
@@ -111,11 +129,9 @@ def route(r: Refs, s: Shape, valid_tokens):
         ranks = entries_before + jnp.dot(
             routed_bf16, earlier_tokens, preferred_element_type=jnp.float32
         )
+        _place_weights(r, s, token, weights)
         for choice in range(TOP_K):
             rank = jnp.sum(jnp.where(expert == ids[choice], ranks, 0.0), axis=0, keepdims=True)
-            bits = pltpu.bitcast(jnp.broadcast_to(weights[choice], (SUBLANES, LANES)), jnp.int32)
-            place = pl.multiple_of(choice * s.lane_tokens + token, LANES)
-            r.own_routes[:, pl.ds(place, LANES)] = bits
             r.expert_ids[pl.ds(choice, 1), pl.ds(token, LANES)] = ids[choice]
             r.ranks[pl.ds(choice, 1), pl.ds(token, LANES)] = rank
         entries_before = entries_before + jnp.sum(routed, axis=1, keepdims=True)
@@ -139,7 +155,7 @@ def route(r: Refs, s: Shape, valid_tokens):
         precision=lax.Precision.HIGHEST,
         preferred_element_type=jnp.float32,
     )
-    r.own_routes[:, pl.ds(CHOICE_ROWS * s.lane_tokens, EXPERT_LANES)] = offsets.astype(jnp.int32)
+    r.own_routes[:, pl.ds(s.weight_words, EXPERT_LANES)] = offsets.astype(jnp.int32)
     starts = jnp.dot(
         _below_diagonal(EXPERT_ROWS, jnp.float32),
         counts,
@@ -172,13 +188,13 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
         positions = [r.positions_smem[choice, token] for choice in range(TOP_K)]
         entry = ((weights + token) << TOKEN_BITS) + me * s.pass_tokens + token
         for choice, position in enumerate(positions):
-            r.own_entries[position] = entry + ((choice * s.lane_tokens) << TOKEN_BITS)
+            r.own_entries[position] = entry + ((choice * s.choice_stride) << TOKEN_BITS)
 
     # The entries that loops may read past the last one must be tokens that exist.
     for entry in range(UNROLL):
         r.own_entries[valid_tokens * TOP_K + entry] = 0
     entries = r.routes.at[me, pl.ds(0, s.weights_at)]
-    others = r.routes.at[me, pl.ds(s.weights_at, CHOICE_ROWS * s.lane_tokens + EXPERT_LANES)]
+    others = r.routes.at[me, pl.ds(s.weights_at, s.weight_words + EXPERT_LANES)]
     wait_all(
         pltpu.make_async_copy(r.own_entries, entries, r.lists_moved.at[0]),
         pltpu.make_async_copy(r.own_routes.at[0], others, r.lists_moved.at[0]),

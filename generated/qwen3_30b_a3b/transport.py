@@ -117,6 +117,14 @@ def sums_copy(r: Refs, s: Shape, me, peer):
     )
 
 
+def await_rows(r: Refs, s: Shape, me):
+    """Waits for the token rows of all other devices."""
+
+    @each_peer(me)
+    def _(peer):
+        rows_copy(r, s, peer, me).wait_recv()
+
+
 def load_rows(r: Refs, s: Shape, me, first_token):
     """Brings this device's token rows of the pass into VMEM, packed.
 
@@ -210,8 +218,8 @@ def write_output(r: Refs, s: Shape, me, first_token):
             start = pl.multiple_of((me * s.pass_tokens + token + i) * SUM_ROW, SUM_ROW)
             low = r.token_sums[pl.ds(start, ROW), :]
             high = r.token_sums[pl.ds(start + ROW, ROW), :]
+            row = pl.ds(pl.multiple_of((token + i) * ROW, ROW), ROW)
             for distance in range(1, EP_SIZE):
-                row = pl.ds(pl.multiple_of((token + i) * ROW, ROW), ROW)
                 part_low, part_high = unpack(r.arrived_sums[(me + distance) % EP_SIZE, row, :])
                 low = low + part_low
                 high = high + part_high

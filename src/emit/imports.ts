@@ -8,6 +8,7 @@ const MARK = "# <imports>";
 
 /** Names from outside the package, as the modules spell them. */
 const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
+  math: { group: 0, line: "import math" },
   functools: { group: 0, line: "import functools" },
   NamedTuple: { group: 0, line: "from typing import NamedTuple" },
   warnings: { group: 0, line: "import warnings" },
@@ -17,6 +18,7 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
   pl: { group: 1, line: "from jax.experimental import pallas as pl" },
   pltpu: { group: 1, line: "from jax.experimental.pallas import tpu as pltpu" },
   Mesh: { group: 1, line: "from jax.sharding import Mesh" },
+  NamedSharding: { group: 1, line: "from jax.sharding import NamedSharding" },
   P: { group: 1, line: "from jax.sharding import PartitionSpec as P" },
 };
 

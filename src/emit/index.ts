@@ -17,14 +17,14 @@ function filesOf(plan: Plan): readonly PackageFile[] {
   };
   return [
     { file: "__init__.py", template: "package/init", context: initContext },
-    ...schedule.files,
+    ...schedule.files(plan),
     ...(plan.emit.reference ? [reference] : []),
     {
       file: "tiles.py",
       template: "package/tiles",
       context: (of) => ({
         ...tilesContext(of),
-        mostPassTokens: schedule.mostPassTokens(of.mesh.ep),
+        ...schedule.tableContext(of),
       }),
     },
   ];

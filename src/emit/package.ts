@@ -33,15 +33,15 @@ export function layerContext(plan: Plan): Record<string, unknown> {
 }
 
 function tileEntry(kernel: KernelPlan): Record<string, unknown> {
-  const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock } = kernel.tiles;
+  const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock, sharedTile } = kernel.tiles;
   const vmemLimitBytes = devices[kernel.device].vmemBytes;
   const counts = pyTuple(btc.map(String));
-  return { upTo, bt, bf, bd, btc: counts, slots, passTokens, rowBlock, vmemLimitBytes };
+  const more = sharedTile === undefined ? {} : { sharedTile };
+  return { upTo, bt, bf, bd, btc: counts, slots, passTokens, rowBlock, ...more, vmemLimitBytes };
 }
 
 export function tilesContext(plan: Plan): Record<string, unknown> {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
-  const { hidden, intermediate } = plan.layer;
   return {
     ...layerContext(plan),
     table: kinds.map((device) => ({
@@ -51,19 +51,6 @@ export function tilesContext(plan: Plan): Record<string, unknown> {
         .sort((a, b) => a.tiles.upTo - b.tiles.upTo)
         .map(tileEntry),
     })),
-    ...(isStreamed(plan.kernels)
-      ? {
-          bfRule: `self.bf > 0 and ${intermediate} % self.bf == 0 and self.bf % 128 == 0`,
-          bfRuleText: `a multiple of 128 that divides ${intermediate}`,
-          bdRule: `self.bd > 0 and ${hidden} % self.bd == 0 and self.bd % 128 == 0`,
-          bdRuleText: `a multiple of 128 that divides ${hidden}`,
-        }
-      : {
-          bfRule: `self.bf == ${intermediate}`,
-          bfRuleText: `${intermediate}, the whole axis`,
-          bdRule: `self.bd == ${hidden}`,
-          bdRuleText: `${hidden}, the whole axis`,
-        }),
   };
 }
 

@@ -93,6 +93,8 @@ export interface TileChoice {
   readonly passTokens: number;
   /** Rows of one expert kept at hand while its weights stream by. */
   readonly rowBlock: number;
+  /** Columns of the shared experts in one weight tile; absent: there are none in the kernel. */
+  readonly sharedTile?: number;
 }
 
 export interface Traffic {

@@ -59,8 +59,8 @@ export interface Schedule {
   }[];
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
-  /** Most token rows a device can contribute to one pass, whatever VMEM holds. */
-  mostPassTokens(ep: number): number;
+  /** What the tile table says of legal tiles, for its template. */
+  tableContext(plan: Plan): Record<string, unknown>;
   /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */
-  readonly files: readonly PackageFile[];
+  files(plan: Plan): readonly PackageFile[];
 }

@@ -82,8 +82,8 @@ export const fake: Schedule = {
         nearest: [Math.ceil(layer[field] / 128) * 128],
       })),
   lower,
-  mostPassTokens: () => 1024,
-  files: [],
+  tableContext: () => ({}),
+  files: () => [],
 };
 
 export const fakes: Registries = { schedules: { gather: fake }, devices };

@@ -3,8 +3,17 @@
  * generated `scratch`.
  */
 import type { Buffer } from "../../plan/plan.ts";
-import { LANES, type Layer, type Layout, roundUp, SUBLANES, TILE_PITCH } from "./layout.ts";
+import {
+  fillsLanes,
+  LANES,
+  type Layer,
+  type Layout,
+  roundUp,
+  SUBLANES,
+  TILE_PITCH,
+} from "./layout.ts";
 import type { Sizes } from "./sizes.ts";
+import { tileShapeOf } from "./tile-shape.ts";
 
 /** One dimension: how the generated code computes it, and what it is here. */
 export type Dim = readonly [text: string, size: number];
@@ -47,6 +56,13 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   const bt: Dim = ["s.tiles.bt", tiles.bt];
   const bf: Dim = ["s.tiles.bf", tiles.bf];
   const bd: Dim = ["s.tiles.bd", tiles.bd];
+  const shape = tileShapeOf(layer, tiles);
+  const wholeF: Dim = ["INTERMEDIATE_SIZE", layer.intermediate];
+  const wholeD: Dim = ["HIDDEN_SIZE", layer.hidden];
+  const padded = layout.paddedHidden !== layer.hidden;
+  const rowColumns: Dim = [padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE", layout.paddedHidden];
+  const columnsF = fillsLanes(layer.intermediate) ? bf : wholeF;
+  const columnsD = fillsLanes(layer.hidden) ? bd : wholeD;
   const slots: Dim = ["s.tiles.slots", tiles.slots];
   const block: Dim = ["s.row_block", tiles.rowBlock];
   const rowTile = Math.max(tiles.bt, 16);
@@ -87,11 +103,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   );
   vmem(
     "staging",
-    [
-      ["2", 2],
-      ["s.chunk", s.chunk],
-      ["HIDDEN_SIZE", layer.hidden],
-    ],
+    [["2", 2], ["s.chunk", s.chunk], rowColumns],
     element,
     "token or result rows between HBM and VMEM",
     2,
@@ -113,10 +125,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     "own_routes",
     [
       ["SUBLANES", SUBLANES],
-      [
-        "CHOICE_ROWS * s.lane_tokens + EXPERT_LANES",
-        layout.choiceRows * s.laneTokens + layout.expertLanes,
-      ],
+      ["s.weight_words + EXPERT_LANES", s.offsetsAt - s.weightsAt + layout.expertLanes],
     ],
     int,
     "this device's weight bits by choice, then the first entry of each expert",
@@ -129,12 +138,23 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   );
   vmem(
     "gate_up_tiles",
-    [slots, ["2", 2], bd, bf],
+    shape.wide
+      ? [slots, bd, ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate]]
+      : [slots, ["2", 2], bd, columnsF],
     element,
     "gate and up weight tiles",
     tiles.slots,
   );
-  vmem("down_tiles", [slots, bf, bd], element, "down weight tiles", tiles.slots);
+  vmem("down_tiles", [slots, bf, columnsD], element, "down weight tiles", tiles.slots);
+  if (layer.biases === true) {
+    const count: Dim = streamed ? ["2", 2] : slots;
+    vmem("gate_up_biases", [count, ["2", 2], wholeF], float, "biases of gate and up", count[1]);
+    const sums: Dim = ["SUM_ROW", layout.sumRow];
+    vmem("down_biases", [count, sums, lanes], float, "biases of down, as a row of sums", count[1]);
+  }
+  if (layer.sharedExperts?.gate === "sigmoid") {
+    vmem("shared_gate_row", [["1", 1], rowColumns], float, "gate of the shared experts' result");
+  }
   vmem(
     "gathered_rows",
     [["s.tiles.bt * ROW_PITCH", rowTile * layout.rowPitch], lanes],
@@ -144,20 +164,33 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   if (streamed) {
     vmem(
       "operand",
-      [["HIDDEN_SIZE // s.tiles.bd", layer.hidden / tiles.bd], block, bd],
+      [
+        ["HIDDEN_SIZE // s.tiles.bd", layer.hidden / tiles.bd],
+        block,
+        fillsLanes(layer.hidden) ? bd : ["s.operand_columns", shape.operandColumns],
+      ],
       element,
       "rows of one expert as matrix operand, by hidden tile",
     );
-    vmem("gate_sums", [block, bf], float, "gate projection of one intermediate tile");
-    vmem("up_sums", [block, bf], float, "up projection of one intermediate tile");
-    vmem("activations", [block, bf], element, "activated rows of one intermediate tile");
-  } else {
+    if (shape.wide) {
+      const both: Dim = ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate];
+      vmem("gate_up_sums", [block, both], float, "gate and up projections");
+    } else {
+      vmem("gate_sums", [block, columnsF], float, "gate projection of one intermediate tile");
+      vmem("up_sums", [block, columnsF], float, "up projection of one intermediate tile");
+    }
     vmem(
-      "operand",
-      [bt, ["HIDDEN_SIZE", layer.hidden]],
+      "activations",
+      fillsLanes(layer.intermediate)
+        ? [block, bf]
+        : [["INTERMEDIATE_SIZE // s.tiles.bf", layer.intermediate / tiles.bf], block, bf],
       element,
-      "rows of one expert as matrix operand",
+      fillsLanes(layer.intermediate)
+        ? "activated rows of one intermediate tile"
+        : "activated rows, by rows of the down tiles",
     );
+  } else {
+    vmem("operand", [bt, rowColumns], element, "rows of one expert as matrix operand");
   }
   const resultRows = streamed ? tiles.rowBlock : tiles.bt;
   vmem(

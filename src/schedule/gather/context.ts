@@ -2,13 +2,19 @@
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
-import { weightArrays } from "../../emit/weights.ts";
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { argumentsContext } from "./arguments.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
-import { layoutOf } from "./layout.ts";
+import { fillsLanes, layoutOf } from "./layout.ts";
+import { ROW_MULTIPLE } from "./rules.ts";
 import { declareSemaphores } from "./semaphores.ts";
+import { type Shared, sharedOf } from "./shared.ts";
 import { sizesOf, TOKEN_BITS } from "./sizes.ts";
+import { tileShapeOf } from "./tile-shape.ts";
+
+/** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
+const MOST_UNROLLED_DEVICES = 8;
 
 export function gatherContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
@@ -28,10 +34,13 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   };
   const { routing } = layer;
   const kernelRouting = routing.where === "kernel";
-  const biased = kernelRouting && routing.correctionBias === true;
-  const shardedInputs = 1 + weightArrays(layer.weights) + (kernelRouting ? 1 : 2);
+  const shared = sharedOf(layer, mesh.ep);
   return {
     ...layerContext(plan),
+    ...argumentsContext(plan, shared),
+    ...tilingContext(plan, layout.paddedHidden),
+    ...sharedContextOf(shared, mesh.ep),
+    manyDevices: mesh.ep > MOST_UNROLLED_DEVICES,
     layerLine: layerLine(plan),
     meshLine: meshLine(plan),
     meshAxes: pyTuple(mesh.axes.map(pyString)),
@@ -39,7 +48,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     word: layout.word,
     wordText:
       layer.dtype === "bfloat16"
-        ? `uint32: columns i (low half) and i + ${layer.hidden / 2}`
+        ? `uint32: columns i (low half) and i + ${layout.paddedHidden / 2}`
         : "float32",
     rowSublanes: layout.row,
     sumSublanes: layout.sumRow,
@@ -52,8 +61,6 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     paddedLogits: layout.logitLanes !== layer.experts,
     widerLanes: layout.expertLanes !== layout.expertRows,
     splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
-    inputCount: shardedInputs + (biased ? 1 : 0),
-    shardedInputs,
     tokenBits: TOKEN_BITS,
     buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
       name,
@@ -63,6 +70,46 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
       python: pyTuple(dims.map(([text]) => text)),
     })),
     semaphores: declareSemaphores(input).map(({ name, count }) => ({ name, python: count[0] })),
+  };
+}
+
+/** How the templates cut F and D: along columns where they fill lanes, else along rows. */
+function tilingContext({ layer, kernels }: Plan, paddedHidden: number): Record<string, unknown> {
+  const raggedHidden = !fillsLanes(layer.hidden);
+  const raggedIntermediate = !fillsLanes(layer.intermediate);
+  const padded = paddedHidden !== layer.hidden;
+  const [first] = kernels;
+  const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
+  const columnsF = "(INTERMEDIATE_SIZE // self.tiles.bf)";
+  const columnsD = "(HIDDEN_SIZE // self.tiles.bd)";
+  return {
+    raggedHidden,
+    raggedIntermediate,
+    padded,
+    paddedHidden,
+    wide,
+    rowMultiple: ROW_MULTIPLE,
+    rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
+    operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
+    operandTile: raggedHidden ? "operand_columns" : "bd",
+    operandTileText: raggedHidden ? "s.operand_columns" : "s.tiles.bd",
+    intermediateTile: raggedIntermediate ? "INTERMEDIATE_SIZE" : "bf",
+    hiddenTile: raggedHidden ? "HIDDEN_SIZE" : "bd",
+    activationShape: raggedIntermediate || layer.biases === true,
+    gateUpTilesText: raggedIntermediate ? columnsD.slice(1, -1) : `${columnsF} * ${columnsD}`,
+    downTilesText: raggedHidden ? columnsF.slice(1, -1) : `${columnsF} * ${columnsD}`,
+  };
+}
+
+function sharedContextOf(shared: Shared | undefined, ep: number): Record<string, unknown> {
+  return {
+    sharedSharded: shared?.replicas === 1,
+    sharedReplicas: shared?.replicas ?? 1,
+    sharedGroups: shared !== undefined && shared.replicas > 1,
+    sharedColumns: shared?.columns ?? 0,
+    sharedBlocks: shared?.blocks ?? 0,
+    sharedOwnOnly: shared?.blocks === 1,
+    sharedEveryBlock: shared?.blocks === ep && ep > 1,
   };
 }
 
@@ -85,7 +132,17 @@ function layerLine({ layer }: Plan): string {
           ...(routing.renormalize ? ["renormalised"] : []),
           ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
         ].join(", ");
-  return `${size}, ${activationName(layer.activation)}, ${layer.dtype};\nrouting: ${text}.`;
+  const { sharedExperts, biases } = layer;
+  const more = [
+    ...(biases === true ? ["biases"] : []),
+    ...(sharedExperts === undefined
+      ? []
+      : [
+          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}`,
+        ]),
+  ];
+  const kinds = [activationName(layer.activation), layer.dtype, ...more].join(", ");
+  return `${size}, ${kinds};\nrouting: ${text}.`;
 }
 
 function meshLine({ mesh, localExperts }: Plan): string {

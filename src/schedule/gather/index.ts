@@ -3,7 +3,7 @@ import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
-import { MOST_PASS_TOKENS } from "./sizes.ts";
+import { tableContext } from "./table.ts";
 
 export const gather: Schedule = {
   kind: "gather",
@@ -11,10 +11,19 @@ export const gather: Schedule = {
   axisRule,
   layerProblems,
   lower,
-  mostPassTokens: (ep) => Math.floor(MOST_PASS_TOKENS / ep),
-  files: ["experts", "kernel", "routing", "shapes", "transport"].map((name) => ({
-    file: `${name}.py`,
-    template: `gather/${name}`,
-    context: gatherContext,
-  })),
+  tableContext,
+  files: ({ layer }) =>
+    [
+      "experts",
+      "feed_forward",
+      "kernel",
+      "routing",
+      "shapes",
+      ...(layer.sharedExperts === undefined ? [] : ["shared_experts"]),
+      "transport",
+    ].map((name) => ({
+      file: `${name}.py`,
+      template: `gather/${name}`,
+      context: gatherContext,
+    })),
 };

@@ -6,8 +6,10 @@ import { chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
 import { loadOf, trafficOf } from "./load.ts";
 import { defaultRowCounts } from "./rules.ts";
 import { toSemaphores } from "./semaphores.ts";
+import { sharedOf, sharedTileOf } from "./shared.ts";
 import { stagesOf } from "./stages.ts";
 import { streamsOf } from "./streams.ts";
+import { tileShapeOf } from "./tile-shape.ts";
 
 function axesOf(fit: Fit): readonly Axis[] {
   const { layer, ep, sizes, tiles } = fit.input;
@@ -46,6 +48,9 @@ export function lower(input: LowerInput): KernelPlan {
     streamed,
     ...(input.limits === undefined ? {} : { limits: input.limits }),
   });
+  const shared = sharedOf(spec.layer, spec.mesh.ep);
+  const sharedTile =
+    shared === undefined ? undefined : sharedTileOf(shared, tileShapeOf(spec.layer, tiles));
   const buffers = [...declareBuffers(fit.input).map(toBuffer), spills(tiles.bt)];
   const used = (space: "VMEM" | "SMEM"): number =>
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
@@ -64,6 +69,7 @@ export function lower(input: LowerInput): KernelPlan {
       streamed,
       passTokens: fit.passLimit,
       rowBlock: fit.rowBlock,
+      ...(sharedTile === undefined ? {} : { sharedTile }),
     },
     passes: fit.sizes.passes,
     axes: axesOf(fit),

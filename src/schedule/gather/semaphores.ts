@@ -33,6 +33,15 @@ export function declareSemaphores(input: BufferInput): readonly SemaphoreDeclara
       : []),
     { name: "gate_up_arrived", count: slots, meaning: "gate and up tile in its slot" },
     { name: "down_arrived", count: slots, meaning: "down tile in its slot" },
+    ...(layer.biases === true
+      ? [
+          {
+            name: "biases_arrived",
+            count: input.streamed ? two : slots,
+            meaning: "biases of an expert in their slot",
+          },
+        ]
+      : []),
     { name: "output_written", count: two, meaning: "result rows left staging" },
   ];
 }

@@ -1,0 +1,48 @@
+/**
+ * How the shared experts are spread: as one feed-forward of S = count * intermediate columns, cut
+ * over the devices, so that their weights cross HBM once in all. Each device adds its columns'
+ * share to the sums of every token. Where S does not cut into whole registers for every device,
+ * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
+ */
+import { LANES, type Layer } from "./layout.ts";
+import type { TileShape } from "./tile-shape.ts";
+
+export interface Shared {
+  /** S: columns of all shared experts together. */
+  readonly size: number;
+  /** Devices that take the same columns; 1: the arrays are sharded, else on every device whole. */
+  readonly replicas: number;
+  /** Columns of one device. */
+  readonly columns: number;
+  /** Devices whose tokens one device computes. */
+  readonly blocks: number;
+  readonly gated: boolean;
+}
+
+export function sharedOf(layer: Pick<Layer, "sharedExperts">, ep: number): Shared | undefined {
+  const { sharedExperts } = layer;
+  if (sharedExperts === undefined) return undefined;
+  const size = sharedExperts.count * sharedExperts.intermediate;
+  const cuts = (replicas: number): boolean =>
+    ep % replicas === 0 && size % (LANES * (ep / replicas)) === 0;
+  let replicas = 1;
+  while (replicas < ep && !cuts(replicas)) replicas++;
+  const blocks = ep / replicas;
+  return {
+    size,
+    replicas,
+    columns: size / blocks,
+    blocks,
+    gated: sharedExperts.gate === "sigmoid",
+  };
+}
+
+/** Columns of one weight tile of the shared experts: they use the routed experts' slots. */
+export function sharedTileOf({ columns }: Shared, shape: TileShape): number {
+  const most = Math.min(shape.gateUpColumns, shape.downRows);
+  let tile = LANES;
+  for (let size = LANES; size <= Math.min(most, columns); size += LANES) {
+    if (columns % size === 0) tile = size;
+  }
+  return tile;
+}

@@ -1,0 +1,32 @@
+/** The rules of the generated tile table: what a caller's own tiles must keep. */
+import { isStreamed } from "../../plan/lower.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { fillsLanes, LANES } from "./layout.ts";
+import { ROW_MULTIPLE } from "./rules.ts";
+import { sharedOf } from "./shared.ts";
+import { MOST_PASS_TOKENS } from "./sizes.ts";
+
+function axisTexts(axis: "bf" | "bd", size: number, streamed: boolean): Record<string, string> {
+  const multiple = fillsLanes(size) ? LANES : ROW_MULTIPLE;
+  return streamed
+    ? {
+        [`${axis}Rule`]: `self.${axis} > 0 and ${size} % self.${axis} == 0 and self.${axis} % ${multiple} == 0`,
+        [`${axis}RuleText`]: `a multiple of ${multiple} that divides ${size}`,
+      }
+    : {
+        [`${axis}Rule`]: `self.${axis} == ${size}`,
+        [`${axis}RuleText`]: `${size}, the whole axis`,
+      };
+}
+
+export function tableContext(plan: Plan): Record<string, unknown> {
+  const { layer, mesh, kernels } = plan;
+  const streamed = isStreamed(kernels);
+  const shared = sharedOf(layer, mesh.ep);
+  return {
+    mostPassTokens: Math.floor(MOST_PASS_TOKENS / mesh.ep),
+    ...axisTexts("bf", layer.intermediate, streamed),
+    ...axisTexts("bd", layer.hidden, streamed),
+    sharedColumns: shared?.columns ?? 0,
+  };
+}
