@@ -8,9 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from . import bundles, memory
+from . import arguments, bundles, memory, model
 from .errors import OpError
 from .package import MoePackage
 
@@ -42,47 +40,6 @@ def smallest(slices: list[dict[str, Any]], ep: int) -> str:
         message = f"no known slice has {ep} devices; the largest has {most}"
         raise OpError("TOPOLOGY", message, ep=ep)
     return str(min(large, key=lambda s: int(s["devices"]))["name"])
-
-
-def _mesh(package: MoePackage, devices: list[Any]) -> Any:
-    from jax.sharding import Mesh
-
-    shape = (1,) * (len(package.axes) - 1) + (package.ep,)
-    return Mesh(np.array(devices[: package.ep]).reshape(shape), package.axes)
-
-
-def arguments(package: MoePackage, mesh: Any, tokens: int, given: bool, layout: str) -> list[Any]:
-    """Shapes and shardings of a call: rows and experts are spread over ep."""
-    import jax
-    import jax.numpy as jnp
-    from jax.sharding import NamedSharding, PartitionSpec
-
-    spread = NamedSharding(mesh, PartitionSpec(package.axes))
-    # T need not divide: the kernel pads it, so such rows come in whole on every device.
-    rows = spread if tokens % package.ep == 0 else NamedSharding(mesh, PartitionSpec())
-    e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
-
-    def struct(shape: tuple[int, ...], dtype: Any, sharding: Any) -> Any:
-        return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-
-    route = (
-        [struct((tokens, k), jnp.float32, rows), struct((tokens, k), jnp.int32, rows)]
-        if given
-        else [struct((tokens, e), jnp.float32, rows)]
-    )
-    weights = {
-        "fused": [(e, 2, d, f), (e, f, d)],
-        "separate": [(e, d, f), (e, f, d), (e, d, f)],
-        "side_by_side": [(e, d, 2 * f), (e, f, d)],
-    }
-    whole = NamedSharding(mesh, PartitionSpec())
-    bias = [struct((e,), jnp.float32, whole)] if package.biased else []
-    return [
-        struct((tokens, d), package.dtype, rows),
-        *(struct(shape, package.dtype, spread) for shape in weights[layout]),
-        *route,
-        *bias,
-    ]
 
 
 def kernel_names(hlo: str) -> list[str]:
@@ -126,17 +83,17 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 def compile_kernel(
     package: MoePackage,
+    layer: model.Layer,
     slices: list[dict[str, Any]],
     tokens: int,
-    given: bool,
-    layout: str = "fused",
+    token_axes: list[str] | None = None,
 ) -> dict[str, Any]:
     """Compiles one call of T = `tokens` for a slice; a kernel that does not fit is a result."""
     import jax
 
     name = smallest(slices, package.ep)
     devices = list(topology(name).devices)
-    mesh = _mesh(package, devices)
+    place = arguments.place(package, devices, token_axes)
     dump = dump_folder()
     _empty(dump)
     result: dict[str, Any] = {
@@ -151,11 +108,12 @@ def compile_kernel(
     seconds = {"trace": 0.0, "compile": 0.0}
 
     def call(*arrays: Any) -> Any:
-        return package.kernel.fused_ep_moe(mesh, *arrays)
+        return package.kernel.fused_ep_moe(place.mesh, *arrays)
 
     start = time.perf_counter()
     try:
-        lowered = jax.jit(call).lower(*arguments(package, mesh, tokens, given, layout))
+        structs = [place.struct(argument) for argument in arguments.of(package, layer, tokens)]
+        lowered = jax.jit(call).lower(*structs)
         seconds["trace"] = round(time.perf_counter() - start, 3)
         start = time.perf_counter()
         compiled = lowered.compile()

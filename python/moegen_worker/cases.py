@@ -46,6 +46,8 @@ class Case:
     split_mesh: bool = False
     # Tiles that force several passes over the tokens and several blocks of an expert's rows.
     small_passes: bool = False
+    # Some ids out of range, as padded tokens have: for routing that is given.
+    padding: bool = False
     # Part of a run that names no cases.
     usual: bool = True
 
@@ -118,6 +120,7 @@ CASES: tuple[Case, ...] = (
     Case("empty-experts", "empty experts and devices", empty_experts),
     Case("ties", "ties in the router", ties, fingerprint=True),
     Case("ids", "top-k ids and weights", uniform, fingerprint=True),
+    Case("padding", "ids out of range", uniform, padding=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls in a row", uniform, calls=2),
     Case(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import oracle
+from .model import Layer
 
 
 def scales(count: int) -> np.ndarray:
@@ -38,7 +39,7 @@ def weights(experts: int, hidden: int, intermediate: int, dtype: Any) -> tuple[A
     return w1, w2
 
 
-def read(layer: oracle.Layer, result: Any, experts: int, w2: Any) -> np.ndarray:
+def read(layer: Layer, result: Any, experts: int, w2: Any) -> np.ndarray:
     """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen."""
     result = np.asarray(result, np.float64)
     # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.

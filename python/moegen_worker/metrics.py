@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import oracle
+from . import model, oracle
 
 BOUNDS = {"bfloat16": 1e-2, "float32": 1e-5}
 
@@ -42,11 +42,17 @@ def blame(contributions: np.ndarray, error: np.ndarray) -> int:
 
 
 def worst(
-    layer: oracle.Layer, tokens: Any, w1: Any, w2: Any, weights: Any, ids: Any, out: Any, ref: Any
+    layer: model.Layer,
+    weights: model.Weights,
+    tokens: Any,
+    shares: Any,
+    ids: Any,
+    out: Any,
+    ref: Any,
 ) -> dict[str, Any]:
-    """The token with the largest error and the expert it points to.
+    """The token with the largest error and the expert it points to; None: no routed expert.
 
-    tokens (T, D), w1 (E, 2, D, F), w2 (E, F, D), weights and ids (T, k), out and ref (T, D).
+    tokens (T, D), shares (routing weights) and ids (T, k), out and ref (T, D).
     """
     rows = row_errors(out, ref)
     token = int(np.argmax(rows))
@@ -55,10 +61,11 @@ def worst(
     ids_of_token = [int(e) for e in np.asarray(ids)[token]]
     expert = None
     if finite:
-        parts = oracle.contributions(
-            layer, tokens[token], w1, w2, np.asarray(weights)[token], ids_of_token
-        )
-        expert = ids_of_token[blame(parts, error)]
+        row = tokens[token], weights, np.asarray(shares)[token], ids_of_token
+        parts = oracle.contributions(layer, *row)
+        shared = oracle.shared(layer, tokens[token], weights)
+        blamed = blame(np.concatenate([parts, shared[None]]), error)
+        expert = ids_of_token[blamed] if blamed < len(ids_of_token) else None
     return {
         "token": token,
         "error": float(rows[token]),

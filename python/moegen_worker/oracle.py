@@ -2,7 +2,8 @@
 
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
-`renormalize`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`.
+`renormalize`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`; and
+`sharedExperts` with `intermediate`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import Layer, Weights
+
 Array = NDArray[np.float64]
-Layer = dict[str, Any]
 
 
 def activate(activation: Any, gate: Array, up: Array) -> Array:
@@ -85,29 +87,59 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
     return np.asarray(weights), np.asarray(ids)
 
 
-def expert(layer: Layer, x: Any, w1: Any, w2: Any) -> Array:
-    """One expert on one token: x (D,), w1 (2, D, F), w2 (F, D) to (D,)."""
-    x = np.asarray(x, np.float64)
-    gate = x @ np.asarray(w1[0], np.float64)
-    up = x @ np.asarray(w1[1], np.float64)
-    return activate(layer["activation"], gate, up) @ np.asarray(w2, np.float64)
+def feed_forward(activation: Any, x: Any, gate: Any, up: Any, down: Any) -> Array:
+    """x (D,), gate and up (D, F), down (F, D), each with its bias or None: (D,)."""
+
+    def project(row: Array, matrix: Any, bias: Any) -> Array:
+        product = row @ np.asarray(matrix, np.float64)
+        return product if bias is None else product + np.asarray(bias, np.float64)
+
+    row = np.asarray(x, np.float64)
+    return project(activate(activation, project(row, *gate), project(row, *up)), *down)
 
 
-def contributions(layer: Layer, x: Any, w1: Any, w2: Any, weights: Any, ids: Any) -> Array:
-    """What each of a token's k experts adds: x (D,), weights (k,), ids (k,) to (k, D)."""
-    return np.stack(
-        [
-            float(w) * expert(layer, x, w1[int(e)], w2[int(e)])
-            for w, e in zip(weights, ids, strict=True)
-        ]
-    )
+def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
+    """Expert `e` on one token: x (D,) to (D,). An id out of range is a padded token's: nothing."""
+    if not 0 <= e < len(weights.w2):
+        return np.zeros(len(x))
+    b1, b2 = weights.b1, weights.b2
+    gate = weights.w1[e, 0], None if b1 is None else b1[e, 0]
+    up = weights.w1[e, 1], None if b1 is None else b1[e, 1]
+    down = weights.w2[e], None if b2 is None else b2[e]
+    return feed_forward(layer["activation"], x, gate, up, down)
 
 
-def moe(layer: Layer, tokens: Any, w1: Any, w2: Any, weights: Any, ids: Any) -> Array:
-    """The layer: tokens (T, D), w1 (E, 2, D, F), w2 (E, F, D), weights and ids (T, k): (T, D)."""
-    return np.stack(
-        [
-            contributions(layer, x, w1, w2, w, e).sum(axis=0)
-            for x, w, e in zip(np.asarray(tokens), weights, ids, strict=True)
-        ]
-    )
+def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any) -> Array:
+    """What each of a token's k experts adds: x (D,), shares and ids (k,) to (k, D)."""
+    parts = [
+        float(share) * expert(layer, x, weights, int(e))
+        for share, e in zip(shares, ids, strict=True)
+    ]
+    return np.stack(parts)
+
+
+def shared(layer: Layer, x: Any, weights: Weights) -> Array:
+    """What the shared experts add to a token, one after the other: x (D,) to (D,)."""
+    result = np.zeros(len(x))
+    if layer.get("sharedExperts") is None:
+        return result
+    size = int(layer["sharedExperts"]["intermediate"])
+    for first in range(0, weights.shared_w2.shape[0], size):
+        columns = slice(first, first + size)
+        gate = weights.shared_w1[:, columns], None
+        up = weights.shared_w3[:, columns], None
+        down = weights.shared_w2[columns], None
+        result += feed_forward(layer["activation"], x, gate, up, down)
+    if weights.shared_gate is None:
+        return result
+    logit = np.asarray(x, np.float64) @ np.asarray(weights.shared_gate, np.float64)
+    return result / (1.0 + np.exp(-logit))
+
+
+def moe(layer: Layer, tokens: Any, weights: Weights, shares: Any, ids: Any) -> Array:
+    """The layer: tokens (T, D), routing weights `shares` and ids (T, k) to (T, D)."""
+    rows = [
+        contributions(layer, x, weights, share, e).sum(axis=0) + shared(layer, x, weights)
+        for x, share, e in zip(np.asarray(tokens), shares, ids, strict=True)
+    ]
+    return np.stack(rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -59,22 +58,6 @@ class MoePackage:
         # Only weights that arrive in tiles know blocks of rows.
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         return tiles._replace(pass_tokens=16, **block)
-
-    def weight_arguments(self, layout: str, w1: Any, w2: Any) -> list[Any]:
-        """w1 (E, 2, D, F) and w2 (E, F, D) as the arguments of a layout: fused as they are;
-        separate: gate, down, up; side_by_side: gate and up columns in one, down."""
-        import jax.numpy as jnp
-
-        if layout == "separate":
-            return [w1[:, 0], w2, w1[:, 1]]
-        if layout == "side_by_side":
-            return [jnp.concatenate([w1[:, 0], w1[:, 1]], axis=-1), w2]
-        return [w1, w2]
-
-    @property
-    def biased(self) -> bool:
-        """Whether the kernel takes a correction bias (E,) after the router logits."""
-        return "correction_bias" in inspect.signature(self.kernel.fused_ep_moe).parameters
 
     @property
     def dtype(self) -> Any:

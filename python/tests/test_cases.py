@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moegen_worker import cases, oracle
+from moegen_worker import cases, inputs, oracle
 from moegen_worker.errors import OpError
 from moegen_worker.ops import validate
 
@@ -88,3 +88,21 @@ def test_shards_cover_every_case_once() -> None:
     assert sorted(c.name for c, _ in together) == sorted(c.name for c, _ in planned)
     assert sum(reference for reference, _ in parts) == 1
     assert all(part for _, part in parts)
+
+
+def test_ids_out_of_range_are_for_given_routing() -> None:
+    names = {case.name for case, _ in validate.schedule(None, [32], [], Package())}
+    assert "padding" not in names
+    names = {case.name for case, _ in validate.schedule(None, [32], [], Package(), given=True)}
+    assert "padding" in names
+    with pytest.raises(OpError, match="given"):
+        validate.schedule(["padding"], [32], [], Package())
+
+
+def test_ids_out_of_range_are_on_both_sides_and_leave_some() -> None:
+    ids = inputs.absent(np.random.default_rng(0), np.full((32, 4), 3), experts=16)
+    assert (ids[::3] != 3).all()
+    assert (ids < 0).any()
+    assert (ids == 16).any()
+    assert (ids == 3).any()
+    assert not ((ids >= 0) & (ids < 16) & (ids != 3)).any()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from moegen_worker import fingerprint, metrics, oracle
+from moegen_worker.inputs import Copies
+from moegen_worker.model import Layer, Weights
 
 KERNEL = {"where": "kernel", "scoring": "softmax", "renormalize": True, "scalingFactor": 1.0}
 
 
-def layer(**routing: object) -> oracle.Layer:
+def layer(**routing: object) -> Layer:
     return {"topK": 2, "activation": "silu", "routing": {**KERNEL, **routing}}
 
 
@@ -80,13 +84,65 @@ def test_an_unknown_activation_is_an_error() -> None:
         oracle.activate("relu", np.asarray([1.0]), np.asarray([1.0]))
 
 
+RNG = np.random.default_rng(0)
+X, W1 = RNG.standard_normal((1, 4)), RNG.standard_normal((3, 2, 4, 5))
+W2 = RNG.standard_normal((3, 5, 4))
+
+
+def silu(gate: np.ndarray) -> np.ndarray:
+    return gate / (1 + np.exp(-gate))
+
+
 def test_layer_is_a_weighted_sum() -> None:
-    rng = np.random.default_rng(0)
-    x, w1 = rng.standard_normal((1, 4)), rng.standard_normal((3, 2, 4, 5))
-    w2 = rng.standard_normal((3, 5, 4))
-    gate, up = x[0] @ w1[2, 0], x[0] @ w1[2, 1]
-    wanted = 0.5 * ((gate / (1 + np.exp(-gate)) * up) @ w2[2])
-    assert oracle.moe(layer(), x, w1, w2, [[0.5]], [[2]])[0] == pytest.approx(wanted)
+    wanted = 0.5 * ((silu(X[0] @ W1[2, 0]) * (X[0] @ W1[2, 1])) @ W2[2])
+    assert oracle.moe(layer(), X, Weights(W1, W2), [[0.5]], [[2]])[0] == pytest.approx(wanted)
+
+
+def test_biases_come_before_activation_and_before_the_weight() -> None:
+    b1, b2 = RNG.standard_normal((3, 2, 5)), RNG.standard_normal((3, 4))
+    hidden = silu(X[0] @ W1[1, 0] + b1[1, 0]) * (X[0] @ W1[1, 1] + b1[1, 1])
+    weights = Weights(W1, W2, b1, b2)
+    found = oracle.moe(layer(), X, weights, [[0.25]], [[1]])[0]
+    assert found == pytest.approx(0.25 * (hidden @ W2[1] + b2[1]))
+
+
+@pytest.mark.parametrize("gate", [None, RNG.standard_normal(4)])
+def test_shared_experts_are_added_with_weight_one_or_their_gates(gate: Any) -> None:
+    gates, ups = RNG.standard_normal((4, 6)), RNG.standard_normal((4, 6))
+    downs = RNG.standard_normal((6, 4))
+    weights = Weights(W1, W2, shared_w1=gates, shared_w2=downs, shared_w3=ups, shared_gate=gate)
+    spec = {**layer(), "sharedExperts": {"count": 2, "intermediate": 3}}
+    found = oracle.moe(spec, X, weights, [[0.0]], [[0]])[0]
+    share = 1.0 if gate is None else 1 / (1 + np.exp(-X[0] @ gate))
+    assert found == pytest.approx(share * ((silu(X[0] @ gates) * (X[0] @ ups)) @ downs))
+
+
+def test_ids_out_of_range_count_nothing() -> None:
+    found = oracle.moe(layer(), X, Weights(W1, W2), [[0.5, 3.0]], [[-1, 3]])
+    assert not found.any()
+
+
+def test_a_model_is_laid_out_as_asked() -> None:
+    b1 = RNG.standard_normal((3, 2, 5))
+    weights = Weights(W1, W2, b1)
+    assert weights.arrays("fused")["w1"].shape == (3, 2, 4, 5)
+    apart = weights.arrays("separate")
+    assert np.array_equal(apart["w3"], W1[:, 1])
+    assert np.array_equal(apart["b3"], b1[:, 1])
+    beside = weights.arrays("side_by_side")
+    assert np.array_equal(beside["w1"][:, :, 5:], W1[:, 1])
+    assert np.array_equal(beside["b1"][:, :5], b1[:, 0])
+
+
+def test_copies_of_experts_mean_the_same() -> None:
+    copies = Copies(experts=8, redundant=3, seed=1)
+    assert sorted(set(copies.logical.tolist())) == [0, 1, 2, 3, 4]
+    ids = np.random.default_rng(3).integers(0, 5, (40, 2))
+    physical = copies.spread(ids)
+    assert np.array_equal(copies.logical[physical], ids)
+    # Every copy gets its turn.
+    assert set(physical.ravel().tolist()) == set(range(8))
+    assert np.array_equal(copies.logical[copies.canonical], copies.logical)
 
 
 def test_blame_finds_the_lost_expert() -> None:
@@ -104,7 +160,7 @@ def test_fingerprints_show_ids_and_weights() -> None:
     w1, w2 = fingerprint.weights(4, 8, 16, np.float32)
     rows = fingerprint.tokens(3, 8, np.float32)
     weights, ids = oracle.route(spec, np.random.default_rng(2).standard_normal((3, 4)))
-    result = oracle.moe(spec, rows, w1, w2, weights, ids)
+    result = oracle.moe(spec, rows, Weights(w1, w2), weights, ids)
     shown = fingerprint.read(spec, result, 4, w2)
     assert fingerprint.compare(shown, weights, ids, 1e-6) is None
     wrong = ids.copy()

@@ -90,6 +90,24 @@ export const codes = {
     "expert groups do not fit the layer",
     "groups divide the experts, some are kept, and those kept hold at least top-k experts",
   ),
+  MOE119: entry(
+    "shared experts do not fill whole lanes",
+    "the shared experts together, count × intermediate, are a multiple of 128 lanes",
+  ),
+  MOE120: entry(
+    "redundant experts do not fit the layer",
+    "copies are fewer than the experts, and the caller's routing names them by physical id",
+  ),
+  MOE121: entry("token axes are not among the axes", "tokenAxes are some of axes, in their order"),
+  MOE122: entry(
+    "expert parallelism is wider than a slice",
+    "ep is at most 128, the devices of the largest slice that kernels are compiled for",
+  ),
+  MOE123: entry("top-k is not supported", "a token goes to at most 16 experts"),
+  MOE124: entry(
+    "the chosen have no score",
+    "scoreChosen scores the chosen logits alone, by softmax or sigmoid",
+  ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

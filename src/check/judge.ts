@@ -16,16 +16,16 @@ import {
   someBucket,
   tilesLegal,
 } from "./rules/buckets.ts";
-import { deviceList, meshAxes, nameIsIdentifier } from "./rules/identity.ts";
+import { deviceList, nameIsIdentifier } from "./rules/identity.ts";
 import type { Dict } from "./rules/kinds.ts";
 import {
   configProblems,
-  expertsDivide,
-  groupsFit,
   scheduleRunsLayer,
-  topKWithinExperts,
+  sharedFillLanes,
   weightsFitHbm,
 } from "./rules/layer.ts";
+import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
+import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
 
@@ -34,9 +34,13 @@ const RULES: readonly Rule[] = [
   configProblems,
   topKWithinExperts,
   groupsFit,
+  chosenAreScored,
+  redundantFit,
+  sharedFillLanes,
   scheduleRunsLayer,
   expertsDivide,
   meshAxes,
+  tokenAxesKnown,
   weightsFitHbm,
   deviceList,
   someBucket,

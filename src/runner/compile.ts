@@ -183,10 +183,10 @@ async function compileTarget(
 ): Promise<CompileTargetResult> {
   const params = {
     package: folder,
+    layer: plan.layer,
     slices: devices[target.device].topologies,
     tokens: target.tokens,
-    given: plan.layer.routing.where === "given",
-    weights: plan.layer.weights,
+    tokenAxes: plan.mesh.tokenAxes,
   };
   try {
     const timeout = options.timeout ?? TARGET_SECONDS;

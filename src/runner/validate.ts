@@ -155,6 +155,8 @@ class Run {
       const params = {
         package: folder,
         layer: plan.layer,
+        tokenAxes: plan.mesh.tokenAxes,
+        form: options.meshForm ?? "plain",
         tokens,
         bucketTokens,
         cases: options.cases ?? null,

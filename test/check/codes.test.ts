@@ -60,7 +60,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE105: {
     spec: layer("topK: 8", "topK: ⟦200⟧"),
     says: "topK = 200 exceeds experts = 128",
-    nearest: [128],
+    nearest: [16],
   },
   MOE106: {
     spec: specText({ mesh: "{ ep: ⟦6⟧ }" }),
@@ -119,6 +119,36 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     ),
     says: "kept = 1 leaves 4 experts, fewer than topK = 8",
     nearest: [2],
+  },
+  MOE119: {
+    spec: layer("topK: 8,", "topK: 8,\n    sharedExperts: { count: 2, intermediate: ⟦1000⟧ },"),
+    says: "2 × 1000 = 2000 shared columns are not a multiple of 128",
+    nearest: [960, 1024],
+  },
+  MOE120: {
+    spec: layer("topK: 8,", "topK: 8,\n    redundantExperts: ⟦16⟧,"),
+    says: "redundant experts are chosen by the caller, but routing is in the kernel",
+    nearest: ['routing: { where: "given" }'],
+  },
+  MOE121: {
+    spec: specText({ mesh: '{ ep: 4, axes: ["data", "tensor"], tokenAxes: [⟦"model"⟧] }' }),
+    says: 'token axis "model" is not one of axes',
+    nearest: ["data", "tensor"],
+  },
+  MOE122: {
+    spec: specText({ layer: LAYER.replace("128", "512"), mesh: "{ ep: ⟦256⟧ }" }),
+    says: "ep = 256 exceeds 128 devices",
+    nearest: [128],
+  },
+  MOE123: {
+    spec: layer("topK: 8", "topK: ⟦32⟧"),
+    says: "topK = 32 exceeds 16",
+    nearest: [16],
+  },
+  MOE124: {
+    spec: layer('scoring: "softmax"', 'scoreChosen: true, scoring: ⟦"none"⟧'),
+    says: 'scoring = "none" leaves scoreChosen nothing to do',
+    nearest: ["softmax", "sigmoid"],
   },
   MOE201: {
     spec: specText({

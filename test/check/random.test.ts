@@ -49,8 +49,9 @@ const routing = fc.oneof(
   fc.record(
     {
       where: oneOf("kernel", "given"),
-      scoring: oneOf("softmax", "sigmoid"),
+      scoring: oneOf("softmax", "sigmoid", "none"),
       renormalize: oneOf(true, false),
+      scoreChosen: oneOf(true, undefined),
       scalingFactor: size,
       logitSoftCap: size,
     },
@@ -70,6 +71,9 @@ const layer = fc.oneof(
         activation: oneOf("silu", "gelu"),
         dtype: oneOf("bfloat16", "float32"),
         routing,
+        biases: oneOf(true, undefined),
+        sharedExperts: oneOf({ count: 1, intermediate: 256, gate: "sigmoid" }, { count: 3 }),
+        redundantExperts: size,
       },
       { requiredKeys: [] },
     ),
@@ -95,7 +99,12 @@ const spec = fc.oneof(
         name: oneOf("small", "3d", "class"),
         source: oneOf("a", undefined),
         layer,
-        mesh: oneOf({ ep: 4 }, { ep: 3, axes: ["a", "a"] }, { ep: 2, axes: [] }),
+        mesh: oneOf(
+          { ep: 4 },
+          { ep: 3, axes: ["a", "a"] },
+          { ep: 2, axes: [] },
+          { ep: 2, tokenAxes: ["data", "data", 3] },
+        ),
         devices: fc.oneof(fc.array(oneOf("v5e", "v5p", "v6e", "v7x")), anything),
         schedule: fc.oneof(
           {

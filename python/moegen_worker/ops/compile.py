@@ -1,7 +1,8 @@
 """Compiles a generated package ahead of time for one kind of TPU and one T.
 
-Params: `package` (folder), `slices` ([{name, devices}], of one kind), `tokens`, `given` (routing
-comes from outside). One target a request, so that a crash of the compiler costs that target only.
+Params: `package` (folder), `layer` (the plan's), `slices` ([{name, devices}], of one kind),
+`tokens`, `tokenAxes` (null: all of the package's). One target a request, so that a crash of the
+compiler costs that target only.
 """
 
 from __future__ import annotations
@@ -23,6 +24,5 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     folder = str(params["package"])
     if _last is None or _last[0] != folder:
         _last = (folder, packages.load(folder))
-    given = bool(params.get("given", False))
-    layout = str(params.get("weights", "fused"))
-    return aot.compile_kernel(_last[1], params["slices"], int(params["tokens"]), given, layout)
+    tokens, axes = int(params["tokens"]), params.get("tokenAxes")
+    return aot.compile_kernel(_last[1], params["layer"], params["slices"], tokens, axes)

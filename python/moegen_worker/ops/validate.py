@@ -1,8 +1,9 @@
 """Validates a generated package on simulated devices, case by case.
 
-Params: `package` (folder), `layer` (the plan's), `tokens` (usual Ts), `bucketTokens` (a T in each
-further token bucket), `cases` (names, null: all), `seed`, `done` (pairs of case and T to leave
-out, after a worker was lost), `shard` (this worker's number, and of how many).
+Params: `package` (folder), `layer` (the plan's), `tokenAxes` (null: all of the package's), `form`
+(of the caller's mesh), `tokens` (usual Ts), `bucketTokens` (a T in each further token bucket),
+`cases` (names, null: all), `seed`, `done` (pairs of case and T to leave out, after a worker was
+lost), `shard` (this worker's number, and of how many).
 Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
 """
 
@@ -49,11 +50,19 @@ def fitted(case: Case, package: Any, tokens: int) -> Case:
 
 
 def schedule(
-    names: list[str] | None, tokens: list[int], bucket_tokens: list[int], package: Any
+    names: list[str] | None,
+    tokens: list[int],
+    bucket_tokens: list[int],
+    package: Any,
+    given: bool = False,
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
-    an odd T runs in each further token bucket too, so that every bucket's tiles are used."""
+    an odd T runs in each further token bucket too, so that every bucket's tiles are used. Ids out
+    of range are asked of a kernel that is `given` its routing alone."""
     _, cases = chosen(names)
+    if names and not given and any(case.padding for case in cases):
+        raise OpError("UNKNOWN_CASE", "case 'padding' needs routing that is given")
+    cases = [case for case in cases if given or not case.padding]
     planned: list[tuple[Case, int]] = []
     for case in cases:
         counts = list(tokens) if names or case.usual else []
@@ -71,7 +80,7 @@ def share(
 
     Dealt out by estimated cost, dearest first: building a program is worth some six runs of it.
     """
-    from ..validation import Program
+    from ..programs import Program
 
     groups: dict[Program, list[tuple[Case, int]]] = {}
     for case, tokens in planned:
@@ -107,14 +116,17 @@ def prepare(shard: int, of: int) -> None:
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from .. import package as packages
     from ..metrics import BOUNDS
-    from ..validation import Bench, Program, timed
+    from ..programs import Target
+    from ..validation import Bench, timed
 
     check_reference, _ = chosen(params.get("cases"))
     package = packages.load(params["package"])
     seed = int(params.get("seed", 0))
     usual = [int(t) for t in params["tokens"]]
     further = [int(t) for t in params.get("bucketTokens", ())]
-    planned = schedule(params.get("cases"), usual, further, package)
+    layer = params["layer"]
+    given = layer["routing"].get("where") == "given"
+    planned = schedule(params.get("cases"), usual, further, package, given)
     names = ([REFERENCE] if check_reference else []) + [case.name for case, _ in planned]
     shard, of = params.get("shard", (0, 1))
     check_reference, planned = share(planned, check_reference, int(shard), int(of))
@@ -128,7 +140,10 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if len(jax.devices()) < package.ep:
         have = len(jax.devices())
         raise OpError("DEVICES", f"{package.ep} simulated devices needed, {have} there")
-    bench = Bench(package, params["layer"], seed, planned)
+    axes = params.get("tokenAxes")
+    token_axes = None if axes is None else tuple(axes)
+    target = Target(package, layer, token_axes, str(params.get("form", "plain")))
+    bench = Bench(target, seed, planned)
     emit("start", cases=names, bound=BOUNDS[str(package.dtype)])
     results: list[dict[str, Any]] = []
 
@@ -136,7 +151,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         emit("case-start", case=name, title=title, tokens=tokens)
         # Once a case has begun, so that a crash in here is some case's failure.
         for case, count in planned:
-            bench.program(Program.of(case, count))
+            bench.start(case, count)
         head = {"case": name, "title": title, "tokens": tokens, "seed": seed}
         results.append({**head, **timed(work)})
         emit("case", **results[-1])

@@ -1,5 +1,4 @@
-/** Names: of the package, the mesh axes and the devices. */
-import type { Finding } from "../diagnostic.ts";
+/** Names: of the package and the devices. */
 import { show } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";
 
@@ -11,12 +10,12 @@ const PYTHON_KEYWORDS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-function isIdentifier(name: string): boolean {
+export function isIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !PYTHON_KEYWORDS.has(name);
 }
 
 /** The nearest identifier: what a reader would have written. */
-function toIdentifier(name: string): string {
+export function toIdentifier(name: string): string {
   const cleaned = name.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^_+|_+$/g, "");
   if (PYTHON_KEYWORDS.has(cleaned)) return `${cleaned}_`;
   return /^[0-9]/.test(cleaned) ? `_${cleaned}` : cleaned;
@@ -36,30 +35,6 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
       nearest: better === "" ? [] : [better],
     }),
   ];
-};
-
-export const meshAxes: Rule = ({ spec, sound }) => {
-  if (!sound("mesh", "axes")) return [];
-  const { axes } = spec.mesh;
-  if (axes.length === 0) {
-    return [
-      error({
-        code: "MOE107",
-        path: ["mesh", "axes"],
-        message: "axes is empty",
-        nearest: ['["data", "tensor"]'],
-      }),
-    ];
-  }
-  return axes.flatMap((axis, index): readonly Finding[] => {
-    const path = ["mesh", "axes", index];
-    if (!isIdentifier(axis)) {
-      const message = `mesh axis ${show(axis)} is not an identifier`;
-      return [error({ code: "MOE107", path, message, nearest: [toIdentifier(axis)] })];
-    }
-    if (axes.indexOf(axis) === index) return [];
-    return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated` })];
-  });
 };
 
 export const deviceList: Rule = ({ spec, sound, devices }) => {

@@ -1,7 +1,12 @@
 /** The layer against itself, the mesh, the schedule and the devices' HBM. */
 import { layerOrigin } from "../../dsl/brand.ts";
-import { divisors, formatBytes, nearestOf } from "../numbers.ts";
+import { deviceWeights } from "../../plan/weights.ts";
+import { divisors, formatBytes } from "../numbers.ts";
+import { MOST_DEVICES } from "./mesh.ts";
 import { error, type Rule, warning } from "./rule.ts";
+
+/** Columns of a TPU tile. */
+const LANES = 128;
 
 /** What `fromHuggingFace` found wrong with the config; it never throws, so it is said here. */
 export const configProblems: Rule = ({ spec }) =>
@@ -15,66 +20,32 @@ export const configProblems: Rule = ({ spec }) =>
     }),
   );
 
-export const topKWithinExperts: Rule = ({ spec, sound }) => {
-  const { topK, experts } = spec.layer ?? {};
-  if (!sound("layer", "topK") || !sound("layer", "experts") || topK <= experts) return [];
+/** All of them together are one feed-forward: its intermediate axis fills whole lanes. */
+export const sharedFillLanes: Rule = ({ spec, sound }) => {
+  const shared = spec.layer?.sharedExperts;
+  if (!sound("layer", "sharedExperts") || shared === undefined) return [];
+  const { count, intermediate } = shared;
+  const size = count * intermediate;
+  if (size % LANES === 0) return [];
+  const step = smallestFilling(count);
+  const below = Math.floor(intermediate / step) * step;
   return [
     error({
-      code: "MOE105",
-      path: ["layer", "topK"],
-      message: `topK = ${topK} exceeds experts = ${experts}`,
-      detail: `${topK} > ${experts}`,
-      nearest: [experts],
+      code: "MOE119",
+      path: ["layer", "sharedExperts", "intermediate"],
+      message: `${count} × ${intermediate} = ${size} shared columns are not a multiple of ${LANES}`,
+      detail: `${size} % ${LANES} = ${size % LANES}`,
+      nearest: [below, below + step].filter((value) => value > 0),
     }),
   ];
 };
 
-/** Expert groups against the experts and top-k. */
-export const groupsFit: Rule = ({ spec, sound }) => {
-  const routing = spec.layer?.routing;
-  if (!sound("layer") || routing?.where !== "kernel" || routing.groups === undefined) return [];
-  const { experts, topK } = spec.layer;
-  const { count, kept, score } = routing.groups;
-  const path = ["layer", "routing", "groups"];
-  const wrong = (field: string, message: string, detail: string, nearest: readonly number[]) => [
-    error({ code: "MOE118", path: [...path, field], message, detail, nearest }),
-  ];
-  if (experts % count !== 0) {
-    const legal = nearestOf(divisors(experts), count);
-    const detail = `${experts} % ${count} = ${experts % count}`;
-    return wrong("count", `count = ${count} does not divide experts = ${experts}`, detail, legal);
-  }
-  const size = experts / count;
-  const least = Math.ceil(topK / size);
-  if (kept > count) {
-    return wrong("kept", `kept = ${kept} exceeds count = ${count}`, `${kept} > ${count}`, [count]);
-  }
-  if (kept < least) {
-    const message = `kept = ${kept} leaves ${kept * size} experts, fewer than topK = ${topK}`;
-    return wrong("kept", message, `${kept} · ${size} < ${topK}`, [least]);
-  }
-  if (score === "sum_of_top_2" && size < 2) {
-    const message = `score = "sum_of_top_2" needs 2 experts a group, count = ${count} leaves ${size}`;
-    return wrong("count", message, `${experts} / ${count} < 2`, [Math.floor(experts / 2)]);
-  }
-  return [];
-};
-
-export const expertsDivide: Rule = ({ spec, sound }) => {
-  if (!sound("layer", "experts") || !sound("mesh", "ep")) return [];
-  const { experts } = spec.layer;
-  const { ep } = spec.mesh;
-  if (experts % ep === 0) return [];
-  return [
-    error({
-      code: "MOE106",
-      path: ["mesh", "ep"],
-      message: `ep = ${ep} does not divide experts = ${experts}`,
-      detail: `${experts} % ${ep} = ${experts % ep}`,
-      nearest: nearestOf(divisors(experts), ep),
-    }),
-  ];
-};
+/** The least intermediate size of `count` shared experts that fills whole lanes. */
+function smallestFilling(count: number): number {
+  let step = 1;
+  while ((count * step) % LANES !== 0) step *= 2;
+  return step;
+}
 
 export const scheduleRunsLayer: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
@@ -89,24 +60,23 @@ export const scheduleRunsLayer: Rule = ({ spec, sound, schedule }) => {
   );
 };
 
-const ITEM_BYTES = { bfloat16: 2, float32: 4 } as const;
-
 /** A warning: other layers share HBM, so that one layer fits says little, that it does not, much. */
 export const weightsFitHbm: Rule = ({ spec, sound, devices }) => {
   if (!sound("layer") || !sound("mesh", "ep") || !sound("devices")) return [];
-  const { experts, hidden, intermediate, dtype } = spec.layer;
-  const perExpert = 3 * hidden * intermediate * ITEM_BYTES[dtype];
+  const { experts } = spec.layer;
   const { ep } = spec.mesh;
-  const local = Math.ceil(experts / ep) * perExpert;
+  const local = deviceWeights(spec.layer, ep).total;
   return spec.devices.flatMap((name) => {
     const available = devices[name]?.hbmBytes ?? Infinity;
     if (local <= available) return [];
-    const enough = divisors(experts).find((size) => (experts / size) * perExpert <= available);
+    const enough = divisors(experts).find(
+      (size) => size <= MOST_DEVICES && deviceWeights(spec.layer, size).total <= available,
+    );
     return [
       warning({
         code: "MOE204",
         path: ["mesh", "ep"],
-        message: `the weights of ${experts / ep} experts need ${formatBytes(local)}, ${name} has ${formatBytes(available)} of HBM`,
+        message: `the weights of ${Math.ceil(experts / ep)} experts need ${formatBytes(local)}, ${name} has ${formatBytes(available)} of HBM`,
         detail: name,
         nearest: enough === undefined ? [] : [enough],
         ...(enough === undefined ? { note: "not even one expert fits: split experts first" } : {}),

@@ -49,14 +49,35 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing"]);
+  const further = ["biases", "sharedExperts", "redundantExperts"];
+  kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing", ...further]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
   kinds.oneOf([...path, "weights"], layer.weights, ["fused", "separate", "side_by_side"]);
   checkRouting(kinds, [...path, "routing"], layer.routing);
+  const { biases, sharedExperts, redundantExperts } = layer;
+  if (biases !== undefined && biases !== true) {
+    kinds.wrong([...path, "biases"], biases, "true, or left out: they lie as the weights do", [
+      "true",
+    ]);
+  }
+  if (sharedExperts !== undefined) checkShared(kinds, [...path, "sharedExperts"], sharedExperts);
+  if (redundantExperts !== undefined) {
+    kinds.positive([...path, "redundantExperts"], redundantExperts);
+  }
 }
 
+function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
+  const shared = kinds.object(path, value);
+  if (shared === undefined) return;
+  kinds.keys(path, shared, ["count", "intermediate", "gate"]);
+  kinds.positive([...path, "count"], shared.count);
+  kinds.positive([...path, "intermediate"], shared.intermediate);
+  if (shared.gate !== undefined) kinds.oneOf([...path, "gate"], shared.gate, ["sigmoid"]);
+}
+
+const PLAIN_ACTIVATIONS = ["silu", "gelu", "gelu_erf"];
 const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   clamped_swiglu: ["limit"],
   swigluoai: ["alpha", "limit"],
@@ -64,12 +85,19 @@ const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
 
 function checkActivation(kinds: Kinds, path: SpecPath, value: unknown): void {
   if (typeof value !== "object" || value === null) {
-    kinds.oneOf(path, value, ["silu", "gelu", "gelu_erf"]);
+    kinds.oneOf(path, value, PLAIN_ACTIVATIONS);
     return;
   }
   const activation = kinds.object(path, value);
   if (activation === undefined) return;
   const { kind } = activation;
+  if (typeof kind === "string" && PLAIN_ACTIVATIONS.includes(kind)) {
+    // silu with a limit has a name of its own.
+    const clamped = kind === "silu" && activation.limit !== undefined;
+    const nearest = clamped ? `{ kind: "clamped_swiglu", limit: ${show(activation.limit)} }` : kind;
+    kinds.wrong(path, value, `"${kind}" as it is: it has no alpha and no limit`, [nearest]);
+    return;
+  }
   kinds.oneOf([...path, "kind"], kind, Object.keys(ACTIVATION_FIELDS));
   const fields = typeof kind === "string" ? ACTIVATION_FIELDS[kind] : undefined;
   if (fields === undefined) return;
@@ -110,10 +138,14 @@ function checkGroups(kinds: Kinds, path: SpecPath, value: unknown): void {
 function checkMesh(kinds: Kinds, value: unknown): void {
   const mesh = kinds.object(["mesh"], value);
   if (mesh === undefined) return;
-  kinds.keys(["mesh"], mesh, ["ep", "axes"]);
+  kinds.keys(["mesh"], mesh, ["ep", "axes", "tokenAxes"]);
   kinds.positive(["mesh", "ep"], mesh.ep);
   for (const [index, axis] of kinds.list(["mesh", "axes"], mesh.axes).entries()) {
     kinds.string(["mesh", "axes", index], axis);
+  }
+  if (mesh.tokenAxes === undefined) return;
+  for (const [index, axis] of kinds.list(["mesh", "tokenAxes"], mesh.tokenAxes).entries()) {
+    kinds.string(["mesh", "tokenAxes", index], axis);
   }
 }
 

@@ -1,0 +1,130 @@
+"""The arguments of `fused_ep_moe` after the mesh: order, shapes, dtypes, and what each is spread over."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from . import model
+from .package import MoePackage
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """One positional argument."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    # Its first axis is spread over the mesh's "tokens" or "experts" axes; "": whole everywhere.
+    over: str = ""
+
+    @property
+    def owned(self) -> bool:
+        """Whether the model owns it; else it belongs to one call."""
+        return self.over != "tokens"
+
+
+def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
+    """In the order of the call, for T = `tokens`."""
+    import jax.numpy as jnp
+
+    e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
+    s = model.shared_size(layer)
+    dtype, single = package.dtype, jnp.float32
+    layout = layer.get("weights", "fused")
+
+    def expert(name: str, *shape: int) -> Argument:
+        return Argument(name, (e, *shape), dtype, "experts")
+
+    def row(name: str, width: int, kind: Any) -> Argument:
+        return Argument(name, (tokens, width), kind, "tokens")
+
+    pairs = {"fused": (2,), "separate": (), "side_by_side": ()}[layout]
+    width = 2 * f if layout == "side_by_side" else f
+    third = layout == "separate"
+    arguments = [row("tokens", d, dtype)]
+    arguments += [expert("w1", *pairs, d, width), expert("w2", f, d)]
+    arguments += [expert("w3", d, f)] if third else []
+    if layer.get("biases"):
+        arguments += [expert("b1", *pairs, width), expert("b2", d)]
+        arguments += [expert("b3", f)] if third else []
+    if layer["routing"].get("where") == "given":
+        arguments += [row("topk_weights", k, single), row("topk_ids", k, jnp.int32)]
+    else:
+        arguments += [row("gating_output", e, single)]
+        if layer["routing"].get("correctionBias"):
+            arguments += [Argument("correction_bias", (e,), single)]
+    if s:
+        arguments += [
+            Argument("shared_w1", (d, s), dtype),
+            Argument("shared_w2", (s, d), dtype),
+            Argument("shared_w3", (d, s), dtype),
+        ]
+        if layer["sharedExperts"].get("gate"):
+            arguments += [Argument("shared_gate", (d,), single)]
+    return arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """A mesh, and the axes of it that tokens and experts are spread over."""
+
+    mesh: Any
+    tokens: tuple[str, ...]
+    experts: tuple[str, ...]
+
+    def sharding(self, argument: Argument, leading: int = 0) -> Any:
+        """Of an argument with `leading` axes before its own; rows that do not divide over the
+        devices come in whole on each, as the kernel pads them itself."""
+        from jax.sharding import NamedSharding, PartitionSpec
+
+        axes = {"tokens": self.tokens, "experts": self.experts, "": ()}[argument.over]
+        parts = math.prod(self.mesh.shape[axis] for axis in axes)
+        spread = bool(axes) and argument.shape[0] % parts == 0
+        spec = PartitionSpec(*[None] * leading, axes) if spread else PartitionSpec()
+        return NamedSharding(self.mesh, spec)
+
+    def struct(self, argument: Argument, calls: int | None = None) -> Any:
+        """The argument without its values; with `calls`, one for each of several calls."""
+        import jax
+
+        leading = () if calls is None or argument.owned else (calls,)
+        sharding = self.sharding(argument, len(leading))
+        shape = (*leading, *argument.shape)
+        return jax.ShapeDtypeStruct(shape, argument.dtype, sharding=sharding)
+
+
+# Orders and further axes that a caller's mesh may have: the kernel must not care.
+FORMS = ("plain", "reversed", "further")
+
+
+def place(
+    package: MoePackage,
+    devices: Any,
+    token_axes: Any = None,
+    split: bool = False,
+    form: str = "plain",
+) -> Placement:
+    """A mesh of the first ep devices: along the last axis, or (`split`) two by ep/2 along the last
+    two; where tokens are not spread over all axes the other way round, so that both axes count.
+
+    `form`: "reversed": the mesh lists its axes in the other order; "further": it has axes of size
+    1 that the kernel was not told of, before and after its own.
+    """
+    from jax.sharding import Mesh
+
+    axes, ep = package.axes, package.ep
+    tokens = axes if token_axes is None else tuple(token_axes)
+    partial = len(tokens) < len(axes)
+    tail = (2, ep // 2) if split != partial and len(axes) > 1 and ep % 2 == 0 else (ep,)
+    shape = (1,) * (len(axes) - len(tail)) + tail
+    grid, names = np.array(devices[:ep]).reshape(shape), axes
+    if form == "reversed":
+        grid, names = grid.transpose(), tuple(reversed(axes))
+    elif form == "further":
+        grid, names = grid[None, ..., None], ("outer_one", *axes, "inner_one")
+    return Placement(Mesh(grid, names), tokens, axes)

@@ -1,0 +1,89 @@
+/** Top-k, groups, scores and copies of experts against the layer. */
+import { divisors, nearestOf } from "../numbers.ts";
+import { error, type Rule } from "./rule.ts";
+
+/** Experts a token may go to: more than any published model asks for. */
+const MOST_CHOSEN = 16;
+
+export const topKWithinExperts: Rule = ({ spec, sound }) => {
+  const { topK, experts, redundantExperts = 0 } = spec.layer ?? {};
+  if (!sound("layer", "topK") || !sound("layer", "experts")) return [];
+  const path = ["layer", "topK"];
+  const copies = sound("layer", "redundantExperts") && redundantExperts < experts;
+  // A copy is no further choice.
+  const distinct = copies ? experts - redundantExperts : experts;
+  if (topK > distinct) {
+    const whose = distinct === experts ? "experts" : "experts - redundantExperts";
+    const message = `topK = ${topK} exceeds ${whose} = ${distinct}`;
+    const nearest = [Math.min(distinct, MOST_CHOSEN)];
+    return [error({ code: "MOE105", path, message, detail: `${topK} > ${distinct}`, nearest })];
+  }
+  if (topK <= MOST_CHOSEN) return [];
+  const message = `topK = ${topK} exceeds ${MOST_CHOSEN}`;
+  return [error({ code: "MOE123", path, message, nearest: [MOST_CHOSEN] })];
+};
+
+export const chosenAreScored: Rule = ({ spec, sound }) => {
+  const routing = spec.layer?.routing;
+  if (!sound("layer", "routing") || routing?.where !== "kernel") return [];
+  if (routing.scoring !== "none" || routing.scoreChosen !== true) return [];
+  return [
+    error({
+      code: "MOE124",
+      path: ["layer", "routing", "scoring"],
+      message: 'scoring = "none" leaves scoreChosen nothing to do',
+      nearest: ["softmax", "sigmoid"],
+    }),
+  ];
+};
+
+export const redundantFit: Rule = ({ spec, sound }) => {
+  const { redundantExperts: copies, experts, routing } = spec.layer ?? {};
+  if (!sound("layer", "redundantExperts") || copies === undefined) return [];
+  const path = ["layer", "redundantExperts"];
+  if (sound("layer", "experts") && copies >= experts) {
+    const message = `redundantExperts = ${copies} leaves no expert of experts = ${experts}`;
+    const nearest = experts > 1 ? [experts - 1] : [];
+    return [error({ code: "MOE120", path, message, detail: `${copies} >= ${experts}`, nearest })];
+  }
+  if (!sound("layer", "routing") || routing.where === "given") return [];
+  return [
+    error({
+      code: "MOE120",
+      path,
+      message: "redundant experts are chosen by the caller, but routing is in the kernel",
+      nearest: ['routing: { where: "given" }'],
+    }),
+  ];
+};
+
+/** Expert groups against the experts and top-k. */
+export const groupsFit: Rule = ({ spec, sound }) => {
+  const routing = spec.layer?.routing;
+  if (!sound("layer") || routing?.where !== "kernel" || routing.groups === undefined) return [];
+  const { experts, topK } = spec.layer;
+  const { count, kept, score } = routing.groups;
+  const path = ["layer", "routing", "groups"];
+  const wrong = (field: string, message: string, detail: string, nearest: readonly number[]) => [
+    error({ code: "MOE118", path: [...path, field], message, detail, nearest }),
+  ];
+  if (experts % count !== 0) {
+    const legal = nearestOf(divisors(experts), count);
+    const detail = `${experts} % ${count} = ${experts % count}`;
+    return wrong("count", `count = ${count} does not divide experts = ${experts}`, detail, legal);
+  }
+  const size = experts / count;
+  const least = Math.ceil(topK / size);
+  if (kept > count) {
+    return wrong("kept", `kept = ${kept} exceeds count = ${count}`, `${kept} > ${count}`, [count]);
+  }
+  if (kept < least) {
+    const message = `kept = ${kept} leaves ${kept * size} experts, fewer than topK = ${topK}`;
+    return wrong("kept", message, `${kept} · ${size} < ${topK}`, [least]);
+  }
+  if (score === "sum_of_top_2" && size < 2) {
+    const message = `score = "sum_of_top_2" needs 2 experts a group, count = ${count} leaves ${size}`;
+    return wrong("count", message, `${experts} / ${count} < 2`, [Math.floor(experts / 2)]);
+  }
+  return [];
+};
