@@ -3,7 +3,7 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec } from "../dsl/spec.ts";
+import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec, SharedExperts } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
@@ -13,6 +13,11 @@ const LOCAL_EXPERTS = 3;
 const TOP_K = 4;
 const HIDDEN = 512;
 const INTERMEDIATE = 256;
+/** Columns of a TPU tile: sizes that do not fill tiles stay so. */
+const LANES = 128;
+/** Rows of a bfloat16 tile. */
+const ROWS = 16;
+const SHARED_EXPERTS = 2;
 /** Rows that each device brings to a usual call: half of the least tile, so that there is padding. */
 const DEVICE_TOKENS = 8;
 
@@ -31,7 +36,20 @@ export function usualTokens(ep: number): number {
 
 const trips = (size: number, tile: number): number => Math.min(2, Math.ceil(size / tile));
 
-/** Smallest legal size of an axis, at least `least`, that splits into each of `cuts` tiles. */
+/** Smaller sizes that fill lanes where `full` does; else those with its remainder come first. */
+function sizesBelow(full: number, least: number): readonly number[] {
+  const from = (first: number, step: number): readonly number[] =>
+    Array.from(
+      { length: Math.max(0, Math.ceil((full - first) / step)) },
+      (_, i) => first + i * step,
+    );
+  const rest = full % LANES;
+  if (rest === 0) return from(least, LANES);
+  const unaligned = from(least / 2, ROWS).filter((size) => size % LANES !== 0);
+  return [...from(least / 2 + rest, LANES), ...unaligned];
+}
+
+/** Smallest legal size of an axis, about `least`, that splits into each of `cuts` tiles. */
 function sizeOf(
   layer: LayerSpec,
   schedule: Schedule,
@@ -40,13 +58,20 @@ function sizeOf(
   cuts: readonly number[],
 ): number {
   const axis: TileAxis = field === "hidden" ? "bd" : "bf";
-  for (let size = least; size < layer[field]; size += 64) {
+  const found = sizesBelow(layer[field], least).find((size) => {
     const tried: LayerSpec = { ...layer, [field]: size };
     const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
     const { legal } = schedule.axisRule(tried, axis);
-    if (sound && cuts.every((cut) => legal.includes(size / cut))) return size;
-  }
-  return layer[field];
+    return sound && cuts.every((cut) => legal.includes(size / cut));
+  });
+  return found ?? layer[field];
+}
+
+/** As many shared experts, up to two, of at most two tiles of columns together. */
+function scaledShared({ count, intermediate, ...gate }: SharedExperts): SharedExperts {
+  const fewer = Math.min(count, SHARED_EXPERTS);
+  const columns = Math.min(count * intermediate, 2 * LANES);
+  return { ...gate, count: fewer, intermediate: columns / fewer };
 }
 
 /** Groups of at least two experts, as many as there were if they fit; some are left out. */
@@ -71,9 +96,20 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
 
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
-  const topK = Math.min(plan.layer.topK, TOP_K, experts);
+  const { sharedExperts, redundantExperts } = full.layer;
+  // Half of the experts are copies at most: with one expert in all there is none to copy.
+  const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
+  const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
   const routing = scaledRouting(full.layer.routing, experts, topK);
-  const counted: LayerSpec = { ...full.layer, experts, topK, routing };
+  const { redundantExperts: _, ...plain } = full.layer;
+  const counted: LayerSpec = {
+    ...plain,
+    experts,
+    topK,
+    routing,
+    ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts) }),
+    ...(copies === 0 ? {} : { redundantExperts: copies }),
+  };
   const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made.map(cutD));
   const cutsF = made.map(cutF);
   const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, cutsF);

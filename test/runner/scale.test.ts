@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import type { RoutingSpec } from "../../src/dsl/spec.ts";
+import { moe } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { scaleSpec } from "../../src/plan/scale.ts";
 import { schedules } from "../../src/schedule/registry.ts";
@@ -66,5 +67,46 @@ describe.each(examples)("%s", (name) => {
     const { spec, tokens } = scaleSpec(plan, schedule, ep);
     expect(judge(spec, { schedules, devices }).plan?.mesh.ep).toBe(ep);
     expect(tokens % ep).toBe(0);
+  });
+});
+
+describe("what a layer has beside its experts stays", () => {
+  const features = {
+    name: "features",
+    layer: {
+      experts: 64,
+      topK: 8,
+      hidden: 2880,
+      intermediate: 2880,
+      activation: "silu",
+      biases: true,
+      sharedExperts: { count: 3, intermediate: 512, gate: "sigmoid" },
+      redundantExperts: 8,
+      routing: { where: "given" },
+    },
+    mesh: { ep: 8, axes: ["data", "tensor"], tokenAxes: ["data"] },
+    devices: ["v6e"],
+    schedule: {
+      kind: "gather",
+      tiles: { all: { upTo: 64, bt: 16, bf: 960, bd: 2880 } },
+    },
+  } as const;
+
+  it.each([1, 2, 4, 8, 32])("at ep %i", (ep) => {
+    const { plan } = judge(moe(features), { schedules, devices });
+    if (plan === undefined) throw new Error("the spec does not check");
+    const { spec } = scaleSpec(plan, schedules.gather, ep);
+    const { findings } = judge(spec, { schedules, devices });
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    const { layer, mesh } = spec;
+    // 2880 fills 22 tiles of 128 columns and half of one.
+    expect([layer.hidden, layer.intermediate]).toEqual([320, 192]);
+    expect(layer).toMatchObject({
+      biases: true,
+      sharedExperts: { count: 2, intermediate: 128, gate: "sigmoid" },
+    });
+    expect(layer.redundantExperts).toBeGreaterThan(0);
+    expect(layer.topK).toBeLessThanOrEqual(layer.experts - (layer.redundantExperts ?? 0));
+    expect(mesh).toEqual({ ...features.mesh, ep });
   });
 });
