@@ -8,8 +8,8 @@ const MARK = "# <imports>";
 
 /** Names from outside the package, as the modules spell them. */
 const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
-  math: { group: 0, line: "import math" },
   functools: { group: 0, line: "import functools" },
+  math: { group: 0, line: "import math" },
   NamedTuple: { group: 0, line: "from typing import NamedTuple" },
   warnings: { group: 0, line: "import warnings" },
   jax: { group: 1, line: "import jax" },
@@ -73,11 +73,29 @@ export function withImports(files: ReadonlyMap<string, string>): ReadonlyMap<str
       );
       // isort, profile black: plain imports before "from" ones within a group.
       const lines = groups
-        .map((group) => [...group].sort((a, b) => Number(isFrom(a)) - Number(isFrom(b))).join("\n"))
+        .map((group) =>
+          together(group)
+            .sort((a, b) => Number(isFrom(a)) - Number(isFrom(b)))
+            .join("\n"),
+        )
         .filter((group) => group !== "");
       return [file, text.replace(MARK, lines.join("\n\n"))];
     }),
   );
+}
+
+/** Several names of one module on one line; one with another name of its own stays apart. */
+function together(lines: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const line of lines) {
+    const [from = "", names = ""] = line.split(" import ");
+    const other = found.findIndex(
+      (one) => one.startsWith(`${from} import `) && !one.includes(" as "),
+    );
+    if (!isFrom(line) || other < 0 || names.includes(" as ")) found.push(line);
+    else found[other] = `${found[other]}, ${names}`;
+  }
+  return found;
 }
 
 function isFrom(line: string): boolean {

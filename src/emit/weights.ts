@@ -120,14 +120,21 @@ export function gateUpRefs(layout: WeightLayout): readonly string[] {
   return [...new Set(LAYOUTS[layout].copies.map(({ ref }) => ref))];
 }
 
-/** Weight arrays among the arguments. */
-export function weightArrays(layout: WeightLayout): number {
-  return LAYOUTS[layout].inputs.length;
-}
+const LANES = 128;
 
-/** Copies that bring one gate and up tile. */
-export function gateUpCopies(layout: WeightLayout): number {
-  return LAYOUTS[layout].copies.length;
+/**
+ * Copies that bring one gate and up tile. Where F does not fill lanes a tile has all of its
+ * columns, and side by side the border between gate and up is nowhere a copy could end.
+ */
+export function gateUpCopies(
+  layer: Pick<LayerSpec, "weights" | "intermediate">,
+): readonly GateUpCopy[] {
+  const { copies } = LAYOUTS[layer.weights];
+  if (layer.intermediate % LANES === 0) return copies;
+  if (layer.weights === "side_by_side") {
+    return [{ ref: "gate_up_weights", whole: "", tiled: "rows", part: "" }];
+  }
+  return copies.map((copy) => ({ ...copy, tiled: copy.tiled.replace(", pl.ds(column, bf)", "") }));
 }
 
 /** S: the shared experts as one, their gate and up columns and down rows one after the other. */
@@ -154,11 +161,11 @@ function sliced(text: string, layer: LayerSpec): string {
 }
 
 export function weightsContext(layer: LayerSpec): Record<string, unknown> {
-  const { inputs, copies, gate, up } = LAYOUTS[layer.weights];
+  const { inputs, gate, up } = LAYOUTS[layer.weights];
   return {
     weightArguments: inputs.map(({ name }) => name).join(", "),
     weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
-    gateUpCopies: copies,
+    gateUpCopies: gateUpCopies(layer),
     gateReference: sliced(gate, layer),
     upReference: sliced(up, layer),
   };

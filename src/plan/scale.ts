@@ -122,8 +122,8 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     const btc = tiles.btc.length > 1 ? ([least, next] as const) : ([least] as const);
     return {
       bt: btc.at(-1) ?? least,
-      bf: intermediate / cutF(tiles),
-      bd: hidden / cutD(tiles),
+      bf: intermediate === full.layer.intermediate ? tiles.bf : intermediate / cutF(tiles),
+      bd: hidden === full.layer.hidden ? tiles.bd : hidden / cutD(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
       slots: Math.min(Math.max(tiles.slots, 2), 4) as 2 | 3 | 4,
     };

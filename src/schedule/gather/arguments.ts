@@ -128,7 +128,8 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     redundant: plan.layer.redundantExperts !== undefined,
     sharedArguments: sharedArguments(plan, shared),
     deviceArguments: inputs.map(({ name }) => name).join(", "),
-    callArguments: inputs.map(({ passed }) => passed),
+    callArguments: inputs.map(({ passed }) => passed).join(", "),
+    shardMapSpecs: inputs.map(({ spec }) => spec).join(", "),
     shardMapInputs: inputs,
     inputCount: 1 + inputs.length,
   };

@@ -22,8 +22,8 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
       const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes`;
       return { text, legal: divisors(size, LANES) };
     }
-    const text = `divides ${name} = ${size} into rows, a multiple of ${ROW_MULTIPLE}`;
-    const legal = divisors(size, ROW_MULTIPLE);
+    const text = `divides ${name} = ${size} into rows, a multiple of ${ROW_MULTIPLE} and at least ${LANES}`;
+    const legal = divisors(size, ROW_MULTIPLE).filter((tile) => tile >= LANES);
     if (axis === "bf") return { text, legal };
     // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
     const room = paddedHidden(layer);

@@ -119,7 +119,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       awaitedBy: "await_weights",
       semaphore: "gate_up_arrived",
       bytes: weightTrips * load.weightBytes.gateUp,
-      copies: weightTrips * weightCopies * gateUpCopies(layer.weights),
+      copies: weightTrips * weightCopies * gateUpCopies(layer).length,
       meaning: "gate and up weights of active experts, ahead of their use",
     },
     {
