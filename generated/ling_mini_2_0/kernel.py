@@ -59,7 +59,8 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
     with jax.named_scope("barrier"):
         barrier(s, me)
 
-    wait_all(pltpu.make_async_copy(r.correction_bias, r.bias, r.lists_moved.at[0]))
+    with jax.named_scope("constants"):
+        wait_all(pltpu.make_async_copy(r.correction_bias, r.bias, r.lists_moved.at[0]))
 
     @pl.loop(0, s.passes)
     def _(pass_index):

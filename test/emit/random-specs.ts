@@ -23,6 +23,10 @@ const identifier = (maxLength: number): fc.Arbitrary<string> =>
     )
     .map((parts) => parts.join(""));
 
+/** Multiples of `step`, at least 128. */
+const sizes = (step: number, most: number): fc.Arbitrary<number> =>
+  fc.integer({ min: Math.ceil(128 / step), max: most }).map((count) => count * step);
+
 const routing = fc.oneof(
   fc.record(
     {
@@ -49,8 +53,9 @@ const layer = fc
     ep: fc.constantFrom(1, 2, 4, 8),
     local: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 32, 64)),
     dtype: fc.constantFrom("bfloat16" as const, "float32" as const),
-    hidden: fc.integer({ min: 1, max: 16 }),
-    intermediate: fc.integer({ min: 1, max: 12 }),
+    // Whole registers of lanes, whole packed words, and neither.
+    hidden: fc.oneof(sizes(256, 16), sizes(128, 8), sizes(16, 40)),
+    intermediate: fc.oneof(sizes(128, 12), sizes(16, 40)),
     activation: fc.oneof(
       fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const),
       fc.constant({ kind: "clamped_swiglu" as const, limit: 10 }),
@@ -61,17 +66,29 @@ const layer = fc
       }),
     ),
     weights: fc.constantFrom("fused" as const, "separate" as const, "side_by_side" as const),
+    biases: fc.constantFrom(undefined, true as const),
+    sharedExperts: fc.oneof(
+      fc.constant(undefined),
+      fc.record(
+        {
+          count: fc.integer({ min: 1, max: 4 }),
+          intermediate: sizes(128, 8),
+          gate: fc.constant("sigmoid" as const),
+        },
+        { requiredKeys: ["count", "intermediate"] },
+      ),
+    ),
     routing,
     topK: fc.integer({ min: 1, max: 12 }),
   })
   .map(({ ep, local, topK, ...rest }) => ({
     ep,
     layer: {
-      ...rest,
+      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+      hidden: rest.hidden,
+      intermediate: rest.intermediate,
       experts: ep * local,
       topK: Math.min(topK, ep * local),
-      hidden: rest.hidden * 256,
-      intermediate: rest.intermediate * 128,
     },
   }));
 
@@ -83,9 +100,12 @@ const spec = layer
         bodies: fc.integer({ min: 1, max: 4 }),
         bf: fc.oneof(
           fc.constant(made.intermediate),
-          fc.constantFrom(...divisors(made.intermediate, 128)),
+          fc.constantFrom(...divisors(made.intermediate, made.intermediate % 128 === 0 ? 128 : 16)),
         ),
-        bd: fc.oneof(fc.constant(made.hidden), fc.constantFrom(...divisors(made.hidden, 128))),
+        bd: fc.oneof(
+          fc.constant(made.hidden),
+          fc.constantFrom(...divisors(made.hidden, made.hidden % 128 === 0 ? 128 : 16)),
+        ),
         automatic: fc.boolean(),
         slots: fc.constantFrom(undefined, 2 as const, 3 as const, 4 as const),
       })
@@ -106,10 +126,18 @@ const spec = layer
         `a "card" \\ ${"x".repeat(120)}`,
       ),
       layer: fc.constant(made),
-      mesh: fc.record({
-        ep: fc.constant(ep),
-        axes: fc.uniqueArray(identifier(24), { minLength: 1, maxLength: 4 }),
-      }),
+      mesh: fc
+        .record({
+          ep: fc.constant(ep),
+          axes: fc.uniqueArray(identifier(24), { minLength: 1, maxLength: 4 }),
+          replicated: fc.nat(4),
+        })
+        .map(({ replicated, ...mesh }) =>
+          // From either end, so that tokens keep the experts' order of axes, or do not.
+          replicated === 0
+            ? mesh
+            : { ...mesh, tokenAxes: mesh.axes.slice(replicated % 2 === 0 ? 1 : 0, replicated) },
+        ),
       devices: fc.uniqueArray(fc.constantFrom(...deviceNames), { minLength: 1, maxLength: 4 }),
       schedule: fc
         .tuple(

@@ -100,7 +100,7 @@ describe("what a layer has beside its experts stays", () => {
     expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
     const { layer, mesh } = spec;
     // 2880 fills 22 tiles of 128 columns and half of one.
-    expect([layer.hidden, layer.intermediate]).toEqual([320, 192]);
+    expect([layer.hidden, layer.intermediate]).toEqual([320, 320]);
     expect(layer).toMatchObject({
       biases: true,
       sharedExperts: { count: 2, intermediate: 128, gate: "sigmoid" },

@@ -7,6 +7,7 @@ import type { Plan } from "../../plan/plan.ts";
 import { argumentsContext } from "./arguments.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
 import { fillsLanes, layoutOf } from "./layout.ts";
+import { hasConstants } from "./load.ts";
 import { ROW_MULTIPLE } from "./rules.ts";
 import { declareSemaphores } from "./semaphores.ts";
 import { type Shared, sharedOf } from "./shared.ts";
@@ -40,6 +41,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
     ...sharedContextOf(shared, mesh.ep),
+    constants: hasConstants(layer),
     manyDevices: mesh.ep > MOST_UNROLLED_DEVICES,
     layerLine: layerLine(plan),
     meshLine: meshLine(plan),

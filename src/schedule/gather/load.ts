@@ -1,6 +1,21 @@
 /** What one device does in one call under uniform routing: rows, active experts, bytes, FLOPs. */
 import type { Traffic } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
+import type { Layer } from "./layout.ts";
+import { sharedOf, sharedTileOf } from "./shared.ts";
+import { tileCounts, tileShapeOf } from "./tile-shape.ts";
+
+/** The shared experts on one device, in one call. */
+export interface SharedLoad {
+  /** Tokens it computes them for. */
+  readonly rows: number;
+  readonly rowTiles: number;
+  /** Times its columns cross HBM. */
+  readonly reads: number;
+  /** Weight tiles of its columns: of gate and up, and of down. */
+  readonly tiles: { readonly columns: number; readonly gateUp: number; readonly down: number };
+  readonly weightBytes: { readonly gateUp: number; readonly down: number };
+}
 
 export interface Load {
   readonly localExperts: number;
@@ -14,7 +29,41 @@ export interface Load {
   /** Times an active expert's weights cross HBM. */
   readonly reads: number;
   readonly weightBytes: { readonly gateUp: number; readonly down: number };
+  /** Float32 biases of one expert, or 0. */
+  readonly biasBytes: number;
   readonly rowBytes: number;
+  readonly shared?: SharedLoad;
+}
+
+/** Whether arrays that belong to no expert are brought to VMEM once a call. */
+export function hasConstants({ routing, sharedExperts }: Layer): boolean {
+  const biased = routing.where === "kernel" && routing.correctionBias === true;
+  return biased || sharedExperts?.gate === "sigmoid";
+}
+
+function sharedLoad(fit: Fit): SharedLoad | undefined {
+  const { layer, ep, layout, sizes, tiles, streamed } = fit.input;
+  const shared = sharedOf(layer, ep);
+  if (shared === undefined) return undefined;
+  const shape = tileShapeOf(layer, tiles);
+  const positions = shared.blocks * sizes.passTokens;
+  const columns = shared.columns / sharedTileOf(shared, shape);
+  const bytes = layer.hidden * shared.columns * layout.itemBytes;
+  const others = positions - sizes.passTokens;
+  const rowTiles = streamed
+    ? Math.ceil(positions / tiles.bt)
+    : Math.ceil(sizes.passTokens / tiles.bt) + Math.ceil(others / tiles.bt);
+  return {
+    rows: positions * sizes.passes,
+    rowTiles: rowTiles * sizes.passes,
+    reads: sizes.passes * (streamed ? Math.ceil(positions / tiles.rowBlock) : 1),
+    tiles: {
+      columns,
+      gateUp: streamed ? columns * (layer.hidden / shape.gateUpRows) : columns,
+      down: streamed ? columns * (layer.hidden / shape.downColumns) : columns,
+    },
+    weightBytes: { gateUp: 2 * bytes, down: bytes },
+  };
 }
 
 export function loadOf(fit: Fit): Load {
@@ -24,6 +73,7 @@ export function loadOf(fit: Fit): Load {
   const activeExperts = localExperts * (1 - (1 - layer.topK / layer.experts) ** passRows);
   const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
   const tile = layer.hidden * layer.intermediate * layout.itemBytes;
+  const shared = sharedLoad(fit);
   return {
     localExperts,
     routedRows: (sizes.tokens * layer.topK) / ep,
@@ -32,30 +82,56 @@ export function loadOf(fit: Fit): Load {
     rowTiles: sizes.passes * activeExperts * Math.ceil(rowsPerExpert / tiles.bt),
     reads: fit.reads,
     weightBytes: { gateUp: 2 * tile, down: tile },
-    rowBytes: layer.hidden * layout.itemBytes,
+    biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
+    rowBytes: layout.paddedHidden * layout.itemBytes,
+    ...(shared === undefined ? {} : { shared }),
   };
+}
+
+/** Weight tiles of one routed expert, as its copies bring them. */
+export function expertTiles(fit: Fit): {
+  readonly intermediate: number;
+  readonly gateUp: number;
+  readonly down: number;
+} {
+  const { layer, tiles, streamed } = fit.input;
+  return streamed ? tileCounts(layer, tiles) : { intermediate: 1, gateUp: 1, down: 1 };
 }
 
 export function trafficOf(fit: Fit): Traffic {
   const load = loadOf(fit);
-  const { layer, ep, sizes } = fit.input;
-  const weights = load.weightBytes.gateUp + load.weightBytes.down;
+  const { layer, ep, layout, sizes } = fit.input;
+  const weights = load.weightBytes.gateUp + load.weightBytes.down + load.biasBytes;
   // Experts that are active in at least one pass.
   const everActive = load.localExperts * (1 - (1 - layer.topK / layer.experts) ** sizes.tokens);
   const routing = layer.routing.where === "kernel" ? layer.experts * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
-  const hbm = load.activeExperts * load.reads * weights + ownRows * (2 * load.rowBytes + routing);
-  const hbmMinimum = everActive * weights + sizes.deviceShare * (2 * load.rowBytes + routing);
+  const shared = sharedOf(layer, ep)?.size ?? 0;
+  const sharedWeights = 3 * layer.hidden * layout.itemBytes;
+  const sharedRead =
+    load.shared === undefined
+      ? 0
+      : load.shared.reads * (load.shared.weightBytes.gateUp + load.shared.weightBytes.down);
+  const hbm =
+    load.activeExperts * load.reads * weights +
+    sharedRead +
+    ownRows * (2 * load.rowBytes + routing);
+  const rowMinimum = 2 * layer.hidden * layout.itemBytes;
+  const hbmMinimum =
+    everActive * weights +
+    (shared * sharedWeights) / ep +
+    sizes.deviceShare * (rowMinimum + routing);
   const rowsOut = (ep - 1) * ownRows * load.rowBytes;
   const lists = (ep - 1) * sizes.passes * sizes.routeWords * 4;
   // A row must reach each other device that owns one of its experts, and one sum must return.
   const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
-  const flops = load.routedRows * 6 * layer.hidden * layer.intermediate;
+  const flops =
+    6 * layer.hidden * (load.routedRows * layer.intermediate + (sizes.tokens * shared) / ep);
   return {
     hbm,
     hbmMinimum,
     ici: 2 * rowsOut + lists,
-    iciMinimum: 2 * sizes.deviceShare * peers * load.rowBytes,
+    iciMinimum: sizes.deviceShare * peers * rowMinimum,
     flops,
     intensity: flops / hbm,
     activeExperts: load.activeExperts,

@@ -3,12 +3,13 @@
 import { activationName } from "../../emit/layer.ts";
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
-import { loadOf } from "./load.ts";
-
-type Draft = Pick<Stage, "name" | "meaning" | "reads" | "writes" | "per" | "trips"> &
-  Partial<Pick<Stage, "waits" | "starts" | "flops" | "overlaps">>;
+import { expertTiles, hasConstants, loadOf } from "./load.ts";
+import { sharedStages } from "./shared-stages.ts";
+import type { Draft } from "./stage.ts";
+import { tileShapeOf } from "./tile-shape.ts";
 
 const WEIGHTS = ["gate_up_in", "down_in"];
+const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 
 export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const { layer, ep, sizes, tiles, streamed } = fit.input;
@@ -18,8 +19,10 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const experts = load.activeExperts * load.reads;
   const rows = load.routedRows;
   const tileFlops = 2 * layer.hidden * layer.intermediate;
-  const weightTiles = streamed ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd) : 1;
-  const intermediateTiles = streamed ? layer.intermediate / tiles.bf : 1;
+  const weightTiles = expertTiles(fit);
+  const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
+  const biased = layer.biases === true;
+  const weightStreams = biased && !streamed ? [...WEIGHTS, "biases_in"] : WEIGHTS;
   /** The body that the average expert's rows take. */
   const average = btc.find((count) => load.rowsPerExpert <= count) ?? tiles.bt;
   const isAverage = (rowCount: number): boolean => rowCount === average;
@@ -34,13 +37,29 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       trips: 1,
     });
   }
+  if (hasConstants(layer)) {
+    stages.push({
+      name: "constants",
+      meaning: "what belongs to the layer, not to an expert",
+      reads: [],
+      writes: [],
+      waits: ["constants_in"],
+      starts: ["constants_in"],
+      per: "call",
+      trips: 1,
+    });
+  }
+  const sharedStarts = load.shared === undefined ? [] : SHARED_WEIGHTS;
   stages.push({
     name: "load_rows",
     meaning: "token rows from HBM, packed",
     reads: ["tokens", "staging"],
     writes: ["staging", "gathered_rows", "token_rows"],
     waits: ["tokens_in"],
-    starts: layer.routing.where === "kernel" ? ["tokens_in", "logits_in"] : ["tokens_in"],
+    starts: [
+      ...(layer.routing.where === "kernel" ? ["tokens_in", "logits_in"] : ["tokens_in"]),
+      ...sharedStarts,
+    ],
     per: "pass",
     trips: passes,
   });
@@ -89,7 +108,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "local experts that have rows; the first one's weights start",
       reads: ["all_routes"],
       writes: streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
-      starts: WEIGHTS,
+      starts: streamed && biased ? [...WEIGHTS, "biases_in"] : weightStreams,
       per: "pass",
       trips: passes,
     },
@@ -113,6 +132,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       trips: passes,
     });
   }
+  stages.push(...sharedStages(fit, btc));
   const perTile = "row tile";
   stages.push(
     {
@@ -120,7 +140,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "one expert's rows of all devices in one list; next weights start",
       reads: ["all_routes"],
       writes: ["expert_entries"],
-      starts: streamed ? [] : WEIGHTS,
+      starts: streamed ? [] : weightStreams,
       per: "expert",
       trips: experts,
       overlaps: WEIGHTS,
@@ -148,20 +168,32 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "weight tiles of this step are here",
       reads: [],
       writes: ["gate_up_tiles", "down_tiles"],
-      waits: WEIGHTS,
+      waits: weightStreams,
       starts: streamed ? WEIGHTS : [],
       per: streamed ? "weight tile" : "expert",
-      trips: experts * (streamed ? 2 * weightTiles : 1),
+      trips: experts * (streamed ? weightTiles.gateUp + weightTiles.down : 1),
     },
   );
+  if (biased && streamed) {
+    stages.push({
+      name: "await_biases",
+      meaning: "the expert's biases are here; the next one's start",
+      reads: [],
+      writes: ["gate_up_biases", "down_biases"],
+      waits: ["biases_in"],
+      starts: ["biases_in"],
+      per: "expert",
+      trips: experts,
+    });
+  }
   for (const count of btc) {
     stages.push({
       name: `gate_up_${count}`,
       meaning: `gate and up projection, at most ${count} rows`,
       reads: ["operand", "gate_up_tiles"],
-      writes: streamed ? ["gate_sums", "up_sums"] : [],
+      writes: streamed ? sums : [],
       per: perTile,
-      trips: isAverage(count) ? load.rowTiles * weightTiles : 0,
+      trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
       flops: isAverage(count) ? 2 * tileFlops * rows : 0,
       overlaps: WEIGHTS,
     });
@@ -169,7 +201,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       stages.push({
         name: `activation_${count}`,
         meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
-        reads: [],
+        reads: biased ? ["gate_up_biases"] : [],
         writes: [],
         per: perTile,
         trips: isAverage(count) ? load.rowTiles : 0,
@@ -182,7 +214,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
       writes: ["result_tiles"],
       per: perTile,
-      trips: isAverage(count) ? load.rowTiles * weightTiles : 0,
+      trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
       flops: isAverage(count) ? tileFlops * rows : 0,
       overlaps: WEIGHTS,
     });
@@ -191,17 +223,20 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
     stages.push({
       name: "activation",
       meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
-      reads: ["gate_sums", "up_sums"],
+      reads: biased ? [...sums, "gate_up_biases"] : sums,
       writes: ["activations"],
       per: "weight tile",
-      trips: experts * intermediateTiles,
+      trips: experts * weightTiles.intermediate,
       overlaps: WEIGHTS,
     });
   }
   stages.push({
     name: "combine",
     meaning: "weighted results added to their tokens' sums",
-    reads: ["result_tiles", "expert_entries", "all_routes", "token_sums"],
+    reads: [
+      ...["result_tiles", "expert_entries", "all_routes", "token_sums"],
+      ...(biased ? ["down_biases"] : []),
+    ],
     writes: ["token_sums"],
     per: streamed ? "expert" : "row tile",
     trips: streamed ? experts : load.rowTiles,

@@ -2,15 +2,16 @@
 import { gateUpCopies, gateUpRefs } from "../../emit/weights.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
-import { loadOf } from "./load.ts";
+import { LANES } from "./layout.ts";
+import { expertTiles, hasConstants, loadOf } from "./load.ts";
 
 export function streamsOf(fit: Fit): readonly Stream[] {
-  const { layer, ep, sizes, layout, tiles, streamed } = fit.input;
+  const { layer, ep, sizes, layout, streamed } = fit.input;
   const load = loadOf(fit);
   const ownRows = sizes.passTokens * sizes.passes;
   const rowsBytes = ownRows * load.rowBytes;
   const routeBytes = 4 * sizes.routeWords * sizes.passes;
-  const weightCopies = streamed ? (layer.intermediate / tiles.bf) * (layer.hidden / tiles.bd) : 1;
+  const weightTiles = expertTiles(fit);
   const weightTrips = load.activeExperts * load.reads;
   const chunks = (sizes.passTokens / sizes.chunk) * sizes.passes;
   const local: Pick<Stream, "remote"> = { remote: false };
@@ -119,7 +120,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       awaitedBy: "await_weights",
       semaphore: "gate_up_arrived",
       bytes: weightTrips * load.weightBytes.gateUp,
-      copies: weightTrips * weightCopies * gateUpCopies(layer).length,
+      copies: weightTrips * weightTiles.gateUp * gateUpCopies(layer).length,
       meaning: "gate and up weights of active experts, ahead of their use",
     },
     {
@@ -133,10 +134,74 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       awaitedBy: "await_weights",
       semaphore: "down_arrived",
       bytes: weightTrips * load.weightBytes.down,
-      copies: weightTrips * weightCopies,
+      copies: weightTrips * weightTiles.down,
       meaning: "down weights of active experts, ahead of their use",
     },
   );
+  if (layer.biases === true) {
+    found.push({
+      name: "biases_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: "gate_up_bias, down_bias",
+      destination: "gate_up_biases, down_biases",
+      issuedBy: streamed ? "await_biases" : "merge",
+      awaitedBy: streamed ? "await_biases" : "await_weights",
+      semaphore: "biases_arrived",
+      bytes: weightTrips * load.biasBytes,
+      copies: 2 * weightTrips,
+      meaning: "biases of active experts, ahead of their use",
+    });
+  }
+  if (load.shared !== undefined) {
+    const { reads, tiles: sharedTiles, weightBytes } = load.shared;
+    const stream = { from: "HBM", to: "VMEM", ...local, awaitedBy: "await_shared" } as const;
+    found.push(
+      {
+        name: "shared_gate_up_in",
+        ...stream,
+        source: "shared_gate_weights, shared_up_weights",
+        destination: "gate_up_tiles",
+        issuedBy: "load_rows",
+        semaphore: "gate_up_arrived",
+        bytes: reads * weightBytes.gateUp,
+        copies: 2 * reads * sharedTiles.gateUp,
+        meaning: "this device's gate and up columns of the shared experts, from the pass's start",
+      },
+      {
+        name: "shared_down_in",
+        ...stream,
+        source: "shared_down_weights",
+        destination: "down_tiles",
+        issuedBy: "load_rows",
+        semaphore: "down_arrived",
+        bytes: reads * weightBytes.down,
+        copies: reads * sharedTiles.down,
+        meaning: "this device's down rows of the shared experts, from the pass's start",
+      },
+    );
+  }
+  if (hasConstants(layer)) {
+    const { routing, sharedExperts } = layer;
+    const biased = routing.where === "kernel" && routing.correctionBias === true;
+    const gated = sharedExperts?.gate === "sigmoid";
+    const names = (both: readonly (string | false)[]): string => both.filter(Boolean).join(", ");
+    found.push({
+      name: "constants_in",
+      from: "HBM",
+      to: "VMEM",
+      ...local,
+      source: names([biased && "correction_bias", gated && "shared_gate"]),
+      destination: names([biased && "bias", gated && "shared_gate_row"]),
+      issuedBy: "constants",
+      awaitedBy: "constants",
+      semaphore: "lists_moved",
+      bytes: 4 * ((biased ? layout.expertRows * LANES : 0) + (gated ? layout.paddedHidden : 0)),
+      copies: Number(biased) + Number(gated),
+      meaning: "what belongs to the layer, not to an expert",
+    });
+  }
   if (ep > 1) {
     found.push({
       name: "sums_out",

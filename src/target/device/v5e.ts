@@ -6,7 +6,11 @@ export const v5e = {
   kind: "TPU v5 lite",
   topologies: [
     { name: "v5e:2x2", devices: 4 },
+    { name: "v5e:2x4", devices: 8 },
     { name: "v5e:4x4", devices: 16 },
+    { name: "v5e:4x8", devices: 32 },
+    { name: "v5e:8x8", devices: 64 },
+    { name: "v5e:8x16", devices: 128 },
   ],
   vmemBytes: 128 * MiB,
   vmemBudget: 128 * MiB - VMEM_RESERVE,

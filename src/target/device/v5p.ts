@@ -11,7 +11,11 @@ export const v5p = {
   kind: "TPU v5",
   topologies: [
     { name: "v5p:2x2x1", devices: 4 },
+    { name: "v5p:2x2x2", devices: 8 },
+    { name: "v5p:2x2x4", devices: 16 },
+    { name: "v5p:2x4x4", devices: 32 },
     { name: "v5p:4x4x4", devices: 64 },
+    { name: "v5p:4x4x8", devices: 128 },
   ],
   vmemBytes: 64 * MiB,
   vmemBudget: 64 * MiB - VMEM_RESERVE,

@@ -6,8 +6,11 @@ export const v6e = {
   kind: "TPU v6 lite",
   topologies: [
     { name: "v6e:2x2", devices: 4 },
+    { name: "v6e:2x4", devices: 8 },
     { name: "v6e:4x4", devices: 16 },
+    { name: "v6e:4x8", devices: 32 },
     { name: "v6e:8x8", devices: 64 },
+    { name: "v6e:8x16", devices: 128 },
   ],
   vmemBytes: 128 * MiB,
   vmemBudget: 128 * MiB - VMEM_RESERVE,

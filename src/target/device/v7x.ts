@@ -10,6 +10,9 @@ export const v7x = {
   kind: "TPU7x",
   topologies: [
     { name: "tpu7x:2x2x1", devices: 8 },
+    { name: "tpu7x:2x2x2", devices: 16 },
+    { name: "tpu7x:2x2x4", devices: 32 },
+    { name: "tpu7x:2x4x4", devices: 64 },
     { name: "tpu7x:4x4x4", devices: 128 },
   ],
   vmemBytes: 64 * MiB,

@@ -1,0 +1,103 @@
+/** Stages of the shared experts: between the routes and the routed experts. */
+import { activationName } from "../../emit/layer.ts";
+import type { Fit } from "./fit.ts";
+import { loadOf } from "./load.ts";
+import type { Draft } from "./stage.ts";
+import { tileShapeOf } from "./tile-shape.ts";
+
+const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
+const OVERLAPS = ["rows_out", "gate_up_in", "down_in"];
+
+export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
+  const { layer, layout, ep, sizes, tiles, streamed } = fit.input;
+  const { shared } = loadOf(fit);
+  if (shared === undefined) return [];
+  const weights = shared.weightBytes.down / layout.itemBytes;
+  const productFlops = 2 * weights * shared.rows;
+  const gated = layer.sharedExperts?.gate === "sigmoid";
+  const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
+  const overlaps = ep > 1 ? OVERLAPS : OVERLAPS.slice(1);
+  /** The body that a usual row tile takes. */
+  const usual = Math.min(tiles.bt, sizes.passTokens);
+  const body = btc.find((count) => usual <= count) ?? tiles.bt;
+  const trips = (count: number, each: number): number =>
+    count === body ? shared.rowTiles * each : 0;
+  const perTile = "row tile";
+  const drafts: Draft[] = [
+    {
+      name: "await_shared",
+      meaning: "weight tiles of the shared experts are here; the next ones start",
+      reads: [],
+      writes: ["gate_up_tiles", "down_tiles"],
+      waits: SHARED_WEIGHTS,
+      starts: [...SHARED_WEIGHTS, "gate_up_in", "down_in"],
+      per: "weight tile",
+      trips:
+        shared.reads * (streamed ? shared.tiles.gateUp + shared.tiles.down : shared.tiles.columns),
+    },
+    {
+      name: "shared_rows",
+      meaning: "token rows as matrix operand, own ones first",
+      reads: ["token_rows", "gathered_rows"],
+      writes: ["gathered_rows", "operand"],
+      per: perTile,
+      trips: shared.rowTiles * (streamed ? 1 : shared.tiles.columns),
+      overlaps,
+    },
+  ];
+  for (const count of btc) {
+    drafts.push({
+      name: `shared_gate_up_${count}`,
+      meaning: `gate and up projection of the shared experts, at most ${count} rows`,
+      reads: ["operand", "gate_up_tiles"],
+      writes: streamed ? sums : [],
+      per: perTile,
+      trips: trips(count, shared.tiles.gateUp),
+      flops: count === body ? 2 * productFlops : 0,
+      overlaps,
+    });
+    if (!streamed) {
+      drafts.push({
+        name: `shared_activation_${count}`,
+        meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
+        reads: gated ? ["operand", "shared_gate_row"] : [],
+        writes: [],
+        per: perTile,
+        trips: trips(count, shared.tiles.columns),
+        overlaps,
+      });
+    }
+    drafts.push({
+      name: `shared_down_${count}`,
+      meaning: `down projection of the shared experts, at most ${count} rows`,
+      reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
+      writes: ["result_tiles"],
+      per: perTile,
+      trips: trips(count, shared.tiles.down),
+      flops: count === body ? productFlops : 0,
+      overlaps,
+    });
+  }
+  if (streamed) {
+    drafts.push({
+      name: "shared_activation",
+      meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
+      reads: gated ? [...sums, "operand", "shared_gate_row"] : sums,
+      writes: ["activations"],
+      per: "weight tile",
+      trips: shared.reads * shared.tiles.columns,
+      overlaps,
+    });
+  }
+  drafts.push({
+    name: "shared_combine",
+    meaning: "results added to their tokens' sums",
+    reads: ["result_tiles", "token_sums"],
+    writes: ["token_sums"],
+    per: perTile,
+    trips: streamed ? shared.reads : shared.rowTiles * shared.tiles.columns,
+    flops: shared.rows * layer.hidden,
+    overlaps,
+  });
+  return drafts;
+}
