@@ -116,7 +116,9 @@ def _check_mesh(mesh: Mesh) -> None:
 
 def _check_sharding(mesh: Mesh, argument: str, array, spec: P) -> None:
     """An array that is laid out already is replicated, or sharded over `mesh` as `spec` says."""
-    sharding = None if isinstance(array, jax.core.Tracer) else array.sharding
+    # Inside jit a sharding is XLA's to choose; an array from outside jit has one.
+    traced = isinstance(array, jax.core.Tracer)
+    sharding = None if traced else getattr(array, "sharding", None)
     if not isinstance(sharding, NamedSharding) or sharding.is_fully_replicated:
         return
     wanted = NamedSharding(mesh, spec)

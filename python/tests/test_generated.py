@@ -94,6 +94,27 @@ def test_a_wrong_array_is_named(
 
 
 @pytest.mark.parametrize(
+    ("argument", "spec"),
+    [
+        ("tokens", (None, "tensor")),
+        ("w1", (None, None, None, "tensor")),
+        ("w2", (None, "tensor")),
+        ("gating_output", (None, "tensor")),
+    ],
+)
+def test_a_wrong_sharding_is_named(package: Any, argument: str, spec: tuple[Any, ...]) -> None:
+    import jax
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    arguments = _arguments()
+    sharding = NamedSharding(arguments["mesh"], PartitionSpec(*spec))
+    array = arguments[argument]
+    wrong = {argument: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)}
+    with pytest.raises(ValueError, match=f"^{argument}: expected sharding "):
+        package.fused_ep_moe(*(arguments | wrong).values(), interpret=True)
+
+
+@pytest.mark.parametrize(
     ("shape", "axes"), [((1, 2), ("data", "tensor")), ((1, 4), ("data", "model"))]
 )
 def test_a_wrong_mesh_is_named(package: Any, shape: tuple[int, ...], axes: tuple[str, ...]) -> None:
