@@ -11,7 +11,7 @@ import { hasConstants } from "./load.ts";
 import { ROW_MULTIPLE } from "./rules.ts";
 import { declareSemaphores } from "./semaphores.ts";
 import { type Shared, sharedOf } from "./shared.ts";
-import { sizesOf, TOKEN_BITS } from "./sizes.ts";
+import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
 /** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
@@ -42,6 +42,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...tilingContext(plan, layout.paddedHidden),
     ...sharedContextOf(shared, mesh.ep),
     constants: hasConstants(layer),
+    sharedRegisters: sharesRegisters(mesh.ep),
     manyDevices: mesh.ep > MOST_UNROLLED_DEVICES,
     layerLine: layerLine(plan),
     meshLine: meshLine(plan),

@@ -22,7 +22,15 @@ export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? 16 : LANES);
 }
 
-/** Few tokens: several choices share a vector register, so a power of two of them. */
+/** Above so many devices the routes of all must be short, or they do not fit SMEM. */
+const MOST_LONG_ROUTES = 16;
+
+/** Whether the weights of several choices share a vector register where tokens are few. */
+export function sharesRegisters(ep: number): boolean {
+  return ep > MOST_LONG_ROUTES;
+}
+
+/** A power of two up to a whole register, so that each register holds whole choices. */
 function strideOf(passTokens: number): number {
   let stride = 16;
   while (stride < passTokens && stride < LANES) stride *= 2;
@@ -41,7 +49,7 @@ export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number)
   const passTokens = roundTokens(Math.ceil(deviceShare / passes));
   const laneTokens = roundUp(passTokens, LANES);
   const weightsAt = roundUp(passTokens * layer.topK + UNROLL, LANES);
-  const choiceStride = strideOf(passTokens);
+  const choiceStride = sharesRegisters(ep) ? strideOf(passTokens) : laneTokens;
   const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
   return {
     tokens,
