@@ -11,6 +11,9 @@ import numpy as np
 from . import model
 from .package import MoePackage
 
+# Columns of a TPU tile.
+LANES = 128
+
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
@@ -19,8 +22,9 @@ class Argument:
     name: str
     shape: tuple[int, ...]
     dtype: Any
-    # Its first axis is spread over the mesh's "tokens" or "experts" axes; "": whole everywhere.
+    # Spread over the mesh's "tokens" or "experts" axes along `axis`; "": whole everywhere.
     over: str = ""
+    axis: int = 0
 
     @property
     def owned(self) -> bool:
@@ -59,10 +63,12 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
         if layer["routing"].get("correctionBias"):
             arguments += [Argument("correction_bias", (e,), single)]
     if s:
+        # Every device has its own columns where they fill whole lanes.
+        over = "experts" if s % (LANES * package.ep) == 0 else ""
         arguments += [
-            Argument("shared_w1", (d, s), dtype),
-            Argument("shared_w2", (s, d), dtype),
-            Argument("shared_w3", (d, s), dtype),
+            Argument("shared_w1", (d, s), dtype, over, axis=1),
+            Argument("shared_w2", (s, d), dtype, over),
+            Argument("shared_w3", (d, s), dtype, over, axis=1),
         ]
         if layer["sharedExperts"].get("gate"):
             arguments += [Argument("shared_gate", (d,), single)]
@@ -84,8 +90,9 @@ class Placement:
 
         axes = {"tokens": self.tokens, "experts": self.experts, "": ()}[argument.over]
         parts = math.prod(self.mesh.shape[axis] for axis in axes)
-        spread = bool(axes) and argument.shape[0] % parts == 0
-        spec = PartitionSpec(*[None] * leading, axes) if spread else PartitionSpec()
+        spread = bool(axes) and argument.shape[argument.axis] % parts == 0
+        before = [None] * (leading + argument.axis)
+        spec = PartitionSpec(*before, axes) if spread else PartitionSpec()
         return NamedSharding(self.mesh, spec)
 
     def struct(self, argument: Argument, calls: int | None = None) -> Any:

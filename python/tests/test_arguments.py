@@ -81,3 +81,16 @@ def test_token_axes_that_are_not_all_are_two_devices_wide() -> None:
     # Rows that do not divide come in whole.
     odd = arguments.of(Package(), EVERYTHING, 7)[0]
     assert place.sharding(odd).shard_shape(odd.shape) == odd.shape
+
+
+@pytest.mark.parametrize(("count", "columns"), [(2, 128), (8, 128)])
+def test_shared_columns_are_cut_where_each_device_has_whole_lanes(count: int, columns: int) -> None:
+    import jax
+
+    shared = {"count": count, "intermediate": 64}
+    layer = {**EVERYTHING, "sharedExperts": shared}
+    place = arguments.place(Package(), jax.devices())
+    found = {
+        a.name: place.sharding(a).shard_shape(a.shape) for a in arguments.of(Package(), layer, 8)
+    }
+    assert (found["shared_w1"], found["shared_w2"]) == ((256, columns), (columns, 256))

@@ -1,12 +1,12 @@
-import type { ExpertGroups, Scoring } from "../dsl/spec.ts";
 import type { Architecture } from "./architecture.ts";
-import type { ConfigReader } from "./config.ts";
+import { groupsOf, scoringOf } from "./routing.ts";
 
 /**
  * Ling (Bailing-MoE). The first generation: softmax, plain top-k. The second: sigmoid scores, a
  * correction bias that picks the ids only, and groups: the `topk_group` best of `n_group` groups
  * by the sum of their two best, then top-k among them; weights are the unbiased scores, divided by
- * their sum, times `routed_scaling_factor`. Both add shared experts plainly.
+ * their sum, times `routed_scaling_factor`. Both add shared experts plainly, of the routed ones' size
+ * unless `moe_shared_expert_intermediate_size` says another (of each).
  * Source: inclusionAI/Ling-V2, models/modeling_bailing_moe_v2.py; sglang, models/bailing_moe.py.
  */
 export const bailing: Architecture = {
@@ -18,6 +18,7 @@ export const bailing: Architecture = {
     const biased = config.flag("moe_router_enable_expert_bias", false);
     const shared = config.number("num_shared_experts", 0);
     const intermediate = config.size("intermediate", "moe_intermediate_size");
+    const width = config.number("moe_shared_expert_intermediate_size", intermediate);
     return {
       layer: {
         experts: config.size("experts", "num_experts"),
@@ -34,7 +35,7 @@ export const bailing: Architecture = {
           ...(groups === undefined ? {} : { groups }),
           ...(biased ? { correctionBias: true as const } : {}),
         },
-        ...(shared > 0 ? { sharedExperts: { count: shared, intermediate } } : {}),
+        ...(shared > 0 ? { sharedExperts: { count: shared, intermediate: width } } : {}),
       },
       fields: {
         experts: "num_experts",
@@ -47,23 +48,3 @@ export const bailing: Architecture = {
     };
   },
 };
-
-function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
-  const value = config.get("score_function") ?? config.get("scoring_func") ?? fallback;
-  if (value === "sigmoid" || value === "softmax") return value;
-  config.report({
-    code: "MOE303",
-    layerField: "routing",
-    configField: "score_function",
-    message: `score_function ${JSON.stringify(value)} is not a scoring the kernel has`,
-    nearest: ["softmax", "sigmoid"],
-  });
-  return fallback;
-}
-
-/** Groups only where they leave something out: all of them kept is a plain top-k. */
-function groupsOf(config: ConfigReader): ExpertGroups | undefined {
-  const count = config.number("n_group", 1);
-  const kept = config.number("topk_group", count);
-  return kept < count ? { count, kept, score: "sum_of_top_2" } : undefined;
-}

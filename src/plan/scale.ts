@@ -36,11 +36,11 @@ export function usualTokens(ep: number): number {
 
 const trips = (size: number, tile: number): number => Math.min(2, Math.ceil(size / tile));
 
-/** Smaller sizes that fill lanes where `full` does; else those with its remainder come first. */
-function sizesBelow(full: number, least: number): readonly number[] {
+/** Sizes up to `full` that fill lanes where it does; else those with its remainder come first. */
+function sizesUpTo(full: number, least: number): readonly number[] {
   const from = (first: number, step: number): readonly number[] =>
     Array.from(
-      { length: Math.max(0, Math.ceil((full - first) / step)) },
+      { length: Math.max(0, Math.floor((full - first) / step) + 1) },
       (_, i) => first + i * step,
     );
   const rest = full % LANES;
@@ -58,7 +58,7 @@ function sizeOf(
   cuts: readonly number[],
 ): number {
   const axis: TileAxis = field === "hidden" ? "bd" : "bf";
-  const found = sizesBelow(layer[field], least).find((size) => {
+  const found = sizesUpTo(layer[field], least).find((size) => {
     const tried: LayerSpec = { ...layer, [field]: size };
     const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
     const { legal } = schedule.axisRule(tried, axis);

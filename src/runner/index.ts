@@ -5,5 +5,7 @@ export { requirePython, workerFolder } from "./environment.ts";
 export { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
 export type { LocalWorker } from "./local.ts";
 export { withWorker, writePackage } from "./local.ts";
+export type * from "./matrix.ts";
+export { validateMatrix } from "./matrix.ts";
 export type * from "./types.ts";
 export { validateSpec } from "./validate.ts";

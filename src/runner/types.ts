@@ -37,11 +37,6 @@ export interface ValidateOptions extends RunnerOptions {
   /** Names of cases; absent: all. */
   readonly cases?: readonly string[];
   readonly seed?: number;
-  /**
-   * What the caller's mesh looks like beside the spec's axes: as they are, listed in the other
-   * order, or with further axes of size 1. Absent: plain.
-   */
-  readonly meshForm?: "plain" | "reversed" | "further";
   /** The spec as it is rather than scaled. */
   readonly fullSize?: boolean;
   /** The spec's path as the user wrote it: for the line that reproduces a failure. */

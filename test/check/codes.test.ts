@@ -178,8 +178,8 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   },
   MOE301: {
     spec: published("config"),
-    config: { ...QWEN, architectures: ["MixtralForCausalLM"] },
-    says: "architecture MixtralForCausalLM is not known",
+    config: { ...QWEN, architectures: ["DbrxForCausalLM"] },
+    says: "architecture DbrxForCausalLM is not known",
     nearest: [
       "Qwen3MoeForCausalLM",
       "Qwen2MoeForCausalLM",
@@ -187,6 +187,9 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       "Grok1ModelForCausalLM",
       "BailingMoeV2ForCausalLM",
       "BailingMoeForCausalLM",
+      "DeepseekV3ForCausalLM",
+      "GptOssForCausalLM",
+      "MixtralForCausalLM",
     ],
   },
   MOE302: {

@@ -66,9 +66,9 @@ const additions: readonly Addition[] = [
     what: "model",
     folder: "model",
     from: "grok.ts",
-    to: "mixtral.ts",
-    rename: (text) => text.replace("const grok", "const mixtral"),
-    use: 'import { models } from "./model/registry.ts";\nexport default models.mixtral;\n',
+    to: "dbrx.ts",
+    rename: (text) => text.replace("const grok", "const dbrx"),
+    use: 'import { models } from "./model/registry.ts";\nexport default models.dbrx;\n',
   },
 ];
 

@@ -1,8 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import deepseekV3 from "../../examples/configs/deepseek-v3.json" with { type: "json" };
+import gptOss from "../../examples/configs/gpt-oss-120b.json" with { type: "json" };
 import grok2 from "../../examples/configs/grok-2.json" with { type: "json" };
+import lingFlash from "../../examples/configs/ling-flash-2.0.json" with { type: "json" };
 import ling from "../../examples/configs/ling-mini-2.0.json" with { type: "json" };
+import mixtral from "../../examples/configs/mixtral-8x7b.json" with { type: "json" };
+import qwen2 from "../../examples/configs/qwen2-57b-a14b.json" with { type: "json" };
 import qwen3 from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
+import qwen3Large from "../../examples/configs/qwen3-235b-a22b.json" with { type: "json" };
 import { layerOrigin } from "../../src/dsl/brand.ts";
 import { moe } from "../../src/index.ts";
 import { knownArchitectures, models } from "../../src/model/registry.ts";
@@ -91,6 +97,105 @@ describe("published configs", () => {
     });
   });
 
+  test("Ling-flash-2.0: its geometry, Ling-mini's routing", () => {
+    const layer = moe.fromHuggingFace(lingFlash);
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({
+      ...moe.fromHuggingFace(ling),
+      hidden: 4096,
+      intermediate: 1024,
+      sharedExperts: { count: 1, intermediate: 1024 },
+    });
+  });
+
+  test("Bailing: shared experts of a size of their own", () => {
+    const config = { ...ling, num_shared_experts: 2, moe_shared_expert_intermediate_size: 1536 };
+    const { sharedExperts } = moe.fromHuggingFace(config);
+    expect(sharedExperts).toEqual({ count: 2, intermediate: 1536 });
+  });
+
+  test("Qwen2-57B-A14B: not renormalised, one gated shared expert of eight experts' size", () => {
+    const layer = moe.fromHuggingFace(qwen2);
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({
+      experts: 64,
+      topK: 8,
+      hidden: 3584,
+      intermediate: 2560,
+      activation: "silu",
+      dtype: "bfloat16",
+      weights: "fused",
+      routing: { where: "kernel", scoring: "softmax", renormalize: false, scalingFactor: 1 },
+      sharedExperts: { count: 1, intermediate: 20480, gate: "sigmoid" },
+    });
+  });
+
+  test("Qwen3-235B-A22B: the smaller one's routing", () => {
+    const layer = moe.fromHuggingFace(qwen3Large);
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({ ...moe.fromHuggingFace(qwen3), hidden: 4096, intermediate: 1536 });
+  });
+
+  test("GPT-OSS-120B: softmax of the chosen, clamps, biases", () => {
+    const layer = moe.fromHuggingFace(gptOss, { weights: "side_by_side" });
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({
+      experts: 128,
+      topK: 4,
+      hidden: 2880,
+      intermediate: 2880,
+      activation: { kind: "swigluoai", alpha: 1.702, limit: 7 },
+      dtype: "bfloat16",
+      weights: "side_by_side",
+      biases: true,
+      routing: {
+        where: "kernel",
+        scoring: "softmax",
+        renormalize: false,
+        scalingFactor: 1,
+        scoreChosen: true,
+      },
+    });
+  });
+
+  test("Mixtral-8x7B: softmax over all, renormalised", () => {
+    const layer = moe.fromHuggingFace(mixtral, { weights: "separate" });
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({
+      experts: 8,
+      topK: 2,
+      hidden: 4096,
+      intermediate: 14336,
+      activation: "silu",
+      dtype: "bfloat16",
+      weights: "separate",
+      routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
+    });
+  });
+
+  test("DeepSeek-V3: sigmoid, groups, a bias for the choice, scaled, one shared expert", () => {
+    const layer = moe.fromHuggingFace(deepseekV3);
+    expect(codesOf(layer)).toEqual([]);
+    expect(layer).toEqual({
+      experts: 256,
+      topK: 8,
+      hidden: 7168,
+      intermediate: 2048,
+      activation: "silu",
+      dtype: "bfloat16",
+      weights: "fused",
+      routing: {
+        where: "kernel",
+        scoring: "sigmoid",
+        renormalize: true,
+        scalingFactor: 2.5,
+        groups: { count: 8, kept: 4, score: "sum_of_top_2" },
+        correctionBias: true,
+      },
+      sharedExperts: { count: 1, intermediate: 2048 },
+    });
+  });
+
   test("Ling-lite (first generation): softmax, plain top-k", () => {
     const layer = moe.fromHuggingFace({
       architectures: ["BailingMoeForCausalLM"],
@@ -132,7 +237,7 @@ test.each([
 
 test("a model family is one file and one entry of the registry", () => {
   const folder = new URL("../../src/model/", import.meta.url);
-  const shared = ["architecture.ts", "config.ts", "registry.ts"];
+  const shared = ["architecture.ts", "config.ts", "registry.ts", "routing.ts"];
   const files = readdirSync(folder).filter((file) => !shared.includes(file));
   expect(files.map((file) => file.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(models).sort());
   const registry = readFileSync(new URL("registry.ts", folder), "utf8");

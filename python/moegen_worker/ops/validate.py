@@ -1,9 +1,10 @@
 """Validates a generated package on simulated devices, case by case.
 
-Params: `package` (folder), `layer` (the plan's), `tokenAxes` (null: all of the package's), `form`
-(of the caller's mesh), `tokens` (usual Ts), `bucketTokens` (a T in each further token bucket),
+Params: `package` (folder), `layer` (the plan's), `tokenAxes` (null: all of the package's), `call`
+(null: as each case asks; else `form`, `split` and `passes` of all), `tokens` (usual Ts), `bucketTokens` (a T in each further token bucket),
 `cases` (names, null: all), `seed`, `done` (pairs of case and T to leave out, after a worker was
-lost), `shard` (this worker's number, and of how many).
+lost), `shard` (which part of the cases, of how many), `core` (this worker's number, and of how
+many; absent: as `shard`).
 Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
 """
 
@@ -47,6 +48,12 @@ def fitted(case: Case, package: Any, tokens: int) -> Case:
     split = case.split_mesh and axes >= 2 and ep % 2 == 0
     passes = case.small_passes and package.small_pass_tiles(tokens) is not None
     return dataclasses.replace(case, split_mesh=split, small_passes=passes)
+
+
+def called(case: Case, call: dict[str, Any], package: Any, tokens: int) -> Case:
+    """The case on the mesh and with the passes that the caller wants of all cases."""
+    split, passes = bool(call["split"]), bool(call["passes"])
+    return fitted(dataclasses.replace(case, split_mesh=split, small_passes=passes), package, tokens)
 
 
 def schedule(
@@ -99,13 +106,13 @@ def share(
     return reference and loads.index(min(loads)) == shard, mine
 
 
-def prepare(shard: int, of: int) -> None:
+def prepare(core: int, of: int) -> None:
     """Settings for programs that run once or a few times; before JAX is imported."""
     # Simulated devices are threads that hand Python's lock to each other: between cores that costs
     # a third more time. Where every worker can have a core to itself it stays on it.
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     if 1 < of <= len(cores):
-        os.sched_setaffinity(0, {cores[shard]})
+        os.sched_setaffinity(0, {cores[core]})
     # Tracing makes many objects and little garbage.
     gc.disable()
     # XLA aborts on a flag that it does not know: only for the version that these were tried with.
@@ -127,6 +134,9 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     layer = params["layer"]
     given = layer["routing"].get("where") == "given"
     planned = schedule(params.get("cases"), usual, further, package, given)
+    call = params.get("call") or {}
+    if call:
+        planned = [(called(case, call, package, count), count) for case, count in planned]
     names = ([REFERENCE] if check_reference else []) + [case.name for case, _ in planned]
     shard, of = params.get("shard", (0, 1))
     check_reference, planned = share(planned, check_reference, int(shard), int(of))
@@ -134,7 +144,8 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     check_reference = check_reference and not any(name == REFERENCE for name, _ in done)
     planned = [(case, tokens) for case, tokens in planned if (case.name, tokens) not in done]
 
-    prepare(int(shard), int(of))
+    core, workers = params.get("core", (shard, of))
+    prepare(int(core), int(workers))
     import jax
 
     if len(jax.devices()) < package.ep:
@@ -142,7 +153,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         raise OpError("DEVICES", f"{package.ep} simulated devices needed, {have} there")
     axes = params.get("tokenAxes")
     token_axes = None if axes is None else tuple(axes)
-    target = Target(package, layer, token_axes, str(params.get("form", "plain")))
+    target = Target(package, layer, token_axes, str(call.get("form", "plain")))
     bench = Bench(target, seed, planned)
     emit("start", cases=names, bound=BOUNDS[str(package.dtype)])
     results: list[dict[str, Any]] = []

@@ -51,7 +51,7 @@ function size({ scaled, experts, topK, hidden, intermediate, ep, dtype }: Valida
   return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ep ${ep}`;
 }
 
-function failureLines(result: CaseResult, failure: CaseFailure): readonly string[] {
+export function failureLines(result: CaseResult, failure: CaseFailure): readonly string[] {
   const { message, worst, routing, races, semaphores, outOfBounds, error, reproduce } = failure;
   const lines = [`case ${result.case}, seed ${result.seed}: ${message}`];
   if (worst) {
@@ -79,6 +79,6 @@ function show(value: readonly number[] | number | undefined): string {
 }
 
 /** 3.1e-3 */
-function scientific(value: number | null): string {
+export function scientific(value: number | null): string {
   return value === null ? "NaN" : value.toExponential(1).replace("e+0", "");
 }

@@ -1,0 +1,90 @@
+/** The fields of a layer and of a call that the feature matrix crosses, with the values of each. */
+
+export const fields = {
+  scoring: ["softmax", "sigmoid", "none", "given", "given with copies"],
+  placement: ["all", "chosen"],
+  renormalize: ["no", "yes"],
+  scaling: [1, 2.5],
+  softCap: ["none", 5],
+  groups: ["none", "max", "sum_of_top_2"],
+  correctionBias: ["no", "yes"],
+  topK: [1, 2, 4, 8, 16],
+  experts: ["few", "many", "odd"],
+  activation: ["silu", "gelu", "gelu_erf", "clamped_swiglu", "swigluoai"],
+  biases: ["no", "yes"],
+  shared: ["none", "plain", "gated"],
+  weights: ["fused", "separate", "side_by_side"],
+  dtype: ["bfloat16", "float32"],
+  hidden: [256, 384, 320],
+  intermediate: [256, 192],
+  tiles: ["resident", "streamed"],
+  ep: [1, 2, 4, 8],
+  mesh: ["one axis", "two axes", "reversed", "further axes"],
+  tokenAxes: ["all", "first", "none"],
+  tokens: ["one", "odd", "passes"],
+} as const;
+
+export type Field = keyof typeof fields;
+
+/** Devices that only the whole matrix simulates: minutes, not seconds. */
+export const MANY_DEVICES = [16, 32] as const;
+
+/** One combination: a value for each field. */
+export type Row = {
+  readonly [F in Field]: F extends "ep" ? number : (typeof fields)[F][number];
+};
+
+/** E of each kind: divisible by ep, and for "odd" by nothing that is convenient. */
+export function expertsOf({ experts, ep }: Pick<Row, "experts" | "ep">): number {
+  if (experts === "few") return Math.max(8, ep);
+  if (experts === "many") return Math.max(24, 3 * ep);
+  return ep > 4 ? 5 * ep : 12;
+}
+
+/** Copies among them. */
+export function copiesOf(row: Pick<Row, "experts" | "ep" | "scoring">): number {
+  return row.scoring === "given with copies" ? expertsOf(row) / 4 : 0;
+}
+
+/** Groups are a quarter of the experts each, and half of them are kept. */
+export const GROUPS = { count: 4, kept: 2 } as const;
+
+export interface Constraint {
+  readonly fields: readonly Field[];
+  readonly legal: (row: Row) => boolean;
+}
+
+const inKernel = ({ scoring }: Row): boolean => !scoring.startsWith("given");
+
+/** Absent where routing is given: what the caller does is not the kernel's. */
+function routed<F extends Field>(field: F, absent: Row[F]): Constraint {
+  return { fields: ["scoring", field], legal: (row) => inKernel(row) || row[field] === absent };
+}
+
+/** Combinations that the checker refuses, or that mean nothing. */
+export const constraints: readonly Constraint[] = [
+  routed("placement", "all"),
+  routed("renormalize", "no"),
+  routed("scaling", 1),
+  routed("softCap", "none"),
+  routed("groups", "none"),
+  routed("correctionBias", "no"),
+  {
+    fields: ["scoring", "placement"],
+    legal: ({ scoring, placement }) => scoring !== "none" || placement === "all",
+  },
+  {
+    fields: ["topK", "experts", "ep", "scoring"],
+    legal: (row) => row.topK <= expertsOf(row) - copiesOf(row),
+  },
+  {
+    fields: ["topK", "experts", "ep", "groups"],
+    legal: (row) =>
+      row.groups === "none" || row.topK <= (expertsOf(row) / GROUPS.count) * GROUPS.kept,
+  },
+  {
+    // Of one axis the first is all.
+    fields: ["mesh", "tokenAxes"],
+    legal: ({ mesh, tokenAxes }) => mesh !== "one axis" || tokenAxes !== "first",
+  },
+];

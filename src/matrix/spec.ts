@@ -1,0 +1,121 @@
+/** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
+import type { Activation, LayerSpec, MoeSpec, RoutingSpec } from "../dsl/spec.ts";
+import type { Schedules } from "../plan/lower.ts";
+import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
+
+/** A row made ready to run. */
+export interface MatrixCall {
+  readonly spec: MoeSpec;
+  /** T, all devices together. */
+  readonly tokens: number;
+  /** Tiles that force several passes over the tokens. */
+  readonly passes: boolean;
+  /** ep lies over two axes of the mesh. */
+  readonly split: boolean;
+  readonly form: "plain" | "reversed" | "further";
+  /** Names of the worker's cases. */
+  readonly cases: readonly string[];
+}
+
+const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
+  silu: "silu",
+  gelu: "gelu",
+  gelu_erf: "gelu_erf",
+  // Low enough that values of variance 1 are clamped.
+  clamped_swiglu: { kind: "clamped_swiglu", limit: 1 },
+  swigluoai: { kind: "swigluoai", alpha: 1.702, limit: 1.5 },
+};
+
+function routingOf(row: Row): RoutingSpec {
+  const { scoring, groups } = row;
+  if (scoring === "given" || scoring === "given with copies") return { where: "given" };
+  return {
+    where: "kernel",
+    scoring,
+    renormalize: row.renormalize === "yes",
+    scalingFactor: row.scaling,
+    ...(row.softCap === "none" ? {} : { logitSoftCap: row.softCap }),
+    ...(row.placement === "chosen" ? { scoreChosen: true as const } : {}),
+    ...(groups === "none" ? {} : { groups: { ...GROUPS, score: groups } }),
+    ...(row.correctionBias === "yes" ? { correctionBias: true as const } : {}),
+  };
+}
+
+function layerOf(row: Row): LayerSpec {
+  const copies = copiesOf(row);
+  const gate = row.shared === "gated" ? { gate: "sigmoid" as const } : {};
+  return {
+    experts: expertsOf(row),
+    topK: row.topK,
+    hidden: row.hidden,
+    intermediate: row.intermediate,
+    activation: ACTIVATIONS[row.activation],
+    dtype: row.dtype,
+    weights: row.weights,
+    routing: routingOf(row),
+    ...(row.biases === "yes" ? { biases: true as const } : {}),
+    ...(row.shared === "none" ? {} : { sharedExperts: { count: 2, intermediate: 128, ...gate } }),
+    ...(copies === 0 ? {} : { redundantExperts: copies }),
+  };
+}
+
+/** T: one token; few that do not divide over the devices; more than one pass of 16 rows a device. */
+function tokensOf({ tokens, ep }: Row): number {
+  return { one: 1, odd: 6 * ep + 1, passes: 16 * ep + 3 }[tokens];
+}
+
+/** Half of an axis or less where tiles are cut, else all of it. */
+function tilesOf(row: Row, layer: LayerSpec, schedules: Schedules) {
+  const schedule = schedules.gather;
+  if (schedule === undefined) throw new RangeError("no schedule gather");
+  const cut = (axis: "bf" | "bd", size: number): number => {
+    if (row.tiles === "resident") return size;
+    const { legal } = schedule.axisRule(layer, axis);
+    return legal.filter((tile) => tile <= size / 2).at(-1) ?? size;
+  };
+  return { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
+}
+
+const FORMS = {
+  "one axis": "plain",
+  "two axes": "plain",
+  reversed: "reversed",
+  "further axes": "further",
+} as const;
+
+export function callOf(row: Row, index: number, schedules: Schedules): MatrixCall {
+  const layer = layerOf(row);
+  const tokens = tokensOf(row);
+  const one = row.mesh === "one axis";
+  const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];
+  const given = layer.routing.where === "given";
+  return {
+    spec: {
+      name: `row_${String(index + 1).padStart(2, "0")}`,
+      layer,
+      mesh: {
+        ep: row.ep,
+        axes: one ? ["expert"] : ["data", "tensor"],
+        ...(tokenAxes === undefined ? {} : { tokenAxes }),
+      },
+      devices: ["v6e"],
+      schedule: {
+        kind: "gather",
+        tiles: {
+          all: {
+            upTo: Math.max(256, tokens),
+            bt: 32,
+            btc: [16, 32],
+            ...tilesOf(row, layer, schedules),
+          },
+        },
+      },
+      emit: { reference: true },
+    },
+    tokens,
+    passes: row.tokens === "passes",
+    split: !one,
+    form: FORMS[row.mesh],
+    cases: ["uniform", "ids", ...(given ? ["padding"] : [])],
+  };
+}

@@ -1,0 +1,156 @@
+/** The cases of one package on workers: collects what they say, and outlives the loss of one. */
+import type { Plan } from "../plan/plan.ts";
+import { isLoss, RequestError, WorkerError } from "./errors.ts";
+import type { LocalWorker } from "./local.ts";
+import type {
+  CaseFailure,
+  CaseResult,
+  ValidatedSize,
+  ValidateEvent,
+  ValidateOptions,
+} from "./types.ts";
+import type { WorkerEvent } from "./worker.ts";
+
+/** Seconds a case may take: far more than it does, so that only a deadlock takes longer. */
+const CASE_SECONDS = { scaled: 60, full: 1800 };
+/** A kernel that deadlocks does so in most cases: lose a worker once, not ten times. */
+const MOST_LOST = 1;
+/** A small plan and the token counts it is run at. */
+export interface Subject {
+  readonly plan: Plan;
+  readonly tokens: readonly number[];
+  readonly bucketTokens: readonly number[];
+  /** What the caller's mesh and tiles are in every case, whatever the case asks. */
+  readonly call?: {
+    readonly form: "plain" | "reversed" | "further";
+    readonly split: boolean;
+    readonly passes: boolean;
+  };
+}
+
+/** What the worker says of a case; `failure` lacks the line that only we can write. */
+type RawCase = Omit<CaseResult, "failure"> & { readonly failure?: Omit<CaseFailure, "reproduce"> };
+interface Running {
+  readonly case: string;
+  readonly title: string;
+  readonly tokens: number;
+}
+
+export interface CaseRunOptions {
+  /** The line that runs a case again, alone. */
+  readonly reproduce: (name: string) => string;
+  readonly options: ValidateOptions;
+  readonly onEvent: (event: ValidateEvent) => void;
+  readonly size: ValidatedSize;
+}
+
+/** One validation: collects what its workers say, and outlives the loss of a worker. */
+export class CaseRun {
+  readonly #subject: Subject;
+  readonly #with: CaseRunOptions;
+  readonly #results: CaseResult[] = [];
+  #names: readonly string[] | undefined;
+  readonly seed: number;
+  bound = 0;
+
+  constructor(subject: Subject, options: CaseRunOptions) {
+    this.#subject = subject;
+    this.#with = options;
+    this.seed = options.options.seed ?? 0;
+  }
+
+  /** Results in the order of the cases, not of the workers. */
+  inOrder(): readonly CaseResult[] {
+    const place = ({ case: name }: CaseResult): number => this.#names?.indexOf(name) ?? 0;
+    return [...this.#results].sort((a, b) => place(a) - place(b) || a.tokens - b.tokens);
+  }
+
+  /** The part `shard` of the cases, on one worker of several: number `core`, by default the same. */
+  async share(
+    { worker }: LocalWorker,
+    folder: string,
+    shard: readonly [number, number],
+    core: readonly [number, number] = shard,
+  ): Promise<void> {
+    const { options } = this.#with;
+    const { plan, tokens, bucketTokens, call } = this.#subject;
+    const starts = worker.starts;
+    const seconds = options.timeout ?? CASE_SECONDS[options.fullSize ? "full" : "scaled"];
+    for (;;) {
+      let running: Running | undefined;
+      const params = {
+        package: folder,
+        layer: plan.layer,
+        tokenAxes: plan.mesh.tokenAxes,
+        call: call ?? null,
+        tokens,
+        bucketTokens,
+        cases: options.cases ?? null,
+        seed: this.seed,
+        done: this.#results.map((done) => [done.case, done.tokens]),
+        shard,
+        core,
+      };
+      const onEvent = (event: WorkerEvent): void => {
+        running = this.#hear(event) ?? running;
+      };
+      try {
+        await worker.request("validate", params, { onEvent, timeout: seconds });
+        return;
+      } catch (error) {
+        if (!isLoss(error)) throw understand(error);
+        const lost = running as Running | undefined;
+        if (lost === undefined) throw error;
+        this.#finish({
+          ...lost,
+          seed: this.seed,
+          ok: false,
+          error: null,
+          seconds: error.code === "timeout" ? seconds : 0,
+          failure: { message: describe(error, seconds), error: error.stderr || error.message },
+        });
+        if (worker.starts - starts >= MOST_LOST) return;
+      }
+    }
+  }
+
+  /** The case that an event says has begun. */
+  #hear(event: WorkerEvent): Running | undefined {
+    const { onEvent, size } = this.#with;
+    if (event.event === "start" && this.#names === undefined) {
+      this.bound = Number(event.bound);
+      this.#names = event.cases as readonly string[];
+      onEvent({ event: "start", size, bound: this.bound, cases: this.#names });
+    } else if (event.event === "case-start") {
+      const { case: name, title, tokens } = event as unknown as Running;
+      onEvent({ event: "case-start", case: name, title, tokens });
+      return { case: name, title, tokens };
+    } else if (event.event === "case") {
+      const { event: _, id: __, ...raw } = event;
+      this.#finish(raw as unknown as RawCase);
+    }
+    return undefined;
+  }
+
+  #finish({ failure, ...rest }: RawCase): void {
+    const { reproduce, onEvent } = this.#with;
+    const result: CaseResult =
+      failure === undefined
+        ? rest
+        : { ...rest, failure: { ...failure, reproduce: reproduce(rest.case) } };
+    this.#results.push(result);
+    onEvent({ event: "case", ...result });
+  }
+}
+
+/** A name that the worker does not know is the user's mistake, not the worker's. */
+function understand(error: unknown): unknown {
+  const code = error instanceof WorkerError ? error.code : undefined;
+  return code === "UNKNOWN_CASE" ? new RequestError((error as WorkerError).message) : error;
+}
+
+function describe(error: WorkerError, seconds: number): string {
+  return error.code === "timeout"
+    ? `deadlock or too slow: no end after ${seconds} s`
+    : `the worker was lost: ${error.message}`;
+}

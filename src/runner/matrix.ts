@@ -1,0 +1,155 @@
+/** The feature matrix on simulated devices: row after row on workers that stay. */
+import { availableParallelism } from "node:os";
+import { emitPackage } from "../emit/index.ts";
+import { type Field, fields, MANY_DEVICES, type Row } from "../matrix/fields.ts";
+import { matrixRows } from "../matrix/rows.ts";
+import { callOf } from "../matrix/spec.ts";
+import { schedules } from "../schedule/registry.ts";
+import { CaseRun } from "./case-run.ts";
+import { type LocalWorker, withWorker, writePackage } from "./local.ts";
+import { inParallel } from "./parallel.ts";
+import type { CaseResult, RunnerOptions } from "./types.ts";
+import { planOf, sizeOf } from "./validate.ts";
+
+/** Interpreting keeps one core busy. */
+const MOST_WORKERS = 2;
+
+export interface MatrixOptions extends RunnerOptions {
+  /** 16 and 32 devices as well. */
+  readonly all?: boolean;
+  readonly seed?: number;
+  /** Numbers of the rows to run, from 1; absent: all. */
+  readonly rows?: readonly number[];
+}
+
+export interface MatrixRowResult {
+  /** From 1. */
+  readonly row: number;
+  readonly features: Row;
+  readonly tokens: number;
+  readonly ok: boolean;
+  readonly cases: readonly CaseResult[];
+  /** Largest error of a case; null where one is not finite. */
+  readonly worstError: number | null;
+  readonly bound: number;
+  readonly seconds: number;
+}
+
+/** How often a value was run, and right. */
+export interface FeatureCount {
+  readonly field: Field;
+  readonly value: string;
+  readonly passed: number;
+  readonly rows: number;
+}
+
+export interface MatrixResult {
+  readonly ok: boolean;
+  readonly seed: number;
+  readonly rows: readonly MatrixRowResult[];
+  readonly features: readonly FeatureCount[];
+  readonly seconds: number;
+}
+
+export type MatrixEvent =
+  | { readonly event: "start"; readonly rows: number }
+  | ({ readonly event: "row" } & MatrixRowResult);
+
+interface Numbered {
+  readonly row: number;
+  readonly features: Row;
+}
+
+function chosen({ all, rows }: MatrixOptions): readonly Numbered[] {
+  const numbered = matrixRows({ all: all ?? false }).map((features, index) => ({
+    row: index + 1,
+    features,
+  }));
+  return rows === undefined ? numbered : numbered.filter(({ row }) => rows.includes(row));
+}
+
+export async function validateMatrix(
+  options: MatrixOptions = {},
+  onEvent: (event: MatrixEvent) => void = () => {},
+): Promise<MatrixResult> {
+  const start = performance.now();
+  const wanted = chosen(options);
+  onEvent({ event: "start", rows: wanted.length });
+  // The dearest first, so that no worker is left with one at the end.
+  const queue = [...wanted].sort((a, b) => b.features.ep - a.features.ep);
+  const results: MatrixRowResult[] = [];
+  const ep = Math.max(1, ...wanted.map(({ features }) => features.ep));
+  const workers = Math.max(1, Math.min(MOST_WORKERS, availableParallelism(), wanted.length));
+  await inParallel(workers, options.signal, (index, signal) =>
+    withWorker({ ...options, signal, ep }, async (local) => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const result = await runRow(local, next, [index, workers], { ...options, signal });
+        results.push(result);
+        onEvent({ event: "row", ...result });
+      }
+    }),
+  );
+  results.sort((a, b) => a.row - b.row);
+  return {
+    ok: results.length > 0 && results.every(({ ok }) => ok),
+    seed: options.seed ?? 0,
+    rows: results,
+    features: countFeatures(results),
+    seconds: secondsSince(start),
+  };
+}
+
+async function runRow(
+  local: LocalWorker,
+  { row, features }: Numbered,
+  core: readonly [number, number],
+  options: MatrixOptions,
+): Promise<MatrixRowResult> {
+  const start = performance.now();
+  const call = callOf(features, row - 1, schedules);
+  const plan = planOf(call.spec, `row ${row}`);
+  const folder = await writePackage(await emitPackage(plan), local.folder, plan.name);
+  const { split, passes, form, tokens, cases } = call;
+  const subject = { plan, tokens: [tokens], bucketTokens: [], call: { split, passes, form } };
+  const run = new CaseRun(subject, {
+    reproduce: () => `moegen validate --matrix --rows ${row} --seed ${options.seed ?? 0}`,
+    options: { ...options, cases },
+    size: sizeOf(plan, true),
+    onEvent: () => {},
+  });
+  await run.share(local, folder, [0, 1], core);
+  const found = run.inOrder();
+  const errors = found.map(({ error }) => error);
+  return {
+    row,
+    features,
+    tokens,
+    ok: found.length === cases.length && found.every(({ ok }) => ok),
+    cases: found,
+    worstError: errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[])),
+    bound: run.bound,
+    seconds: secondsSince(start),
+  };
+}
+
+function countFeatures(results: readonly MatrixRowResult[]): readonly FeatureCount[] {
+  const values = { ...fields, ep: [...fields.ep, ...MANY_DEVICES] };
+  return (Object.keys(values) as readonly Field[]).flatMap((field) =>
+    values[field].flatMap((value) => {
+      const rows = results.filter(({ features }) => features[field] === value);
+      if (rows.length === 0) return [];
+      return [
+        {
+          field,
+          value: String(value),
+          passed: rows.filter(({ ok }) => ok).length,
+          rows: rows.length,
+        },
+      ];
+    }),
+  );
+}
+
+function secondsSince(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}
