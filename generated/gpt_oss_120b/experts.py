@@ -150,13 +150,8 @@ def _gate_up_copies(r: Refs, s: Shape, step):
     slot = step % s.tiles.slots
     return (
         pltpu.make_async_copy(
-            r.gate_up_weights.at[r.item_experts[item], rows, pl.ds(column, bf)],
-            r.gate_up_tiles.at[slot, 0],
-            r.gate_up_arrived.at[slot],
-        ),
-        pltpu.make_async_copy(
-            r.gate_up_weights.at[r.item_experts[item], rows, pl.ds(INTERMEDIATE_SIZE + column, bf)],
-            r.gate_up_tiles.at[slot, 1],
+            r.gate_up_weights.at[r.item_experts[item], rows],
+            r.gate_up_tiles.at[slot],
             r.gate_up_arrived.at[slot],
         ),
     )

@@ -106,25 +106,6 @@ def _above_diagonal(size, dtype):
     return jnp.where(column > row, 1.0, 0.0).astype(dtype)
 
 
-def _place_weights(r: Refs, s: Shape, token, weights):
-    """Writes the weights of 128 tokens as float32 bits, choice by choice.
-
-    Writes own_routes  (SUBLANES, weight_words + EXPERT_LANES) int32, VMEM: every row alike
-    """
-    lane = lax.broadcasted_iota(jnp.int32, (SUBLANES, LANES), 1)
-    in_register = LANES // min(s.choice_stride, LANES)
-    for first in range(0, TOP_K, in_register):
-        words = []
-        for place, weight in enumerate(weights[first : first + in_register]):
-            bits = pltpu.bitcast(jnp.broadcast_to(weight, (SUBLANES, LANES)), jnp.int32)
-            if in_register > 1:
-                bits = jnp.where(lane < s.choice_stride, bits, 0)
-                bits = pltpu.roll(bits, place * s.choice_stride, 1)
-            words.append(bits)
-        start = pl.multiple_of(first * s.choice_stride + token, LANES)
-        r.own_routes[:, pl.ds(start, LANES)] = functools.reduce(jnp.bitwise_or, words)
-
-
 def route(r: Refs, s: Shape, valid_tokens):
     """Chooses experts and finds where each routed entry stands in the list sorted by expert.
 
@@ -153,9 +134,11 @@ def route(r: Refs, s: Shape, valid_tokens):
         ranks = entries_before + jnp.dot(
             routed_bf16, earlier_tokens, preferred_element_type=jnp.float32
         )
-        _place_weights(r, s, token, weights)
         for choice in range(TOP_K):
             rank = jnp.sum(jnp.where(expert == ids[choice], ranks, 0.0), axis=0, keepdims=True)
+            bits = pltpu.bitcast(jnp.broadcast_to(weights[choice], (SUBLANES, LANES)), jnp.int32)
+            place = pl.multiple_of(choice * s.lane_tokens + token, LANES)
+            r.own_routes[:, pl.ds(place, LANES)] = bits
             r.expert_ids[pl.ds(choice, 1), pl.ds(token, LANES)] = ids[choice]
             r.ranks[pl.ds(choice, 1), pl.ds(token, LANES)] = rank
         entries_before = entries_before + jnp.sum(routed, axis=1, keepdims=True)
@@ -212,7 +195,7 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
         positions = [r.positions_smem[choice, token] for choice in range(TOP_K)]
         entry = ((weights + token) << TOKEN_BITS) + me * s.pass_tokens + token
         for choice, position in enumerate(positions):
-            r.own_entries[position] = entry + ((choice * s.choice_stride) << TOKEN_BITS)
+            r.own_entries[position] = entry + ((choice * s.lane_tokens) << TOKEN_BITS)
 
     # The entries that loops may read past the last one must be tokens that exist.
     for entry in range(UNROLL):

@@ -98,16 +98,9 @@ class Shape(NamedTuple):
         return pl.cdiv(self.pass_tokens * TOP_K + UNROLL, LANES) * LANES
 
     @property
-    def choice_stride(self) -> int:
-        """Words from one choice's weights to the next: few tokens share a vector register."""
-        if self.pass_tokens >= LANES:
-            return self.pass_tokens
-        return next(words for words in (16, 32, 64, LANES) if words >= self.pass_tokens)
-
-    @property
     def weight_words(self) -> int:
         """Words of a device's weights."""
-        return pl.cdiv(TOP_K * self.choice_stride, LANES) * LANES
+        return TOP_K * self.lane_tokens
 
     @property
     def offsets_at(self) -> int:
