@@ -79,8 +79,8 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     with jax.named_scope(f"gate_up_{rows}"):
         block = pl.ds(pl.multiple_of(first, 16), rows)
         operand = r.operand[hidden_tile, block, pl.ds(0, s.tiles.bd)]
-        both = dot(operand, r.gate_up_tiles[slot])
-        r.gate_up_sums[block, :] = both + jnp.where(hidden_tile == 0, 0.0, r.gate_up_sums[block, :])
+        both = jnp.where(hidden_tile == 0, 0.0, r.gate_up_sums[block, :])
+        r.gate_up_sums[block, :] = both + dot(operand, r.gate_up_tiles[slot])
 
 
 def activation(r: Refs, s: Shape, bias_slot, count):

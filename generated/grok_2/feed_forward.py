@@ -73,10 +73,10 @@ def gate_up(r: Refs, slot, hidden_tile, first, rows: int):
     with jax.named_scope(f"gate_up_{rows}"):
         block = pl.ds(pl.multiple_of(first, 16), rows)
         operand = r.operand[hidden_tile, block, :]
-        gate = dot(operand, r.gate_up_tiles[slot, 0])
-        up = dot(operand, r.gate_up_tiles[slot, 1])
-        r.gate_sums[block, :] = gate + jnp.where(hidden_tile == 0, 0.0, r.gate_sums[block, :])
-        r.up_sums[block, :] = up + jnp.where(hidden_tile == 0, 0.0, r.up_sums[block, :])
+        gate = jnp.where(hidden_tile == 0, 0.0, r.gate_sums[block, :])
+        r.gate_sums[block, :] = gate + dot(operand, r.gate_up_tiles[slot, 0])
+        up = jnp.where(hidden_tile == 0, 0.0, r.up_sums[block, :])
+        r.up_sums[block, :] = up + dot(operand, r.gate_up_tiles[slot, 1])
 
 
 def activation(r: Refs, count):

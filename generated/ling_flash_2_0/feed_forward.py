@@ -73,10 +73,8 @@ def gate_up(r: Refs, slot, hidden_tile, first, rows: int):
     with jax.named_scope(f"gate_up_{rows}"):
         block = pl.ds(pl.multiple_of(first, 16), rows)
         operand = r.operand[hidden_tile, block, :]
-        gate = dot(operand, r.gate_up_tiles[slot, 0])
-        up = dot(operand, r.gate_up_tiles[slot, 1])
-        r.gate_sums[block, :] = gate
-        r.up_sums[block, :] = up
+        r.gate_sums[block, :] = dot(operand, r.gate_up_tiles[slot, 0])
+        r.up_sums[block, :] = dot(operand, r.gate_up_tiles[slot, 1])
 
 
 def activation(r: Refs, count):
