@@ -33,6 +33,7 @@ export const gptoss: Architecture = {
           scoreChosen: true,
         },
       },
+      layers: config.layers(),
       fields: {
         experts: "num_local_experts",
         topK: config.source("num_experts_per_tok", "experts_per_token"),
