@@ -6,7 +6,7 @@ import { checkFile } from "../../src/check/index.ts";
 const folder = new URL("../../examples/", import.meta.url);
 const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));
 
-test("there are the models that the project names, and a config for each", () => {
+test("there are the models that the project names", () => {
   expect(specs.sort()).toEqual([
     "deepseek-v3.moe.ts",
     "gpt-oss-120b.moe.ts",
