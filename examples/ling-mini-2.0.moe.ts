@@ -5,11 +5,9 @@ export default moe({
   name: "ling_mini_2_0",
   source: "https://huggingface.co/inclusionAI/Ling-mini-2.0/blob/main/config.json",
   // E 256, top-8, D 2048, F 512, silu. As published: sigmoid scores, a correction bias for the
-  // choice, top-8 within the 4 best of 8 expert groups, renormalised, scaled by 2.5.
-  layer: moe.fromHuggingFace(config, {
-    // The one shared expert is added by the caller.
-    sharedExperts: "outside",
-  }),
+  // choice, top-8 within the 4 best of 8 expert groups, renormalised, scaled by 2.5; one shared expert
+  // of 512.
+  layer: moe.fromHuggingFace(config),
   mesh: { ep: 4, axes: ["data", "tensor"] },
   devices: ["v5e", "v5p", "v6e", "v7x"],
   schedule: {

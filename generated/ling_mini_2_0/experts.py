@@ -26,7 +26,7 @@ from .shapes import (
     Refs,
     Shape,
 )
-from .transport import await_rows
+from .shared_experts import run_shared_experts
 
 
 def merge_routes(r: Refs, s: Shape, expert):
@@ -132,7 +132,7 @@ def _list_active_experts(r: Refs, s: Shape, me):
 def _weight_copies(r: Refs, s: Shape, index):
     """Copies of all weights of the `index`-th active expert into their slot."""
     expert = r.active_experts[index]
-    slot = index % s.tiles.slots
+    slot = (s.shared_tiles + index) % s.tiles.slots
     return (
         pltpu.make_async_copy(
             r.gate_up_weights.at[expert],
@@ -160,17 +160,17 @@ def run_experts(r: Refs, s: Shape, me):
             for copy in _weight_copies(r, s, index):
                 copy.start()
 
-    for index in range(s.tiles.slots - 1):
+    # The shared experts' weight tiles came first; the routed experts' follow in the same slots.
+    for index in range(s.tiles.slots - 1 - s.shared_tiles):
         start_weights(index)
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
-    with jax.named_scope("await_rows"):
-        await_rows(r, s, me)
+    run_shared_experts(r, s, me, start_weights)
 
     @pl.loop(0, active)
     def _(index):
         start_weights(index + s.tiles.slots - 1)
-        slot = index % s.tiles.slots
+        slot = (s.shared_tiles + index) % s.tiles.slots
         with jax.named_scope("merge"):
             total = merge_routes(r, s, me * LOCAL_EXPERTS + r.active_experts[index])
 

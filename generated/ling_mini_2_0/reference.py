@@ -31,8 +31,8 @@ def reference_routing(gating_output, correction_bias):
     return weights * 2.5, ids
 
 
-def reference_moe(tokens, w1, w2, gating_output, correction_bias):
-    """Every expert on every token, weighted by the routing.
+def reference_moe(tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3):
+    """Every expert on every token, weighted by the routing, and the shared experts on all.
 
     Args:
       tokens: (T, 2048).
@@ -40,6 +40,9 @@ def reference_moe(tokens, w1, w2, gating_output, correction_bias):
       w2: (256, 512, 2048), down.
       gating_output: (T, 256) router logits.
       correction_bias: (256,).
+      shared_w1: (2048, 512), gate of the shared experts.
+      shared_w2: (512, 2048), down of the shared experts.
+      shared_w3: (2048, 512), up of the shared experts.
 
     Returns:
       (T, 2048) float32.
@@ -54,7 +57,9 @@ def reference_moe(tokens, w1, w2, gating_output, correction_bias):
         weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
         return result + weight * output
 
-    return jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
+    routed = jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
+    shared = _activate(_matmul(tokens, shared_w1), _matmul(tokens, shared_w3))
+    return routed + _matmul(shared, shared_w2)
 
 
 def _activate(gate, up):

@@ -24,6 +24,11 @@ EXPERT_GROUPS = 8
 GROUPS_KEPT = 4
 ROUTED_SCALING_FACTOR = 2.5
 
+# The shared experts as one, side by side, and the columns of it that one device computes.
+SHARED_INTERMEDIATE_SIZE = 512
+SHARED_COLUMNS = 128
+# Devices whose tokens one device computes them for.
+SHARED_BLOCKS = 4
 
 LANES = 128
 SUBLANES = 8
@@ -109,6 +114,11 @@ class Shape(NamedTuple):
         """Words of one device's routes: entries, weights and offsets."""
         return pl.cdiv(self.offsets_at + EXPERT_LANES, 1024) * 1024
 
+    @property
+    def shared_tiles(self) -> int:
+        """Weight tiles of this device's columns of the shared experts."""
+        return SHARED_COLUMNS // self.tiles.shared_tile
+
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.
@@ -141,6 +151,9 @@ class Refs(NamedTuple):
     down_weights: jax.Ref
     router_logits: jax.Ref
     correction_bias: jax.Ref
+    shared_gate_weights: jax.Ref
+    shared_down_weights: jax.Ref
+    shared_up_weights: jax.Ref
     output: jax.Ref
     token_rows: jax.Ref
     arrived_sums: jax.Ref

@@ -22,6 +22,8 @@ export interface LayerOrigin {
   /** Layer field -> config.json field, for those that the config gave. */
   readonly fields: Readonly<Record<string, string>>;
   readonly problems: readonly LayerProblem[];
+  /** Layers of this kind in the model. */
+  readonly layers?: number;
 }
 
 function mark<T extends object>(value: T, key: symbol, data: unknown): T {

@@ -35,7 +35,7 @@ export function fromHuggingFace(
       problems: [problem],
     });
   }
-  const { layer, fields } = architecture.read(reader);
+  const { layer, fields, layers } = architecture.read(reader);
   const given = Object.entries({
     ...replaced,
     ...(sharedExperts === "outside" ? {} : { sharedExperts }),
@@ -46,6 +46,7 @@ export function fromHuggingFace(
   const merged: LayerSpec = { weights: "fused", ...base, ...Object.fromEntries(given) };
   return brandLayer(merged, {
     architecture: name ?? "unknown",
+    ...(layers === undefined ? {} : { layers }),
     fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),
     problems: reader.problems.filter(
       (problem) => problem.layerField === undefined || !overridden.has(problem.layerField),

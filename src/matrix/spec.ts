@@ -17,6 +17,9 @@ export interface MatrixCall {
   readonly cases: readonly string[];
 }
 
+/** Routing that is not uniform: one kind a row, in turn. */
+const SKEWED = ["hot-expert", "hot-device", "empty-experts", "ties"];
+
 const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   silu: "silu",
   gelu: "gelu",
@@ -89,6 +92,9 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   const one = row.mesh === "one axis";
   const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];
   const given = layer.routing.where === "given";
+  // Two calls in a row find what the first leaves behind.
+  const random = index % 2 === 0 ? "two-calls" : "uniform";
+  const skewed = SKEWED[index % SKEWED.length] ?? "hot-expert";
   return {
     spec: {
       name: `row_${String(index + 1).padStart(2, "0")}`,
@@ -116,6 +122,6 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
     passes: row.tokens === "passes",
     split: !one,
     form: FORMS[row.mesh],
-    cases: ["uniform", "ids", ...(given ? ["padding"] : [])],
+    cases: [random, "ids", skewed, ...(given ? ["padding"] : [])],
   };
 }

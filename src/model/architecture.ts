@@ -7,6 +7,8 @@ export interface ReadLayer {
   readonly layer: Omit<LayerSpec, "weights">;
   /** Layer field -> config.json field. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Layers of this kind in the model, where the config says how many. */
+  readonly layers?: number | undefined;
 }
 
 export interface Architecture {

@@ -37,6 +37,7 @@ export const bailing: Architecture = {
         },
         ...(shared > 0 ? { sharedExperts: { count: shared, intermediate: width } } : {}),
       },
+      layers: config.layers("first_k_dense_replace"),
       fields: {
         experts: "num_experts",
         topK: "num_experts_per_tok",

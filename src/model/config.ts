@@ -76,6 +76,13 @@ export class ConfigReader {
     return typeof value === "number" ? value : fallback;
   }
 
+  /** Layers less the dense ones before the first of this kind, where the config counts them. */
+  layers(denseField?: string): number | undefined {
+    const all = this.number("num_hidden_layers", 0);
+    const dense = denseField === undefined ? 0 : this.number(denseField, 0);
+    return all > dense ? all - dense : undefined;
+  }
+
   activation(fallback: Activation): Activation {
     const value = this.get("hidden_act");
     if (value === undefined) return fallback;

@@ -36,6 +36,7 @@ export const deepseek: Architecture = {
         },
         ...(shared > 0 ? { sharedExperts: { count: shared, intermediate } } : {}),
       },
+      layers: config.layers("first_k_dense_replace"),
       fields: {
         experts: "n_routed_experts",
         topK: "num_experts_per_tok",

@@ -1,6 +1,6 @@
 import type { Architecture } from "./architecture.ts";
 
-/** Slope of the sigmoid in GPT-OSS's activation: fixed in its code, not in its config. */
+/** Slope of the sigmoid: fixed in the first code; later configs may have a `swiglu_alpha`. */
 const ALPHA = 1.702;
 
 /**
@@ -21,7 +21,11 @@ export const gptoss: Architecture = {
         topK: config.size("topK", "num_experts_per_tok", "experts_per_token"),
         hidden: config.size("hidden", "hidden_size"),
         intermediate: config.size("intermediate", "intermediate_size"),
-        activation: { kind: "swigluoai", alpha: ALPHA, limit: config.number("swiglu_limit", 7) },
+        activation: {
+          kind: "swigluoai",
+          alpha: config.number("swiglu_alpha", ALPHA),
+          limit: config.number("swiglu_limit", 7),
+        },
         dtype: config.dtype(),
         biases: true,
         routing: {
@@ -33,11 +37,13 @@ export const gptoss: Architecture = {
           scoreChosen: true,
         },
       },
+      layers: config.layers(),
       fields: {
         experts: "num_local_experts",
         topK: config.source("num_experts_per_tok", "experts_per_token"),
         hidden: "hidden_size",
         intermediate: "intermediate_size",
+        "activation.alpha": "swiglu_alpha",
         "activation.limit": "swiglu_limit",
       },
     };

@@ -29,6 +29,7 @@ export const grok: Architecture = {
           ...(cap === 0 ? {} : { logitSoftCap: cap }),
         },
       },
+      layers: config.layers(),
       fields: {
         experts: config.source(...EXPERTS),
         topK: "num_experts_per_tok",

@@ -19,6 +19,7 @@ export const mixtral: Architecture = {
         dtype: config.dtype(),
         routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
       },
+      layers: config.layers(),
       fields: {
         experts: "num_local_experts",
         topK: "num_experts_per_tok",

@@ -1,4 +1,5 @@
 import type { Architecture } from "./architecture.ts";
+import type { ConfigReader } from "./config.ts";
 
 /**
  * Qwen2-MoE and Qwen3-MoE: softmax over all experts, top-k, weights divided by their sum when
@@ -28,6 +29,7 @@ export const qwen: Architecture = {
           ? { sharedExperts: { count: 1, intermediate: shared, gate: "sigmoid" as const } }
           : {}),
       },
+      layers: sparseLayers(config),
       fields: {
         experts: "num_experts",
         topK: "num_experts_per_tok",
@@ -38,3 +40,10 @@ export const qwen: Architecture = {
     };
   },
 };
+
+/** Not known where dense layers lie among them; no published config has such. */
+function sparseLayers(config: ConfigReader): number | undefined {
+  const dense: unknown = config.get("mlp_only_layers") ?? [];
+  const plain = config.number("decoder_sparse_step", 1) === 1;
+  return plain && Array.isArray(dense) && dense.length === 0 ? config.layers() : undefined;
+}

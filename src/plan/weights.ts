@@ -1,25 +1,67 @@
-/** What a layer's weights take of a device's HBM. */
+/** What a layer's weights take of a device's HBM, and which devices have so much. */
 import type { LayerSpec } from "../dsl/spec.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { Devices } from "./lower.ts";
 
 const ITEM_BYTES = { bfloat16: 2, float32: 4 } as const;
 
 export interface DeviceWeights {
-  /** Experts of one device, biases included. */
+  /** Bytes of one device's experts, biases included. */
   readonly experts: number;
-  /** Shared experts lie whole on every device. */
+  /** Bytes of its part of the shared experts. */
   readonly shared: number;
   readonly total: number;
 }
 
-/** Bytes on one of `ep` devices; biases are counted as float32, the widest they come in. */
-export function deviceWeights(layer: LayerSpec, ep: number): DeviceWeights {
-  const { hidden, intermediate, sharedExperts, biases } = layer;
+/** On one of `ep` devices; biases are counted as float32, the widest they come in. */
+export function deviceWeights(
+  layer: LayerSpec,
+  ep: number,
+  schedule: Pick<Schedule, "sharedColumns"> | undefined,
+): DeviceWeights {
+  const { hidden, intermediate, biases, sharedExperts } = layer;
   const item = ITEM_BYTES[layer.dtype];
   const bias = biases === true ? (2 * intermediate + hidden) * ITEM_BYTES.float32 : 0;
   const experts = Math.ceil(layer.experts / ep) * (3 * hidden * intermediate * item + bias);
-  const columns =
-    sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate;
   const gate = sharedExperts?.gate === undefined ? 0 : hidden * ITEM_BYTES.float32;
-  const shared = 3 * hidden * columns * item + gate;
+  const shared = 3 * hidden * (schedule?.sharedColumns(layer, ep) ?? 0) * item + gate;
   return { experts, shared, total: experts + shared };
+}
+
+/** Whether one kind of device has HBM enough for the experts of a model. */
+export interface DeviceMemory {
+  readonly device: string;
+  readonly hbmBytes: number;
+  /** Layers whose experts it holds: what else a model needs, attention and KV cache, is apart. */
+  readonly layersHeld: number;
+  /** For all layers; null: how many there are is not known. */
+  readonly enough: boolean | null;
+}
+
+export interface ExpertMemory extends DeviceWeights {
+  /** Layers of this kind in the model; null: the spec does not come from a config. */
+  readonly layers: number | null;
+  readonly devices: readonly DeviceMemory[];
+}
+
+export function expertMemory(
+  layer: LayerSpec,
+  ep: number,
+  layers: number | undefined,
+  { schedule, devices }: { readonly schedule: Schedule | undefined; readonly devices: Devices },
+): ExpertMemory {
+  const weights = deviceWeights(layer, ep, schedule);
+  return {
+    ...weights,
+    layers: layers ?? null,
+    devices: Object.values(devices).map(({ name, hbmBytes }) => {
+      const layersHeld = Math.floor(hbmBytes / weights.total);
+      return {
+        device: name,
+        hbmBytes,
+        layersHeld,
+        enough: layers === undefined ? null : layersHeld >= layers,
+      };
+    }),
+  };
 }

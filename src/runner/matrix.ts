@@ -6,6 +6,7 @@ import { matrixRows } from "../matrix/rows.ts";
 import { callOf } from "../matrix/spec.ts";
 import { schedules } from "../schedule/registry.ts";
 import { CaseRun } from "./case-run.ts";
+import { RequestError } from "./errors.ts";
 import { type LocalWorker, withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
 import type { CaseResult, RunnerOptions } from "./types.ts";
@@ -74,6 +75,7 @@ export async function validateMatrix(
 ): Promise<MatrixResult> {
   const start = performance.now();
   const wanted = chosen(options);
+  if (wanted.length === 0) throw new RequestError("the matrix has no such row");
   onEvent({ event: "start", rows: wanted.length });
   // The dearest first, so that no worker is left with one at the end.
   const queue = [...wanted].sort((a, b) => b.features.ep - a.features.ep);

@@ -57,6 +57,8 @@ export interface Schedule {
     readonly message: string;
     readonly nearest: readonly number[];
   }[];
+  /** Columns of the shared experts, of S in all, that lie in the HBM of one of `ep` devices. */
+  sharedColumns(layer: LayerSpec, ep: number): number;
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
   /** What the tile table says of legal tiles, for its template. */

@@ -6,8 +6,19 @@ import { checkFile } from "../../src/check/index.ts";
 const folder = new URL("../../examples/", import.meta.url);
 const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));
 
-test("there are the three of the issue", () => {
-  expect(specs.sort()).toEqual(["grok-2.moe.ts", "ling-mini-2.0.moe.ts", "qwen3-30b-a3b.moe.ts"]);
+test("there are the models that the project names", () => {
+  expect(specs.sort()).toEqual([
+    "deepseek-v3.moe.ts",
+    "gpt-oss-120b.moe.ts",
+    "grok-2.moe.ts",
+    "ling-flash-2.0.moe.ts",
+    "ling-mini-2.0.moe.ts",
+    "mixtral-8x7b.moe.ts",
+    "qwen2-57b-a14b.moe.ts",
+    "qwen3-235b-a22b-ep16.moe.ts",
+    "qwen3-235b-a22b-ep8.moe.ts",
+    "qwen3-30b-a3b.moe.ts",
+  ]);
 });
 
 test.each(specs)("%s has no diagnostics, and a kernel for each bucket and device", async (file) => {

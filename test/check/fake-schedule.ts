@@ -81,6 +81,8 @@ export const fake: Schedule = {
         message: `${field} = ${layer[field]} is not a multiple of 128 lanes`,
         nearest: [Math.ceil(layer[field] / 128) * 128],
       })),
+  sharedColumns: ({ sharedExperts }) =>
+    sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate,
   lower,
   tableContext: () => ({}),
   files: () => [],

@@ -24,6 +24,11 @@ describe("the command line", () => {
     ["an unknown command", ["buld"], "Did you mean build?"],
     ["an unknown option", ["build", qwen, "--chek"], "Did you mean --check?"],
     ["a missing argument", ["check"], "missing required argument"],
+    ["nothing to validate", ["validate"], "a spec file or --matrix is needed"],
+    ["a matrix of a spec", ["validate", qwen, "--matrix"], "--matrix takes no spec"],
+    ["a matrix of one ep", ["validate", "--matrix", "--ep", "4"], "--matrix sets ep itself"],
+    ["rows without a matrix", ["validate", qwen, "--rows", "3"], "--matrix"],
+    ["a row that there is not", ["validate", "--matrix", "--rows", "999"], "no such row"],
     ["a wrong number", ["validate", qwen, "--ep", "0"], "at least 1"],
     ["an unknown device", ["compile", qwen, "--device", "v4"], "Known: v5e"],
     ["options that exclude each other", ["build", qwen, "--check", "--watch"], "--watch"],
@@ -74,13 +79,22 @@ describe("the command line", () => {
       command: "explain",
       status: "ok",
       plan: { schema: 1, name: "qwen3_30b_a3b" },
+      memory: { layers: 48, devices: [{ device: "v5e", enough: true }, {}, {}, {}] },
       kernels: [{ device: "v6e", tokens: 64 }],
     });
   });
 
   it("draws the page of a plan", async () => {
     const { stdout } = await moegen(["explain", qwen, "--device", "v6e", "--tokens", "64"]);
-    for (const section of ["fit", "stages", "buffers", "copies", "semaphores", "bytes and FLOPs"]) {
+    for (const section of [
+      "fit",
+      "HBM",
+      "stages",
+      "buffers",
+      "copies",
+      "semaphores",
+      "bytes and FLOPs",
+    ]) {
       expect(stdout).toContain(section);
     }
     expect(stdout).toMatch(/bound by (HBM|ICI|matrix unit)/);

@@ -61,16 +61,17 @@ export const scheduleRunsLayer: Rule = ({ spec, sound, schedule }) => {
 };
 
 /** A warning: other layers share HBM, so that one layer fits says little, that it does not, much. */
-export const weightsFitHbm: Rule = ({ spec, sound, devices }) => {
+export const weightsFitHbm: Rule = ({ spec, sound, devices, schedule }) => {
   if (!sound("layer") || !sound("mesh", "ep") || !sound("devices")) return [];
   const { experts } = spec.layer;
   const { ep } = spec.mesh;
-  const local = deviceWeights(spec.layer, ep).total;
+  const local = deviceWeights(spec.layer, ep, schedule).total;
   return spec.devices.flatMap((name) => {
     const available = devices[name]?.hbmBytes ?? Infinity;
     if (local <= available) return [];
     const enough = divisors(experts).find(
-      (size) => size <= MOST_DEVICES && deviceWeights(spec.layer, size).total <= available,
+      (size) =>
+        size <= MOST_DEVICES && deviceWeights(spec.layer, size, schedule).total <= available,
     );
     return [
       warning({

@@ -34,12 +34,15 @@ export const explain = defineCommand<Options>({
       ),
   async run(paths, options, out) {
     const checked = await checkSpecs(paths, out);
-    const plan = checked.specs[0]?.plan;
-    if (!checked.ok || plan === undefined) {
+    const spec = checked.specs[0];
+    if (!checked.ok || spec === undefined) {
       return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
     }
+    const { plan, loaded } = spec;
     const { registries } = await import("../../check/index.ts");
     const { lowerFor } = await import("../../plan/lower.ts");
+    const { expertMemory } = await import("../../plan/weights.ts");
+    const { layerOrigin } = await import("../../dsl/brand.ts");
     const { explainPlan } = await import("../explain/page.ts");
     const names = options.device ?? plan.kernels.slice(0, 1).map(({ device }) => device);
     const tokens = options.tokens ?? [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))];
@@ -53,7 +56,16 @@ export const explain = defineCommand<Options>({
         }
       }),
     );
-    for (const line of explainPlan(plan, kernels, out.paint)) out.line(line);
-    return verdict(true, { plan, kernels, diagnostics: checked.diagnostics });
+    const memory = expertMemory(
+      loaded.spec.layer,
+      plan.mesh.ep,
+      layerOrigin(loaded.spec.layer)?.layers,
+      {
+        schedule: registries.schedules[plan.schedule],
+        devices: registries.devices,
+      },
+    );
+    for (const line of explainPlan(plan, kernels, memory, out.paint)) out.line(line);
+    return verdict(true, { plan, memory, kernels, diagnostics: checked.diagnostics });
   },
 });

@@ -92,7 +92,6 @@ async function runMatrix(
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   };
   const result = await validateMatrix(chosen, report.event);
-  if (result.rows.length === 0) throw new UsageError("there is no such row");
   report.end(result);
   return verdict(result.ok, { ...result });
 }

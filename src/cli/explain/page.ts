@@ -2,20 +2,25 @@
 
 import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
+import type { ExpertMemory } from "../../plan/weights.ts";
 import { devices } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
 import type { Paint } from "../output.ts";
+import { memoryLines } from "./memory.ts";
 import { timeline } from "./timeline.ts";
 
 export function explainPlan(
   plan: Plan,
   kernels: readonly KernelPlan[],
+  memory: ExpertMemory,
   paint: Paint,
 ): readonly string[] {
   return [
     ...heading(plan, paint),
     "",
     ...capacity(plan, paint),
+    "",
+    ...memoryLines(memory, paint),
     ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint)]),
   ];
 }

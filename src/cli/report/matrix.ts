@@ -54,9 +54,13 @@ export function matrixReport(out: Output) {
 
 /** Values that say something; a "no" does not. */
 function inWords(features: Row): string {
-  const silent = new Set<unknown>(["no", "none", 1, "all"]);
+  const silent = new Set<unknown>(["no", "none", "all"]);
   const plain = (Object.keys(fields) as readonly (keyof Row)[])
-    .filter((name) => name !== "ep" && name !== "tokens" && !silent.has(features[name]))
+    .filter((name) => name !== "ep" && name !== "tokens")
+    .filter(
+      (name) => !silent.has(features[name]) || (name === "tokenAxes" && features[name] === "none"),
+    )
+    .filter((name) => name !== "scaling" || features.scaling !== 1)
     .map((name) =>
       features[name] === "yes"
         ? name

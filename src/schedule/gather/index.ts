@@ -3,6 +3,7 @@ import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
+import { sharedOf } from "./shared.ts";
 import { tableContext } from "./table.ts";
 
 export const gather: Schedule = {
@@ -10,6 +11,11 @@ export const gather: Schedule = {
   summary: "all-gather of token rows, local partial sums, reduce-scatter",
   axisRule,
   layerProblems,
+  sharedColumns(layer, ep) {
+    const shared = sharedOf(layer, ep);
+    if (shared === undefined) return 0;
+    return shared.replicas === 1 ? shared.columns : shared.size;
+  },
   lower,
   tableContext,
   files: ({ layer }) =>

@@ -1,0 +1,173 @@
+"""The oracle against the published semantics of each model family, written as its code has them.
+
+One token through a layer of few experts. `layer` is what the family's config gives; the TypeScript
+tests of `src/model` hold that side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moegen_worker import model, oracle
+
+E, D, F, K = 8, 6, 5, 3
+RNG = np.random.default_rng(7)
+X = RNG.standard_normal(D)
+LOGITS = RNG.standard_normal(E)
+BIAS = RNG.standard_normal(E) * 0.3
+W1, W2 = RNG.standard_normal((E, 2, D, F)), RNG.standard_normal((E, F, D))
+B1, B2 = RNG.standard_normal((E, 2, F)), RNG.standard_normal((E, D))
+S1, S2, S3 = (RNG.standard_normal(shape) for shape in ((D, 8), (8, D), (D, 8)))
+GATE = RNG.standard_normal(D)
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    return np.exp(x) / np.exp(x).sum()
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    return x * sigmoid(x)
+
+
+def mlp(gate: np.ndarray, up: np.ndarray, down: np.ndarray) -> np.ndarray:
+    return (silu(X @ gate) * (X @ up)) @ down
+
+
+def expert(e: int) -> np.ndarray:
+    return mlp(W1[e, 0], W1[e, 1], W2[e])
+
+
+def qwen(renormalize: bool, shared: bool) -> np.ndarray:
+    """transformers, models/qwen2_moe (a gated shared expert) and models/qwen3_moe."""
+    weights = softmax(LOGITS)
+    selected = np.argsort(-weights)[:K]
+    weights = weights[selected]
+    if renormalize:
+        weights = weights / weights.sum()
+    result = sum(w * expert(e) for w, e in zip(weights, selected, strict=True))
+    return result + sigmoid(X @ GATE) * mlp(S1, S3, S2) if shared else result
+
+
+def mixtral() -> np.ndarray:
+    """arXiv:2401.04088, section 2.1: a softmax over the top-k logits."""
+    selected = np.argsort(-LOGITS)[:K]
+    weights = softmax(LOGITS[selected])
+    return sum(w * expert(e) for w, e in zip(weights, selected, strict=True))
+
+
+def grok() -> np.ndarray:
+    """sgl-jax, models/grok.py: capped logits, softmax over all, gelu (tanh form)."""
+    probabilities = softmax(30 * np.tanh(LOGITS / 30))
+    selected = np.argsort(-probabilities)[:K]
+    result = np.zeros(D)
+    for e in selected:
+        gate = X @ W1[e, 0]
+        gelu = 0.5 * gate * (1 + np.tanh(np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3)))
+        result += probabilities[e] * ((gelu * (X @ W1[e, 1])) @ W2[e])
+    return result
+
+
+def gpt_oss() -> np.ndarray:
+    """openai/gpt-oss, gpt_oss/torch/model.py: gate and up columns interleaved, as published."""
+    selected = np.argsort(-LOGITS)[:K]
+    weights = softmax(LOGITS[selected])
+    result = np.zeros(D)
+    for w, e in zip(weights, selected, strict=True):
+        matrix, bias = np.empty((D, 2 * F)), np.empty(2 * F)
+        matrix[:, ::2], matrix[:, 1::2] = W1[e, 0], W1[e, 1]
+        bias[::2], bias[1::2] = B1[e, 0], B1[e, 1]
+        both = X @ matrix + bias
+        glu, linear = both[::2], both[1::2]
+        glu, linear = np.minimum(glu, 7.0), np.clip(linear, -7.0, 7.0)
+        out = glu * sigmoid(1.702 * glu) * (linear + 1)
+        result += w * (out @ W2[e] + B2[e])
+    return result
+
+
+def deepseek() -> np.ndarray:
+    """deepseek-ai/DeepSeek-V3, inference/model.py: Gate with a bias and limited groups, and MoE.
+
+    Ling (inclusionAI/Ling-V2, models/modeling_bailing_moe_v2.py) has the same.
+    """
+    original = sigmoid(LOGITS)
+    scores = (original + BIAS).reshape(4, E // 4)
+    group_scores = np.sort(scores, axis=-1)[:, -2:].sum(axis=-1)
+    mask = np.full(4, True)
+    mask[np.argsort(-group_scores)[:2]] = False
+    flat = np.where(mask[:, None], -np.inf, scores).reshape(E)
+    selected = np.argsort(-flat)[:K]
+    weights = original[selected]
+    weights = weights / weights.sum() * 2.5
+    routed = sum(w * expert(e) for w, e in zip(weights, selected, strict=True))
+    return routed + mlp(S1, S3, S2)
+
+
+KERNEL = {"where": "kernel", "scoring": "softmax", "renormalize": True, "scalingFactor": 1}
+PLAIN = {"topK": K, "activation": "silu", "routing": KERNEL}
+SHARED = {"count": 2, "intermediate": 4}
+GROUPS = {"count": 4, "kept": 2, "score": "sum_of_top_2"}
+FAMILIES = {
+    "Qwen3-MoE": (PLAIN, qwen(renormalize=True, shared=False)),
+    "Qwen2-MoE": (
+        {
+            **PLAIN,
+            "routing": {**KERNEL, "renormalize": False},
+            "sharedExperts": {**SHARED, "gate": "sigmoid"},
+        },
+        qwen(renormalize=False, shared=True),
+    ),
+    "Mixtral": (PLAIN, mixtral()),
+    "Grok": (
+        {
+            **PLAIN,
+            "activation": "gelu",
+            "routing": {**KERNEL, "renormalize": False, "logitSoftCap": 30},
+        },
+        grok(),
+    ),
+    "GPT-OSS": (
+        {
+            **PLAIN,
+            "activation": {"kind": "swigluoai", "alpha": 1.702, "limit": 7},
+            "biases": True,
+            "routing": {**KERNEL, "renormalize": False, "scoreChosen": True},
+        },
+        gpt_oss(),
+    ),
+    "DeepSeek-V3 and Ling": (
+        {
+            **PLAIN,
+            "routing": {
+                **KERNEL,
+                "scoring": "sigmoid",
+                "scalingFactor": 2.5,
+                "groups": GROUPS,
+                "correctionBias": True,
+            },
+            "sharedExperts": SHARED,
+        },
+        deepseek(),
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family(family: str) -> None:
+    layer, wanted = FAMILIES[family]
+    weights = model.Weights(W1, W2)
+    if layer.get("biases"):
+        weights = model.Weights(W1, W2, B1, B2)
+    if layer.get("sharedExperts"):
+        gate = GATE if layer["sharedExperts"].get("gate") else None
+        weights = model.Weights(W1, W2, shared_w1=S1, shared_w2=S2, shared_w3=S3, shared_gate=gate)
+    bias = BIAS if layer["routing"].get("correctionBias") else None
+    shares, ids = oracle.route(layer, LOGITS[None], bias)
+    found = oracle.moe(layer, X[None], weights, shares, ids)[0]
+    assert found == pytest.approx(wanted, rel=1e-12)

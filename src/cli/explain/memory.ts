@@ -1,0 +1,32 @@
+/** Which kinds of device have HBM enough for the experts, and why. */
+import type { DeviceMemory, ExpertMemory } from "../../plan/weights.ts";
+import { bytes, plural, table } from "../format.ts";
+import type { Paint } from "../output.ts";
+
+export function memoryLines(memory: ExpertMemory, paint: Paint): readonly string[] {
+  const { total, shared, layers } = memory;
+  const one = `${bytes(total)} a layer${shared > 0 ? `, ${bytes(shared)} of it shared experts` : ""}`;
+  const all = layers === null ? "" : `; ${plural(layers, "layer")} ${bytes(layers * total)}`;
+  const rows = memory.devices.map((device) => [
+    device.device,
+    bytes(device.hbmBytes),
+    device.enough === null ? "" : device.enough ? "enough" : "too little",
+    reason(device, memory),
+  ]);
+  const right = "right" as const;
+  return [
+    paint.bold("HBM  (weights of the experts on one device; attention and KV cache come on top)"),
+    `  ${one}${all}`,
+    ...table(
+      [{ title: "device" }, { title: "HBM", align: right }, { title: "" }, { title: "" }],
+      rows,
+    ),
+  ];
+}
+
+function reason({ hbmBytes, layersHeld, enough }: DeviceMemory, memory: ExpertMemory): string {
+  const { layers, total } = memory;
+  if (layers === null || enough === null) return `holds ${plural(layersHeld, "layer")}`;
+  if (!enough) return `holds ${layersHeld} of ${plural(layers, "layer")}`;
+  return `${bytes(hbmBytes - layers * total)} left`;
+}

@@ -1,0 +1,91 @@
+/** The rows of the matrix: legal, few, and every two features meet. */
+import { describe, expect, test } from "vitest";
+import { judge } from "../../src/check/judge.ts";
+import { type Field, fields, MANY_DEVICES, type Row } from "../../src/matrix/fields.ts";
+import { canBe, isLegal, matrixRows } from "../../src/matrix/rows.ts";
+import { callOf } from "../../src/matrix/spec.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import { devices } from "../../src/target/device/registry.ts";
+
+const names = Object.keys(fields) as readonly Field[];
+const rows = matrixRows();
+const all = matrixRows({ all: true });
+
+/** Pairs of values of two fields that no row has. */
+function unmet(list: readonly Row[], a: Field, b: Field): readonly string[] {
+  return fields[a].flatMap((x) =>
+    fields[b].flatMap((y) => {
+      const met = list.some((row) => row[a] === x && row[b] === y);
+      return met ? [] : [`${a} ${x}, ${b} ${y}`];
+    }),
+  );
+}
+
+/** Pairs that mean nothing: written out, so that a constraint that forbids too much is seen. */
+const IMPOSSIBLE = [
+  ...["given", "given with copies"].flatMap((scoring) => [
+    `scoring ${scoring}, placement chosen`,
+    `scoring ${scoring}, renormalize yes`,
+    `scoring ${scoring}, scaling 2.5`,
+    `scoring ${scoring}, softCap 5`,
+    `scoring ${scoring}, groups max`,
+    `scoring ${scoring}, groups sum_of_top_2`,
+    `scoring ${scoring}, correctionBias yes`,
+  ]),
+  "scoring none, placement chosen",
+  // Eight experts, or on 8 devices a quarter of them in a group, hold no 16.
+  "topK 16, experts few",
+  "mesh one axis, tokenAxes first",
+];
+
+test("every two values of two fields meet, but for pairs that mean nothing", () => {
+  const missing = names.flatMap((a, index) =>
+    names.slice(index + 1).flatMap((b) => unmet(rows, a, b)),
+  );
+  expect([...missing].sort()).toEqual([...IMPOSSIBLE].sort());
+});
+
+test("on 16 and on 32 devices every value is met", () => {
+  for (const ep of MANY_DEVICES) {
+    const here = all.filter((row) => row.ep === ep);
+    for (const name of names.filter((field) => field !== "ep")) {
+      const missing = fields[name].filter((value) => !here.some((row) => row[name] === value));
+      // 16 experts on 16 devices are enough for top-16.
+      expect(missing, `ep ${ep}, ${name}`).toEqual([]);
+    }
+  }
+});
+
+test("rows are legal, distinct, few and always the same", () => {
+  expect(all.every((row) => isLegal(row))).toBe(true);
+  expect(new Set(all.map((row) => JSON.stringify(row))).size).toBe(all.length);
+  expect(rows.length).toBeLessThanOrEqual(40);
+  expect(all.slice(0, rows.length)).toEqual(rows);
+  expect(matrixRows()).toEqual(rows);
+});
+
+test("a value that leads nowhere is known in time", () => {
+  expect(canBe({ scoring: "given", renormalize: "yes" })).toBe(false);
+  expect(canBe({ topK: 16, experts: "few" })).toBe(false);
+  expect(canBe({ topK: 16, groups: "max" })).toBe(true);
+});
+
+describe.each(all.map((row, index) => ({ index, row })))("row $index", ({ index, row }) => {
+  test("is a spec that the checker accepts, with every feature that it names", () => {
+    const call = callOf(row, index, schedules);
+    const { findings, plan } = judge(call.spec, { schedules, devices });
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    expect(plan?.layer).toMatchObject({
+      topK: row.topK,
+      hidden: row.hidden,
+      intermediate: row.intermediate,
+      dtype: row.dtype,
+      weights: row.weights,
+    });
+    expect(plan?.layer.biases === true).toBe(row.biases === "yes");
+    expect(plan?.layer.sharedExperts !== undefined).toBe(row.shared !== "none");
+    expect(plan?.layer.redundantExperts !== undefined).toBe(row.scoring === "given with copies");
+    expect(plan?.kernels.every(({ tiles }) => tiles.streamed)).toBe(row.tiles === "streamed");
+    expect(call.tokens % row.ep === 0).toBe(row.ep === 1);
+  });
+});
