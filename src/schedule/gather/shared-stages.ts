@@ -2,11 +2,24 @@
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
+import { sharedOf } from "./shared.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
 const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 const OVERLAPS = ["rows_out", "gate_up_in", "down_in"];
+
+/** Row counts that need a body: whole tiles, and what is left of own and of other tokens. */
+function sharedBodies(fit: Fit, btc: readonly number[]): readonly number[] {
+  const { layer, ep, sizes, tiles, streamed } = fit.input;
+  const blocks = sharedOf(layer, ep)?.blocks ?? 1;
+  const own = sizes.passTokens;
+  const groups = streamed ? [blocks * own] : [own, (blocks - 1) * own];
+  const counts = groups.flatMap((size) => [Math.min(size, tiles.bt), size % tiles.bt]);
+  return btc.filter((rows, index) =>
+    counts.some((count) => (btc[index - 1] ?? 0) < count && count <= rows),
+  );
+}
 
 export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
   const { layer, layout, ep, sizes, tiles, streamed } = fit.input;
@@ -45,7 +58,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       overlaps,
     },
   ];
-  for (const count of btc) {
+  for (const count of sharedBodies(fit, btc)) {
     drafts.push({
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
