@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from .feed_forward import activate, add_results, dot, form_operand, with_body
+from .feed_forward import activate, add_results, dot, form_operand
 from .shapes import (
     DTYPE,
     EP_SIZE,
@@ -74,6 +74,21 @@ def _add_shared(r: Refs, s: Shape, me, first, count):
             row = pl.ds(pl.multiple_of((token + i) * SUM_ROW, SUM_ROW), SUM_ROW)
             result = r.result_tiles[pl.ds(tile + i, SUM_ROW, stride=TILE_PITCH), :]
             r.token_sums[row, :] = r.token_sums[row, :] + result
+
+
+def _with_shared_body(s: Shape, count, body):
+    """Runs `body(rows)` for the smallest compiled row count that holds `count` rows.
+
+    Whole tiles and what is left of the tokens: other counts need no code.
+    """
+    bt = s.tiles.bt
+    sizes = (SHARED_BLOCKS * s.pass_tokens,)
+    counts = {min(size, bt) for size in sizes} | {size % bt for size in sizes}
+    lower = 0
+    for rows in s.tiles.btc:
+        if any(lower < possible <= rows for possible in counts):
+            pl.when((count > lower) & (count <= rows))(functools.partial(body, rows))
+        lower = rows
 
 
 def shared_gate_up_copies(r: Refs, s: Shape, me, step):
@@ -213,7 +228,7 @@ def _run_block(r: Refs, s: Shape, me, block, start_gate_up, start_down):
             @pl.loop(0, row_tiles)
             def _(tile):
                 body = functools.partial(_shared_gate_up, r, s, slot, hidden_tile, tile * bt)
-                with_body(s, rows_in(tile), body)
+                _with_shared_body(s, rows_in(tile), body)
 
         with jax.named_scope("shared_activation"):
             _shared_activation(r, s, block_rows)
@@ -226,7 +241,7 @@ def _run_block(r: Refs, s: Shape, me, block, start_gate_up, start_down):
             @pl.loop(0, row_tiles)
             def _(tile):
                 body = functools.partial(_shared_down, r, s, slot, column, hidden_tile, tile * bt)
-                with_body(s, rows_in(tile), body)
+                _with_shared_body(s, rows_in(tile), body)
 
     with jax.named_scope("shared_combine"):
         _add_shared(r, s, me, first_row, block_rows)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from .feed_forward import activate, dot, form_operand, store_results, with_body
+from .feed_forward import activate, dot, form_operand, store_results
 from .shapes import (
     DTYPE,
     LANES,
@@ -72,6 +72,21 @@ def _add_shared(r: Refs, s: Shape, me, first, count):
             r.token_sums[row, :] = r.token_sums[row, :] + result
 
 
+def _with_shared_body(s: Shape, count, body):
+    """Runs `body(rows)` for the smallest compiled row count that holds `count` rows.
+
+    Whole tiles and what is left of the tokens: other counts need no code.
+    """
+    bt = s.tiles.bt
+    sizes = (s.pass_tokens, (SHARED_BLOCKS - 1) * s.pass_tokens)
+    counts = {min(size, bt) for size in sizes} | {size % bt for size in sizes}
+    lower = 0
+    for rows in s.tiles.btc:
+        if any(lower < possible <= rows for possible in counts):
+            pl.when((count > lower) & (count <= rows))(functools.partial(body, rows))
+        lower = rows
+
+
 def shared_weight_copies(r: Refs, s: Shape, tile):
     """Copies of one tile of this device's columns into its slot."""
     columns = _shared_columns(s, tile)
@@ -122,17 +137,28 @@ def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
         store_results(r, result, rows)
 
 
-def _feed_positions(r: Refs, s: Shape, me, slot, first: int, last: int):
-    """Feeds the tokens at positions `first` to `last` through one weight tile."""
+def _feed_tokens(r: Refs, s: Shape, me, slot, await_others: bool):
+    """Feeds the tokens of this device, then the others', through one weight tile.
 
-    @pl.loop(0, pl.cdiv(last - first, s.tiles.bt))
+    The others' rows are waited for after the own ones, if `await_others`."""
+    bt, own = s.tiles.bt, s.pass_tokens
+    own_tiles = pl.cdiv(own, bt)
+    last = SHARED_BLOCKS * own
+
+    @pl.loop(0, own_tiles + pl.cdiv(last - own, bt))
     def _(tile):
-        start = first + tile * s.tiles.bt
-        count = jnp.minimum(last - start, s.tiles.bt)
+        @pl.when(await_others & (tile == own_tiles))
+        def _():
+            with jax.named_scope("await_rows"):
+                await_rows(r, s, me)
+
+        is_own = tile < own_tiles
+        start = jnp.where(is_own, tile * bt, own + (tile - own_tiles) * bt)
+        count = jnp.minimum(jnp.where(is_own, own, last) - start, bt)
         with jax.named_scope("shared_rows"):
             _take_rows(r, s, me, start, count)
             form_operand(r, count)
-        with_body(s, count, functools.partial(_shared_feed_forward, r, s, slot))
+        _with_shared_body(s, count, functools.partial(_shared_feed_forward, r, s, slot))
         with jax.named_scope("shared_combine"):
             _add_shared(r, s, me, start, count)
 
@@ -161,11 +187,4 @@ def run_shared_experts(r: Refs, s: Shape, me, start_routed):
         with jax.named_scope("await_shared"):
             for copy in shared_weight_copies(r, s, tile):
                 copy.wait()
-        _feed_positions(r, s, me, slot, 0, s.pass_tokens)
-
-        @pl.when(tile == 0)
-        def _():
-            with jax.named_scope("await_rows"):
-                await_rows(r, s, me)
-
-        _feed_positions(r, s, me, slot, s.pass_tokens, SHARED_BLOCKS * s.pass_tokens)
+        _feed_tokens(r, s, me, slot, tile == 0)
