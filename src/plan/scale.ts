@@ -20,6 +20,8 @@ const ROWS = 16;
 const SHARED_EXPERTS = 2;
 /** Rows that each device brings to a usual call: half of the least tile, so that there is padding. */
 const DEVICE_TOKENS = 8;
+/** Rows of all devices together: many devices bring fewer each. */
+const MOST_TOKENS = 64;
 
 export interface Scaled {
   readonly spec: MoeSpec;
@@ -31,7 +33,7 @@ export interface Scaled {
 
 /** T of a usual call, all devices together. */
 export function usualTokens(ep: number): number {
-  return DEVICE_TOKENS * ep;
+  return Math.max(1, Math.min(DEVICE_TOKENS, Math.floor(MOST_TOKENS / ep))) * ep;
 }
 
 const trips = (size: number, tile: number): number => Math.min(2, Math.ceil(size / tile));

@@ -13,6 +13,8 @@ import type { WorkerEvent } from "./worker.ts";
 
 /** Seconds a case may take: far more than it does, so that only a deadlock takes longer. */
 const CASE_SECONDS = { scaled: 60, full: 1800 };
+/** More devices than this take longer, one after the other on the same cores. */
+const USUAL_DEVICES = 8;
 /** A kernel that deadlocks does so in most cases: lose a worker once, not ten times. */
 const MOST_LOST = 1;
 /** A small plan and the token counts it is run at. */
@@ -75,7 +77,8 @@ export class CaseRun {
     const { options } = this.#with;
     const { plan, tokens, bucketTokens, call } = this.#subject;
     const starts = worker.starts;
-    const seconds = options.timeout ?? CASE_SECONDS[options.fullSize ? "full" : "scaled"];
+    const usual = CASE_SECONDS[options.fullSize ? "full" : "scaled"];
+    const seconds = options.timeout ?? usual * Math.max(1, plan.mesh.ep / USUAL_DEVICES);
     for (;;) {
       let running: Running | undefined;
       const params = {

@@ -75,7 +75,7 @@ describe("the repository", () => {
 describe.each([
   ["device", "src/target/device", ["device", "facts", "registry"]],
   ["schedule", "src/schedule", ["schedule", "registry"]],
-  ["model", "src/model", ["architecture", "config", "registry"]],
+  ["model", "src/model", ["architecture", "config", "registry", "routing"]],
 ])("adding a %s", (_, folder, shared) => {
   it("is one file and one registry line", () => {
     const members = readdirSync(join(root, folder))
