@@ -126,14 +126,17 @@ def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
     Writes result_tiles     float32, VMEM
     """
     width = s.tiles.shared_tile
-    operand = r.operand[pl.ds(0, rows), :]
     with jax.named_scope(f"shared_gate_up_{rows}"):
-        gate = dot(operand, r.gate_up_tiles[slot, 0, :, pl.ds(0, width)])
-        up = dot(operand, r.gate_up_tiles[slot, 1, :, pl.ds(0, width)])
+        gate = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 0, :, pl.ds(0, width)])
+        up = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 1, :, pl.ds(0, width)])
     with jax.named_scope(f"shared_activation_{rows}"):
-        hidden = activate(gate, up)
+        groups = []
+        for row in range(0, rows, 16):
+            hidden = activate(gate[row : row + 16], up[row : row + 16])
+            groups.append(hidden.astype(DTYPE))
     with jax.named_scope(f"shared_down_{rows}"):
-        result = dot(hidden.astype(DTYPE), r.down_tiles[slot, pl.ds(0, width), :])
+        hidden = jnp.concatenate(groups, axis=0)
+        result = dot(hidden, r.down_tiles[slot, pl.ds(0, width), :])
         store_results(r, result, rows)
 
 

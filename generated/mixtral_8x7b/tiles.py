@@ -122,7 +122,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=128,
-            row_block=256,
+            row_block=512,
             vmem_limit_bytes=67108864,
         ),
     ),

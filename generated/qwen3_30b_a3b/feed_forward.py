@@ -82,11 +82,16 @@ def feed_forward(r: Refs, slot, rows: int):
            down_tiles       (INTERMEDIATE_SIZE, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
     Writes result_tiles     float32, VMEM
     """
-    operand = r.operand[pl.ds(0, rows), :]
     with jax.named_scope(f"gate_up_{rows}"):
-        gate = dot(operand, r.gate_up_tiles[slot, 0])
-        up = dot(operand, r.gate_up_tiles[slot, 1])
+        # The operand is read for each product: one that both share is held in between, in VMEM.
+        gate = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 0])
+        up = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 1])
     with jax.named_scope(f"activation_{rows}"):
-        hidden = activate(gate, up).astype(DTYPE)
+        # Few rows at a time: what lies between gate, up and the result stays in registers.
+        groups = [
+            activate(gate[row : row + 16], up[row : row + 16]).astype(DTYPE)
+            for row in range(0, rows, 16)
+        ]
     with jax.named_scope(f"down_{rows}"):
+        hidden = jnp.concatenate(groups, axis=0)
         store_results(r, dot(hidden, r.down_tiles[slot]), rows)

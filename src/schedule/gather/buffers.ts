@@ -251,22 +251,3 @@ export function toBuffer(declaration: BufferDeclaration): Buffer {
   const shape = declaration.slots === undefined ? sizes : sizes.slice(1);
   return { name, space, shape, dtype, slots, bytes: paddedBytes(sizes, dtype), meaning };
 }
-
-/**
- * VMEM that the compiler takes for vector registers it spills: not declared, but used. Fitted on
- * its own reports for 24 kernels (three models, four device kinds, bt 64 and 128): it grows with
- * the rows of the largest feed-forward body.
- */
-export function spills(bt: number): Buffer {
-  const bytes = 256 * 1024 + bt * 10 * 1024;
-  const meaning = "vector registers the compiler spills (fitted)";
-  return {
-    name: "spills",
-    space: "VMEM",
-    shape: [bytes / 4],
-    dtype: "float32",
-    slots: 1,
-    bytes,
-    meaning,
-  };
-}

@@ -3,9 +3,11 @@
  * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
  * from skew). A pass never has fewer than 16 tokens a device.
  */
+import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { type BufferInput, declareBuffers, spills, toBuffer } from "./buffers.ts";
+import { type BufferInput, declareBuffers, toBuffer } from "./buffers.ts";
+import { compilerBuffers } from "./compiler-memory.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
 import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";
 
@@ -32,13 +34,13 @@ export interface FitRequest {
   readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
 }
 
-function usage(input: BufferInput, space: "VMEM" | "SMEM"): number {
-  return declareBuffers(input)
-    .filter((declaration) => declaration.space === space)
-    .reduce(
-      (sum, declaration) => sum + toBuffer(declaration).bytes,
-      space === "VMEM" ? spills(input.tiles.bt).bytes : 0,
-    );
+/** Everything in VMEM and SMEM: what the kernel declares, then what the compiler adds. */
+export function buffersOf(input: BufferInput, device: Device): readonly Buffer[] {
+  return [...declareBuffers(input).map(toBuffer), ...compilerBuffers(input, device)];
+}
+
+function usage(buffers: readonly Buffer[], space: Buffer["space"]): number {
+  return buffers.reduce((sum, buffer) => sum + (buffer.space === space ? buffer.bytes : 0), 0);
 }
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
@@ -58,10 +60,11 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
 }
 
 function fits(fit: Fit, device: Device): boolean {
+  const buffers = buffersOf(fit.input, device);
   return (
     fit.sizes.allTokens <= MOST_PASS_TOKENS &&
-    usage(fit.input, "VMEM") <= device.vmemBudget &&
-    usage(fit.input, "SMEM") <= device.smemBytes - SMEM_RESERVE
+    usage(buffers, "VMEM") <= device.vmemBudget &&
+    usage(buffers, "SMEM") <= device.smemBytes - SMEM_RESERVE
   );
 }
 

@@ -1,8 +1,7 @@
 /** One bucket on one device as a plan. */
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import type { LowerInput } from "../schedule.ts";
-import { declareBuffers, spills, toBuffer } from "./buffers.ts";
-import { chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
+import { buffersOf, chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
 import { loadOf, trafficOf } from "./load.ts";
 import { defaultRowCounts } from "./rules.ts";
 import { toSemaphores } from "./semaphores.ts";
@@ -51,7 +50,7 @@ export function lower(input: LowerInput): KernelPlan {
   const shared = sharedOf(spec.layer, spec.mesh.ep);
   const sharedTile =
     shared === undefined ? undefined : sharedTileOf(shared, tileShapeOf(spec.layer, tiles));
-  const buffers = [...declareBuffers(fit.input).map(toBuffer), spills(tiles.bt)];
+  const buffers = buffersOf(fit.input, device);
   const used = (space: "VMEM" | "SMEM"): number =>
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
   return {

@@ -27,7 +27,12 @@ export interface DeviceFacts {
   readonly iciLinkBandwidth: number;
   readonly iciLinks: number;
   /** Rows and columns of one matrix unit, and how many. */
-  readonly mxu: { readonly size: number; readonly count: number };
+  readonly mxu: {
+    readonly size: number;
+    readonly count: number;
+    /** A unit adds up partial products itself and reads operands as they lie in VMEM. */
+    readonly accumulates?: true;
+  };
   /** Where each figure comes from. */
   readonly sources: Readonly<Record<string, string>>;
 }

@@ -24,7 +24,7 @@ export const v7x = {
   clock: 2.2e9,
   iciLinkBandwidth: 100e9,
   iciLinks: 3,
-  mxu: { size: 256, count: 2 },
+  mxu: { size: 256, count: 2, accumulates: true },
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -40,6 +40,6 @@ export const v7x = {
       "https://docs.cloud.google.com/tpu/docs/tpu7x: 1200 GB/s both ways a chip over 6 links; " +
       "measured 90 GB/s to a neighbour chip, 614 GB/s between the cores of a chip (primatrix/sglang-jax " +
       "blogs/docs/Collectives_Microbenchmark_Summary.md)",
-    mxu: "jax 0.10.2 tpu_info.py, per TensorCore",
+    mxu: "jax 0.10.2 tpu_info.py, per TensorCore; accumulates: vpop.f32.mrb in libtpu's schedules",
   },
 } as const satisfies DeviceFacts;
