@@ -3,15 +3,7 @@
  * generated `scratch`.
  */
 import type { Buffer } from "../../plan/plan.ts";
-import {
-  fillsLanes,
-  LANES,
-  type Layer,
-  type Layout,
-  roundUp,
-  SUBLANES,
-  TILE_PITCH,
-} from "./layout.ts";
+import { fillsLanes, LANES, type Layer, type Layout, SUBLANES, TILE_PITCH } from "./layout.ts";
 import type { Sizes } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -222,32 +214,4 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     smem("active_experts", [["LOCAL_EXPERTS + 1", local + 1]], "local experts that have rows");
   }
   return found;
-}
-
-const ITEM: Readonly<Record<Buffer["dtype"], number>> = {
-  bfloat16: 2,
-  float32: 4,
-  uint32: 4,
-  int32: 4,
-};
-
-/** Bytes in the compiler's layout: the last two axes padded to a tile. */
-export function paddedBytes(shape: readonly number[], dtype: Buffer["dtype"]): number {
-  const item = ITEM[dtype];
-  const last = shape.at(-1) ?? 1;
-  if (shape.length < 2) return roundUp(last, SUBLANES * LANES) * item;
-  const rows = shape.at(-2) ?? 1;
-  // A buffer of few rows gets a smaller tile: 1, 2 or 4 sublanes.
-  const full = (SUBLANES * 4) / item;
-  const tile = rows >= full ? full : 2 ** Math.ceil(Math.log2(rows));
-  const leading = shape.slice(0, -2).reduce((product, size) => product * size, 1);
-  return leading * roundUp(rows, tile) * roundUp(last, LANES) * item;
-}
-
-export function toBuffer(declaration: BufferDeclaration): Buffer {
-  const { name, space, dims, dtype, meaning } = declaration;
-  const sizes = dims.map(([, size]) => size);
-  const slots = declaration.slots ?? 1;
-  const shape = declaration.slots === undefined ? sizes : sizes.slice(1);
-  return { name, space, shape, dtype, slots, bytes: paddedBytes(sizes, dtype), meaning };
 }

@@ -6,7 +6,8 @@
 import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { type BufferInput, declareBuffers, toBuffer } from "./buffers.ts";
+import { type BufferInput, declareBuffers } from "./buffers.ts";
+import { toBuffer } from "./bytes.ts";
 import { compilerBuffers } from "./compiler-memory.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
 import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";

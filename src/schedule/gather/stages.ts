@@ -1,31 +1,20 @@
 /** The stages in order. Names are the `jax.named_scope`s of the generated kernel. */
 
-import { activationName } from "../../emit/layer.ts";
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
-import { expertTiles, hasConstants, loadOf } from "./load.ts";
+import { hasConstants, loadOf } from "./load.ts";
+import { routedStages, routedWeights } from "./routed-stages.ts";
 import { sharedStages } from "./shared-stages.ts";
 import type { Draft } from "./stage.ts";
-import { tileShapeOf } from "./tile-shape.ts";
 
-const WEIGHTS = ["gate_up_in", "down_in"];
 const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 
 export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
-  const { layer, ep, sizes, tiles, streamed } = fit.input;
+  const { layer, ep, sizes, streamed } = fit.input;
   const load = loadOf(fit);
   const passes = sizes.passes;
   const distributed = ep > 1;
-  const experts = load.activeExperts * load.reads;
-  const rows = load.routedRows;
-  const tileFlops = 2 * layer.hidden * layer.intermediate;
-  const weightTiles = expertTiles(fit);
-  const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
-  const biased = layer.biases === true;
-  const weightStreams = biased && !streamed ? [...WEIGHTS, "biases_in"] : WEIGHTS;
-  /** The body that the average expert's rows take. */
-  const average = btc.find((count) => load.rowsPerExpert <= count) ?? tiles.bt;
-  const isAverage = (rowCount: number): boolean => rowCount === average;
+  const weights = routedWeights(fit);
   const stages: Draft[] = [];
   if (distributed) {
     stages.push({
@@ -108,7 +97,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "local experts that have rows; the first one's weights start",
       reads: ["all_routes"],
       writes: streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
-      starts: streamed && biased ? [...WEIGHTS, "biases_in"] : weightStreams,
+      starts: weights,
       per: "pass",
       trips: passes,
     },
@@ -132,117 +121,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       trips: passes,
     });
   }
-  stages.push(...sharedStages(fit, btc));
-  const perTile = "row tile";
-  stages.push(
-    {
-      name: "merge",
-      meaning: "one expert's rows of all devices in one list; next weights start",
-      reads: ["all_routes"],
-      writes: ["expert_entries"],
-      starts: streamed ? [] : weightStreams,
-      per: "expert",
-      trips: experts,
-      overlaps: WEIGHTS,
-    },
-    {
-      name: "gather",
-      meaning: "the expert's rows side by side",
-      reads: ["token_rows", "expert_entries"],
-      writes: ["gathered_rows"],
-      per: perTile,
-      trips: load.rowTiles,
-      overlaps: WEIGHTS,
-    },
-    {
-      name: "operand",
-      meaning: "the rows as matrix operand",
-      reads: ["gathered_rows"],
-      writes: ["operand"],
-      per: perTile,
-      trips: load.rowTiles,
-      overlaps: WEIGHTS,
-    },
-    {
-      name: "await_weights",
-      meaning: "weight tiles of this step are here",
-      reads: [],
-      writes: ["gate_up_tiles", "down_tiles"],
-      waits: weightStreams,
-      starts: streamed ? WEIGHTS : [],
-      per: streamed ? "weight tile" : "expert",
-      trips: experts * (streamed ? weightTiles.gateUp + weightTiles.down : 1),
-    },
-  );
-  if (biased && streamed) {
-    stages.push({
-      name: "await_biases",
-      meaning: "the expert's biases are here; the next one's start",
-      reads: [],
-      writes: ["gate_up_biases", "down_biases"],
-      waits: ["biases_in"],
-      starts: ["biases_in"],
-      per: "expert",
-      trips: experts,
-    });
-  }
-  for (const count of btc) {
-    stages.push({
-      name: `gate_up_${count}`,
-      meaning: `gate and up projection, at most ${count} rows`,
-      reads: ["operand", "gate_up_tiles"],
-      writes: streamed ? sums : [],
-      per: perTile,
-      trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
-      flops: isAverage(count) ? 2 * tileFlops * rows : 0,
-      overlaps: WEIGHTS,
-    });
-    if (!streamed) {
-      stages.push({
-        name: `activation_${count}`,
-        meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
-        reads: biased ? ["gate_up_biases"] : [],
-        writes: [],
-        per: perTile,
-        trips: isAverage(count) ? load.rowTiles : 0,
-        overlaps: WEIGHTS,
-      });
-    }
-    stages.push({
-      name: `down_${count}`,
-      meaning: `down projection, at most ${count} rows`,
-      reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
-      writes: ["result_tiles"],
-      per: perTile,
-      trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
-      flops: isAverage(count) ? tileFlops * rows : 0,
-      overlaps: WEIGHTS,
-    });
-  }
-  if (streamed) {
-    stages.push({
-      name: "activation",
-      meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
-      reads: biased ? [...sums, "gate_up_biases"] : sums,
-      writes: ["activations"],
-      per: "weight tile",
-      trips: experts * weightTiles.intermediate,
-      overlaps: WEIGHTS,
-    });
-  }
-  stages.push({
-    name: "combine",
-    meaning: "weighted results added to their tokens' sums",
-    reads: [
-      ...["result_tiles", "expert_entries", "all_routes", "token_sums"],
-      ...(biased ? ["down_biases"] : []),
-    ],
-    writes: ["token_sums"],
-    per: streamed ? "expert" : "row tile",
-    trips: streamed ? experts : load.rowTiles,
-    flops: 2 * rows * layer.hidden,
-    overlaps: WEIGHTS,
-  });
+  stages.push(...sharedStages(fit, btc), ...routedStages(fit, btc));
   if (distributed) {
     stages.push({
       name: "reduce_scatter",

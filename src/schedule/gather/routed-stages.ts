@@ -1,0 +1,140 @@
+/** Stages of the routed experts: rows in, products, results to sums. */
+import { activationName } from "../../emit/layer.ts";
+import type { Fit } from "./fit.ts";
+import { expertTiles, loadOf } from "./load.ts";
+import type { Draft } from "./stage.ts";
+import { tileShapeOf } from "./tile-shape.ts";
+
+const WEIGHTS = ["gate_up_in", "down_in"];
+
+/** Streams that bring what one routed expert needs. */
+export function routedWeights({ input }: Fit): readonly string[] {
+  return input.layer.biases === true ? [...WEIGHTS, "biases_in"] : WEIGHTS;
+}
+
+export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
+  const { layer, tiles, streamed } = fit.input;
+  const load = loadOf(fit);
+  const experts = load.activeExperts * load.reads;
+  const rows = load.routedRows;
+  const tileFlops = 2 * layer.hidden * layer.intermediate;
+  const weightTiles = expertTiles(fit);
+  const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
+  const biased = layer.biases === true;
+  const weightStreams = biased && !streamed ? [...WEIGHTS, "biases_in"] : WEIGHTS;
+  /** The body that the average expert's rows take. */
+  const average = btc.find((count) => load.rowsPerExpert <= count) ?? tiles.bt;
+  const isAverage = (rowCount: number): boolean => rowCount === average;
+  const stages: Draft[] = [];
+  const perTile = "row tile";
+  stages.push(
+    {
+      name: "merge",
+      meaning: "one expert's rows of all devices in one list; next weights start",
+      reads: ["all_routes"],
+      writes: ["expert_entries"],
+      starts: streamed ? [] : weightStreams,
+      per: "expert",
+      trips: experts,
+      overlaps: WEIGHTS,
+    },
+    {
+      name: "gather",
+      meaning: "the expert's rows side by side",
+      reads: ["token_rows", "expert_entries"],
+      writes: ["gathered_rows"],
+      per: perTile,
+      trips: load.rowTiles,
+      overlaps: WEIGHTS,
+    },
+    {
+      name: "operand",
+      meaning: "the rows as matrix operand",
+      reads: ["gathered_rows"],
+      writes: ["operand"],
+      per: perTile,
+      trips: load.rowTiles,
+      overlaps: WEIGHTS,
+    },
+    {
+      name: "await_weights",
+      meaning: "weight tiles of this step are here",
+      reads: [],
+      writes: ["gate_up_tiles", "down_tiles"],
+      waits: weightStreams,
+      starts: streamed ? WEIGHTS : [],
+      per: streamed ? "weight tile" : "expert",
+      trips: experts * (streamed ? weightTiles.gateUp + weightTiles.down : 1),
+    },
+  );
+  if (biased && streamed) {
+    stages.push({
+      name: "await_biases",
+      meaning: "the expert's biases are here; the next one's start",
+      reads: [],
+      writes: ["gate_up_biases", "down_biases"],
+      waits: ["biases_in"],
+      starts: ["biases_in"],
+      per: "expert",
+      trips: experts,
+    });
+  }
+  for (const count of btc) {
+    stages.push({
+      name: `gate_up_${count}`,
+      meaning: `gate and up projection, at most ${count} rows`,
+      reads: ["operand", "gate_up_tiles", ...(biased && !streamed ? ["gate_up_biases"] : [])],
+      writes: streamed ? sums : [],
+      per: perTile,
+      trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
+      flops: isAverage(count) ? 2 * tileFlops * rows : 0,
+      overlaps: WEIGHTS,
+    });
+    if (!streamed) {
+      stages.push({
+        name: `activation_${count}`,
+        meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
+        reads: [],
+        writes: [],
+        per: perTile,
+        trips: isAverage(count) ? load.rowTiles : 0,
+        overlaps: WEIGHTS,
+      });
+    }
+    stages.push({
+      name: `down_${count}`,
+      meaning: `down projection, at most ${count} rows`,
+      reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
+      writes: ["result_tiles"],
+      per: perTile,
+      trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
+      flops: isAverage(count) ? tileFlops * rows : 0,
+      overlaps: WEIGHTS,
+    });
+  }
+  if (streamed) {
+    stages.push({
+      name: "activation",
+      meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
+      reads: biased ? [...sums, "gate_up_biases"] : sums,
+      writes: ["activations"],
+      per: "weight tile",
+      trips: experts * weightTiles.intermediate,
+      overlaps: WEIGHTS,
+    });
+  }
+  stages.push({
+    name: "combine",
+    meaning: "weighted results added to their tokens' sums",
+    reads: [
+      ...["result_tiles", "expert_entries", "all_routes", "token_sums"],
+      ...(biased ? ["down_biases"] : []),
+    ],
+    writes: ["token_sums"],
+    per: streamed ? "expert" : "row tile",
+    trips: streamed ? experts : load.rowTiles,
+    flops: 2 * rows * layer.hidden,
+    overlaps: WEIGHTS,
+  });
+  return stages;
+}
