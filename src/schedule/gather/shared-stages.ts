@@ -9,16 +9,25 @@ import { tileShapeOf } from "./tile-shape.ts";
 const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 const OVERLAPS = ["rows_out", "gate_up_in", "down_in"];
 
-/** Row counts that need a body: whole tiles, and what is left of own and of other tokens. */
-function sharedBodies(fit: Fit, btc: readonly number[]): readonly number[] {
+/**
+ * Bodies that are needed, with the row tiles of a pass that take each: whole tiles, and what is
+ * left of own and of other tokens.
+ */
+function sharedBodies(fit: Fit, btc: readonly number[]): ReadonlyMap<number, number> {
   const { layer, ep, sizes, tiles, streamed } = fit.input;
   const blocks = sharedOf(layer, ep)?.blocks ?? 1;
   const own = sizes.passTokens;
-  const groups = streamed ? [blocks * own] : [own, (blocks - 1) * own];
-  const counts = groups.flatMap((size) => [Math.min(size, tiles.bt), size % tiles.bt]);
-  return btc.filter((rows, index) =>
-    counts.some((count) => (btc[index - 1] ?? 0) < count && count <= rows),
-  );
+  const bodies = new Map<number, number>();
+  const take = (rows: number, times: number): void => {
+    const body = btc.find((count) => rows <= count);
+    if (rows === 0 || times === 0 || body === undefined) return;
+    bodies.set(body, (bodies.get(body) ?? 0) + times);
+  };
+  for (const size of streamed ? [blocks * own] : [own, (blocks - 1) * own]) {
+    take(tiles.bt, Math.floor(size / tiles.bt));
+    take(size % tiles.bt, 1);
+  }
+  return new Map([...bodies].sort(([a], [b]) => a - b));
 }
 
 export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
@@ -30,11 +39,6 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const gated = layer.sharedExperts?.gate === "sigmoid";
   const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
   const overlaps = ep > 1 ? OVERLAPS : OVERLAPS.slice(1);
-  /** The body that a usual row tile takes. */
-  const usual = Math.min(tiles.bt, sizes.passTokens);
-  const body = btc.find((count) => usual <= count) ?? tiles.bt;
-  const trips = (count: number, each: number): number =>
-    count === body ? shared.rowTiles * each : 0;
   const perTile = "row tile";
   const drafts: Draft[] = [
     {
@@ -58,15 +62,17 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       overlaps,
     },
   ];
-  for (const count of sharedBodies(fit, btc)) {
+  for (const [count, tilesOfPass] of sharedBodies(fit, btc)) {
+    const rowTiles = tilesOfPass * sizes.passes;
+    const share = Math.min(1, (count * rowTiles) / shared.rows);
     drafts.push({
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
       reads: ["operand", "gate_up_tiles"],
       writes: streamed ? sums : [],
       per: perTile,
-      trips: trips(count, shared.tiles.gateUp),
-      flops: count === body ? 2 * productFlops : 0,
+      trips: rowTiles * shared.tiles.gateUp,
+      flops: 2 * productFlops * share,
       overlaps,
     });
     if (!streamed) {
@@ -76,7 +82,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
         reads: gated ? ["operand", "shared_gate_row"] : [],
         writes: [],
         per: perTile,
-        trips: trips(count, shared.tiles.columns),
+        trips: rowTiles * shared.tiles.columns,
         overlaps,
       });
     }
@@ -86,8 +92,8 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
       writes: ["result_tiles"],
       per: perTile,
-      trips: trips(count, shared.tiles.down),
-      flops: count === body ? productFlops : 0,
+      trips: rowTiles * shared.tiles.down,
+      flops: productFlops * share,
       overlaps,
     });
   }
