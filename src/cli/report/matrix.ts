@@ -1,5 +1,5 @@
 /** `validate --matrix` as people read it: each row as it finishes, then how often each value passed. */
-import { fields, type Row } from "../../matrix/fields.ts";
+import { type Field, fields, type Row } from "../../matrix/fields.ts";
 import type {
   FeatureCount,
   MatrixEvent,
@@ -52,36 +52,33 @@ export function matrixReport(out: Output) {
   };
 }
 
-/** Values that say something; a "no" does not. */
+/** Values that say something: a "no" does not. */
 function inWords(features: Row): string {
   const silent = new Set<unknown>(["no", "none", "all"]);
-  const plain = (Object.keys(fields) as readonly (keyof Row)[])
-    .filter((name) => name !== "ep" && name !== "tokens")
-    .filter(
-      (name) => !silent.has(features[name]) || (name === "tokenAxes" && features[name] === "none"),
-    )
-    .filter((name) => name !== "scaling" || features.scaling !== 1)
-    .map((name) =>
-      features[name] === "yes"
-        ? name
-        : SHORT[name]
-          ? `${SHORT[name]} ${features[name]}`
-          : `${features[name]}`,
-    );
-  return plain.join(", ");
+  const names = (Object.keys(fields) as readonly Field[]).filter(
+    (name) => !["ep", "tokens"].includes(name) && !(name === "scaling" && features.scaling === 1),
+  );
+  return names
+    .filter((name) => LOUD.has(name) || !silent.has(features[name]))
+    .map((name) => (features[name] === "yes" ? name : `${LABELS[name] ?? ""}${features[name]}`))
+    .join(", ");
 }
 
-const SHORT: Readonly<Partial<Record<keyof Row, string>>> = {
-  placement: "scored:",
-  scaling: "x",
-  softCap: "cap",
-  groups: "groups by",
-  topK: "top",
-  experts: "E",
-  shared: "shared",
-  hidden: "D",
-  intermediate: "F",
-  tokenAxes: "tokens over",
+/** Fields whose "none" is a value like any other. */
+const LOUD: ReadonlySet<Field> = new Set(["scoring", "tokenAxes"]);
+
+const LABELS: Readonly<Partial<Record<Field, string>>> = {
+  scoring: "scores ",
+  placement: "of the ",
+  scaling: "x ",
+  softCap: "cap ",
+  groups: "groups by ",
+  topK: "top-",
+  experts: "E ",
+  shared: "shared ",
+  hidden: "D ",
+  intermediate: "F ",
+  tokenAxes: "tokens over ",
 };
 
 function failuresOf({ cases }: MatrixRowResult): readonly string[] {
