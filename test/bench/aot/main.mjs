@@ -5,7 +5,7 @@
  * plan says fits does not compile, or where the planned VMEM is off by more than 5 %.
  */
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureBuilt } from "../../../src/house/build.mjs";
 import { root } from "../../../src/house/paths.mjs";
@@ -47,7 +47,7 @@ await script(async () => {
     (sum, { spec, tokens }) => sum + spec.devices.length * tokens.length,
     0,
   );
-  say(`${kernels} kernels; ${STORE.slice(root.length + 1)} keeps what is done`);
+  say(`${kernels} kernels; ${relative(root, STORE)} keeps what is done`);
   const print = values.json
     ? say
     : (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
