@@ -8,8 +8,10 @@ import type { Row } from "./fields.ts";
 import { callOf } from "./spec.ts";
 
 const HIDDEN: Readonly<Record<Row["hidden"], number>> = { 256: 2048, 384: 1920, 320: 2880 };
-/** Qwen3-30B-A3B, Qwen1.5-MoE, Qwen3-235B-A22B and Qwen2-57B-A14B; GPT-OSS does not fill lanes. */
-const INTERMEDIATE = { 256: [768, 1408, 1536, 2560], 192: [2880] } as const;
+/** Qwen3-30B-A3B, Qwen1.5-MoE, Qwen3-235B-A22B and Qwen2-57B-A14B. */
+const FILLS_LANES = [768, 1408, 1536, 2560] as const;
+/** GPT-OSS does not fill lanes; the half of it where a whole expert's weights must fit VMEM. */
+const RAGGED = { whole: 1440, streamed: 2880 } as const;
 /** Widest tile of an axis where weights are streamed. */
 const STREAMED = { bf: 512, bd: 2048 } as const;
 
@@ -32,15 +34,21 @@ function expertsOf({ experts, ep }: Row): number {
   return ep > 4 ? 160 : 60;
 }
 
+function intermediateOf(row: Row, index: number): number {
+  if (row.intermediate === 256) return FILLS_LANES[index % FILLS_LANES.length] ?? FILLS_LANES[0];
+  // Columns that do not fill lanes are never cut: gate and up lie in VMEM whole.
+  const large = row.tiles === "streamed" && row.dtype === "bfloat16";
+  return large ? RAGGED.streamed : RAGGED.whole;
+}
+
 function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
   const experts = expertsOf(row);
-  const sizes = INTERMEDIATE[row.intermediate];
   const { sharedExperts, redundantExperts } = small;
   return {
     ...small,
     experts,
     hidden: HIDDEN[row.hidden],
-    intermediate: sizes[index % sizes.length] ?? sizes[0],
+    intermediate: intermediateOf(row, index),
     ...(sharedExperts === undefined
       ? {}
       : { sharedExperts: { ...sharedExperts, intermediate: 512 } }),
