@@ -34,11 +34,23 @@ export const examples = () =>
     .map((name) => name.slice(0, -".moe.ts".length));
 
 /** @param {string} example */
-export async function planOf(example) {
+async function checkExample(example) {
   const { checkFile } = await checker();
-  const { plan, diagnostics } = await checkFile(join(root, "examples", `${example}.moe.ts`));
+  return checkFile(join(root, "examples", `${example}.moe.ts`));
+}
+
+/** @param {string} example */
+export async function planOf(example) {
+  const { plan, diagnostics } = await checkExample(example);
   if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
   return plan;
+}
+
+/** @param {string} example */
+export async function specOf(example) {
+  const { loaded, diagnostics } = await checkExample(example);
+  if (loaded === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return loaded.spec;
 }
 
 /**

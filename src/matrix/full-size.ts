@@ -1,0 +1,94 @@
+/**
+ * A row of the matrix at the sizes of real models, for the compiler: what its own sizes stand for,
+ * a size that fills lanes, one that does so by half a word and one that does not.
+ */
+import type { BucketSpec, LayerSpec, MoeSpec } from "../dsl/spec.ts";
+import type { Schedules } from "../plan/lower.ts";
+import type { Row } from "./fields.ts";
+import { callOf } from "./spec.ts";
+
+const HIDDEN: Readonly<Record<Row["hidden"], number>> = { 256: 2048, 384: 1920, 320: 2880 };
+/** Qwen3-30B-A3B, Qwen1.5-MoE, Qwen3-235B-A22B and Qwen2-57B-A14B. */
+const FILLS_LANES = [768, 1408, 1536, 2560] as const;
+/** GPT-OSS does not fill lanes; the half of it where a whole expert's weights must fit VMEM. */
+const RAGGED = { whole: 1440, streamed: 2880 } as const;
+/** Widest tile of an axis where weights are streamed. */
+const STREAMED = { bf: 512, bd: 2048 } as const;
+
+/** Token counts that the row is compiled for: decode and prefill. */
+const TOKENS: Readonly<Record<Row["tokens"], readonly [number, number]>> = {
+  one: [1, 2048],
+  odd: [61, 2041],
+  passes: [64, 8192],
+};
+
+export interface FullSize {
+  readonly spec: MoeSpec;
+  /** T, all devices together. */
+  readonly tokens: readonly [number, number];
+}
+
+function expertsOf({ experts, ep }: Row): number {
+  if (experts === "few") return Math.max(8, ep);
+  if (experts === "many") return 128;
+  return ep > 4 ? 160 : 60;
+}
+
+function intermediateOf(row: Row, index: number): number {
+  if (row.intermediate === 256) return FILLS_LANES[index % FILLS_LANES.length] ?? FILLS_LANES[0];
+  // Columns that do not fill lanes are never cut: gate and up lie in VMEM whole.
+  const large = row.tiles === "streamed" && row.dtype === "bfloat16";
+  return large ? RAGGED.streamed : RAGGED.whole;
+}
+
+function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
+  const experts = expertsOf(row);
+  const { sharedExperts, redundantExperts } = small;
+  return {
+    ...small,
+    experts,
+    hidden: HIDDEN[row.hidden],
+    intermediate: intermediateOf(row, index),
+    ...(sharedExperts === undefined
+      ? {}
+      : { sharedExperts: { ...sharedExperts, intermediate: 512 } }),
+    ...(redundantExperts === undefined ? {} : { redundantExperts: experts / 4 }),
+  };
+}
+
+/** The row at full size: `index` tells rows apart that only their sizes do. */
+export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullSize {
+  const { spec } = callOf(row, index, schedules);
+  const schedule = schedules[spec.schedule.kind];
+  if (schedule === undefined) throw new RangeError(`no schedule ${spec.schedule.kind}`);
+  const layer = layerOf(row, index, spec.layer);
+  const [decode, prefill] = TOKENS[row.tokens];
+  const cut = (axis: "bf" | "bd", size: number): number =>
+    row.tiles === "resident"
+      ? size
+      : (schedule
+          .axisRule(layer, axis)
+          .legal.filter((n) => n <= STREAMED[axis])
+          .at(-1) ?? size);
+  const tiles = { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
+  const bucket = (upTo: number, btc: BucketSpec["btc"], bt: number): BucketSpec => ({
+    upTo,
+    bt,
+    ...(btc === undefined ? {} : { btc }),
+    ...tiles,
+  });
+  return {
+    spec: {
+      ...spec,
+      layer,
+      schedule: {
+        ...spec.schedule,
+        tiles: {
+          decode: bucket(64, [16, 64], 64),
+          prefill: bucket(prefill, [16, 64, 128], 128),
+        },
+      },
+    },
+    tokens: [decode, prefill],
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * Features at the sizes of real models through the real TPU compiler, one device kind and one T
+ * each: what the plan says of VMEM must be so. `npm run bench:aot` compiles all of them.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { compileEntries, type Row } from "../bench/aot/compile.mjs";
+import { errorOf } from "../bench/aot/report.mjs";
+import { entries } from "../bench/aot/specs.mjs";
+
+/** Share that the compiler's VMEM may differ from the plan's. */
+const VMEM_ERROR = 0.05;
+const COMPILE = 600_000;
+
+/** The largest bodies, float32, sizes that do not fill lanes; biases, shared experts, given ids. */
+const SLICE = [
+  { name: "rows-512", device: "v7x", tokens: 512 },
+  { name: "f32-streamed", device: "v6e", tokens: 512 },
+  { name: "row-06", device: "v5p", tokens: 64 },
+  { name: "row-10", device: "v5e", tokens: 1 },
+  { name: "row-29", device: "v6e", tokens: 61 },
+] as const;
+
+describe("at full size", () => {
+  let rows: readonly Row[];
+
+  beforeAll(async () => {
+    const all = await entries();
+    const chosen = SLICE.map(({ name, device, tokens }) => {
+      const entry = all.find((one) => one.name === name);
+      if (entry === undefined) throw new Error(`there is no ${name}`);
+      return { name, spec: { ...entry.spec, devices: [device] as const }, tokens: [tokens] };
+    });
+    rows = await compileEntries(chosen);
+  }, COMPILE);
+
+  test.each(SLICE)("$name on $device, T $tokens", ({ name, device, tokens }) => {
+    const row = rows.find((one) => one.name === name);
+    expect(row).toMatchObject({ device, tokens, fits: "yes", message: null });
+    expect(row?.bundles).toBeGreaterThan(0);
+    expect(Math.abs((row && errorOf(row)) ?? 1)).toBeLessThanOrEqual(VMEM_ERROR);
+  });
+});
