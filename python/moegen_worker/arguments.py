@@ -131,7 +131,9 @@ def place(
     shape = (1,) * (len(axes) - len(tail)) + tail
     grid, names = np.array(devices[:ep]).reshape(shape), axes
     if form == "reversed":
-        grid, names = grid.transpose(), tuple(reversed(axes))
+        # JAX 0.10 keeps one axis environment for meshes of equal axis sizes, whatever their order,
+        # and its interpreter numbers devices by it: an axis of its own tells this one apart.
+        grid, names = grid.transpose()[None], ("first_one", *reversed(axes))
     elif form == "further":
         grid, names = grid[None, ..., None], ("outer_one", *axes, "inner_one")
     return Placement(Mesh(grid, names), tokens, axes)

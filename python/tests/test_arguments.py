@@ -58,7 +58,7 @@ def test_side_by_side_is_twice_as_wide() -> None:
     ("form", "names", "sizes"),
     [
         ("plain", ("data", "tensor"), (2, 2)),
-        ("reversed", ("tensor", "data"), (2, 2)),
+        ("reversed", ("first_one", "tensor", "data"), (1, 2, 2)),
         ("further", ("outer_one", "data", "tensor", "inner_one"), (1, 2, 2, 1)),
     ],
 )
