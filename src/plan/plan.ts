@@ -60,6 +60,23 @@ export interface Semaphore {
   readonly meaning: string;
 }
 
+/** What a loop inside a stage goes over; its trips are those of one run of the stage, all in all. */
+export interface StageLoop {
+  readonly over:
+    | "own tokens"
+    | "all tokens"
+    | "peer tokens"
+    /** Rows of one expert, or of one row tile where the stage runs for each. */
+    | "rows"
+    /** The same, each device's rows by themselves. */
+    | "rows of each device"
+    | "devices"
+    | "peers"
+    | "local experts";
+  /** How many one trip takes. */
+  readonly each: number;
+}
+
 /** One stage of the kernel; `name` is also its `jax.named_scope`. */
 export interface Stage {
   readonly name: string;
@@ -76,6 +93,12 @@ export interface Stage {
   readonly flops: number;
   /** Stages that run while this one's copies are in flight. */
   readonly overlaps: readonly string[];
+  /** Loops of its code, outermost first; absent: none, or one over the peers. */
+  readonly loops?: readonly StageLoop[];
+  /** Most rows that it is made for, of several bodies that do the same. */
+  readonly rows?: number;
+  /** No device goes on before all are here. */
+  readonly barrier?: true;
 }
 
 export interface TileChoice {

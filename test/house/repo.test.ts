@@ -73,7 +73,8 @@ describe("the repository", () => {
 
 /** One file (or folder) and one registry line for each thing that can be added. */
 describe.each([
-  ["device", "src/target/device", ["device", "facts", "registry"]],
+  ["device", "src/target/device", ["device", "facts", "registry", "timing"]],
+  ["published schedule", "src/predict/published", ["published", "registry"]],
   ["schedule", "src/schedule", ["schedule", "registry"]],
   ["model", "src/model", ["architecture", "config", "registry", "routing"]],
 ])("adding a %s", (_, folder, shared) => {

@@ -6,6 +6,7 @@ import { compile } from "./compile.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { init } from "./init.ts";
+import { predict } from "./predict.ts";
 import { validate } from "./validate.ts";
 
 export const commands: readonly CliCommand[] = [
@@ -15,5 +16,6 @@ export const commands: readonly CliCommand[] = [
   explain,
   validate,
   compile,
+  predict,
   doctor,
 ];

@@ -88,6 +88,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       per: perTile,
       trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
       flops: isAverage(count) ? 2 * tileFlops * rows : 0,
+      rows: count,
       overlaps: WEIGHTS,
     });
     if (!streamed) {
@@ -98,6 +99,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
         writes: [],
         per: perTile,
         trips: isAverage(count) ? load.rowTiles : 0,
+        rows: count,
         overlaps: WEIGHTS,
       });
     }
@@ -109,6 +111,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       per: perTile,
       trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
       flops: isAverage(count) ? tileFlops * rows : 0,
+      rows: count,
       overlaps: WEIGHTS,
     });
   }

@@ -73,6 +73,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       per: perTile,
       trips: rowTiles * shared.tiles.gateUp,
       flops: 2 * productFlops * share,
+      rows: count,
       overlaps,
     });
     if (!streamed) {
@@ -83,6 +84,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
         writes: [],
         per: perTile,
         trips: rowTiles * shared.tiles.columns,
+        rows: count,
         overlaps,
       });
     }
@@ -94,6 +96,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       per: perTile,
       trips: rowTiles * shared.tiles.down,
       flops: productFlops * share,
+      rows: count,
       overlaps,
     });
   }

@@ -5,6 +5,9 @@
  * measurement count. v7x shows two devices a chip, so chip figures are halved there; v5p joins its
  * two TensorCores into one device ("megacore"), so chip figures stand, VMEM apart.
  */
+
+import type { Timing } from "./timing.ts";
+
 export interface DeviceFacts {
   readonly name: string;
   /** `device_kind` as JAX reports it. */
@@ -33,6 +36,8 @@ export interface DeviceFacts {
     /** A unit adds up partial products itself and reads operands as they lie in VMEM. */
     readonly accumulates?: true;
   };
+  /** What the predictor needs, each figure with its own source. */
+  readonly timing: Timing;
   /** Where each figure comes from. */
   readonly sources: Readonly<Record<string, string>>;
 }

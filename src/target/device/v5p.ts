@@ -27,6 +27,80 @@ export const v5p = {
   iciLinkBandwidth: 100e9,
   iciLinks: 6,
   mxu: { size: 128, count: 8 },
+  timing: {
+    stages: "v5e",
+    packedCycles: {
+      value: 1,
+      source: "no record of v5p; as on v6e",
+    },
+    hbmEfficiency: {
+      value: 0.88,
+      source: "no record of v5p; as on v6e",
+    },
+    dmaLatency: {
+      value: 0.9e-6,
+      source: "no record of v5p; as on v6e",
+    },
+    localCopy: {
+      value: 10e-9,
+      source: "no record of v5p; as on v6e",
+    },
+    emptyCopy: {
+      value: 0.23e-6,
+      source: "no record of v5p; as on v7x",
+    },
+    gatherEfficiency: {
+      value: 0.35,
+      source: "no record of v5p; as on v6e",
+    },
+    issueCycles: {
+      value: 20,
+      source: "counted by the compiler: one row DMA, simple loop (v6e, v7x)",
+    },
+    remoteLatency: {
+      value: 1.2e-6,
+      source: "no record of v5p; as on v6e",
+    },
+    hopLatency: {
+      value: 0.2e-6,
+      source: "no record of v5p; as on v6e",
+    },
+    remoteCopy: {
+      value: 20e-9,
+      source: "no record of v5p; as on v6e",
+    },
+    signal: {
+      value: 35e-9,
+      source: "no record of v5p; as on v6e",
+    },
+    entryCycles: {
+      value: 75,
+      source: "no record of v5p; as on v6e",
+    },
+    operation: {
+      value: 1.2e-6,
+      source: "XLA's own estimated_cycles on v6e: 2,100 of them for any operation",
+    },
+    collective: {
+      value: 20e-6,
+      source: "no record of v5p; as on v6e",
+    },
+    ici: {
+      devicesPerChip: 1,
+      dimensions: 3,
+      wrapsFrom: 4,
+      linkBandwidth: {
+        value: 72e9,
+        source: "100 GB/s published; the same part of it as on v7x",
+      },
+      chipBandwidth: {
+        value: 72e9,
+        source: "one device a chip: no such way",
+      },
+    },
+    // Native rates of the maker's table; where there is none, weights are widened at no cost.
+    peak: { float8: 1, int8: 2, float4: 1 },
+  },
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",

@@ -22,6 +22,83 @@ export const v6e = {
   iciLinkBandwidth: 100e9,
   iciLinks: 4,
   mxu: { size: 256, count: 2 },
+  timing: {
+    stages: "v6e",
+    packedCycles: {
+      value: 1,
+      source: "set A: its long calls are met without",
+      fitted: true,
+    },
+    hbmEfficiency: {
+      value: 0.88,
+      source: "no record of v6e tells it alone; as on v7x",
+    },
+    dmaLatency: {
+      value: 0.9e-6,
+      source: "set A: a step of any size costs 1.3 us",
+      fitted: true,
+    },
+    localCopy: {
+      value: 10e-9,
+      source: "no record of v6e; as on v7x",
+    },
+    emptyCopy: {
+      value: 0.23e-6,
+      source: "no record of v6e; as on v7x",
+    },
+    gatherEfficiency: {
+      value: 0.35,
+      source: "set A: what epmoe takes for a further token",
+      fitted: true,
+    },
+    issueCycles: {
+      value: 20,
+      source: "counted by the compiler: one row DMA, simple loop (v6e, v7x)",
+    },
+    remoteLatency: {
+      value: 1.2e-6,
+      source: "no record of v6e; as on v7x",
+    },
+    hopLatency: {
+      value: 0.2e-6,
+      source: "assumed, no record tells it",
+    },
+    remoteCopy: {
+      value: 20e-9,
+      source: "no record of v6e; as on v7x",
+    },
+    signal: {
+      value: 35e-9,
+      source: "no record of v6e; as on v7x",
+    },
+    entryCycles: {
+      value: 75,
+      source: "no record of v6e; as on v7x",
+    },
+    operation: {
+      value: 1.2e-6,
+      source: "XLA's own estimated_cycles: 2,100 of them for any operation",
+    },
+    collective: {
+      value: 20e-6,
+      source: "no record of v6e; as on v7x",
+    },
+    ici: {
+      devicesPerChip: 1,
+      dimensions: 2,
+      wrapsFrom: 16,
+      linkBandwidth: {
+        value: 72e9,
+        source: "100 GB/s published; the same part of it as on v7x",
+      },
+      chipBandwidth: {
+        value: 100e9,
+        source: "one device a chip: no such way",
+      },
+    },
+    // Native rates of the maker's table; where there is none, weights are widened at no cost.
+    peak: { float8: 1, int8: 2, float4: 1 },
+  },
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",

@@ -1,0 +1,77 @@
+/** Who is compared: the spec, published schedules by name, other specs by path. */
+import type { Plan } from "../../plan/plan.ts";
+import type { Call, Contender } from "../../predict/contender.ts";
+import type { RunnerOptions } from "../../runner/types.ts";
+import { UsageError } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { checkSpecs } from "../specs.ts";
+
+/** Word for the spec's own kernel in `--compare`. */
+export const OWN = "spec";
+/** What a spec is compared with where nothing is named. */
+export const BASELINE = "epmoe";
+
+export type Choice =
+  | { readonly kind: "own"; readonly plan: Plan }
+  | { readonly kind: "published"; readonly name: string };
+
+/** @throws UsageError for a name that is neither a schedule nor a spec. */
+export async function choose(
+  names: readonly string[],
+  plan: Plan,
+  out: Output,
+): Promise<readonly Choice[] | undefined> {
+  const { publishedNames } = await import("../../predict/published/registry.ts");
+  const choices: Choice[] = [];
+  for (const name of names) {
+    if (name === OWN || name === plan.name || name === plan.schedule) {
+      choices.push({ kind: "own", plan });
+    } else if (publishedNames.includes(name)) {
+      choices.push({ kind: "published", name });
+    } else if (/\.(ts|js|mjs)$/.test(name)) {
+      const checked = await checkSpecs([name], out);
+      const other = checked.specs[0]?.plan;
+      if (!checked.ok || other === undefined) return undefined;
+      choices.push({ kind: "own", plan: other });
+    } else {
+      const known = [OWN, ...publishedNames].join(", ");
+      throw new UsageError(`nothing to compare is called ${name}; known: ${known}, or a spec file`);
+    }
+  }
+  return choices;
+}
+
+/** Contenders of one call; kernels of specs are compiled first, as their bundles are the compiler's. */
+export async function contendersOf(
+  choices: readonly Choice[],
+  plan: Plan,
+  call: Call,
+  options: RunnerOptions,
+): Promise<readonly Contender[]> {
+  const { ownKernel, publishedKernel } = await import("../../predict/contender.ts");
+  const { published } = await import("../../predict/published/registry.ts");
+  const found: Contender[] = [];
+  for (const choice of choices) {
+    if (choice.kind === "own") {
+      found.push(ownKernel(choice.plan, call, await compiled(choice.plan, call, options)));
+      continue;
+    }
+    const kernel = published.find(({ name }) => name === choice.name);
+    if (kernel !== undefined) found.push(publishedKernel(kernel, plan, call));
+  }
+  return found;
+}
+
+async function compiled(plan: Plan, { device, tokens }: Call, options: RunnerOptions) {
+  const { compileSpec } = await import("../../runner/index.ts");
+  const target = { ...options, devices: [device], tokens: [tokens], workers: 1 };
+  const [result] = (await compileSpec(plan, target)).targets;
+  if (result?.bundles) return result.bundles;
+  const why = result?.failure?.message.split("\n")[0] ?? "the compiler gave no schedule";
+  throw new PredictionError(`${plan.name} on ${device} at T = ${tokens} does not compile: ${why}`);
+}
+
+/** A kernel that cannot be predicted: a result of the command, and no fault of moegen. */
+export class PredictionError extends Error {
+  override readonly name = "PredictionError";
+}

@@ -1,0 +1,51 @@
+/** One call to predict: the layer, where it runs and how its tokens are routed. */
+import type { DeviceFacts } from "../target/device/facts.ts";
+import { type Routing, Tally } from "./routing/sample.ts";
+import { type WeightType, widthOf } from "./weights.ts";
+
+export interface JobLayer {
+  readonly experts: number;
+  readonly topK: number;
+  readonly hidden: number;
+  readonly intermediate: number;
+  readonly weights: WeightType;
+  /** Contracted weights that share a scale; absent: no scale, or one a column. */
+  readonly scaleGroup?: number;
+  /** Intermediate size of the expert that every token goes through; absent: there is none. */
+  readonly shared?: number;
+}
+
+export interface Job {
+  readonly layer: JobLayer;
+  readonly device: DeviceFacts;
+  readonly ep: number;
+  readonly tokens: number;
+  readonly routing: Routing;
+  /** Tile parameters by the kernel's own names, and words that pick a version of it. */
+  readonly tiles: Readonly<Record<string, number | string>>;
+}
+
+/** Token rows and results are bfloat16 in every kernel here. */
+export const ROW_TYPE_BYTES = 2;
+
+export const rowBytes = ({ layer }: Job): number => layer.hidden * ROW_TYPE_BYTES;
+export const weightBytes = ({ layer }: Job): number => widthOf(layer.weights);
+export const localExperts = ({ layer, ep }: Job): number => layer.experts / ep;
+export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep);
+/** Bytes of one expert's three matrices. */
+export const expertBytes = (job: Job): number =>
+  3 * job.layer.hidden * job.layer.intermediate * weightBytes(job);
+
+export function tallyOf(job: Job, tile: number): Tally {
+  return new Tally(job.routing, job.ep, tile);
+}
+
+/** A tile parameter, or what the kernel takes without it. */
+export function tile(job: Job, name: string, otherwise: number): number {
+  const value = job.tiles[name];
+  return typeof value === "number" && value > 0 ? value : otherwise;
+}
+
+export function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}

@@ -1,0 +1,51 @@
+/** Cycles of one run of a stage: its bundles outside loops, and each loop's body times its trips. */
+import type { Stage, StageLoop } from "../../plan/plan.ts";
+import type { Bundles, Loop } from "../../runner/types.ts";
+
+/** What the loops of a stage go over in one run. */
+export type Counts = (over: StageLoop["over"], each: number) => number;
+
+export interface StageCost {
+  /** Bundles that every run takes once. */
+  readonly straight: number;
+  /** Bundles of a loop's body without the loops inside it. */
+  readonly loops: readonly { readonly loop: StageLoop; readonly body: number }[];
+}
+
+const last = (scope: string): string => scope.split("/").at(-1) ?? "";
+
+/** Bundles of a stage's loops by depth, outermost first, inner ones not counted again. */
+function bodies(loops: readonly Loop[], stage: string): readonly number[] {
+  const depths = new Map<number, number>();
+  const visit = (inside: readonly Loop[]): void => {
+    for (const { scope, depth, own, loops: inner } of inside) {
+      if (last(scope) === stage) depths.set(depth, (depths.get(depth) ?? 0) + own);
+      visit(inner);
+    }
+  };
+  visit(loops);
+  return [...depths].sort(([a], [b]) => a - b).map(([, own]) => own);
+}
+
+const PEERS: StageLoop = { over: "peers", each: 1 };
+
+export function stageCost(bundles: Bundles, stage: Stage): StageCost {
+  const all = Object.entries(bundles.scopes)
+    .filter(([path]) => last(path) === stage.name)
+    .reduce((sum, [, count]) => sum + count, 0);
+  const planned = stage.loops ?? [PEERS];
+  // What the compiler unrolled is straight code; the loops that are left are the inner ones.
+  const found = bodies(bundles.loops, stage.name).slice(-planned.length);
+  const inLoops = found.reduce((sum, body) => sum + body, 0);
+  return {
+    straight: Math.max(0, all - inLoops),
+    loops: found.map((body, at) => ({
+      body,
+      loop: planned[planned.length - found.length + at] ?? PEERS,
+    })),
+  };
+}
+
+export function cyclesOf({ straight, loops }: StageCost, counts: Counts): number {
+  return loops.reduce((sum, { loop, body }) => sum + body * counts(loop.over, loop.each), straight);
+}

@@ -1,0 +1,30 @@
+/** What a kernel goes through on each device: experts with rows, in blocks that stay at hand. */
+import type { Tally } from "../routing/sample.ts";
+
+export class Items {
+  private readonly before: readonly (readonly Int32Array[])[];
+
+  /** @param block rows of an expert for which its weights are read once */
+  constructor(tally: Tally, block: number) {
+    const { localExperts, ep } = tally;
+    this.before = Array.from({ length: tally.tiles }, (_, pass) =>
+      Array.from({ length: ep }, (_device, device) => {
+        const sums = new Int32Array(localExperts + 1);
+        for (let local = 0; local < localExperts; local++) {
+          const rows = tally.of(pass, device * localExperts + local);
+          sums[local + 1] = (sums[local] ?? 0) + Math.ceil(rows / block);
+        }
+        return sums;
+      }),
+    );
+  }
+
+  /** Blocks of the experts before this one. */
+  first(pass: number, device: number, local: number): number {
+    return this.before[pass]?.[device]?.[local] ?? 0;
+  }
+
+  total(pass: number, device: number): number {
+    return this.before[pass]?.[device]?.at(-1) ?? 0;
+  }
+}

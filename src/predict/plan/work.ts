@@ -1,0 +1,143 @@
+/** What the stages of a kernel take on a device: rows at hand, cycles of each run. */
+import type { KernelPlan, Stage, StageLoop } from "../../plan/plan.ts";
+import type { Bundles } from "../../runner/types.ts";
+import { type Job, tokenShare } from "../job.ts";
+import { Tally } from "../routing/sample.ts";
+import type { Here } from "../step.ts";
+import { type Counts, cyclesOf, stageCost } from "./cycles.ts";
+
+/** A block that holds all rows of an expert. */
+const WHOLE = Number.MAX_SAFE_INTEGER;
+
+export class Work {
+  readonly tally: Tally;
+  readonly local: number;
+  /** Rows of an expert for which its weights are read once. */
+  readonly rowBlock: number;
+  private readonly kernel: KernelPlan;
+  private readonly bundles: Bundles;
+  private readonly job: Job;
+  private readonly ep: number;
+  private readonly passTokens: number;
+  /** Stages of the loop over experts: they begin with the first that runs for each. */
+  private readonly routed: readonly Stage[];
+
+  constructor(kernel: KernelPlan, bundles: Bundles, job: Job) {
+    this.kernel = kernel;
+    const first = kernel.stages.findIndex(({ per }) => per === "expert");
+    this.routed = first < 0 ? [] : kernel.stages.slice(first);
+    this.bundles = bundles;
+    this.job = job;
+    this.ep = job.ep;
+    this.local = job.layer.experts / job.ep;
+    this.passTokens = Math.ceil(tokenShare(job) / kernel.passes);
+    this.tally = new Tally(job.routing, job.ep, this.passTokens);
+    this.rowBlock = kernel.tiles.streamed ? kernel.tiles.rowBlock : WHOLE;
+  }
+
+  /** Cycles of all runs of a stage within one block. */
+  total(stage: Stage, here: Here): number {
+    if (stage.per !== "row tile") {
+      const experts = Math.max(trips(this.kernel, "expert"), 1e-9);
+      return cyclesOf(stageCost(this.bundles, stage), this.counts(here)) * (stage.trips / experts);
+    }
+    const once = this.runs(stage)(here).reduce((sum, run) => sum + run, 0);
+    return once * this.multiplicity(stage);
+  }
+
+  /** Runs of a stage for each row tile: one for each of its weight tiles. */
+  private multiplicity(stage: Stage): number {
+    const alike = this.alike(stage).map(({ trips: all }) => all);
+    const plain = this.routed.filter(
+      (each) => each.per === "row tile" && each.rows === undefined && each.trips > 0,
+    );
+    const rowTiles = Math.min(...plain.map(({ trips: all }) => all));
+    return Number.isFinite(rowTiles) ? Math.max(1, Math.max(...alike) / rowTiles) : 1;
+  }
+
+  /** Bodies that do the same for other row counts. */
+  private alike(stage: Stage): readonly Stage[] {
+    return this.routed.filter(
+      ({ rows, reads }) => rows !== undefined && String(reads) === String(stage.reads),
+    );
+  }
+
+  /** Cycles of one run of a stage with so many rows. */
+  run(stage: Stage, here: Here, rows: number): number {
+    return cyclesOf(stageCost(this.bundles, stage), this.counts(here, rows));
+  }
+
+  /** Cycles of each run of a stage in one block: one, or one a row tile that it is made for. */
+  runs(stage: Stage): (here: Here) => readonly number[] {
+    const cost = stageCost(this.bundles, stage);
+    if (stage.per !== "row tile") return (here) => [cyclesOf(cost, this.counts(here))];
+    const occupied = this.occupied(stage);
+    const { bt, btc } = this.kernel.tiles;
+    return (here) => {
+      const found: number[] = [];
+      for (let rest = this.blockRows(here); rest > 0; rest -= bt) {
+        const rows = Math.min(rest, bt);
+        const body = btc.find((count) => rows <= count) ?? bt;
+        if (stage.rows !== undefined && stage.rows !== body) continue;
+        // Bundles of a wide body can be fewer than the matrix units take.
+        found.push(Math.max(cyclesOf(cost, this.counts(here, rows)), body * occupied));
+      }
+      return found;
+    };
+  }
+
+  /** Cycles that the matrix units take for one row in one run of a stage, by the plan's FLOPs of its like. */
+  private occupied(stage: Stage): number {
+    if (stage.rows === undefined) return 0;
+    const flops = Math.max(...this.alike(stage).map((each) => each.flops));
+    const { layer, tokens, device } = this.job;
+    const rows = (tokens * layer.topK) / this.ep;
+    // One run multiplies one weight tile.
+    const tiles = this.multiplicity(stage);
+    return ((flops / rows / tiles) * device.clock) / device.bf16Flops;
+  }
+
+  rowsOf(here: Here): number {
+    return this.tally.of(here.trip("pass"), here.device * this.local + here.trip("expert"));
+  }
+
+  private blockRows(here: Here): number {
+    const rows = this.rowsOf(here);
+    return Math.min(this.rowBlock, rows - here.trip("block") * this.rowBlock);
+  }
+
+  private counts(here: Here, rows?: number): Counts {
+    return (over: StageLoop["over"], each: number): number => {
+      const trip = (count: number): number => Math.ceil(count / each);
+      switch (over) {
+        case "own tokens":
+          return trip(this.passTokens);
+        case "all tokens":
+          return trip(this.passTokens * this.ep);
+        case "peer tokens":
+          return trip(this.passTokens) * (this.ep - 1);
+        case "devices":
+          return trip(this.ep);
+        case "peers":
+          return trip(this.ep - 1);
+        case "local experts":
+          return trip(this.local);
+        case "rows":
+          return trip(rows ?? this.blockRows(here));
+        case "rows of each device": {
+          const expert = here.device * this.local + here.trip("expert");
+          let trips = 0;
+          for (let source = 0; source < this.ep; source++) {
+            trips += trip(this.tally.from(here.trip("pass"), source, expert));
+          }
+          return trips;
+        }
+      }
+    };
+  }
+}
+
+/** Trips of the loop over active experts, in the plan's own account. */
+export function trips(kernel: KernelPlan, per: Stage["per"]): number {
+  return Math.max(0, ...kernel.stages.filter((stage) => stage.per === per).map((s) => s.trips));
+}

@@ -1,0 +1,28 @@
+/** Samples the routing of a call and simulates it. */
+import type { DeviceFacts } from "../target/device/facts.ts";
+import type { Job, JobLayer } from "./job.ts";
+import { type Simulated, simulate } from "./machine/simulate.ts";
+import type { Published } from "./published/published.ts";
+import { sampleRouting } from "./routing/sample.ts";
+import type { Skew } from "./routing/skew.ts";
+
+export interface JobRequest {
+  readonly device: DeviceFacts;
+  readonly ep: number;
+  readonly tokens: number;
+  readonly layer: JobLayer;
+  readonly tiles: Readonly<Record<string, number | string>>;
+  readonly skew: Skew;
+  readonly seed?: number;
+}
+
+export function jobOf({ skew, seed = 0, ...request }: JobRequest): Job {
+  const { experts, topK } = request.layer;
+  const routing = sampleRouting({ tokens: request.tokens, experts, topK, skew, seed });
+  return { ...request, routing };
+}
+
+export function runJob(request: JobRequest, kernel: Published): Simulated {
+  const job = jobOf(request);
+  return simulate(kernel.steps(job), job.device, job.ep);
+}
