@@ -6,6 +6,9 @@ import { compile } from "./compile.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { init } from "./init.ts";
+import { profile } from "./profile.ts";
+import { report } from "./report.ts";
+import { sweep } from "./sweep.ts";
 import { validate } from "./validate.ts";
 
 export const commands: readonly CliCommand[] = [
@@ -15,5 +18,8 @@ export const commands: readonly CliCommand[] = [
   explain,
   validate,
   compile,
+  profile,
+  sweep,
+  report,
   doctor,
 ];

@@ -3,6 +3,7 @@
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { hasConstants, loadOf } from "./load.ts";
+import { loopsOf } from "./loops.ts";
 import { routedStages, routedWeights } from "./routed-stages.ts";
 import { sharedStages } from "./shared-stages.ts";
 import type { Draft } from "./stage.ts";
@@ -146,5 +147,10 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
     trips: passes,
     flops: (ep - 1) * (sizes.passTokens * passes) * layer.hidden,
   });
-  return stages.map((stage) => ({ waits: [], starts: [], flops: 0, overlaps: [], ...stage }));
+  const loops = loopsOf(fit);
+  return stages.map((stage) => ({
+    ...{ waits: [], starts: [], flops: 0, overlaps: [] },
+    ...stage,
+    loops: loops[stage.name] ?? [],
+  }));
 }
