@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -48,10 +49,18 @@ def kernel_names(hlo: str) -> list[str]:
     return re.findall(pattern, hlo, re.M)
 
 
-def _empty(folder: Path | None) -> None:
+def empty(folder: Path | None) -> None:
+    """Takes away what the compiler dumped, so that the next dump is alone."""
     if folder is not None and folder.is_dir():
         for file in folder.iterdir():
             file.unlink(missing_ok=True)
+
+
+def schedules_of(folder: Path, kernel: str) -> list[bundles.Schedule]:
+    """What the compiler dumped of one kernel."""
+    # "...-NAME-01-final_bundles.txt"; "...-00-schedule-analysis_final_bundles.txt" is another.
+    files = folder.glob(f"*-{kernel}-[0-9][0-9]-final_bundles.txt")
+    return [bundles.parse_file(file) for file in files]
 
 
 def read_dump(folder: Path | None, kernels: list[str]) -> dict[str, Any]:
@@ -61,14 +70,15 @@ def read_dump(folder: Path | None, kernels: list[str]) -> dict[str, Any]:
     schedules, reports = [], []
     html = "".join(file.read_text("utf-8", "replace") for file in folder.glob("*vmem_report.html"))
     for kernel in kernels:
-        # "...-NAME-01-final_bundles.txt"; "...-00-schedule-analysis_final_bundles.txt" is another.
-        files = list(folder.glob(f"*-{kernel}-[0-9][0-9]-final_bundles.txt"))
-        schedules += [bundles.parse_file(file) for file in files]
+        schedules += schedules_of(folder, kernel)
         report = memory.parse_report(html, kernel)
         if report is not None:
             reports.append(report)
     vmem = max(reports, key=lambda report: report["used"]) if reports else None
-    counted = bundles.merge(schedules).to_json() if schedules else None
+    if not schedules:
+        return {"bundles": None, "vmem": vmem}
+    merged = bundles.merge(schedules)
+    counted = {**merged.to_json(), "profile": merged.profile_json()}
     return {"bundles": counted, "vmem": vmem}
 
 
@@ -95,7 +105,7 @@ def compile_kernel(
     devices = list(topology(name).devices)
     place = arguments.place(package, devices, token_axes)
     dump = dump_folder()
-    _empty(dump)
+    empty(dump)
     result: dict[str, Any] = {
         "topology": name,
         "deviceKind": devices[0].device_kind,
@@ -111,6 +121,9 @@ def compile_kernel(
         return package.kernel.fused_ep_moe(place.mesh, *arrays)
 
     start = time.perf_counter()
+    # Tracing makes many objects and little garbage.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         structs = [place.struct(argument) for argument in arguments.of(package, layer, tokens)]
         lowered = jax.jit(call).lower(*structs)
@@ -121,10 +134,13 @@ def compile_kernel(
     except Exception as error:  # noqa: BLE001 - what the compiler refuses is a result
         phase = "compile" if seconds["trace"] else "trace"
         seconds[phase] = round(time.perf_counter() - start, 3)
-        _empty(dump)
+        empty(dump)
         return {**result, "seconds": seconds, "failure": _failure(error)}
+    finally:
+        if collecting:
+            gc.enable()
     analysis = compiled.memory_analysis()
     code = getattr(analysis, "generated_code_size_in_bytes", None)
     read = read_dump(dump, kernel_names(compiled.as_text()))
-    _empty(dump)
+    empty(dump)
     return {**result, "fits": True, "codeBytes": code, "seconds": seconds, **read}

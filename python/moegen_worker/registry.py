@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .ops import compile as compile_op
-from .ops import hello, validate
+from .ops import hello, peer, search, validate
 
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 
@@ -14,4 +14,6 @@ OPS: dict[str, Op] = {
     "hello": hello.run,
     "validate": validate.run,
     "compile": compile_op.run,
+    "peer": peer.run,
+    "search": search.run,
 }

@@ -45,6 +45,26 @@ export async function locate(text: string, sought: Sought): Promise<Place> {
   return placeOf(exported === undefined ? file : walker.walk(exported, sought), file);
 }
 
+/** Where a property's value stands in the text; undefined where it is not written in this file. */
+export async function findProperty(
+  text: string,
+  path: SpecPath,
+): Promise<{ readonly start: number; readonly end: number } | undefined> {
+  const { file, morph } = await parse(text);
+  const exported = file
+    .getExportAssignments()
+    .find((assignment) => !assignment.isExportEquals())
+    ?.getExpression();
+  if (exported === undefined) return undefined;
+  const key = new Walker(file, morph).walk(exported, { path, at: "key" });
+  const property = key.getParent();
+  const name = String(path.at(-1));
+  const written = morph.Node.isStringLiteral(key) ? key.getLiteralText() : key.getText();
+  if (written !== name || !morph.Node.isPropertyAssignment(property)) return undefined;
+  const value = property.getInitializer();
+  return value === undefined ? undefined : { start: value.getStart(), end: value.getEnd() };
+}
+
 /** The import of a module that could not be found. */
 export async function locateImport(text: string, module: string): Promise<Place | undefined> {
   const { file } = await parse(text);

@@ -24,6 +24,8 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   InvalidArgumentError: { exit: EXIT.usage, code: "usage" },
   EnvironmentError: { exit: EXIT.environment, code: "environment" },
   HouseError: { exit: EXIT.environment, code: "environment" },
+  StoreError: { exit: EXIT.failed, code: "store" },
+  WriteError: { exit: EXIT.failed, code: "not-written" },
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 

@@ -35,3 +35,11 @@ export function wordList(known: readonly string[]): (text: string) => readonly s
     return [...new Set(words)];
   };
 }
+
+/** A time as `90s`, `10m` or `2h`, in seconds. */
+export function duration(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)(s|m|h)$/.exec(text);
+  const value = Number(found?.[1]) * ({ s: 1, m: 60, h: 3600 }[found?.[2] ?? ""] ?? Number.NaN);
+  if (!(value > 0)) throw new InvalidArgumentError("It must be a time, e.g. 90s, 10m or 2h.");
+  return value;
+}

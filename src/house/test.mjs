@@ -1,6 +1,7 @@
 /** `npm test`: set-up, then every check and test there is; a failed one does not hide the next. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { ensureBrowser } from "./browser.mjs";
 import { filesBelow, nodeModules, root } from "./paths.mjs";
 import { checkoutEnvironment, interpreterOf } from "./python-env.mjs";
 import { elapsed, run, say, script } from "./report.mjs";
@@ -9,7 +10,7 @@ import { setUp } from "./setup.mjs";
 const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
 const python = interpreterOf(checkoutEnvironment);
 const pythonSettings = join("python", "pyproject.toml");
-const pythonFolders = ["python", "generated"];
+const pythonFolders = ["python", "generated", join("examples", "peers"), join("test", "profile")];
 const hasPythonTests = () =>
   existsSync(join(root, "python", "tests")) &&
   filesBelow(join(root, "python", "tests")).some((path) => /test_[^/]*\.py$/.test(path));
@@ -75,6 +76,7 @@ await script(async () => {
   );
   /** @type {string[]} */
   const failed = [];
+  if (chosen.some(({ name }) => name === "tests in TypeScript")) await ensureBrowser();
   for (const { name, program, args } of chosen) {
     const start = performance.now();
     say(`\n── ${name}`);

@@ -89,6 +89,8 @@ export interface Stage {
   readonly per: "call" | "pass" | "expert" | "weight tile" | "row tile";
   /** Trips in one call under uniform routing. */
   readonly trips: number;
+  /** Trips in one call of the loops inside the stage, outermost first, uniform routing. */
+  readonly loopTrips: readonly number[];
   /** Multiply-adds counted as two, one call, one device, uniform routing. */
   readonly flops: number;
   /** Stages that run while this one's copies are in flight. */

@@ -37,7 +37,8 @@ interface RawTarget {
   readonly failure?: Omit<CompileFailure, "buffers"> & { readonly buffers?: readonly RawBuffer[] };
 }
 
-interface Target {
+/** One kernel to compile: the plan's at this size. */
+export interface Target {
   readonly device: DeviceName;
   readonly tokens: number;
   readonly kernel: KernelPlan;
@@ -125,7 +126,11 @@ function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
   };
 }
 
-function lostTarget(target: Target, message: string): CompileTargetResult {
+function lostTarget(
+  target: Target,
+  kind: "crash" | "timeout",
+  message: string,
+): CompileTargetResult {
   const slices = devices[target.device].topologies;
   return resultOf(target, {
     topology: slices[0]?.name ?? "",
@@ -135,7 +140,7 @@ function lostTarget(target: Target, message: string): CompileTargetResult {
     vmem: null,
     codeBytes: null,
     seconds: { trace: 0, compile: 0 },
-    failure: { kind: "crash", message },
+    failure: { kind, message },
   });
 }
 
@@ -174,7 +179,8 @@ export async function compileSpec(
   };
 }
 
-async function compileTarget(
+/** In a worker that lives on; `folder` holds the plan's package. */
+export async function compileTarget(
   { worker }: LocalWorker,
   folder: string,
   target: Target,
@@ -187,6 +193,7 @@ async function compileTarget(
     slices: devices[target.device].topologies,
     tokens: target.tokens,
     tokenAxes: plan.mesh.tokenAxes,
+    profile: options.profile ?? false,
   };
   try {
     const timeout = options.timeout ?? TARGET_SECONDS;
@@ -195,6 +202,7 @@ async function compileTarget(
     if (!isLoss(error)) throw error;
     // A crash of the compiler costs this target; the next request starts a new worker.
     const said = error.stderr.split("\n").slice(-5).join("\n");
-    return lostTarget(target, said === "" ? error.message : `${error.message}\n${said}`);
+    const kind = error.code === "timeout" ? "timeout" : "crash";
+    return lostTarget(target, kind, said === "" ? error.message : `${error.message}\n${said}`);
   }
 }

@@ -1,6 +1,6 @@
 /** Where Python is, and what to do where it is not. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { root } from "../house/paths.mjs";
 import { findPython } from "../house/python-env.mjs";
 import { EnvironmentError } from "./errors.ts";
@@ -39,10 +39,12 @@ export function fixOf({ source }: Python): string {
 export function workerEnvironment(options: {
   readonly devices: number;
   readonly dumpFolder: string;
+  /** Folders with packages to profile beside ours; ours come first. */
+  readonly packages?: readonly string[];
 }): Record<string, string> {
-  const { devices, dumpFolder } = options;
+  const { devices, dumpFolder, packages = [] } = options;
   return {
-    PYTHONPATH: workerFolder,
+    PYTHONPATH: [workerFolder, ...packages].join(delimiter),
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     JAX_PLATFORMS: "cpu",
@@ -57,7 +59,7 @@ export function workerEnvironment(options: {
     LIBTPU_INIT_ARGS: [
       `--xla_jf_dump_to=${dumpFolder}`,
       "--xla_jf_dump_llo_text=true",
-      "--xla_jf_dump_llo_pass_label_regex=final_bundles",
+      "--xla_jf_dump_llo_pass_label_regex=final_bundles|final_hlo-static",
       "--xla_enable_custom_call_region_trace=true",
     ].join(" "),
   };

@@ -1,5 +1,5 @@
 /** The runner's door: what needs Python goes through here. */
-export { compileSpec } from "./compile.ts";
+export { compileSpec, compileTarget } from "./compile.ts";
 export { greet } from "./doctor.ts";
 export { requirePython, workerFolder } from "./environment.ts";
 export { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
@@ -7,5 +7,8 @@ export type { LocalWorker } from "./local.ts";
 export { withWorker, writePackage } from "./local.ts";
 export type * from "./matrix.ts";
 export { validateMatrix } from "./matrix.ts";
+export { inParallel } from "./parallel.ts";
+export type { CompiledPeer, PeerCase } from "./peer.ts";
+export { compilePeer } from "./peer.ts";
 export type * from "./types.ts";
 export { validateSpec } from "./validate.ts";

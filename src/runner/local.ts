@@ -23,6 +23,8 @@ export interface LocalWorker {
 export interface LocalWorkerOptions extends RunnerOptions {
   /** Devices that one kernel needs. */
   readonly ep?: number;
+  /** Folders with further Python packages. */
+  readonly packages?: readonly string[];
 }
 
 /** Starts a worker, gives it to `work`, and ends it and its files whatever happens. */
@@ -35,7 +37,8 @@ export async function withWorker<T>(
   const folder = await mkdtemp(join(tmpdir(), "moegen-"));
   const dumpFolder = join(folder, "dump");
   const devices = Math.max(DEVICES, options.ep ?? 1);
-  const env = workerEnvironment({ devices, dumpFolder });
+  const { packages = [] } = options;
+  const env = workerEnvironment({ devices, dumpFolder, packages });
   const { signal, onStderr } = options;
   const worker = new Worker(new LocalTransport({ python: found.python, env }), {
     signal,

@@ -140,6 +140,8 @@ export interface CompileOptions extends RunnerOptions {
   readonly tokens?: readonly number[];
   /** Workers at once; absent: by cores, at most 2. */
   readonly workers?: number;
+  /** Give the schedule in pieces too, for `profile`. */
+  readonly profile?: boolean;
 }
 
 /** A buffer as the compiler lists it. */
@@ -161,6 +163,37 @@ export interface Bundles {
   readonly tracing: number;
   /** Loops at the outermost depth, each with those inside it. */
   readonly loops: readonly Loop[];
+  /** Where it was asked for. */
+  readonly profile?: ScheduleProfile;
+}
+
+/** The final schedule in pieces that a profile multiplies and adds up. */
+export interface ScheduleProfile {
+  /** What one bundle holds at most, by slot, and matrix units; null where libtpu did not say. */
+  readonly machine: {
+    readonly capacity: Readonly<Record<string, number>>;
+    readonly matrixUnits: number;
+  } | null;
+  /** Outer loops before inner ones; `trips` where the compiler knows them. */
+  readonly loops: readonly {
+    readonly parent: number | null;
+    readonly scope: string;
+    readonly trips: number | null;
+  }[];
+  readonly regions: readonly ScheduleRegion[];
+}
+
+/** Bundles of one named scope ("outer/inner") that are directly in one loop (null: in none). */
+export interface ScheduleRegion {
+  readonly scope: string;
+  readonly loop: number | null;
+  readonly bundles: number;
+  /** Of them markers of named scopes. */
+  readonly tracing: number;
+  /** Cycles of `vdelay` beyond the bundles that hold them. */
+  readonly delay: number;
+  /** Uses by slot. */
+  readonly slots: Readonly<Record<string, number>>;
 }
 
 /** One loop of the final schedule. */
@@ -174,7 +207,7 @@ export interface Loop {
 }
 
 export interface CompileFailure {
-  readonly kind: "vmem" | "smem" | "hbm" | "compiler" | "crash";
+  readonly kind: "vmem" | "smem" | "hbm" | "compiler" | "crash" | "timeout";
   readonly message: string;
   /** Bytes wanted and bytes there are. */
   readonly requested?: number;

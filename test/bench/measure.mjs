@@ -24,8 +24,6 @@ const checker = () => load("check", "index.js");
 const runner = () => load("runner", "index.js");
 /** @type {() => Promise<Pick<typeof import("../../src/plan/lower.ts"), "lowerFor">>} */
 const lowering = () => load("plan", "lower.js");
-/** @type {() => Promise<Pick<typeof import("../../src/schedule/gather/layout.ts"), "UNROLL">>} */
-const layout = () => load("schedule", "gather", "layout.js");
 
 /** Names of the examples, without `.moe.ts`. */
 export const examples = () =>
@@ -87,8 +85,7 @@ export async function kernelOf(plan, { device, tokens }) {
 export async function rowWorkOf(plan, target) {
   if (target.bundles === null) throw new Error("the compiler gave no schedule");
   const { bundles } = target;
-  const [{ UNROLL }, kernel] = await Promise.all([layout(), kernelOf(plan, target)]);
-  return rowWork({ bundles, plan, kernel, unroll: UNROLL });
+  return rowWork({ bundles, plan, kernel: await kernelOf(plan, target) });
 }
 
 /**

@@ -8,7 +8,8 @@
  * - `loop`: the innermost loop alone, as the bricks of other kernels are quoted;
  * - `all`: that, the loops around it, and the stage's code outside loops.
  *
- * Assumed: uniform routing and full groups of rows (a list of n entries takes n / UNROLL trips).
+ * Assumed: uniform routing. Loops of one depth count together: those beside the main loop go round
+ * the devices and are a few bundles.
  * Markers of the named scopes, a bundle each, are counted: the figures are upper bounds.
  * Bundles in no scope (`unattributed`) and waits are in no sum.
  */
@@ -39,10 +40,6 @@
  * @property {number} all sum over stages
  * @property {number} unattributed bundles of the program in no scope
  */
-
-/** Tokens or rows that one trip of a loop over bfloat16 tiles takes. */
-const GROUP = 16;
-const LANES = 128;
 
 const last = (/** @type {string} */ scope) => scope.split("/").at(-1) ?? "";
 
@@ -91,39 +88,6 @@ function depthsOf(loops, stage) {
 }
 
 /**
- * Trips of a stage's loops in one call of one device, innermost last. Loops of one depth count
- * together: those beside the main loop go round the devices and are a few bundles.
- * @param {{ plan: Plan, kernel: KernelPlan, unroll: number }} input
- * @returns {Readonly<Record<string, readonly number[]>>}
- */
-function tripsOf({ plan, kernel, unroll }) {
-  const { ep } = plan.mesh;
-  const share = kernel.tokens / ep;
-  const rows = (kernel.tokens * plan.layer.topK) / ep;
-  const experts = stageTrips(kernel, "merge");
-  const chunks = kernel.streams.find(({ name }) => name === "tokens_in")?.copies ?? 1;
-  return {
-    load_rows: [chunks, share / GROUP],
-    // Two loops over the same blocks of tokens: ranks, then places.
-    route: [share / LANES],
-    sort: [share],
-    active_experts: [plan.localExperts],
-    zero_sums: [kernel.tokens / GROUP],
-    merge: [experts * ep, rows / unroll],
-    gather: [rows / GROUP],
-    operand: [rows / GROUP],
-    combine: [rows / unroll],
-    reduce_scatter: [ep - 1, ((ep - 1) * share) / unroll],
-    write_output: [chunks, share / GROUP],
-  };
-}
-
-/** @param {KernelPlan} kernel @param {string} name */
-function stageTrips(kernel, name) {
-  return kernel.stages.find((stage) => stage.name === name)?.trips ?? 0;
-}
-
-/**
  * What one stage costs in bundles a call: its innermost loop, and everything.
  * @param {Bundles} bundles
  * @param {string} stage
@@ -143,18 +107,16 @@ function stageWork(bundles, stage, runs, trips) {
 }
 
 /**
- * @param {{ bundles: Bundles, plan: Plan, kernel: KernelPlan, unroll: number }} input `unroll`:
- *   rows that a trip of the row loops takes
+ * @param {{ bundles: Bundles, plan: Plan, kernel: KernelPlan }} input
  * @returns {RowWork}
  */
-export function rowWork({ bundles, plan, kernel, unroll }) {
+export function rowWork({ bundles, plan, kernel }) {
   const { ep } = plan.mesh;
   const rows = (kernel.tokens * plan.layer.topK) / ep;
-  const trips = tripsOf({ plan, kernel, unroll });
   const stages = kernel.stages
     .filter(({ name }) => !isFeedForward(name))
-    .map(({ name, trips: runs }) => {
-      const { inner, all } = stageWork(bundles, name, runs, trips[name] ?? [runs * (ep - 1)]);
+    .map(({ name, trips: runs, loopTrips }) => {
+      const { inner, all } = stageWork(bundles, name, runs, loopTrips);
       return { stage: name, loop: inner / rows, all: all / rows, calls: runs };
     });
   const sum = (/** @type {"loop" | "all"} */ key) =>

@@ -35,6 +35,8 @@ describe.runIf(process.platform === "linux")("Ctrl-C", () => {
   it.each([
     ["validate", [qwen]],
     ["compile", [qwen, "--device", "v6e", "--tokens", "64"]],
+    ["profile", [qwen, "--device", "v6e", "--tokens", "64"]],
+    ["sweep", [qwen, "--device", "v6e", "--bucket", "prefill", "--tiles", "bt=64,128"]],
   ])("%s ends with 130 and leaves no process", async (command, args) => {
     const cwd = emptyFolder();
     const { code, stdout, left } = await stopped([command, ...args, "--json"], cwd);

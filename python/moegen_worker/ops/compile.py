@@ -1,8 +1,8 @@
 """Compiles a generated package ahead of time for one kind of TPU and one T.
 
 Params: `package` (folder), `layer` (the plan's), `slices` ([{name, devices}], of one kind),
-`tokens`, `tokenAxes` (null: all of the package's). One target a request, so that a crash of the
-compiler costs that target only.
+`tokens`, `tokenAxes` (null: all of the package's), `profile` (the schedule in pieces too). One
+target a request, so that a crash of the compiler costs that target only.
 """
 
 from __future__ import annotations
@@ -25,4 +25,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if _last is None or _last[0] != folder:
         _last = (folder, packages.load(folder))
     tokens, axes = int(params["tokens"]), params.get("tokenAxes")
-    return aot.compile_kernel(_last[1], params["layer"], params["slices"], tokens, axes)
+    result = aot.compile_kernel(_last[1], params["layer"], params["slices"], tokens, axes)
+    if result["bundles"] is not None and not params.get("profile", False):
+        result["bundles"].pop("profile")
+    return result

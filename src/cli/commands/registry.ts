@@ -7,6 +7,9 @@ import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { init } from "./init.ts";
 import { predict } from "./predict.ts";
+import { profile } from "./profile.ts";
+import { report } from "./report.ts";
+import { sweep } from "./sweep.ts";
 import { validate } from "./validate.ts";
 
 export const commands: readonly CliCommand[] = [
@@ -17,5 +20,8 @@ export const commands: readonly CliCommand[] = [
   validate,
   compile,
   predict,
+  profile,
+  sweep,
+  report,
   doctor,
 ];

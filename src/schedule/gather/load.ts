@@ -24,6 +24,8 @@ export interface Load {
   /** Expected local experts with at least one row in a pass. */
   readonly activeExperts: number;
   readonly rowsPerExpert: number;
+  /** The same as a whole number of rows: what picks a body and counts tiles. */
+  readonly typicalRows: number;
   /** Row tiles of all active experts in all passes. */
   readonly rowTiles: number;
   /** Times an active expert's weights cross HBM. */
@@ -72,6 +74,7 @@ export function loadOf(fit: Fit): Load {
   const passRows = sizes.tokens / sizes.passes;
   const activeExperts = localExperts * (1 - (1 - layer.topK / layer.experts) ** passRows);
   const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
+  const typicalRows = Math.max(1, Math.round(rowsPerExpert));
   const tile = layer.hidden * layer.intermediate * layout.itemBytes;
   const shared = sharedLoad(fit);
   return {
@@ -79,7 +82,8 @@ export function loadOf(fit: Fit): Load {
     routedRows: (sizes.tokens * layer.topK) / ep,
     activeExperts,
     rowsPerExpert,
-    rowTiles: sizes.passes * activeExperts * Math.ceil(rowsPerExpert / tiles.bt),
+    typicalRows,
+    rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),
     reads: fit.reads,
     weightBytes: { gateUp: 2 * tile, down: tile },
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,

@@ -23,7 +23,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const biased = layer.biases === true;
   const weightStreams = biased && !streamed ? [...WEIGHTS, "biases_in"] : WEIGHTS;
   /** The body that the average expert's rows take. */
-  const average = btc.find((count) => load.rowsPerExpert <= count) ?? tiles.bt;
+  const average = btc.find((count) => load.typicalRows <= count) ?? tiles.bt;
   const isAverage = (rowCount: number): boolean => rowCount === average;
   const stages: Draft[] = [];
   const perTile = "row tile";

@@ -3,6 +3,7 @@
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { hasConstants, loadOf } from "./load.ts";
+import { loopTripsOf } from "./loop-trips.ts";
 import { loopsOf } from "./loops.ts";
 import { routedStages, routedWeights } from "./routed-stages.ts";
 import { sharedStages } from "./shared-stages.ts";
@@ -149,8 +150,11 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
     flops: (ep - 1) * (sizes.passTokens * passes) * layer.hidden,
   });
   const loops = loopsOf(sizes);
+  const loopTrips = loopTripsOf(fit);
   return stages.map((stage) => ({
-    ...{ waits: [], starts: [], flops: 0, overlaps: [], ...stage },
+    ...{ waits: [], starts: [], flops: 0, overlaps: [] },
+    ...stage,
     ...(loops[stage.name] === undefined ? {} : { loops: loops[stage.name] }),
+    loopTrips: loopTrips[stage.name] ?? [],
   }));
 }

@@ -1,0 +1,45 @@
+/** The work on one expert's rows, in parts that any fused MoE kernel has. */
+import type { KernelPlan } from "../plan/plan.ts";
+import type { KernelProfile } from "./profile.ts";
+
+/** Parts in order; an adapter of another kernel names its stages so. */
+export const PARTS = ["rows in", "gate_up", "activation", "down", "results out"] as const;
+export type Part = (typeof PARTS)[number];
+
+export type ExpertCycles = Readonly<Partial<Record<Part, number>>>;
+
+/** The multiplies and what lies between them. */
+export const FEED_FORWARD: readonly Part[] = ["gate_up", "activation", "down"];
+
+export function sumOf(cycles: ExpertCycles, parts: readonly Part[] = PARTS): number {
+  return parts.reduce((sum, part) => sum + (cycles[part] ?? 0), 0);
+}
+
+function multiply(name: string): Part | undefined {
+  const found = /^(gate_up|activation|down)(?:_\d+)?$/.exec(name)?.[1];
+  return PARTS.find((part) => part === found);
+}
+
+/** Cycles for one active expert in one call, all passes: the experts' stages over the experts. */
+export function expertCycles(kernel: KernelPlan, { stages }: KernelProfile): ExpertCycles {
+  const loop = kernel.stages.filter(({ per }) => per !== "call" && per !== "pass");
+  const experts = kernel.traffic.activeExperts;
+  const firstMultiply = loop.findIndex(({ name }) => multiply(name) !== undefined);
+  const cycles: Partial<Record<Part, number>> = {};
+  loop.forEach(({ name }, index) => {
+    const part = multiply(name) ?? (index < firstMultiply ? "rows in" : "results out");
+    const found = stages.find(({ stage }) => stage === name)?.cycles ?? 0;
+    cycles[part] = (cycles[part] ?? 0) + found / experts;
+  });
+  return cycles;
+}
+
+/** Of an adapter's kernel: its stages bear the parts' names and run for one expert. */
+export function peerCycles({ stages }: KernelProfile): ExpertCycles {
+  return Object.fromEntries(
+    PARTS.flatMap((part) => {
+      const found = stages.find(({ stage }) => stage === part);
+      return found === undefined ? [] : [[part, found.cycles]];
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+/** One candidate through legality, VMEM, compiler and profile: always a record, never an exception. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Estimator } from "../profile/estimate.ts";
+import { profileTarget } from "../profile/run.ts";
+import { compileTarget, type LocalWorker, WorkerError, writePackage } from "../runner/index.ts";
+import { devices } from "../target/device/registry.ts";
+import { filesOf, type Judged, type Prepared, type Refused } from "./prepare.ts";
+import { isTransient, keyOf, STORE_SCHEMA, type SweepRecord } from "./record.ts";
+import type { Store } from "./store.ts";
+
+export interface EvaluateOptions {
+  readonly estimator: Estimator;
+  /** Seconds for one candidate. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Evaluated {
+  readonly record: SweepRecord;
+  /** It was in the store already. */
+  readonly known: boolean;
+}
+
+/** Asks the store before the compiler. */
+export async function evaluate(
+  judged: Judged,
+  spec: string,
+  store: Store,
+  local: LocalWorker,
+  options: EvaluateOptions,
+): Promise<Evaluated> {
+  const start = performance.now();
+  const { id, kernel, refused, prepared } = judged;
+  const device = devices[id.device];
+  const versions = { jax: local.info.jax, libtpu: local.info.libtpu };
+  // What the plan alone refuses has no source: its reason stands for it.
+  const files = prepared
+    ? await filesOf(prepared)
+    : new Map([[spec, `${id.bucket} ${refused?.reason}`]]);
+  const key = keyOf({ files, id, deviceKind: device.kind, versions });
+  store.refresh();
+  const found = store.get(key);
+  if (found !== undefined && !isTransient(found)) return { record: found, known: true };
+  const common = {
+    ...({ schema: STORE_SCHEMA, key, spec, versions, ...id } as const),
+    btc: kernel?.tiles.btc ?? [],
+    streamed: kernel?.tiles.streamed ?? false,
+    vmem: {
+      planned: kernel?.vmem.used ?? 0,
+      used: kernel?.vmem.used ?? 0,
+      available: device.vmemBudget,
+    },
+  };
+  const seconds = (): number => Math.round(performance.now() - start) / 1000;
+  const drop = (why: Refused): SweepRecord => ({
+    ...common,
+    ...{ status: "dropped", ...why, seconds: seconds() },
+  });
+  if (prepared === undefined) {
+    const why = refused ?? { stage: "legality", kind: "illegal", reason: "no plan" };
+    return { record: drop(why), known: false };
+  }
+  const outcome = await compiled(prepared, files, key, local, options);
+  if ("kind" in outcome) return { record: drop(outcome), known: false };
+  const { target, profile, estimate } = outcome;
+  if (profile === null || estimate === null) {
+    const reason = "the compiler dumped no schedule";
+    return { record: drop({ stage: "profile", kind: "worker", reason }), known: false };
+  }
+  const record: SweepRecord = {
+    ...common,
+    status: "ok",
+    vmem: { ...common.vmem, used: target.vmem.used },
+    bundles: target.bundles?.total ?? 0,
+    cycles: profile.total.cycles,
+    estimate,
+    stages: profile.stages
+      .filter(({ cycles }) => cycles > 0)
+      .map(({ stage, cycles, bound, distance }) => ({
+        ...{ stage, cycles, distance },
+        slot: bound?.slot ?? null,
+      })),
+    seconds: seconds(),
+  };
+  return { record, known: false };
+}
+
+async function compiled(
+  { plan, id, kernel }: Prepared,
+  files: ReadonlyMap<string, string>,
+  key: string,
+  local: LocalWorker,
+  { estimator, timeout, signal }: EvaluateOptions,
+): Promise<ReturnType<typeof profileTarget> | Refused> {
+  const below = join(local.folder, key);
+  try {
+    const folder = await writePackage(files, below, plan.name);
+    const target = { device: id.device, tokens: id.tokens, kernel };
+    const result = await compileTarget(local, folder, target, plan, { timeout, profile: true });
+    const { failure } = result;
+    if (failure !== undefined) {
+      return { stage: "compile", kind: failure.kind, reason: firstLines(failure.message) };
+    }
+    return profileTarget(plan, result, estimator);
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { stage: "compile", kind: kindOf(error), reason: firstLines(messageOf(error)) };
+  } finally {
+    await rm(below, { recursive: true, force: true });
+  }
+}
+
+/** Enough to recognise a failure; the whole of a compiler's message would fill the store. */
+function firstLines(message: string): string {
+  return message.split("\n").slice(0, 6).join("\n").slice(0, 600);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export function kindOf(error: unknown): Refused["kind"] {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  if (code === "ENOSPC" || /No space left on device|ENOSPC/.test(messageOf(error))) return "disk";
+  if (error instanceof WorkerError && (code === "crash" || code === "timeout")) return code;
+  return "worker";
+}

@@ -1,0 +1,82 @@
+/** A candidate as far as it needs no compiler: legal, then within VMEM, then a plan and its files. */
+import type { MoeSpec } from "../dsl/spec.ts";
+import { emitPackage } from "../emit/index.ts";
+import { lowerSpec } from "../plan/lower.ts";
+import type { KernelPlan, Plan } from "../plan/plan.ts";
+import { lowerBucket, requestOf, type Target } from "../plan/tiles.ts";
+import { trafficSeconds } from "../profile/estimate.ts";
+import { schedules } from "../schedule/registry.ts";
+import { devices } from "../target/device/registry.ts";
+import type { CandidateId, DropStage, FailureKind } from "./record.ts";
+
+export interface Refused {
+  readonly stage: DropStage;
+  readonly kind: FailureKind;
+  readonly reason: string;
+}
+
+export interface Prepared {
+  readonly id: CandidateId;
+  readonly plan: Plan;
+  readonly kernel: KernelPlan;
+  /** Seconds by the plan alone: what orders candidates before any is compiled. */
+  readonly guess: number;
+}
+
+export interface Judged {
+  readonly id: CandidateId;
+  /** Absent where the tiles are illegal. */
+  readonly kernel?: KernelPlan;
+  readonly refused?: Refused;
+  readonly prepared?: Prepared;
+}
+
+const AXES = ["bt", "bf", "bd"] as const;
+
+export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
+  const device = devices[id.device];
+  const schedule = schedules[spec.schedule.kind];
+  const bucket = spec.schedule.tiles[id.bucket];
+  if (bucket === undefined) throw new RangeError(`no bucket ${id.bucket}`);
+  for (const axis of AXES) {
+    const { text, legal } = schedule.axisRule(spec.layer, axis);
+    if (legal.includes(id.tiles[axis])) continue;
+    const reason = `${axis} = ${id.tiles[axis]}: a tile ${text}`;
+    return { id, refused: { stage: "legality", kind: "illegal", reason } };
+  }
+  const target: Target = { spec, schedule, device };
+  const request = requestOf(id.bucket, bucket, id.tiles);
+  const kernel = lowerBucket(target, request);
+  for (const space of ["vmem", "smem"] as const) {
+    const { used, available } = kernel[space];
+    if (used <= available) continue;
+    const reason = `${used} of ${available} bytes of ${space.toUpperCase()}`;
+    return { id, kernel, refused: { stage: "vmem", kind: space, reason } };
+  }
+  const only: MoeSpec = {
+    ...spec,
+    devices: [id.device],
+    schedule: { ...spec.schedule, tiles: { [id.bucket]: { ...bucket, ...id.tiles } } },
+  };
+  const chosen = { bt: "written", bf: "written", bd: "written" } as const;
+  const plan = lowerSpec(only, [{ request, chosen, kernel }]);
+  return { id, kernel, prepared: { id, plan, kernel, guess: guessOf(kernel) } };
+}
+
+/** What starting one copy costs besides its bytes: orders tiles, judges nothing. */
+const SECONDS_A_COPY = 2e-7;
+
+/** Bytes and FLOPs, padded rows included, over peak rates: enough to try promising tiles first. */
+function guessOf(kernel: KernelPlan): number {
+  const { hbm, matrix, ici } = trafficSeconds(kernel, devices[kernel.device]);
+  const body = kernel.stages.find(({ flops, name }) => flops > 0 && name.startsWith("gate_up"));
+  const multiplied = Number(body?.name.split("_").at(-1) ?? kernel.tiles.bt) * (body?.trips ?? 0);
+  const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;
+  const padding = Math.max(1, multiplied / (rows * kernel.traffic.activeExperts));
+  const copies = kernel.streams.reduce((sum, stream) => sum + stream.copies, 0);
+  return Math.max(hbm, matrix * padding, ici) + copies * SECONDS_A_COPY;
+}
+
+export function filesOf({ plan }: Prepared): Promise<ReadonlyMap<string, string>> {
+  return emitPackage(plan);
+}

@@ -1,0 +1,98 @@
+/** What the store keeps of one candidate: one line of JSON. */
+import { createHash } from "node:crypto";
+import type { DeviceName } from "../dsl/spec.ts";
+import type { Estimate } from "../profile/estimate.ts";
+import type { Slot } from "../profile/slots.ts";
+
+/** Raised when an older moegen could misread a record. */
+export const STORE_SCHEMA = 1;
+
+export interface Tiles {
+  readonly bt: number;
+  readonly bf: number;
+  readonly bd: number;
+}
+
+export interface CandidateId {
+  readonly bucket: string;
+  readonly device: DeviceName;
+  /** T that was compiled: the bucket's largest. */
+  readonly tokens: number;
+  readonly tiles: Tiles;
+}
+
+/** Where a candidate ended. */
+export type DropStage = "legality" | "vmem" | "compile" | "profile";
+
+/** Why, in one word: counted by it. */
+export type FailureKind =
+  | "illegal"
+  | "vmem"
+  | "smem"
+  | "hbm"
+  | "compiler"
+  | "crash"
+  | "timeout"
+  | "worker"
+  | "disk";
+
+export interface StageSummary {
+  readonly stage: string;
+  readonly cycles: number;
+  readonly slot: Slot | null;
+  readonly distance: number | null;
+}
+
+interface Common extends CandidateId {
+  readonly schema: typeof STORE_SCHEMA;
+  /** Hash of all that decides the outcome. */
+  readonly key: string;
+  readonly spec: string;
+  readonly versions: { readonly jax: string | null; readonly libtpu: string | null };
+  /** Planned bytes of VMEM, and what there is. */
+  readonly vmem: { readonly planned: number; readonly used: number; readonly available: number };
+  /** Row counts with a body, and whether weights come in tiles. */
+  readonly btc: readonly number[];
+  readonly streamed: boolean;
+  readonly seconds: number;
+}
+
+export interface Measured extends Common {
+  readonly status: "ok";
+  readonly bundles: number;
+  readonly cycles: number;
+  readonly estimate: Estimate;
+  readonly stages: readonly StageSummary[];
+}
+
+export interface Dropped extends Common {
+  readonly status: "dropped";
+  readonly stage: DropStage;
+  readonly kind: FailureKind;
+  readonly reason: string;
+}
+
+export type SweepRecord = Measured | Dropped;
+
+/** Outcomes that another run may change; a resumed sweep tries these again. */
+export function isTransient(record: SweepRecord): boolean {
+  return (
+    record.status === "dropped" && ["crash", "timeout", "worker", "disk"].includes(record.kind)
+  );
+}
+
+export interface KeyParts {
+  readonly files: ReadonlyMap<string, string>;
+  readonly id: CandidateId;
+  readonly deviceKind: string;
+  readonly versions: Common["versions"];
+}
+
+/** By content: the kernel's source, its call, its tiles and limits, the compiler. */
+export function keyOf({ files, id, deviceKind, versions }: KeyParts): string {
+  const hash = createHash("sha256");
+  const sources = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [path, text] of sources) hash.update(`${path}\0${text}\0`);
+  hash.update(JSON.stringify([STORE_SCHEMA, id.tokens, id.tiles, deviceKind, versions]));
+  return hash.digest("hex").slice(0, 32);
+}

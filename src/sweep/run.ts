@@ -1,0 +1,143 @@
+/** The sweep: warm workers on all cores, one candidate at a time each, records as they come. */
+import { availableParallelism } from "node:os";
+import type { DeviceName, MoeSpec } from "../dsl/spec.ts";
+import { type Estimator, estimate } from "../profile/estimate.ts";
+import { inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
+import type { RunnerOptions } from "../runner/types.ts";
+import { schedules } from "../schedule/registry.ts";
+import { evaluate, kindOf, messageOf } from "./evaluate.ts";
+import type { FailureKind, SweepRecord } from "./record.ts";
+import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
+import { sizeOf, spacesOf, type TileSets } from "./space.ts";
+import type { Store } from "./store.ts";
+
+const CANDIDATE_SECONDS = 300;
+
+export interface SweepOptions extends RunnerOptions {
+  readonly tiles: TileSets;
+  readonly devices: readonly DeviceName[];
+  readonly buckets?: readonly string[];
+  /** Seconds after which no further candidate is begun. */
+  readonly budget?: number;
+  /** Workers; absent: one a core. */
+  readonly jobs?: number;
+  readonly seed?: number;
+  readonly estimator?: Estimator;
+}
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  /** Of `done`, those that the store had. */
+  readonly known: number;
+  /** Compiled and profiled in this run. */
+  readonly compiled: number;
+  readonly seconds: number;
+  readonly failures: Readonly<Partial<Record<FailureKind, number>>>;
+}
+
+export type SweepEvent =
+  | { readonly event: "start"; readonly search: Search["kind"]; readonly total: number }
+  | { readonly event: "record"; readonly record: SweepRecord; readonly progress: Progress };
+
+export interface SweepResult {
+  readonly search: Search["kind"];
+  readonly candidates: number;
+  readonly records: readonly SweepRecord[];
+  readonly progress: Progress;
+  readonly workers: number;
+  /** The budget ended the sweep. */
+  readonly stopped: boolean;
+}
+
+export async function sweepSpec(
+  spec: MoeSpec,
+  store: Store,
+  options: SweepOptions,
+  onEvent: (event: SweepEvent) => void = () => {},
+): Promise<SweepResult> {
+  const spaces = spacesOf(spec, schedules[spec.schedule.kind], options);
+  const candidates = spaces.reduce((sum, space) => sum + sizeOf(space), 0);
+  if (candidates <= GRID_LIMIT) {
+    return run(spec, store, gridSearch(spec, spaces), candidates, options, onEvent);
+  }
+  // Without a budget a sampled search needs an end.
+  const limit = options.budget === undefined ? SAMPLED : Number.POSITIVE_INFINITY;
+  return withWorker({ ...options, ep: 1 }, async (searcher) => {
+    const search = await tpeSearch(searcher, spec, spaces, limit, options.seed ?? 0);
+    return run(spec, store, search, candidates, options, onEvent);
+  });
+}
+
+async function run(
+  spec: MoeSpec,
+  store: Store,
+  search: Search,
+  candidates: number,
+  options: SweepOptions,
+  onEvent: (event: SweepEvent) => void,
+): Promise<SweepResult> {
+  const start = performance.now();
+  const elapsed = (): number => (performance.now() - start) / 1000;
+  const records: SweepRecord[] = [];
+  const failures: Partial<Record<FailureKind, number>> = {};
+  let [known, compiled, stopped] = [0, 0, false];
+  const progress = (): Progress => ({
+    ...{ done: records.length, total: search.total, known, compiled },
+    ...{ seconds: elapsed(), failures: { ...failures } },
+  });
+  const { estimator = estimate, timeout = CANDIDATE_SECONDS, signal } = options;
+  onEvent({ event: "start", search: search.kind, total: search.total });
+
+  const finish = async (job: Job, found: SweepRecord, stored: boolean): Promise<void> => {
+    let record = found;
+    if (stored) known += 1;
+    else {
+      try {
+        store.append(found);
+      } catch (error) {
+        // The figures are lost to the next sweep, so the candidate counts as failed.
+        const why = { kind: kindOf(error), reason: messageOf(error), stage: "profile" } as const;
+        const { schema, key, versions, vmem, btc, streamed, seconds } = found;
+        const { bucket, device, tokens, tiles } = found;
+        record = {
+          ...{ schema, key, spec: found.spec, versions, vmem, btc, streamed, seconds },
+          ...{ bucket, device, tokens, tiles, status: "dropped", ...why },
+        };
+      }
+    }
+    if (record.status === "dropped") failures[record.kind] = (failures[record.kind] ?? 0) + 1;
+    records.push(record);
+    await job.tell(record);
+    onEvent({ event: "record", record, progress: progress() });
+  };
+
+  // One at a time: a search is a conversation.
+  let asking: Promise<unknown> = Promise.resolve();
+  const next = (): Promise<Job | undefined> => {
+    const asked = asking.then(() => {
+      if (options.budget !== undefined && elapsed() >= options.budget) {
+        stopped = true;
+        return undefined;
+      }
+      return search.next();
+    });
+    asking = asked.catch(() => {});
+    return asked;
+  };
+  const work = async (local: LocalWorker): Promise<void> => {
+    for (let job = await next(); job !== undefined; job = await next()) {
+      const { judged } = job;
+      const limits = { estimator, timeout, ...(signal === undefined ? {} : { signal }) };
+      const { record, known: had } = await evaluate(judged, spec.name, store, local, limits);
+      if (!had && judged.prepared !== undefined) compiled += 1;
+      await finish(job, record, had);
+    }
+  };
+  const wanted = options.jobs ?? availableParallelism();
+  const workers = Math.max(1, Math.min(wanted, search.total));
+  await inParallel(workers, signal, (_, either) =>
+    withWorker({ ...options, signal: either, ep: spec.mesh.ep }, work),
+  );
+  return { search: search.kind, candidates, records, progress: progress(), workers, stopped };
+}

@@ -1,0 +1,178 @@
+/**
+ * Records of sweeps in one folder of JSON-lines files. Every sweep appends to a file of its own, so
+ * that sweeps at the same time do not meet, and stores merge by copying files together. Lines are
+ * only ever added.
+ */
+
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { isTransient, STORE_SCHEMA, type SweepRecord } from "./record.ts";
+
+/** The folder cannot be used; told apart by its name. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const SUFFIX = ".jsonl";
+
+function schemaOf(value: unknown): number | undefined {
+  const schema: unknown =
+    typeof value === "object" && value !== null ? Reflect.get(value, "schema") : undefined;
+  return typeof schema === "number" ? schema : undefined;
+}
+
+function isRecord(value: unknown): value is SweepRecord {
+  if (schemaOf(value) !== STORE_SCHEMA) return false;
+  const { key, status } = value as Partial<SweepRecord>;
+  return typeof key === "string" && (status === "ok" || status === "dropped");
+}
+
+export class Store {
+  readonly folder: string;
+  /** This sweep's own file; made with the first record. */
+  readonly #file: string;
+  readonly #read = new Map<string, { offset: number; rest: string }>();
+  readonly #records = new Map<string, SweepRecord>();
+  readonly #warn: (text: string) => void;
+  /** The last append may have left half a line. */
+  #torn = false;
+
+  private constructor(folder: string, file: string, warn: (text: string) => void) {
+    this.folder = folder;
+    this.#file = file;
+    this.#warn = warn;
+  }
+
+  /** Reads all there is. Refuses a folder with records of a newer moegen before it writes any. */
+  static open(
+    folder: string,
+    options: { readonly warn?: (text: string) => void; readonly file?: string } = {},
+  ): Store {
+    const { warn = () => {}, file = `${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}` } =
+      options;
+    const store = new Store(folder, file.startsWith("/") ? file : join(folder, file), warn);
+    store.refresh();
+    store.#reportTails();
+    return store;
+  }
+
+  /** Looks what other sweeps have added since. */
+  refresh(): void {
+    for (const name of this.#files()) this.#readNew(name);
+  }
+
+  #files(): readonly string[] {
+    try {
+      return readdirSync(this.folder)
+        .filter((name) => name.endsWith(SUFFIX))
+        .sort();
+    } catch (error) {
+      const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+      if (code === "ENOENT") return [];
+      if (code === "ENOTDIR") throw new StoreError("store-folder", `${this.folder} is no folder`);
+      throw error;
+    }
+  }
+
+  #readNew(name: string): void {
+    const path = join(this.folder, name);
+    const state = this.#read.get(name) ?? { offset: 0, rest: "" };
+    const size = statSync(path).size;
+    if (size <= state.offset) return;
+    const buffer = Buffer.alloc(size - state.offset);
+    const handle = openSync(path, "r");
+    try {
+      readSync(handle, buffer, 0, buffer.length, state.offset);
+    } finally {
+      closeSync(handle);
+    }
+    // Only whole lines are decoded: a character may be cut at the end of what is there yet.
+    const end = buffer.lastIndexOf(0x0a) + 1;
+    const lines = end === 0 ? [] : buffer.subarray(0, end).toString("utf8").split("\n");
+    for (const line of lines) this.#take(line, name);
+    const rest = buffer.subarray(end).toString("utf8");
+    this.#read.set(name, { offset: state.offset + end, rest });
+  }
+
+  #take(line: string, name: string): void {
+    if (line.trim() === "") return;
+    const value = parse(line);
+    const schema = schemaOf(value);
+    if (schema !== undefined && schema > STORE_SCHEMA) {
+      throw new StoreError(
+        "store-schema",
+        `${join(this.folder, name)} has records of schema ${schema}; this moegen knows ${STORE_SCHEMA}: use a newer moegen or another --store`,
+      );
+    }
+    if (!isRecord(value)) {
+      this.#warn(`${name}: a line is not a record of a sweep; skipped and kept`);
+      return;
+    }
+    this.#index(value);
+  }
+
+  /** A line without its end: a sweep that writes right now, or one that was stopped in it. */
+  #reportTails(): void {
+    for (const [name, { rest }] of this.#read) {
+      if (rest === "") continue;
+      const value = parse(rest);
+      const schema = schemaOf(value);
+      if (schema !== undefined && schema > STORE_SCHEMA) this.#take(rest, name);
+      if (isRecord(value)) this.#index(value);
+      else this.#warn(`${name}: the last record is incomplete; skipped and kept`);
+    }
+  }
+
+  /** A measured outcome is not replaced by a crash of another run. */
+  #index(record: SweepRecord): void {
+    const known = this.#records.get(record.key);
+    if (known !== undefined && !isTransient(known) && isTransient(record)) return;
+    this.#records.set(record.key, record);
+  }
+
+  get(key: string): SweepRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  get records(): readonly SweepRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** Appends one line in one write. Throws where the disk is full; the record then is not stored. */
+  append(record: SweepRecord): void {
+    this.#index(record);
+    const line = `${JSON.stringify(record)}\n`;
+    try {
+      mkdirSync(this.folder, { recursive: true });
+      // After half a line a new one must not be glued to it.
+      appendFileSync(this.#file, this.#torn ? `\n${line}` : line);
+      this.#torn = false;
+    } catch (error) {
+      this.#torn = true;
+      throw error;
+    }
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
