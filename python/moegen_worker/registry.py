@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .ops import compile as compile_op
-from .ops import hello, validate
+from .ops import edit, hello, probe, validate
 
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 
@@ -14,4 +14,6 @@ OPS: dict[str, Op] = {
     "hello": hello.run,
     "validate": validate.run,
     "compile": compile_op.run,
+    "probe": probe.run,
+    "edit": edit.run,
 }
