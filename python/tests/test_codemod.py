@@ -95,9 +95,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         "        layers: int | None = None,\n        kind: Kind = Kind.AUTO,\n",
     ),
     "parameter after": (
-        {"edit": "parameter", "function": INIT, "after": "path", "code": "kind: int"},
+        {"edit": "parameter", "function": INIT, "after": "path", "code": "size: int"},
         "        path: str,\n",
-        "        path: str,\n        kind: int,\n",
+        "        path: str,\n        size: int,\n",
     ),
     "argument before kwargs": (
         {
