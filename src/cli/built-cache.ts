@@ -33,6 +33,12 @@ export async function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>
   return files;
 }
 
+/** Loaded only when something must be made: the formatter alone takes longer than all the rest. */
+export async function emitPlan(plan: Plan): Promise<Files> {
+  const { emitPackage } = await import("../emit/index.ts");
+  return emitPackage(plan);
+}
+
 function read(path: string): Files | undefined {
   try {
     const text = readIfThere(path);

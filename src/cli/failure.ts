@@ -24,6 +24,7 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   InvalidArgumentError: { exit: EXIT.usage, code: "usage" },
   EnvironmentError: { exit: EXIT.environment, code: "environment" },
   HouseError: { exit: EXIT.environment, code: "environment" },
+  IntoError: { exit: EXIT.failed, code: "into" },
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 

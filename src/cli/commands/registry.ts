@@ -6,12 +6,14 @@ import { compile } from "./compile.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { init } from "./init.ts";
+import { revert } from "./revert.ts";
 import { validate } from "./validate.ts";
 
 export const commands: readonly CliCommand[] = [
   init,
   check,
   build,
+  revert,
   explain,
   validate,
   compile,
