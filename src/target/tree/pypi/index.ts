@@ -1,7 +1,7 @@
 /** The package `sglang-jax` 0.0.2 as PyPI has it: Qwen3-MoE only, a mesh of three axes. */
 import type { Tree } from "../tree.ts";
 import { edits } from "./edits.ts";
-import { files } from "./files.ts";
+import { ARCHITECTURES, files } from "./files.ts";
 import { adapt, surface } from "./surface.ts";
 
 export const pypi: Tree = {
@@ -36,7 +36,7 @@ export const pypi: Tree = {
     { path: "sgl_jax/srt/models/grok.py", absent: true },
   ],
   surface,
-  hosts: [{ title: "Qwen3-MoE", architectures: ["Qwen3MoeForCausalLM"] }],
+  hosts: [{ title: "Qwen3-MoE", architectures: ARCHITECTURES }],
   adapt,
   kernelFolder: "sgl_jax/srt/kernels/fused_moe",
   firstParty: "sgl_jax",
