@@ -4,6 +4,7 @@ The two surfaces differ in what a model takes and returns; `load` picks by what 
 """
 
 import importlib
+import importlib.util
 import inspect
 
 import jax
@@ -187,4 +188,7 @@ class Runner:
 
 def load(job: dict) -> Runner:
     """The model of `job`; its keys are explained in decode.py."""
+    # The package of PyPI has one layer of kernels less than the checkouts.
+    if importlib.util.find_spec("sgl_jax.srt.layers.gmm") is not None:
+        return importlib.import_module("pypi").PypiRunner(job)
     return Runner(job)
