@@ -40,7 +40,7 @@ export async function ensurePypiTree() {
   const requirements = lockFile(name);
   const hash = createHash("sha256").update(readFileSync(requirements)).digest("hex");
   if (readOptional(stamp) === hash) return folder;
-  const interpreter = await ensureTreeEnvironment("0.8.1");
+  const interpreter = await ensurePythonEnvironment();
   await withLock(`${folder}.lock`, async () => {
     if (readOptional(stamp) === hash) return;
     say(`${name}: installing the tree that tests build into ...`);

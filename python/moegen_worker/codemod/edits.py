@@ -76,12 +76,11 @@ def branch(file: File, edit: Edit) -> None:
     wanted = pattern.statement(at["statement"])
     for block in blocks(file.scope(at.get("in"))):
         for node in block.body:
-            if not isinstance(node, cst.If):
+            if not isinstance(node, cst.If) or ast.dump(file.value(node.test)) != condition:
                 continue
             (syntax,) = file.syntax(node)
             if (
                 isinstance(syntax, ast.If)
-                and ast.dump(syntax.test) == condition
                 and pattern.equal(syntax.body, pattern.statements(edit["code"]))
                 and len(syntax.orelse) == 1
                 and pattern.matches(wanted, syntax.orelse[0])

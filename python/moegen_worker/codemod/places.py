@@ -34,15 +34,20 @@ class File:
 
     def __init__(self, text: str) -> None:
         self.module = cst.parse_module(text)
+        # From the module to the scope looked at last, which holds what is swapped next.
+        self._chain: list[Scope] = [self.module]
 
     def swap(self, old: cst.CSTNode, new: Any) -> None:
-        """Puts a node, or a run of statements, in the place of a node."""
-
-        class Swap(cst.CSTTransformer):
-            def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-                return new if original_node is old else updated_node
-
-        self.module = self.module.visit(Swap())
+        """Puts a node, or a run of statements, in the place of a node of the last scope."""
+        module, *chain = self._chain
+        if any(node is old for node in self.module.body):
+            run = list(new.nodes) if isinstance(new, cst.FlattenSentinel) else [new]
+            body = [part for node in self.module.body for part in (run if node is old else [node])]
+            self.module = self.module.with_changes(body=body)
+        elif old is module:
+            self.module = new
+        else:
+            self.module = cst.ensure_type(self.module.visit(_Swap(old, new, chain)), cst.Module)
 
     def code(self, node: cst.CSTNode) -> str:
         return self.module.code_for_node(node)
@@ -75,6 +80,7 @@ class File:
     def scope(self, symbol: str | None) -> Scope:
         """The class or function with a dotted name."""
         here: Scope = self.module
+        self._chain = [here]
         walked: list[str] = []
         for name in (symbol or "").split(".") if symbol else ():
             inside = list(definitions(here))
@@ -87,18 +93,22 @@ class File:
                     near = difflib.get_close_matches(name, near, NEAR, LIKENESS) or near
                 raise AnchorError(symbol or "", name, problem, near)
             here = found[0]
+            self._chain.append(here)
             walked.append(name)
         return here
 
     def statement(self, symbol: str | None, text: str) -> tuple[Statement, cst.CSTNode]:
         """The one statement that a pattern describes, and the block that holds it."""
         wanted = pattern.statement(text)
+        kind = type(self.parse(text)[0])
         inside = list(blocks(self.scope(symbol)))
         found = [
             (node, block)
             for block in inside
             for node in block.body
-            if _is_one(syntax := self.syntax(node)) and pattern.matches(wanted, syntax[0])
+            if isinstance(node, kind)
+            and _is_one(syntax := self.syntax(node))
+            and pattern.matches(wanted, syntax[0])
         ]
         if len(found) == 1:
             return found[0]
@@ -143,6 +153,32 @@ class File:
         problem = f"{where} has no {what} `{head}`"
         near = self.lines_of([every[index] for _, index in best])
         raise AnchorError(symbol or "", text, problem, near)
+
+
+class _Swap(cst.CSTTransformer):
+    """Replaces a node by identity; looks into no statement but those that lead to its scope."""
+
+    def __init__(self, old: cst.CSTNode, new: Any, chain: list[Any]) -> None:
+        super().__init__()
+        self._old, self._new, self._chain = old, new, chain
+        self._inside = not chain
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if self._inside or not isinstance(node, Statement):
+            return True
+        if self._chain and node is self._chain[-1]:
+            self._inside = True
+            return True
+        return any(node is one for one in self._chain) or self._leads_on(node)
+
+    def _leads_on(self, node: cst.CSTNode) -> bool:
+        """A class or function of the chain may stand in an `if` or a `try`."""
+        return isinstance(node, (cst.If, cst.Try, cst.With))
+
+    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+        if self._chain and original_node is self._chain[-1]:
+            self._inside = False
+        return self._new if original_node is self._old else updated_node
 
 
 def _is_one(syntax: list[ast.stmt]) -> bool:

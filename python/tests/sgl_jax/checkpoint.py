@@ -138,9 +138,7 @@ def grok(w: _Weights, dtype: str) -> dict:
         w.gated(f"{prefix}.mlp", INTERMEDIATE)
         w.normal(f"{prefix}.block_sparse_moe.gate.weight", EXPERTS, HIDDEN)
         for expert in range(EXPERTS):
-            w.gated(
-                f"{prefix}.block_sparse_moe.experts.{expert}", INTERMEDIATE, ("w1", "w3", "w2")
-            )
+            w.gated(f"{prefix}.block_sparse_moe.experts.{expert}", INTERMEDIATE, ("w1", "w3", "w2"))
     w.norm("model.norm.weight")
     w.normal("lm_head.weight", VOCAB, HIDDEN)
     return _common("Grok1ForCausalLM", "git", dtype) | {

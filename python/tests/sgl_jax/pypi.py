@@ -11,10 +11,11 @@ import importlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-import trees
 from flax import nnx
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
+
+import trees
 
 
 def _register_pytrees_once() -> None:

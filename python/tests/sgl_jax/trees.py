@@ -39,9 +39,7 @@ def _configure(job: dict):
     from sgl_jax.srt.utils.mesh_utils import create_device_mesh
 
     data, tensor = job["mesh"]
-    mesh = create_device_mesh(
-        [data, tensor], [1, 1], devices=jax.devices()[: data * tensor]
-    )
+    mesh = create_device_mesh([data, tensor], [1, 1], devices=jax.devices()[: data * tensor])
     arguments = {}
     if "moe_backend" in inspect.signature(ModelConfig.__init__).parameters:
         arguments["moe_backend"] = job["backend"]
