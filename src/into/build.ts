@@ -6,7 +6,7 @@ import type { HostedKernel, Tree } from "../target/tree/tree.ts";
 import { adaptSpec } from "./adapt.ts";
 import { apply, refuseHandEdits } from "./apply.ts";
 import { type Compared, compare, type HandEdits } from "./compare.ts";
-import { type DesiredFile, desiredFiles } from "./desired.ts";
+import { type DesiredFile, desiredFiles, type Remember } from "./desired.ts";
 import { type Disk, disk as realDisk } from "./disk.ts";
 import { IntoError } from "./errors.ts";
 import { uncommitted } from "./git.ts";
@@ -33,6 +33,8 @@ export interface IntoOptions {
   /** Version of moegen, for the manifest. */
   readonly version: string;
   readonly signal?: AbortSignal;
+  /** Gives what `make` made of the same input before; absent: nothing is remembered. */
+  readonly remember?: Remember;
   /** A test's own. */
   readonly disk?: Disk;
 }
@@ -191,7 +193,8 @@ async function settle(
   const kernels: readonly HostedKernel[] = [...specs.values()]
     .map(({ kernel }) => kernel)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const desired = await desiredFiles(tree, kernels, packages, before, worker);
+  const remember = options.remember ?? ((_, make) => make());
+  const desired = await desiredFiles(tree, kernels, packages, before, worker, remember);
   const edits = new Set(tree.edits.map(({ path }) => path));
   const next = { tree: tree.name, specs: Object.fromEntries(specs) };
   return write(options, root, manifest, desired, edits, next);

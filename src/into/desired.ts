@@ -1,7 +1,5 @@
 /** What a tree holds once all its kernels are in it. */
-import { formatPython } from "../emit/format.ts";
-import { render } from "../emit/templates.ts";
-import type { HostedKernel, Tree } from "../target/tree/tree.ts";
+import type { HostedKernel, Tree, TreeFile } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
 import type { Before } from "./recognise.ts";
 import type { TreeWorker } from "./tree-worker.ts";
@@ -15,12 +13,18 @@ export interface DesiredFile {
 /** Kernel name → its package's files, by path below the kernel's own folder. */
 export type Packages = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
+export type Remember = (
+  input: string,
+  make: () => Promise<ReadonlyMap<string, string>>,
+) => Promise<ReadonlyMap<string, string>>;
+
 export async function desiredFiles(
   tree: Tree,
   kernels: readonly HostedKernel[],
   packages: Packages,
   before: Before,
   worker: TreeWorker,
+  remember: Remember,
 ): Promise<ReadonlyMap<string, DesiredFile>> {
   const desired = new Map<string, DesiredFile>();
   for (const { name } of kernels) {
@@ -28,18 +32,32 @@ export async function desiredFiles(
       desired.set(`${tree.kernelFolder}/${name}/${file}`, { text, kernel: name });
     }
   }
-  for (const { path, template, context } of tree.files(kernels)) {
-    const text = render(template, context);
-    desired.set(path, { text: path.endsWith(".py") ? formatPython(text) : text });
-  }
+  const shared = tree.files(kernels);
+  const rendered = await remember(JSON.stringify(shared), () => renderAll(shared));
+  for (const [path, text] of rendered) desired.set(path, { text });
   const files = tree.edits.map(({ path, edits }) => {
     const text = before(path);
     if (text === undefined) throw new IntoError("anchor", `${path}: expected the file, found none`);
     return { path, edits, text };
   });
-  for (const [path, text] of await worker.edit(files, tree.firstParty)) desired.set(path, { text });
+  const edited = await remember(JSON.stringify(files), () => worker.edit(files, tree.firstParty));
+  for (const [path, text] of edited) desired.set(path, { text });
   for (const { name } of kernels) refuseTaken(`${tree.kernelFolder}/${name}`, desired, before);
   return desired;
+}
+
+/** The formatter is loaded only when something must be made. */
+async function renderAll(files: readonly TreeFile[]): Promise<ReadonlyMap<string, string>> {
+  const [{ formatPython }, { render }] = await Promise.all([
+    import("../emit/format.ts"),
+    import("../emit/templates.ts"),
+  ]);
+  return new Map(
+    files.map(({ path, template, context }) => {
+      const text = render(template, context);
+      return [path, path.endsWith(".py") ? formatPython(text) : text];
+    }),
+  );
 }
 
 /** A package and a module of one name hide each other. */

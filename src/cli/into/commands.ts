@@ -1,7 +1,7 @@
 /** What `build --into` and `revert` have in common: their flags, and how they show a tree. */
 import type { Command } from "commander";
 import type { HandEdits } from "../../into/compare.ts";
-import { builtFrom, emitPlan } from "../built-cache.ts";
+import { builtFrom, emitPlan, remembered } from "../built-cache.ts";
 import { type Outcome, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -62,7 +62,6 @@ export async function buildIntoTree(
     ...common(flags),
     specs,
     allowDirty: flags.allowDirty === true,
-    // A check trusts no cache.
     emit: (plan) => (flags.check ? emitPlan(plan) : builtFrom(plan, emitPlan)),
   });
   const next = `moegen build ${paths.join(" ")} --into ${flags.into}`;
@@ -90,6 +89,8 @@ function common(flags: BuildFlags) {
     handEdits,
     version: packageVersion(),
     signal: interrupted,
+    // A check trusts no cache.
+    ...(flags.check ? {} : { remember: remembered }),
   };
 }
 
