@@ -5,7 +5,8 @@ line on stdin, writes one JSON answer a line on stdout:
 
   {"model": folder, "backend": "epmoe", "dtype": "float32", "mesh": [1, 4], "ep": 4,
    "prompts": [[1, 2, 3]], "new_tokens": 16}
-  -> {"ids": [[...]], "margins": [[...]], "seconds": 1.2}   or   {"error": "ValueError: ..."}
+  -> {"ids": [[...]], "margins": [[...]], "backend": "epmoe", "seconds": 1.2}
+  or {"error": "ValueError: ..."}
 
 A margin is the best logit minus the second best: how far the choice is from another token.
 """
@@ -34,6 +35,7 @@ def decode(job: dict) -> dict:
     return {
         "ids": ids,
         "margins": margins,
+        "backend": getattr(runner.config.hf_config, "moe_backend", None),
         "logits": [[float(v) for v in row] for row in logits],
         "seconds": round(time.perf_counter() - start, 2),
     }

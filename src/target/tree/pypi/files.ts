@@ -37,5 +37,13 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
       context: { architectures: ARCHITECTURES.map(pyString).join(", ") },
     },
     { path: `${SRT}/utils/fused_moe_weights.py`, template: "pypi/weights", context: {} },
+    { path: "sgl_jax/test/fused_moe_utils.py", template: "pypi/simulated", context: {} },
+    {
+      path: "sgl_jax/test/kernels/fused_moe_v1_test.py",
+      template: "pypi/kernel_test",
+      context: {},
+    },
+    { path: "sgl_jax/test/test_fused_moe.py", template: "pypi/layer_test", context: {} },
+    { path: "sgl_jax/bench_fused_moe.py", template: "pypi/bench", context: {} },
   ];
 }
