@@ -69,7 +69,7 @@ export type Adapted =
 export interface TreeFile {
   /** Below the tree, with `/`. */
   readonly path: string;
-  /** Path below `templates/`, without `.py.hbs` (or `.md.hbs`, when `path` ends in `.md`). */
+  /** Path below `templates/`, without `.py.hbs`. */
   readonly template: string;
   readonly context: Readonly<Record<string, unknown>>;
 }
