@@ -4,7 +4,7 @@
  * killed before leaves the old tree and a stage that is swept away, one killed after leaves a
  * journal. Each step can be done twice.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "../house/lock.mjs";
 import type { Disk } from "./disk.ts";
@@ -41,6 +41,11 @@ interface Journal {
 /** Only one moegen changes a tree at a time. */
 export async function exclusively<T>(root: string, work: () => Promise<T>, disk: Disk): Promise<T> {
   const store = inTree(root, STORE);
+  try {
+    accessSync(existsSync(store) ? store : root, constants.W_OK);
+  } catch {
+    throw new IntoError("path", `${root} cannot be written to`);
+  }
   try {
     return await withLock(inTree(root, LOCK), work);
   } finally {

@@ -60,6 +60,15 @@ describe("refused, with nothing written", () => {
     }
   });
 
+  test("a second kernel for the same layer, and one of a name that is taken", async () => {
+    const tree = await smallTree();
+    expect((await build(tree, [tinySpec({ name: "tiny_ep4" })])).code).toBe(0);
+    const twin = ["build", tinySpec({ name: "twin" }), "--into", tree];
+    await refused(tree, twin, "tiny_ep4 and twin are for the same layer");
+    const module = ["build", tinySpec({ name: "registry", ep: 2 }), "--into", tree];
+    await refused(tree, module, "registry.py of its own");
+  });
+
   test("links that lead out of the tree", async () => {
     const tree = await smallTree();
     const outside = join(emptyFolder(), "layers");
