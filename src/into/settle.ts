@@ -108,12 +108,12 @@ export async function write(
 function refuseTwins(kernels: readonly HostedKernel[]): void {
   const seen = new Map<string, string>();
   for (const { name, layer, mesh } of kernels) {
-    const key = JSON.stringify([layer, mesh]);
+    const key = JSON.stringify([layer, mesh.ep]);
     const other = seen.get(key);
     if (other !== undefined) {
       throw new IntoError(
         "refused-spec",
-        `${other} and ${name} are for the same layer on the same mesh; nothing was written`,
+        `${other} and ${name} are for the same layer on as many devices; nothing was written`,
         `keep one: \`moegen revert --into TREE --spec ${other}\` takes the other out`,
       );
     }

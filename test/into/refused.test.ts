@@ -54,6 +54,8 @@ describe("refused, with nothing written", () => {
     for (const [model, why] of [
       ["grok-2", "silu"],
       ["ling-mini-2.0", "sigmoid"],
+      ["gpt-oss-120b", "biases"],
+      ["qwen2-57b-a14b", "shared experts"],
     ]) {
       const spec = join(root, "examples", `${model}.moe.ts`);
       await refused(tree, ["build", spec, "--into", tree], String(why), "Qwen3-MoE");
