@@ -40,7 +40,7 @@ const FAULTS: readonly {
   readonly change: (text: string) => string;
   /** How the model stops; absent: it says other tokens. */
   readonly stops?: RegExp;
-  readonly backend?: string;
+  readonly job?: Partial<Job>;
 }[] = [
   {
     what: "scores are softmaxed twice",
@@ -67,8 +67,9 @@ const FAULTS: readonly {
     what: "auto does not see the expert-parallel size",
     path: "kernels/fused_moe/registry.py",
     change: (text) => text.replace("ep *= mesh.shape.get(axis, 1)", "ep *= 2"),
-    backend: "auto",
-    stops: /mesh: expected 4 devices|expected|no generated/,
+    // Two devices, and no kernel for two: epmoe must be chosen.
+    job: { backend: "auto", mesh: [1, 2], ep: 2 },
+    stops: /expert_parallel_size: expected 4/,
   },
   {
     what: "tokens must divide by the devices",
@@ -107,11 +108,11 @@ describe("the tree from PyPI", () => {
     });
 
     // In the same tree, one fault after the other; what it says must not be right any more.
-    for (const { what, path, change, stops, backend = "fused" } of FAULTS) {
+    for (const { what, path, change, stops, job: special } of FAULTS) {
       const file = join("sgl_jax", "srt", path);
       const whole = readFileSync(join(tree, file), "utf8");
       alter(tree, file, change);
-      const [wrong] = await decode(tree, jax, [job("float32", backend)]);
+      const [wrong] = await decode(tree, jax, [{ ...job("float32", "fused"), ...special }]);
       if (stops === undefined) {
         expect(wrong?.ids?.[0], what).toHaveLength(TOKENS);
         expect(wrong?.ids, what).not.toEqual(answers[0]?.ids);
