@@ -73,8 +73,8 @@ class Runner:
             _interpret_grouped_matmul()
         load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
         loader = get_model_loader(LoadConfig(load_format=load_format), self.mesh)
+        self.model = loader.load_model(model_config=self.config)
         with jax.set_mesh(self.mesh):
-            self.model = loader.load_model(model_config=self.config)
             self.pool = MHATokenToKVPool(
                 size=CACHE_SLOTS,
                 page_size=1,
