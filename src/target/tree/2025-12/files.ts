@@ -16,6 +16,9 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     file(`${SRT}/kernels/fused_moe/registry.py`, "registry", { kernels: kernels.map(row) }),
     file(`${SRT}/layers/fused_moe.py`, "fused_moe"),
     file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
+    file("python/sgl_jax/test/kernels/__init__.py", "tests_init"),
+    file("python/sgl_jax/test/kernels/fused_moe_v1_test.py", "kernel_test"),
+    file("python/sgl_jax/test/test_fused_moe.py", "layer_test"),
   ];
 }
 

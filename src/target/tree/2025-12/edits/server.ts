@@ -97,4 +97,13 @@ self.model_config.hf_config.moe_backend = (
   ],
 };
 
-export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner];
+const testSuite: FileEdits = {
+  path: "test/srt/run_suite.py",
+  edits: ["test_fused_moe.py", "kernels/fused_moe_v1_test.py"].map((file) => ({
+    edit: "element",
+    at: { expression: '[TestFile("python/sgl_jax/test/test_flashattention.py", ...), ...]' },
+    code: `TestFile("python/sgl_jax/test/${file}", 5)`,
+  })),
+};
+
+export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner, testSuite];
