@@ -3,7 +3,7 @@ import { pyFloat, pyString } from "../../../emit/python.ts";
 import type { HostedKernel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
-const TEMPLATES = "sgl_jax_2025_12";
+const TEMPLATES = "2025-12";
 
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({

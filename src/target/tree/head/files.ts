@@ -4,7 +4,7 @@ import type { HostedKernel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
 const GENERATED = `${SRT}/kernels/fused_moe/generated`;
-const TEMPLATES = "sgl_jax_head";
+const TEMPLATES = "head";
 
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({
