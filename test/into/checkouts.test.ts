@@ -67,7 +67,7 @@ async function lint(tree: string, paths: readonly string[]): Promise<readonly st
   const python = join(root, ".venv", "bin", "python");
   const files = paths.filter((path) => path.startsWith("python/") && path.endsWith(".py"));
   const runs = [
-    ["black", "--check", "-q", "-l", "100", ...files],
+    ["black", "--check", "-l", "100", ...files],
     ["isort", "--check", "-q", "--profile", "black", "--src", "python", ...files],
     ["ruff", "check", "--no-cache", "--config", "python/pyproject.toml", ...files],
   ].map((args) => execa(python, ["-m", ...args], { cwd: tree, reject: false }));
