@@ -17,6 +17,8 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     file(`${GENERATED}/registry.py`, "registry", { kernels: kernels.map(row) }),
     file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated"),
     file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
+    file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
+    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test"),
   ];
 }
 

@@ -18,8 +18,9 @@ const modelConfig: FileEdits = {
         in: "ModelConfig.__init__",
         statement: "if self.moe_backend == MoEBackend.AUTO: ...",
       },
-      code: `# ModelRunner.load_model decides "auto": the expert parallelism is not known here.
-self.auto_moe_backend = self.moe_backend == MoEBackend.AUTO
+      code: `if self.moe_backend == MoEBackend.AUTO:
+    # The expert parallelism is not known before ModelRunner.load_model, which decides.
+    logger.info("MoE backend: auto, decided when the model is loaded")
 `,
     },
   ],
@@ -58,4 +59,17 @@ const modelRunner: FileEdits = {
   ],
 };
 
-export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner];
+const testSuite: FileEdits = {
+  path: "test/srt/run_suite.py",
+  edits: ["kernels/fused_moe_generated_test.py", "layers/test_fused_moe_generated.py"].map(
+    (file) => ({
+      edit: "element",
+      at: {
+        expression: '[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]',
+      },
+      code: `TestFile("python/sgl_jax/test/${file}", 5)`,
+    }),
+  ),
+};
+
+export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner, testSuite];
