@@ -107,7 +107,9 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
       "the same tokens from epmoe and from the generated kernel",
       async () => {
         const tree = await clean();
-        const onOne = CASES.filter(({ dtype }) => dtype === "bfloat16");
+        const onOne = CASES.filter(
+          ({ model, dtype }) => dtype === "bfloat16" && model !== "qwen2_moe",
+        );
         const specs = [
           ...CASES.map((one) => specFor(one, 4)),
           ...onOne.map((one) => specFor(one, 1)),
