@@ -2,8 +2,8 @@
 import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { emptyFolder } from "../cli/moegen.ts";
-import type { Checkpoint } from "./decode.ts";
+import { emptyFolder, moegen, type Ran } from "../cli/moegen.ts";
+import type { Checkpoint, Job } from "./decode.ts";
 
 const VARIABLES = { "2025-12": "MOEGEN_SGLJAX_2025_12", head: "MOEGEN_SGLJAX_HEAD" } as const;
 export type CheckoutName = keyof typeof VARIABLES;
@@ -76,3 +76,58 @@ export default moe({
   );
   return path;
 }
+
+/** Greedy tokens of a case. */
+export const TOKENS = 16;
+
+/**
+ * Checkpoints, each with a prompt of seven tokens (which four devices do not divide) whose sixteen
+ * greedy tokens are chosen by a margin of at least so many logits, of a standard deviation near 1.
+ */
+export const CASES: readonly (Checkpoint & { prompt: readonly number[]; margin: number })[] = [
+  {
+    model: "qwen3_moe",
+    dtype: "float32",
+    prompt: [497, 374, 324, 279, 287, 478, 144],
+    margin: 0.08,
+  },
+  {
+    model: "qwen3_moe",
+    dtype: "bfloat16",
+    prompt: [129, 220, 478, 344, 226, 107, 396],
+    margin: 0.06,
+  },
+  {
+    model: "qwen2_moe",
+    dtype: "float32",
+    prompt: [438, 354, 203, 467, 286, 421, 55],
+    margin: 0.12,
+  },
+  {
+    model: "qwen2_moe",
+    dtype: "bfloat16",
+    prompt: [438, 354, 203, 467, 286, 421, 55],
+    margin: 0.1,
+  },
+  { model: "ling", dtype: "float32", prompt: [91, 102, 193, 497, 17, 344, 152], margin: 0.09 },
+  { model: "ling", dtype: "bfloat16", prompt: [243, 318, 458, 61, 236, 152, 387], margin: 0.06 },
+  { model: "grok", dtype: "bfloat16", prompt: [488, 102, 257, 28, 219, 484, 318], margin: 0.06 },
+];
+
+export const FOUR = { mesh: [1, 4], ep: 4 } as const;
+export const ONE = { mesh: [1, 1], ep: 1 } as const;
+/** What the generated kernel is called. */
+export const BACKEND = { "2025-12": "fused", head: "fused_generated" } as const;
+
+/** A case on one device. */
+export function caseOf(
+  model: Checkpoint["model"],
+  dtype: Checkpoint["dtype"],
+): Omit<Job, "backend"> {
+  const found = CASES.find((one) => one.model === model && one.dtype === dtype);
+  if (found === undefined) throw new Error(`no case of ${model} in ${dtype}`);
+  return { ...found, ...ONE, tokens: TOKENS };
+}
+
+export const build = (tree: string, specs: readonly string[], ...flags: string[]): Promise<Ran> =>
+  moegen(["build", ...specs, "--into", tree, ...flags]);

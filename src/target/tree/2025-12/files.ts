@@ -19,6 +19,8 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     file("python/sgl_jax/test/kernels/__init__.py", "tests_init"),
     file("python/sgl_jax/test/kernels/fused_moe_v1_test.py", "kernel_test"),
     file("python/sgl_jax/test/test_fused_moe.py", "layer_test"),
+    file("python/sgl_jax/test/test_fused_moe_loading.py", "loading_test"),
+    file("python/sgl_jax/test/test_moe_backend.py", "backend_test"),
     file("benchmark/fused_moe/__init__.py", "bench_init"),
     file("benchmark/fused_moe/bench_fused_vs_epmoe.py", "bench"),
   ];

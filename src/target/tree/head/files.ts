@@ -19,6 +19,7 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
     file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
     file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test"),
+    file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test"),
   ];
 }
 

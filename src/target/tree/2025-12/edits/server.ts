@@ -99,7 +99,12 @@ self.model_config.hf_config.moe_backend = (
 
 const testSuite: FileEdits = {
   path: "test/srt/run_suite.py",
-  edits: ["test_fused_moe.py", "kernels/fused_moe_v1_test.py"].map((file) => ({
+  edits: [
+    "test_fused_moe.py",
+    "test_fused_moe_loading.py",
+    "test_moe_backend.py",
+    "kernels/fused_moe_v1_test.py",
+  ].map((file) => ({
     edit: "element",
     at: { expression: '[TestFile("python/sgl_jax/test/test_flashattention.py", ...), ...]' },
     code: `TestFile("python/sgl_jax/test/${file}", 5)`,

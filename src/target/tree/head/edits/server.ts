@@ -61,15 +61,17 @@ const modelRunner: FileEdits = {
 
 const testSuite: FileEdits = {
   path: "test/srt/run_suite.py",
-  edits: ["kernels/fused_moe_generated_test.py", "layers/test_fused_moe_generated.py"].map(
-    (file) => ({
-      edit: "element",
-      at: {
-        expression: '[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]',
-      },
-      code: `TestFile("python/sgl_jax/test/${file}", 5)`,
-    }),
-  ),
+  edits: [
+    "kernels/fused_moe_generated_test.py",
+    "layers/test_fused_moe_generated.py",
+    "layers/test_moe_backend.py",
+  ].map((file) => ({
+    edit: "element",
+    at: {
+      expression: '[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]',
+    },
+    code: `TestFile("python/sgl_jax/test/${file}", 5)`,
+  })),
 };
 
 export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner, testSuite];
