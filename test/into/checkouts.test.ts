@@ -19,6 +19,7 @@ import {
   FOUR,
   ONE,
   specFor,
+  specsFor,
   TOKENS,
 } from "./checkouts.ts";
 import { decode, type Job } from "./decode.ts";
@@ -52,7 +53,7 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
       async () => {
         const tree = await clean();
         const before = contents(tree);
-        const specs = CASES.map((one) => specFor(one, 4));
+        const specs = specsFor(name, CASES, 4);
         const built = await build(tree, specs, "--json");
         expect([built.code, built.stderr]).toEqual([0, expect.any(String)]);
         expect((await build(tree, specs, "--check")).code).toBe(0);
@@ -74,10 +75,7 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
         const onOne = CASES.filter(
           ({ model, dtype }) => dtype === "bfloat16" && model !== "qwen2_moe",
         );
-        const specs = [
-          ...CASES.map((one) => specFor(one, 4)),
-          ...onOne.map((one) => specFor(one, 1)),
-        ];
+        const specs = [...specsFor(name, CASES, 4), ...specsFor(name, onOne, 1)];
         expect((await build(tree, specs)).code).toBe(0);
         const jobs = (backend: string): readonly Job[] => [
           ...CASES.map((one) => ({ ...one, ...FOUR, backend, tokens: TOKENS })),

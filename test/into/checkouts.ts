@@ -131,3 +131,14 @@ export function caseOf(
 
 export const build = (tree: string, specs: readonly string[], ...flags: string[]): Promise<Ran> =>
   moegen(["build", ...specs, "--into", tree, ...flags]);
+
+/**
+ * The specs of cases on `ep` devices. Where models route themselves, those that differ in routing
+ * alone share a kernel, and a second one for it would be refused.
+ */
+export function specsFor(name: CheckoutName, cases: readonly Checkpoint[], ep: number): string[] {
+  const layer = ({ model, dtype }: Checkpoint): string =>
+    `${name === "head" ? model === "grok" : model} ${dtype}`;
+  const own = new Map(cases.map((one) => [layer(one), one]));
+  return [...own.values()].map((one) => specFor(one, ep));
+}

@@ -24,6 +24,8 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.activation !== "silu" && layer.activation !== "gelu") {
     problems.push("EPMoE of this tree has the activations silu and gelu (tanh form) alone");
   }
+  if (layer.biases === true) problems.push("the experts of this tree's models have no biases");
+  if (layer.redundantExperts !== undefined) problems.push("this tree has no redundant experts");
   if (routing.where === "given") {
     problems.push(
       'the fused layer of this tree chooses experts in the kernel: routing needs { where: "kernel" }' +
@@ -40,8 +42,12 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.weights !== surface.weights) {
     remarks.push("gate and up weights fused into w1 (E, 2, D, F), as the generated loader does");
   }
+  const { sharedExperts, ...routed } = layer;
+  if (sharedExperts !== undefined) {
+    remarks.push("no shared experts in the kernel: the models of this tree add them");
+  }
   return {
-    layer: { ...layer, weights: surface.weights, routing: adaptRouting(routing, remarks) },
+    layer: { ...routed, weights: surface.weights, routing: adaptRouting(routing, remarks) },
     remarks,
   };
 }

@@ -18,12 +18,19 @@ export function adapt(layer: LayerSpec): Adapted {
       refused: ["the models of this tree that can use a generated kernel compute silu or gelu"],
     };
   }
+  if (layer.biases === true) {
+    return { refused: ["the experts of this tree's models have no biases"] };
+  }
+  const { sharedExperts, ...routed } = layer;
   const remarks: string[] = [];
+  if (sharedExperts !== undefined) {
+    remarks.push("no shared experts in the kernel: the models of this tree add them");
+  }
   if (layer.routing.where !== "given") {
     remarks.push("routing given: the models of this tree choose the experts and weigh them");
   }
   if (layer.weights !== surface.weights) {
     remarks.push("gate and up weights separate, w1 and w3 (E, D, F), as FusedEPMoE has them");
   }
-  return { layer: { ...layer, weights: surface.weights, routing: { where: "given" } }, remarks };
+  return { layer: { ...routed, weights: surface.weights, routing: { where: "given" } }, remarks };
 }
