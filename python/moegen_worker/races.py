@@ -142,7 +142,9 @@ def _place(source_info: Any) -> str:
 def install() -> bool:
     """Puts QuickRaces in, wherever JAX is still built the way it was written for."""
     try:
-        from jax._src.pallas.mosaic.interpret import interpret_pallas_call as interpreter
+        from jax._src.pallas.mosaic.interpret import (
+            interpret_pallas_call as interpreter,
+        )
         from jax._src.pallas.mosaic.interpret import race_detection_state as original
         from jax._src.pallas.mosaic.interpret import vector_clock
 

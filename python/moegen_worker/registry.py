@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .ops import compile as compile_op
-from .ops import hello, peer, search, validate
+from .ops import edit, hello, peer, probe, search, validate
 
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 
@@ -16,4 +16,6 @@ OPS: dict[str, Op] = {
     "compile": compile_op.run,
     "peer": peer.run,
     "search": search.run,
+    "probe": probe.run,
+    "edit": edit.run,
 }

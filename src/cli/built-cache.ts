@@ -1,6 +1,7 @@
 /**
- * Remembers what a plan became. Formatting Python in WebAssembly is most of a build, and what it
- * makes follows from the plan and from moegen's own files alone: so their hash names the result.
+ * Remembers what became of something. Formatting Python in WebAssembly, or editing it in Python, is
+ * most of a build, and what they make follows from what goes in and from moegen's own files alone: so
+ * their hash names the result.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -18,12 +19,17 @@ const MOST_ENTRIES = 100;
 const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "moegen", "built");
 
 /** The package of a plan, made by `emit` unless it is known. */
-export async function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>): Promise<Files> {
-  const key = createHash("sha256").update(ownFiles()).update(JSON.stringify(plan)).digest("hex");
+export function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>): Promise<Files> {
+  return remembered(JSON.stringify(plan), () => emit(plan));
+}
+
+/** The files that follow from `input`, made unless they are known. */
+export async function remembered(input: string, make: () => Promise<Files>): Promise<Files> {
+  const key = createHash("sha256").update(ownFiles()).update(input).digest("hex");
   const path = join(folder, `${key}.json`);
   const known = read(path);
   if (known !== undefined) return known;
-  const files = await emit(plan);
+  const files = await make();
   try {
     writeAtomically(path, JSON.stringify([...files]));
     prune();
@@ -31,6 +37,12 @@ export async function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>
     // A cache that cannot be written (a read-only home) costs time and nothing else.
   }
   return files;
+}
+
+/** Loaded only when something must be made: the formatter alone takes longer than all the rest. */
+export async function emitPlan(plan: Plan): Promise<Files> {
+  const { emitPackage } = await import("../emit/index.ts");
+  return emitPackage(plan);
 }
 
 function read(path: string): Files | undefined {
@@ -42,13 +54,18 @@ function read(path: string): Files | undefined {
   }
 }
 
+let own: string | undefined;
+
 /** One hash over this copy's code, templates and versions of what it depends on. */
 function ownFiles(): string {
+  if (own !== undefined) return own;
   const hash = createHash("sha256").update(readFileSync(join(packageRoot, "package.json")));
   const code = fileURLToPath(new URL("..", import.meta.url));
-  for (const root of [code, join(packageRoot, "templates")]) {
+  const worker = join(packageRoot, "python");
+  hash.update(readFileSync(join(worker, "requirements.lock")));
+  for (const root of [code, join(packageRoot, "templates"), join(worker, "moegen_worker")]) {
     for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }).sort()) {
-      if (/\.(js|ts|hbs)$/.test(name) && !name.endsWith(".d.ts")) {
+      if (/\.(js|ts|hbs|py)$/.test(name) && !name.endsWith(".d.ts")) {
         hash
           .update(name)
           .update("\0")
@@ -56,7 +73,8 @@ function ownFiles(): string {
       }
     }
   }
-  return hash.digest("hex");
+  own = hash.digest("hex");
+  return own;
 }
 
 function prune(): void {

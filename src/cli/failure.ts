@@ -26,6 +26,7 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   HouseError: { exit: EXIT.environment, code: "environment" },
   StoreError: { exit: EXIT.failed, code: "store" },
   WriteError: { exit: EXIT.failed, code: "not-written" },
+  IntoError: { exit: EXIT.failed, code: "into" },
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 

@@ -68,7 +68,7 @@ export function withImports(files: ReadonlyMap<string, string>): ReadonlyMap<str
             const names = other.names
               .filter((name) => used.has(name) && !own.includes(name))
               .sort(byType);
-            return names.length === 0 ? [] : [`from .${other.module} import ${names.join(", ")}`];
+            return names.length === 0 ? [] : [fromImport(`.${other.module}`, names)];
           }),
       );
       // isort, profile black: plain imports before "from" ones within a group.
@@ -96,6 +96,15 @@ function together(lines: readonly string[]): string[] {
     else found[other] = `${found[other]}, ${names}`;
   }
   return found;
+}
+
+/** isort's profile "black" wraps at its own 88 columns, whatever Black is told. */
+const IMPORT_COLUMNS = 88;
+
+function fromImport(module: string, names: readonly string[]): string {
+  const line = `from ${module} import ${names.join(", ")}`;
+  if (line.length <= IMPORT_COLUMNS) return line;
+  return `from ${module} import (\n${names.map((name) => `    ${name},\n`).join("")})`;
 }
 
 function isFrom(line: string): boolean {

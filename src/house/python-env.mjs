@@ -15,8 +15,8 @@ import { elapsed, HouseError, run, say } from "./report.mjs";
 const OLDEST = [3, 11];
 const CANDIDATES = ["python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"];
 
-const requirementsHash = () =>
-  createHash("sha256").update(readFileSync(pythonRequirements)).digest("hex");
+const requirementsHash = (requirements = pythonRequirements) =>
+  createHash("sha256").update(readFileSync(requirements)).digest("hex");
 
 /** @param {string} environment */
 export const interpreterOf = (environment) =>
@@ -40,10 +40,13 @@ export const isCheckout = () =>
 /** Where this copy of moegen keeps the environment that it makes itself. */
 export const ownEnvironment = () => (isCheckout() ? checkoutEnvironment : cachedEnvironment());
 
-/** @param {string} environment */
-export const environmentInStep = (environment) =>
+/**
+ * @param {string} environment
+ * @param {string} [requirements] its lock file
+ */
+export const environmentInStep = (environment, requirements) =>
   existsSync(interpreterOf(environment)) &&
-  readOptional(join(environment, ".moegen-stamp")) === requirementsHash();
+  readOptional(join(environment, ".moegen-stamp")) === requirementsHash(requirements);
 
 /**
  * A system Python that can make the environment, or nothing.
@@ -67,16 +70,18 @@ export function systemPython() {
 }
 
 /**
- * Makes an environment from the lock file unless it is in step already; resolves to its interpreter.
+ * Makes an environment from a lock file unless it is in step already; resolves to its interpreter.
  * @param {string} [environment]
+ * @param {{ requirements?: string, what?: string }} [options] the lock file, and what it brings
  * @returns {Promise<string>}
  */
-export async function ensurePythonEnvironment(environment = ownEnvironment()) {
+export async function ensurePythonEnvironment(environment = ownEnvironment(), options = {}) {
+  const { requirements = pythonRequirements, what = "JAX with libtpu" } = options;
   const interpreter = interpreterOf(environment);
-  if (environmentInStep(environment)) return interpreter;
+  if (environmentInStep(environment, requirements)) return interpreter;
   mkdirSync(dirname(environment), { recursive: true });
   await withLock(`${environment}.lock`, async () => {
-    if (environmentInStep(environment)) return;
+    if (environmentInStep(environment, requirements)) return;
     const start = performance.now();
     const python = systemPython();
     if (!python) {
@@ -85,9 +90,7 @@ export async function ensurePythonEnvironment(environment = ownEnvironment()) {
         `install one (Debian: apt-get install python3 python3-venv), or name it in MOEGEN_SYSTEM_PYTHON`,
       );
     }
-    say(
-      `Python packages: installing JAX with libtpu for Python ${python.version} (some 400 MB, once) ...`,
-    );
+    say(`Python packages: installing ${what} for Python ${python.version} (some 400 MB, once) ...`);
     rmSync(environment, { recursive: true, force: true });
     if ((await run(python.program, ["-m", "venv", environment])) !== 0) {
       throw new HouseError(
@@ -95,28 +98,29 @@ export async function ensurePythonEnvironment(environment = ownEnvironment()) {
         "Debian: apt-get install python3-venv",
       );
     }
-    const pip = [
-      "-m",
-      "pip",
-      "install",
-      "--require-hashes",
-      "--only-binary",
-      ":all:",
-      "--disable-pip-version-check",
-    ];
-    // Off a terminal pip's progress bar is noise; its "Collecting" lines stay as progress.
-    const quiet = process.stderr.isTTY ? [] : ["--progress-bar", "off"];
-    const code = await run(interpreter, [...pip, ...quiet, "-r", pythonRequirements]);
-    if (code !== 0) {
-      throw new HouseError(
-        `pip ended with code ${code}`,
-        "read pip's message above; is the Python registry reachable?",
-      );
-    }
-    writeFileSync(join(environment, ".moegen-stamp"), requirementsHash());
+    await pipInstall(interpreter, ["--only-binary", ":all:", "-r", requirements]);
+    writeFileSync(join(environment, ".moegen-stamp"), requirementsHash(requirements));
     say(`Python packages: ready (${elapsed(start)})`);
   });
   return interpreter;
+}
+
+/**
+ * Installs what a lock file names, and nothing whose hash is not in it.
+ * @param {string} interpreter
+ * @param {readonly string[]} args
+ */
+export async function pipInstall(interpreter, args) {
+  const pip = ["-m", "pip", "install", "--require-hashes", "--disable-pip-version-check"];
+  // Off a terminal pip's progress bar is noise; its "Collecting" lines stay as progress.
+  const quiet = process.stderr.isTTY ? [] : ["--progress-bar", "off"];
+  const code = await run(interpreter, [...pip, ...quiet, ...args]);
+  if (code !== 0) {
+    throw new HouseError(
+      `pip ended with code ${code}`,
+      "read pip's message above; is the Python registry reachable?",
+    );
+  }
 }
 
 /**

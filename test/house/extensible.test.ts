@@ -63,6 +63,15 @@ const additions: readonly Addition[] = [
     use: spec("v6e", "scatter"),
   },
   {
+    what: "tree",
+    folder: "target/tree",
+    from: "pypi",
+    to: "fork",
+    rename: (text) =>
+      text.replace('name: "pypi"', 'name: "fork"').replace("const pypi", "const fork"),
+    use: 'import { trees } from "./target/tree/registry.ts";\nexport default trees.fork;\n',
+  },
+  {
     what: "model",
     folder: "model",
     from: "grok.ts",

@@ -1,21 +1,27 @@
 import { basename, join } from "node:path";
-import type { Plan } from "../../plan/plan.ts";
-import { builtFrom } from "../built-cache.ts";
+import { builtFrom, emitPlan } from "../built-cache.ts";
 import { defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { plural, seconds } from "../format.ts";
+import {
+  buildIntoTree,
+  type IntoFlags,
+  intoOptions,
+  refuseIntoFlags,
+  refuseSameName,
+} from "../into/commands.ts";
 import type { Output } from "../output.ts";
 import { type FileState, inspect, write } from "../package-files.ts";
-import { type CheckedSpec, checkSpecs } from "../specs.ts";
+import { checkSpecs } from "../specs.ts";
 
-interface Options {
+interface Options extends IntoFlags {
   readonly out: string;
   readonly check?: boolean;
   readonly watch?: boolean;
 }
 
-/** `moegen build`: specs to Python packages. Starts no Python. */
+/** `moegen build`: specs to Python packages, alone (which starts no Python) or into a tree. */
 export const build = defineCommand<Options>({
   name: "build",
   summary: "generate the Python package of each spec",
@@ -23,14 +29,22 @@ export const build = defineCommand<Options>({
     "moegen build my-model.moe.ts",
     "moegen build examples/*.moe.ts --check",
     "moegen build my-model.moe.ts --out ../kernels --watch",
+    "moegen build my-model.moe.ts --into ../sglang-jax --dry-run",
+    "moegen build my-model.moe.ts --into ../sglang-jax",
   ],
-  configure: (command) =>
+  configure: (command) => {
     command
       .argument("<specs...>", "spec files, *.moe.ts")
       .option("--out <dir>", "folder that gets one package for each spec", "generated")
       .option("--check", "write nothing; exit 2 if a file is not what would be built")
-      .option("--watch", "build again whenever a spec or its config changes"),
+      .option("--watch", "build again whenever a spec or its config changes")
+      .option("--into <tree>", "build into a sgl-jax source tree: kernel, layer, models, tests")
+      .option("--allow-dirty", "with --into: although tracked files of the tree have changes");
+    intoOptions(command);
+  },
   async run(paths, options, out) {
+    if (options.into !== undefined) return buildIntoTree(paths, options, out);
+    refuseIntoFlags(options);
     if (!options.watch) return buildOnce(paths, options, out);
     if (options.check || out.json) {
       throw new UsageError("--watch goes with neither --check nor --json");
@@ -44,12 +58,12 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   const start = performance.now();
   const checked = await checkSpecs(paths, out);
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-  refuseSameName(checked.specs);
+  refuseSameName(checked.specs.map(({ path, plan }) => ({ path, name: plan.name })));
   const packages: { readonly name: string; readonly path: string; files: readonly FileState[] }[] =
     [];
   for (const { path, plan } of checked.specs) {
     // A check trusts no cache.
-    const made = await (options.check ? emit(plan) : builtFrom(plan, emit));
+    const made = await (options.check ? emitPlan(plan) : builtFrom(plan, emitPlan));
     const files = inspect(options.out, plan.name, made);
     if (!options.check) write(options.out, files);
     packages.push({ name: plan.name, path, files });
@@ -74,12 +88,6 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   });
 }
 
-/** Loaded only when something must be made: the formatter alone takes longer than all the rest. */
-async function emit(plan: Plan): Promise<ReadonlyMap<string, string>> {
-  const { emitPackage } = await import("../../emit/index.ts");
-  return emitPackage(plan);
-}
-
 function next(paths: readonly string[], drift: boolean): string {
   const all = paths.join(" ");
   return drift ? `next: moegen build ${all}` : `next: moegen validate ${paths[0] ?? ""}`;
@@ -92,17 +100,5 @@ function report(name: string, files: readonly FileState[], options: Options, out
   for (const { path, state } of files) {
     const word = state === "unchanged" ? paint.dim(state) : paint.yellow(state);
     out.line(`  ${basename(path).padEnd(width)}  ${word}`);
-  }
-}
-
-/** Two specs that write one package would overwrite each other. */
-function refuseSameName(specs: readonly CheckedSpec[]): void {
-  const seen = new Map<string, string>();
-  for (const { path, plan } of specs) {
-    const other = seen.get(plan.name);
-    if (other !== undefined) {
-      throw new UsageError(`${other} and ${path} are both named ${plan.name}`);
-    }
-    seen.set(plan.name, path);
   }
 }

@@ -9,6 +9,7 @@ import { init } from "./init.ts";
 import { predict } from "./predict.ts";
 import { profile } from "./profile.ts";
 import { report } from "./report.ts";
+import { revert } from "./revert.ts";
 import { sweep } from "./sweep.ts";
 import { validate } from "./validate.ts";
 
@@ -16,6 +17,7 @@ export const commands: readonly CliCommand[] = [
   init,
   check,
   build,
+  revert,
   explain,
   validate,
   compile,

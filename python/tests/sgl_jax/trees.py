@@ -1,0 +1,192 @@
+"""One model of an sgl-jax tree, loaded and run a step at a time without a server.
+
+The two surfaces differ in what a model takes and returns; `load` picks by what the tree contains.
+"""
+
+import importlib
+import importlib.util
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+CACHE_SLOTS = 256
+
+_MODEL_MODULES = {
+    "Qwen3MoeForCausalLM": "qwen3_moe",
+    "Qwen2MoeForCausalLM": "qwen2_moe",
+    "Grok1ForCausalLM": "grok",
+    "BailingMoeV2ForCausalLM": "bailing_moe",
+}
+
+
+def _interpret_grouped_matmul() -> None:
+    """Runs epmoe's Pallas grouped matmul in the interpreter where the tree has no switch for it."""
+    from sgl_jax.srt.layers import moe
+
+    gmm = moe.gmm
+    if "interpret" in inspect.signature(gmm).parameters:
+        moe.gmm = lambda **arguments: gmm(interpret=True, **arguments)
+
+
+def _configure(job: dict):
+    """The tree's ModelConfig and mesh, with the backend decided as the server decides it."""
+    from sgl_jax.srt.configs.model_config import ModelConfig
+    from sgl_jax.srt.utils.mesh_utils import create_device_mesh
+
+    data, tensor = job["mesh"]
+    mesh = create_device_mesh([data, tensor], [1, 1], devices=jax.devices()[: data * tensor])
+    arguments = {}
+    if "moe_backend" in inspect.signature(ModelConfig.__init__).parameters:
+        arguments["moe_backend"] = job["backend"]
+    config = ModelConfig(job["model"], dtype=job["dtype"], **arguments)
+    config.hf_config.ep_size = job["ep"]
+    config.configure_for_tensor_parallel(tensor)
+    try:
+        backend = importlib.import_module("sgl_jax.srt.layers.moe_backend")
+    except ModuleNotFoundError:
+        config.hf_config.moe_backend = job["backend"]
+    else:
+        config.hf_config.moe_backend = backend.resolve_moe_backend(config, job["ep"], mesh).value
+    return config, mesh
+
+
+class Runner:
+    """A loaded model with its key and value cache."""
+
+    def __init__(self, job: dict):
+        from sgl_jax.srt.configs.load_config import LoadConfig, LoadFormat
+        from sgl_jax.srt.layers.attention.native_backend import NativeAttention
+        from sgl_jax.srt.mem_cache.memory_pool import MHATokenToKVPool
+        from sgl_jax.srt.model_loader.loader import get_model_loader
+
+        self.config, self.mesh = _configure(job)
+        hf_config = self.config.hf_config
+        # The registry swallows import errors of a model's module; here they are seen.
+        importlib.import_module(f"sgl_jax.srt.models.{_MODEL_MODULES[hf_config.architectures[0]]}")
+        self.head = importlib.util.find_spec("sgl_jax.srt.eplb") is not None
+        if not self.head:
+            _interpret_grouped_matmul()
+        load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
+        loader = get_model_loader(LoadConfig(load_format=load_format), self.mesh)
+        self.model = loader.load_model(model_config=self.config)
+        with jax.set_mesh(self.mesh):
+            self.pool = MHATokenToKVPool(
+                size=CACHE_SLOTS,
+                page_size=1,
+                dtype=self.config.dtype,
+                head_num=self.config.num_key_value_heads,
+                head_dim=128,
+                layer_num=hf_config.num_hidden_layers,
+                mesh=self.mesh,
+            )
+        self.attention = NativeAttention(
+            hf_config.num_attention_heads, self.config.num_key_value_heads, self.mesh
+        )
+        definition, state = nnx.split(self.model)
+        self.state = state
+
+        @jax.jit
+        def forward(state, batch, pools, metadata):
+            model = nnx.merge(definition, state)
+            output, cache, *_ = model(batch, pools, metadata)
+            return output.next_token_logits, cache
+
+        self.forward = forward
+        self.slots: list[list[int]] = []
+        self.free = 1
+
+    def _place(self, values, dtype=jnp.int32):
+        spec = P("data") if self.head else P(None)
+        return jax.device_put(jnp.asarray(values, dtype), NamedSharding(self.mesh, spec))
+
+    def _run(self, mode, ids, positions, new_slots, extend_lens=None):
+        from sgl_jax.srt.layers.logits_processor import LogitsMetadata
+        from sgl_jax.srt.model_executor.forward_batch_info import (
+            CaptureHiddenMode,
+            ForwardBatch,
+        )
+
+        used = [slot for slots in self.slots for slot in slots]
+        lens = [len(slots) for slots in self.slots]
+        requests = len(lens)
+        extend = {}
+        metadata = {}
+        if extend_lens is not None:
+            extend = {
+                "extend_prefix_lens": self._place([0] * requests),
+                "extend_seq_lens": self._place(extend_lens),
+            }
+            if not self.head:
+                extend["extend_start_loc"] = self._place(np.cumsum(extend_lens) - extend_lens)
+            metadata["extend_seq_lens"] = self._place(extend_lens)
+            if self.head:
+                metadata["logits_indices"] = self._place(np.cumsum(extend_lens) - 1)
+        batch = ForwardBatch(
+            bid=0,
+            forward_mode=mode,
+            batch_size=requests,
+            input_ids=self._place(ids),
+            req_pool_indices=self._place(range(requests)),
+            seq_lens=self._place(lens),
+            out_cache_loc=self._place(new_slots),
+            positions=self._place(positions),
+            attn_backend=self.attention,
+            cache_loc=self._place(used + [0] * (CACHE_SLOTS - len(used))),
+            **extend,
+        )
+        batch.capture_hidden_mode = CaptureHiddenMode.NULL
+        info = LogitsMetadata(
+            forward_mode=mode, capture_hidden_mode=CaptureHiddenMode.NULL, **metadata
+        )
+        pools = self.pool
+        if self.head:
+            from sgl_jax.srt.mem_cache.memory_pool import MemoryPools
+
+            pools = MemoryPools(token_to_kv_pool=self.pool)
+        with jax.set_mesh(self.mesh):
+            logits, cache = self.forward(self.state, batch, pools, info)
+        if self.head:
+            self.pool.replace_buffer(cache["token_to_kv_pool"])
+        else:
+            self.pool.replace_kv_buffer(cache)
+        return np.asarray(logits, np.float32)[:requests]
+
+    def prefill(self, prompts: list[list[int]]) -> np.ndarray:
+        """Logits (requests, vocabulary) after the prompts."""
+        from sgl_jax.srt.model_executor.forward_batch_info import ForwardMode
+
+        new = []
+        for prompt in prompts:
+            slots = list(range(self.free, self.free + len(prompt)))
+            self.free += len(prompt)
+            self.slots.append(slots)
+            new += slots
+        ids = [token for prompt in prompts for token in prompt]
+        positions = [i for prompt in prompts for i in range(len(prompt))]
+        lens = np.asarray([len(prompt) for prompt in prompts])
+        return self._run(ForwardMode.EXTEND, ids, positions, new, lens)
+
+    def step(self, tokens: list[int]) -> np.ndarray:
+        """Logits (requests, vocabulary) after one more token of each request."""
+        from sgl_jax.srt.model_executor.forward_batch_info import ForwardMode
+
+        new, positions = [], []
+        for slots in self.slots:
+            positions.append(len(slots))
+            slots.append(self.free)
+            new.append(self.free)
+            self.free += 1
+        return self._run(ForwardMode.DECODE, tokens, positions, new)
+
+
+def load(job: dict) -> Runner:
+    """The model of `job`; its keys are explained in decode.py."""
+    # The package of PyPI has one layer of kernels less than the checkouts.
+    if importlib.util.find_spec("sgl_jax.srt.layers.gmm") is not None:
+        return importlib.import_module("pypi").PypiRunner(job)
+    return Runner(job)

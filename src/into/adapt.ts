@@ -1,0 +1,53 @@
+/** A spec as a tree needs it: its layer, its mesh axes, and the plan of that. */
+import { registries } from "../check/index.ts";
+import { judge } from "../check/judge.ts";
+import type { MoeSpec } from "../dsl/spec.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { HostedKernel, Tree } from "../target/tree/tree.ts";
+import { IntoError } from "./errors.ts";
+
+export interface AdaptedSpec {
+  readonly plan: Plan;
+  readonly kernel: HostedKernel;
+  /** What is otherwise than the spec says, one sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** Throws `IntoError` where the tree cannot serve such a layer. */
+export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
+  const adapted = tree.adapt(spec.layer);
+  if ("refused" in adapted) throw refusal(tree, path, adapted.refused);
+  const { meshAxes, epAxes } = tree.surface;
+  const remarks = [...adapted.remarks];
+  if (spec.mesh.axes.join() !== epAxes.join()) {
+    remarks.push(`experts spread over ${epAxes.join(" x ")}, of a mesh of ${meshAxes.join(" x ")}`);
+  }
+  const made: MoeSpec = {
+    ...spec,
+    layer: adapted.layer,
+    mesh: { ...spec.mesh, axes: epAxes },
+    // The tests that come with the kernel compare it with its reference.
+    emit: { ...spec.emit, reference: true },
+  };
+  const { findings, plan } = judge(made, registries);
+  const [first, ...others] = findings
+    .filter(({ severity }) => severity === "error")
+    .map(({ message }) => message);
+  if (first !== undefined) throw refusal(tree, path, [first, ...others]);
+  if (plan === undefined) throw new RangeError(`${path} has no plan and no error`);
+  return { plan, kernel: hosted(plan), remarks };
+}
+
+function hosted({ name, layer, mesh, kernels }: Plan): HostedKernel {
+  const buckets = [...new Set(kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
+  return { name, layer, mesh, buckets };
+}
+
+function refusal(tree: Tree, path: string, reasons: readonly string[]): IntoError {
+  const hosts = tree.hosts.map(({ title }) => title).join(", ");
+  return new IntoError(
+    "refused-spec",
+    `${path} cannot be built into ${tree.title}; nothing was written\n  ${reasons.join("\n  ")}`,
+    `this tree serves ${hosts}; \`moegen build ${path}\` without --into makes the kernel alone`,
+  );
+}

@@ -1,0 +1,81 @@
+/** Paths of a tree: below it, whatever a manifest, a target or a symbolic link says. */
+import { lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { IntoError } from "./errors.ts";
+
+/** Where moegen keeps what it knows of a tree. */
+export const STORE = ".moegen";
+
+/** The tree's folder, with every symbolic link in the way to it resolved. */
+export function treeRoot(folder: string): string {
+  try {
+    const root = realpathSync(folder);
+    if (statSync(root).isDirectory()) return root;
+  } catch {
+    // Told below.
+  }
+  throw new IntoError(
+    "not-a-tree",
+    `${folder} is no folder`,
+    "give --into the root of a sgl-jax checkout, or the folder that holds the package sgl_jax",
+  );
+}
+
+/** A path as a manifest or a target may write it: relative, with `/`, without `.` and `..`. */
+export function isPlainPath(path: string): boolean {
+  return (
+    path !== "" &&
+    path.split("/").every((part) => /^[\w.-]+$/.test(part) && !/^\.{1,2}$/.test(part))
+  );
+}
+
+/**
+ * The absolute path of a file of the tree. Refuses one that leads out of it: each folder on the way
+ * that is there must be a real one, and the file itself must not be a link.
+ */
+export function inTree(root: string, path: string): string {
+  if (!isPlainPath(path))
+    throw new IntoError("path", `${JSON.stringify(path)} leads out of the tree`);
+  let here = root;
+  for (const part of path.split("/")) {
+    here = join(here, part);
+    const found = lstatSync(here, { throwIfNoEntry: false });
+    if (found === undefined) break;
+    if (found.isSymbolicLink()) {
+      const place = here
+        .slice(root.length + 1)
+        .split(sep)
+        .join("/");
+      throw new IntoError(
+        "path",
+        `${place} is a symbolic link: moegen writes only to files of the tree itself`,
+        "replace the link by what it points to",
+      );
+    }
+  }
+  return join(root, ...path.split("/"));
+}
+
+/** The text of a file of the tree; nothing where there is no such file. */
+export function readInTree(root: string, path: string): string | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(inTree(root, path));
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "EISDIR") throw new IntoError("path", `${path} is a folder, not a file`);
+    throw error;
+  }
+  const text = bytes.toString("utf8");
+  if (!Buffer.from(text, "utf8").equals(bytes)) {
+    throw new IntoError("path", `${path} is not UTF-8`);
+  }
+  return text;
+}
+
+/** The folders that hold a path, outermost first: "a/b/c.py" has "a" and "a/b". */
+export function foldersOf(path: string): readonly string[] {
+  const parts = dirname(path).split("/");
+  return parts[0] === "." ? [] : parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+}

@@ -1,0 +1,131 @@
+/** From the kernels that a tree shall hold to its files, compared and written. */
+import type { HostedKernel, Tree } from "../target/tree/tree.ts";
+import { apply, refuseHandEdits } from "./apply.ts";
+import { type Compared, compare, type HandEdits } from "./compare.ts";
+import { type DesiredFile, desiredFiles, type Remember } from "./desired.ts";
+import { type Disk, disk as realDisk } from "./disk.ts";
+import { IntoError } from "./errors.ts";
+import { generatedOf, type Manifest, originalOf, readKept, type SpecRecord } from "./manifest.ts";
+import { readInTree } from "./paths.ts";
+import type { Before } from "./recognise.ts";
+import type { TreeWorker } from "./tree-worker.ts";
+
+export interface IntoOptions {
+  /** The tree's folder. */
+  readonly into: string;
+  /** Write nothing: say what would be done. */
+  readonly preview: boolean;
+  readonly handEdits: HandEdits;
+  /** Version of moegen, for the manifest. */
+  readonly version: string;
+  readonly signal?: AbortSignal;
+  /** Gives what `make` made of the same input before; absent: nothing is remembered. */
+  readonly remember?: Remember;
+  /** A test's own. */
+  readonly disk?: Disk;
+}
+
+export interface Goal {
+  readonly tree: Tree;
+  readonly specs: Map<string, SpecRecord>;
+  /** Kernel name → files below its folder. */
+  readonly packages: Map<string, ReadonlyMap<string, string>>;
+}
+
+/** The kernels that are in the tree and stay, as they were generated. */
+export function goalOf(
+  root: string,
+  tree: Tree,
+  manifest: Manifest | undefined,
+  names: readonly string[],
+): Goal {
+  const specs = new Map(
+    Object.entries(manifest?.specs ?? {}).filter(([name]) => names.includes(name)),
+  );
+  const packages = new Map(
+    names.map((name): [string, ReadonlyMap<string, string>] => {
+      const folder = `${tree.kernelFolder}/${name}/`;
+      const files = Object.entries(manifest?.files ?? {}).filter(
+        ([, { kernel }]) => kernel === name,
+      );
+      return [
+        name,
+        new Map(
+          files.map(([path, { generated }]) => [
+            path.slice(folder.length),
+            readKept(root, generatedOf(path), generated),
+          ]),
+        ),
+      ];
+    }),
+  );
+  return { tree, specs, packages };
+}
+
+export function ownFiles(
+  name: string,
+  files: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map([...files].map(([path, text]) => [path.slice(name.length + 1), text]));
+}
+
+export async function settle(
+  options: IntoOptions,
+  root: string,
+  manifest: Manifest | undefined,
+  { tree, specs, packages }: Goal,
+  before: Before,
+  worker: TreeWorker,
+): Promise<readonly Compared[]> {
+  const kernels: readonly HostedKernel[] = [...specs.values()]
+    .map(({ kernel }) => kernel)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  refuseTwins(kernels);
+  const remember = options.remember ?? ((_, make) => make());
+  const desired = await desiredFiles(tree, kernels, packages, before, worker, remember);
+  const edits = new Set(tree.edits.map(({ path }) => path));
+  const next = { tree: tree.name, specs: Object.fromEntries(specs) };
+  return write(options, root, manifest, desired, edits, next);
+}
+
+export async function write(
+  options: IntoOptions,
+  root: string,
+  manifest: Manifest | undefined,
+  desired: ReadonlyMap<string, DesiredFile>,
+  edits: ReadonlySet<string>,
+  next: { readonly tree: string; readonly specs: Readonly<Record<string, SpecRecord>> } | undefined,
+): Promise<readonly Compared[]> {
+  const compared = await compare(root, desired, edits, manifest, options.handEdits);
+  if (options.preview) return compared;
+  refuseHandEdits(compared);
+  const using = options.disk ?? realDisk;
+  apply(root, compared, manifest, next && { moegen: options.version, ...next }, using);
+  return compared;
+}
+
+/** The lookup in the tree could not tell two kernels of one layer and mesh apart. */
+function refuseTwins(kernels: readonly HostedKernel[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, layer, mesh } of kernels) {
+    const key = JSON.stringify([layer, mesh.ep]);
+    const other = seen.get(key);
+    if (other !== undefined) {
+      throw new IntoError(
+        "refused-spec",
+        `${other} and ${name} are for the same layer on as many devices; nothing was written`,
+        `keep one: \`moegen revert --into TREE --spec ${other}\` takes the other out`,
+      );
+    }
+    seen.set(key, name);
+  }
+}
+
+/** The tree without moegen: originals where files were edited, nothing where they were made. */
+export function beforeMoegen(root: string, manifest: Manifest | undefined): Before {
+  return (path) => {
+    const record = manifest?.files[path];
+    if (record === undefined) return readInTree(root, path);
+    return record.before === null ? undefined : readKept(root, originalOf(path), record.before);
+  };
+}

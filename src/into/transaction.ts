@@ -1,0 +1,151 @@
+/**
+ * Many files changed as one. What is to be is staged first; then a journal says so, and from that
+ * moment the change happens: whoever comes next carries out what is left of it. A process that is
+ * killed before leaves the old tree and a stage that is swept away, one killed after leaves a
+ * journal. Each step can be done twice.
+ */
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { withLock } from "../house/lock.mjs";
+import type { Disk } from "./disk.ts";
+import { IntoError } from "./errors.ts";
+import { MANIFEST, sha256 } from "./manifest.ts";
+import { foldersOf, inTree, readInTree, STORE } from "./paths.ts";
+
+const STAGE = `${STORE}/stage`;
+const JOURNAL = `${STORE}/journal.json`;
+const LOCK = `${STORE}/lock`;
+
+/** A file to be: its text, or nothing. */
+export interface Change {
+  readonly path: string;
+  readonly text: string | undefined;
+}
+
+interface Step {
+  readonly path: string;
+  /** SHA-256 before and after; null: no file. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Name of the new text in the stage. */
+  readonly staged?: string;
+}
+
+interface Journal {
+  /** In order; the manifest is the last. */
+  readonly steps: readonly Step[];
+  /** Folders to take away when they are empty, innermost first. */
+  readonly folders: readonly string[];
+}
+
+/** Only one moegen changes a tree at a time. */
+export async function exclusively<T>(root: string, work: () => Promise<T>, disk: Disk): Promise<T> {
+  const store = inTree(root, STORE);
+  try {
+    accessSync(existsSync(store) ? store : root, constants.W_OK);
+  } catch {
+    throw new IntoError("path", `${root} cannot be written to`);
+  }
+  try {
+    return await withLock(inTree(root, LOCK), work);
+  } finally {
+    disk.removeFolder(store);
+  }
+}
+
+export function isInterrupted(root: string): boolean {
+  return existsSync(inTree(root, JOURNAL));
+}
+
+/** Makes all changes, or, killed on the way, leaves what `recover` needs. */
+export function commit(
+  root: string,
+  changes: readonly Change[],
+  folders: readonly string[],
+  disk: Disk,
+): void {
+  sweep(root, disk);
+  disk.makeFolder(inTree(root, STAGE));
+  const ordered = [...changes].sort((a, b) => rank(a) - rank(b));
+  const steps = ordered.flatMap(({ path, text }, index): Step[] => {
+    const before = hashOf(readInTree(root, path));
+    const after = hashOf(text);
+    if (before === after) return [];
+    if (text === undefined) return [{ path, before, after }];
+    const staged = String(index);
+    disk.write(inTree(root, `${STAGE}/${staged}`), text);
+    return [{ path, before, after, staged }];
+  });
+  const journal: Journal = { steps, folders };
+  disk.write(inTree(root, `${STAGE}/journal.json`), JSON.stringify(journal));
+  disk.rename(inTree(root, `${STAGE}/journal.json`), inTree(root, JOURNAL));
+  carryOut(root, journal, disk, false);
+}
+
+/** Ends what an interrupted build or revert began. False where there is nothing to end. */
+export function recover(root: string, disk: Disk, force: boolean): boolean {
+  if (!isInterrupted(root)) {
+    sweep(root, disk);
+    return false;
+  }
+  const journal = JSON.parse(readFileSync(inTree(root, JOURNAL), "utf8")) as Journal;
+  const strangers = journal.steps.filter(({ path, before, after }) => {
+    const now = hashOf(readInTree(root, path));
+    return now !== before && now !== after;
+  });
+  if (strangers.length > 0 && !force) {
+    const names = strangers.map(({ path }) => path).join(", ");
+    throw new IntoError(
+      "interrupted",
+      `a build of this tree was interrupted, and since then ${names} changed`,
+      "put your changes aside and run this again, or give --force to overwrite them",
+    );
+  }
+  carryOut(root, journal, disk, force);
+  return true;
+}
+
+function carryOut(root: string, { steps, folders }: Journal, disk: Disk, force: boolean): void {
+  for (const { path, before, after, staged } of steps) {
+    const file = inTree(root, path);
+    const now = hashOf(readInTree(root, path));
+    if (now === after) continue;
+    if (now !== before && !force) throw new IntoError("interrupted", `${path} changed meanwhile`);
+    if (staged === undefined) disk.remove(file);
+    else {
+      disk.makeFolder(join(file, ".."));
+      disk.rename(inTree(root, `${STAGE}/${staged}`), file);
+    }
+  }
+  for (const folder of folders) {
+    disk.remove(inTree(root, `${folder}/__pycache__`));
+    disk.removeFolder(inTree(root, folder));
+  }
+  // Innermost first: what the store held may be gone.
+  for (const folder of storeFolders(steps)) disk.removeFolder(inTree(root, folder));
+  disk.remove(inTree(root, JOURNAL));
+  sweep(root, disk);
+}
+
+function sweep(root: string, disk: Disk): void {
+  if (existsSync(inTree(root, STAGE))) disk.remove(inTree(root, STAGE));
+}
+
+function storeFolders(steps: readonly Step[]): readonly string[] {
+  const folders = steps
+    .filter(({ path, after }) => after === null && path.startsWith(`${STORE}/`))
+    .flatMap(({ path }) => foldersOf(path))
+    .filter((folder) => folder !== STORE);
+  return [...new Set(folders)].sort((a, b) => b.split("/").length - a.split("/").length);
+}
+
+/** What is kept is written before the file it is kept of, and taken away after; the manifest is last. */
+function rank({ path, text }: Change): number {
+  if (path === MANIFEST) return 3;
+  if (!path.startsWith(`${STORE}/`)) return 1;
+  return text === undefined ? 2 : 0;
+}
+
+function hashOf(text: string | undefined): string | null {
+  return text === undefined ? null : sha256(text);
+}

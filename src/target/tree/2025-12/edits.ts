@@ -1,0 +1,7 @@
+/** Edits to the files of the tree of December 2025. */
+import type { FileEdits } from "../edit.ts";
+import { loading } from "./edits/loading.ts";
+import { models } from "./edits/models.ts";
+import { server } from "./edits/server.ts";
+
+export const edits: readonly FileEdits[] = [...server, ...loading, ...models];

@@ -1,0 +1,105 @@
+/** The four models: a further class where they choose FusedEPMoE; they route as for that one. */
+import type { Edit, FileEdits } from "../../edit.ts";
+
+const MODELS = "python/sgl_jax/srt/models";
+
+const imported: Edit = {
+  edit: "import",
+  code: "from sgl_jax.srt.layers.fused_moe_generated import GeneratedFusedEPMoE",
+};
+
+/** `self.use_fused`, where it is a comparison with one name. */
+const usesFused = (symbol: string): Edit => ({
+  edit: "rewrite",
+  at: { in: symbol, expression: 'self.moe_backend == "fused"' },
+  code: 'self.moe_backend in ("fused", "fused_generated")',
+});
+
+function layerChoice(
+  symbol: string,
+  attribute: string,
+  condition: string,
+  given: readonly string[],
+): Edit {
+  const lines = given.map((one) => `    ${one},\n`).join("");
+  return {
+    edit: "branch",
+    at: { in: symbol, statement: `self.${attribute} = FusedEPMoE(...)` },
+    condition,
+    code: `self.${attribute} = GeneratedFusedEPMoE(\n${lines})\n`,
+  };
+}
+
+const GENERATED = 'self.moe_backend == "fused_generated"';
+const QUANTIZATION = 'quantization_config=getattr(config, "quantization_config", None)';
+
+const sizes = (from: "" | "config."): readonly string[] => [
+  "hidden_size=config.hidden_size",
+  `num_experts=${from}num_experts`,
+  `num_experts_per_tok=${from}num_experts_per_tok`,
+  `intermediate_dim=${from}moe_intermediate_size`,
+  "mesh=mesh",
+  "ep_size=config.ep_size",
+  "weight_dtype=dtype",
+  "dtype=dtype",
+  "layer_id=layer_id",
+  QUANTIZATION,
+];
+
+const qwen = (file: string, layerClass: string): FileEdits => ({
+  path: `${MODELS}/${file}`,
+  edits: [
+    imported,
+    usesFused(`${layerClass}.__init__`),
+    layerChoice(`${layerClass}.__init__`, "mlp", GENERATED, sizes("")),
+  ],
+});
+
+const grok: FileEdits = {
+  path: `${MODELS}/grok.py`,
+  edits: [
+    imported,
+    usesFused("Grok1MoE.__init__"),
+    layerChoice("Grok1MoE.__init__", "experts", GENERATED, [
+      "hidden_size=hidden_size",
+      "num_experts=num_experts",
+      "num_experts_per_tok=self.top_k",
+      "intermediate_dim=intermediate_size",
+      "mesh=mesh",
+      'activation="gelu"',
+      "ep_size=config.ep_size",
+      "weight_dtype=dtype",
+      "dtype=dtype",
+      "layer_id=layer_id",
+      QUANTIZATION,
+    ]),
+  ],
+};
+
+const ling: FileEdits = {
+  path: `${MODELS}/bailing_moe.py`,
+  edits: [
+    imported,
+    {
+      edit: "element",
+      at: {
+        in: "BailingMoEDecoderLayer.__init__",
+        expression: "(MoEBackend.FUSED, MoEBackend.FUSED_V2, ...)",
+      },
+      code: "MoEBackend.FUSED_GENERATED",
+    },
+    layerChoice(
+      "BailingMoEDecoderLayer.__init__",
+      "mlp",
+      "self.moe_backend == MoEBackend.FUSED_GENERATED",
+      sizes("config."),
+    ),
+  ],
+};
+
+export const models: readonly FileEdits[] = [
+  grok,
+  qwen("qwen3_moe.py", "QWen3MoeDecoderLayer"),
+  qwen("qwen2_moe.py", "Qwen2MoeDecoderLayer"),
+  ling,
+];

@@ -1,0 +1,41 @@
+/** New files of the newest tree. */
+import { pyString } from "../../../emit/python.ts";
+import type { HostedKernel, TreeFile } from "../tree.ts";
+
+const SRT = "python/sgl_jax/srt";
+const GENERATED = `${SRT}/kernels/fused_moe/generated`;
+const TEMPLATES = "head";
+
+export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
+  const file = (path: string, template: string, context = {}): TreeFile => ({
+    path,
+    template: `${TEMPLATES}/${template}`,
+    context,
+  });
+  return [
+    file(`${GENERATED}/__init__.py`, "kernels_init"),
+    file(`${GENERATED}/registry.py`, "registry", { kernels: kernels.map(row) }),
+    file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated"),
+    file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
+    file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
+    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test"),
+    file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test"),
+  ];
+}
+
+/** A kernel as `FusedMoELayer(...)`: what it was made for. */
+function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: string } {
+  if (typeof layer.activation !== "string") {
+    throw new RangeError(`${name} was not adapted to this tree`);
+  }
+  const fields = [
+    `num_experts=${layer.experts}`,
+    `num_experts_per_tok=${layer.topK}`,
+    `hidden_size=${layer.hidden}`,
+    `intermediate_size=${layer.intermediate}`,
+    `activation=${pyString(layer.activation)}`,
+    `dtype=${pyString(layer.dtype)}`,
+    `ep_size=${mesh.ep}`,
+  ];
+  return { name, arguments: fields.map((field) => `${field},`).join("\n        ") };
+}

@@ -1,0 +1,82 @@
+/** Greedy decoding through a real sgl-jax tree, in the Python environment of its JAX. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
+import { emptyFolder, root } from "../cli/moegen.ts";
+
+const HARNESS = join(root, "python", "tests", "sgl_jax");
+
+export type DType = "bfloat16" | "float32";
+
+export interface Checkpoint {
+  /** Key of MODELS in checkpoint.py. */
+  readonly model: "grok" | "ling" | "qwen2_moe" | "qwen3_moe";
+  readonly dtype: DType;
+}
+
+export interface Job extends Checkpoint {
+  readonly backend: string;
+  /** Devices over data and over tensor. */
+  readonly mesh: readonly [number, number];
+  readonly ep: number;
+  readonly prompt: readonly number[];
+  readonly tokens: number;
+}
+
+export interface Answer {
+  readonly ids?: readonly (readonly number[])[];
+  readonly margins?: readonly (readonly number[])[];
+  /** What the tree decided. */
+  readonly backend?: string;
+  readonly error?: string;
+}
+
+/** Runs jobs one after the other in one process; `python` is the tree's own source folder. */
+export async function decode(
+  python: string,
+  jax: string,
+  jobs: readonly Job[],
+): Promise<readonly Answer[]> {
+  const interpreter = await ensureTreeEnvironment(jax);
+  const folder = emptyFolder();
+  const environment = {
+    JAX_PLATFORMS: "cpu",
+    // The interpreter wants a thread for every simulated device and more.
+    NPROC: "64",
+    XLA_FLAGS: "--xla_force_host_platform_device_count=4",
+    PYTHONPATH: `${python}:${HARNESS}`,
+  };
+  const made = [...new Set(jobs.map(({ model, dtype }) => `${model}-${dtype}`))];
+  const script = join(folder, "make.py");
+  writeFileSync(
+    script,
+    `import pathlib, sys
+from checkpoint import write_checkpoint
+for name in sys.argv[2:]:
+    model, dtype = name.split("-")
+    write_checkpoint(pathlib.Path(sys.argv[1], name), model, dtype, seed=1)
+`,
+  );
+  await execa(interpreter, [script, folder, ...made], { env: environment });
+  const lines = jobs.map(({ model, dtype, backend, mesh, ep, prompt, tokens }) =>
+    JSON.stringify({
+      model: join(folder, `${model}-${dtype}`),
+      backend,
+      dtype,
+      mesh,
+      ep,
+      prompts: [prompt],
+      new_tokens: tokens,
+    }),
+  );
+  const { stdout } = await execa(interpreter, [join(HARNESS, "decode.py")], {
+    env: environment,
+    input: lines.join("\n"),
+    stderr: "ignore",
+  });
+  return stdout
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Answer);
+}

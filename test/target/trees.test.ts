@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { LayerSpec } from "../../src/dsl/spec.ts";
+import { isPlainPath } from "../../src/into/paths.ts";
+import { trees } from "../../src/target/tree/registry.ts";
+import type { HostedKernel, Tree } from "../../src/target/tree/tree.ts";
+
+const FOLDER = new URL("../../src/target/tree/", import.meta.url);
+const TEMPLATES = new URL("../../templates/", import.meta.url);
+/** The contract's own files. */
+const CONTRACT = ["edit.ts", "registry.ts", "tree.ts"];
+/** What every tree's folder has. */
+const PARTS = ["edits.ts", "files.ts", "index.ts", "surface.ts"];
+
+const entries: readonly (readonly [string, Tree])[] = Object.entries(trees);
+
+const layer: LayerSpec = {
+  experts: 8,
+  topK: 2,
+  hidden: 256,
+  intermediate: 256,
+  activation: "silu",
+  dtype: "bfloat16",
+  weights: "fused",
+  routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
+};
+
+/** A kernel of that layer as a tree needs it. */
+function hostedBy(tree: Tree): HostedKernel {
+  const adapted = tree.adapt(layer);
+  if ("refused" in adapted) throw new Error(adapted.refused.join("; "));
+  const mesh = { ep: 4, axes: tree.surface.epAxes };
+  return { name: "some_kernel", layer: adapted.layer, mesh, buckets: [64] };
+}
+
+test("a tree is one folder and one entry of the registry", () => {
+  const names = readdirSync(FOLDER).filter((name) => !CONTRACT.includes(name));
+  expect(names.sort()).toEqual(Object.keys(trees).sort());
+  const registry = readFileSync(new URL("registry.ts", FOLDER), "utf8");
+  for (const name of names) {
+    expect(registry.split(`"./${name}/index.ts"`)).toHaveLength(2);
+    const files = readdirSync(new URL(`${name}/`, FOLDER));
+    expect(files.filter((file) => file.endsWith(".ts")).sort()).toEqual(PARTS);
+  }
+});
+
+test.each(entries)("%s is what it says it is", (key, tree) => {
+  expect(tree.name).toBe(key);
+  const files = tree.files([hostedBy(tree)]);
+  const paths = [
+    ...tree.probes.map(({ path }) => path),
+    ...tree.edits.map(({ path }) => path),
+    ...files.map(({ path }) => path),
+    tree.kernelFolder,
+  ];
+  expect(paths.filter((path) => !isPlainPath(path))).toEqual([]);
+  // Each path has one owner: a file is made or edited, and edited in one list.
+  const owned = [...tree.edits, ...files].map(({ path }) => path);
+  expect(new Set(owned).size).toBe(owned.length);
+  // Edits are plain data; what an edited file must be is probed for or found by its anchors.
+  expect(JSON.parse(JSON.stringify(tree.edits))).toEqual(tree.edits);
+  expect(tree.surface.meshAxes).toEqual(expect.arrayContaining([...tree.surface.epAxes]));
+  expect(tree.hosts.length).toBeGreaterThan(0);
+  for (const { template } of files) {
+    expect(existsSync(new URL(`${template}.py.hbs`, TEMPLATES)), template).toBe(true);
+  }
+});
+
+test("no two trees are told apart by nothing", () => {
+  const probes = entries.map(([, tree]) => JSON.stringify(tree.probes));
+  expect(new Set(probes).size).toBe(entries.length);
+});
