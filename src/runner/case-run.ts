@@ -13,7 +13,7 @@ import type { WorkerEvent } from "./worker.ts";
 
 /** Seconds a case may take: far more than it does, so that only a deadlock takes longer. */
 const CASE_SECONDS = { scaled: 60, full: 1800 };
-/** More devices than this take longer, one after the other on the same cores. */
+/** Each of more devices than this has more peers, and all share the same cores. */
 const USUAL_DEVICES = 8;
 /** A kernel that deadlocks does so in most cases: lose a worker once, not ten times. */
 const MOST_LOST = 1;
@@ -78,7 +78,7 @@ export class CaseRun {
     const { plan, tokens, bucketTokens, call } = this.#subject;
     const starts = worker.starts;
     const usual = CASE_SECONDS[options.fullSize ? "full" : "scaled"];
-    const seconds = options.timeout ?? usual * Math.max(1, plan.mesh.ep / USUAL_DEVICES);
+    const seconds = options.timeout ?? usual * Math.max(1, plan.mesh.ep / USUAL_DEVICES) ** 2;
     for (;;) {
       let running: Running | undefined;
       const params = {
