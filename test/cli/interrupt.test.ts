@@ -11,7 +11,7 @@ interface Stopped {
 }
 
 /** Runs a command, waits until it has a child that does some work, and presses Ctrl-C. */
-async function stopped(args: readonly string[], cwd: string): Promise<Stopped> {
+async function stopped(args: readonly string[], cwd: string, times = 1): Promise<Stopped> {
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd,
     stdio: ["ignore", "pipe", "ignore"],
@@ -25,7 +25,11 @@ async function stopped(args: readonly string[], cwd: string): Promise<Stopped> {
   expect(await until(() => descendants(pid).length > 0)).toBe(true);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const started = descendants(pid);
-  child.kill("SIGINT");
+  for (let press = 0; press < times; press++) {
+    // Two at once would arrive as one.
+    if (press > 0) await new Promise((resolve) => setTimeout(resolve, 200));
+    child.kill("SIGINT");
+  }
   const code = await closed;
   await until(() => !started.some(isAlive), 5_000);
   return { code, stdout, left: started.filter(isAlive) };
@@ -48,5 +52,14 @@ describe.runIf(process.platform === "linux")("Ctrl-C", () => {
       error: { code: "interrupted" },
     });
     expect(readdirSync(cwd)).toEqual([]);
+  });
+
+  it("twice does not wait, and leaves no process either", async () => {
+    const cwd = emptyFolder();
+    const tiles = ["--device", "v6e", "--bucket", "prefill", "--tiles", "bt=64,128"];
+    const { code, stdout, left } = await stopped(["sweep", qwen, ...tiles, "--json"], cwd, 2);
+    expect(code).toBe(130);
+    expect(left).toEqual([]);
+    expect(JSON.parse(stdout)).toMatchObject({ command: "sweep", status: "failed" });
   });
 });

@@ -9,6 +9,7 @@ Studies live as long as the worker.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..errors import OpError
@@ -22,7 +23,10 @@ def _open(params: dict[str, Any]) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     axes = {str(name): [int(v) for v in values] for name, values in params["axes"].items()}
     # Several candidates are compiled at once: a liar keeps them apart.
-    sampler = optuna.samplers.TPESampler(seed=int(params.get("seed", 0)), constant_liar=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        seed = int(params.get("seed", 0))
+        sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     study = optuna.create_study(sampler=sampler, direction="minimize")
     for tiles in params.get("first", ()):
         study.enqueue_trial({name: int(tiles[name]) for name in axes})
