@@ -12,6 +12,8 @@ export class Output {
   readonly paint: Paint;
   /** Colour for renderers that colour by themselves. */
   readonly color: boolean;
+  /** How it went has been said: a second Ctrl-C must not say it again. */
+  closed = false;
 
   constructor(options: { readonly json: boolean }) {
     this.json = options.json;
@@ -42,6 +44,7 @@ export class Output {
 
   /** The one object on stdout. */
   object(value: object): void {
+    this.closed = true;
     process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 }

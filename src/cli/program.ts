@@ -53,6 +53,7 @@ async function runCommand(command: CliCommand, parsed: Command, out: Output): Pr
 
 function fail(out: Output, name: string | undefined, failure: Failure): ExitCode {
   const { exit, code, message, fix, stack } = failure;
+  if (out.closed) return exit;
   out.settle();
   if (out.json) {
     const error = { code, message, ...(fix === undefined ? {} : { fix }) };
@@ -62,6 +63,7 @@ function fail(out: Output, name: string | undefined, failure: Failure): ExitCode
     if (fix !== undefined) out.note(`  fix: ${fix}`);
     if (exit === EXIT.usage) out.note(`  see: moegen ${name ? `${name} ` : ""}--help`);
   }
+  out.closed = true;
   if (stack !== undefined) out.note(`this is a fault of moegen, please report it:\n${stack}`);
   return exit;
 }
