@@ -1,12 +1,16 @@
 /** Our own kernel: its plan and its counted bundles as steps. */
+import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
 import { lowerFor } from "../../src/plan/lower.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
+import { layerOf } from "../../src/predict/contender.ts";
+import { floorOf } from "../../src/predict/floor.ts";
+import { simulate } from "../../src/predict/machine/simulate.ts";
 import { cyclesOf, stageCost } from "../../src/predict/plan/cycles.ts";
 import { kernelSteps } from "../../src/predict/plan/kernel.ts";
 import { predict } from "../../src/predict/predict.ts";
-import type { JobRequest } from "../../src/predict/run.ts";
+import { type JobRequest, jobOf } from "../../src/predict/run.ts";
 import { devices } from "../../src/target/device/registry.ts";
 import counted from "./qwen3-v6e-64.bundles.json" with { type: "json" };
 
@@ -53,6 +57,35 @@ describe("a stage", () => {
     });
   });
 });
+
+const examples = readdirSync("examples").filter((name) => name.endsWith(".moe.ts"));
+
+test.each(examples)(
+  "%s: every copy of the plan is made, and the time is above the floor",
+  async (name) => {
+    const { plan: read } = await checkFile(`examples/${name}`);
+    expect(read).toBeDefined();
+    // Stages that cost nothing: what is left is what the plan says of copies, waits and barriers.
+    const free = { total: 0, tracing: 0, scopes: {}, loops: [] };
+    const first = read?.kernels[0]?.device;
+    for (const each of read?.kernels.filter(({ device }) => device === first) ?? []) {
+      const tokens = Math.min(each.tokens, 512);
+      const lowered = lowerFor(read!, { device: each.device, tokens }, registries);
+      const job = jobOf({
+        ...{ device: devices[each.device], ep: read!.mesh.ep, tokens, tiles: {} },
+        ...{ layer: layerOf(read!), skew: { kind: "uniform" } },
+      });
+      const { seconds, hbmBytes } = simulate(kernelSteps(lowered, free, job), job.device, job.ep);
+      expect(seconds, each.bucket).toBeGreaterThan(floorOf(job).hbm);
+      // Every copy of the plan is made, as often as it says for the average device.
+      const planned = lowered.streams
+        .filter(({ from, to }) => from === "HBM" || to === "HBM")
+        .reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(hbmBytes / job.ep / planned, each.bucket).toBeGreaterThan(0.85);
+      expect(hbmBytes / job.ep / planned, each.bucket).toBeLessThan(1.25);
+    }
+  },
+);
 
 describe("the kernel", () => {
   const run = (change: Partial<JobRequest> = {}) =>

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { multiplyCycles } from "../../src/predict/cost/multiply.ts";
 import { floorOf } from "../../src/predict/floor.ts";
 import { predict } from "../../src/predict/predict.ts";
 import { published } from "../../src/predict/published/registry.ts";
@@ -87,4 +88,22 @@ test("the floor is what must be read, multiplied and moved", () => {
   expect(ici).toBeGreaterThan(0);
   expect(seconds).toBe(hbm);
   expect(bound).toBe("HBM");
+});
+
+test("multiplies were counted for every device, or for the kind that stands for it", () => {
+  const work = { form: "packed", part: "down", contracted: 1024, columns: 512 } as const;
+  for (const device of Object.values(devices)) {
+    const cycles = [1, 8, 100, 512, 2000].map((rows) =>
+      multiplyCycles(device, { ...work, rows, weights: "bfloat16" }),
+    );
+    expect(cycles).toEqual([...cycles].sort((a, b) => a - b));
+    // Twice the rows beyond those counted take twice the cycles, and never less than the peak.
+    expect(cycles[4]).toBeGreaterThan(3.5 * (cycles[3] ?? 0));
+    const peak = (2 * 2000 * 1024 * 512 * device.clock) / device.bf16Flops;
+    expect(cycles[4]).toBeGreaterThanOrEqual(peak);
+  }
+  const unknown = { ...devices.v6e, timing: { ...devices.v6e.timing, stages: "v99" } };
+  expect(() => multiplyCycles(unknown, { ...work, rows: 8, weights: "int8" })).toThrow(
+    "no counted stages for v99; counted: ",
+  );
 });

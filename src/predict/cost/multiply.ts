@@ -46,7 +46,8 @@ function bundlesOf(device: DeviceFacts, { form, part, rows, weights }: Multiply)
   const first = points[0];
   const last = points.at(-1);
   if (first === undefined || last === undefined) {
-    throw new RangeError(`no counted stage for ${device.name}`);
+    const known = Object.keys(counted).join(", ");
+    throw new RangeError(`no counted stages for ${device.timing.stages}; counted: ${known}`);
   }
   if (rows <= (first[0] ?? 0)) return first[1] ?? 0;
   for (let at = 1; at < points.length; at++) {

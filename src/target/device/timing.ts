@@ -12,8 +12,8 @@ export interface Figure {
 }
 
 export interface Timing {
-  /** Kind whose counted stages stand for this one's: itself, where they were counted. */
-  readonly stages: "v5e" | "v6e" | "v7x";
+  /** Kind in `src/predict/cost/stages.json` whose counts stand for this one's: itself if it is there. */
+  readonly stages: string;
   /**
    * Cycles that a bundle of a packed multiply takes, as counted for one tile: in a whole kernel
    * dynamic slices, predicates and spills come on top.
