@@ -77,6 +77,9 @@ class InputMaker:
         sizes = package.experts, package.hidden, package.intermediate
         rng = generator(seed, "weights")
         made = model.random(layer, sizes, package.dtype, rng)
+        # Before quantisation: what its error is measured against.
+        self.exact = made
+        made = made.quantized(layer.get("quantization"))
         self._random = made if self.copies is None else made.of_experts(self.copies.canonical)
 
     def model(self, marked: bool) -> model.Weights:
