@@ -78,9 +78,8 @@ class InputMaker:
         rng = generator(seed, "weights")
         made = model.random(layer, sizes, package.dtype, rng)
         # Before quantisation: what its error is measured against.
-        self.exact = made
-        made = made.quantized(layer.get("quantization"))
-        self._random = made if self.copies is None else made.of_experts(self.copies.canonical)
+        self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
+        self._random = self.exact.quantized(layer.get("quantization"))
 
     def model(self, marked: bool) -> model.Weights:
         """Random weights, or fingerprints; the same for every case."""

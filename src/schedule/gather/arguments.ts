@@ -79,24 +79,25 @@ function routingValues({ layer }: Plan): readonly MapInput[] {
   return [logits, { name: "correction_bias", spec: "P()", value, passed: "bias" }];
 }
 
-/** Partition specs of the shared experts' arrays: on S where every device has its own columns. */
-function sharedSpec(name: string, shared: Shared, { layer }: Plan): string {
+/**
+ * Partition specs of the shared experts' arrays: on S where every device has its own columns.
+ * Scales of blocks become rows on their way into the kernel: two axes before that, three then.
+ */
+function sharedSpec(
+  name: string,
+  shared: Shared,
+  { layer: { quantization } }: Plan,
+  asRows: boolean,
+): string {
   if (name === "shared_gate" || shared.replicas > 1) return "P()";
-  const { quantization } = layer;
-  const blocks = quantization !== undefined && scaleBlock(quantization) !== undefined;
-  switch (name) {
-    case "shared_w2":
-      return "by_expert";
-    case "shared_w2_scale":
-      return blocks ? "by_expert" : "P()";
-    case "shared_w1_scale":
-    case "shared_w3_scale":
-      return quantization !== undefined && hasBlockColumns(quantization)
-        ? "P(None, MESH_AXES)"
-        : "P(None, None, MESH_AXES)";
-    default:
-      return "P(None, MESH_AXES)";
+  if (name === "shared_w2") return "by_expert";
+  if (!name.endsWith("_scale") || quantization === undefined) return "P(None, MESH_AXES)";
+  if (name === "shared_w2_scale") {
+    return scaleBlock(quantization) === undefined ? "P()" : "by_expert";
   }
+  return hasBlockColumns(quantization) && !asRows
+    ? "P(None, MESH_AXES)"
+    : "P(None, None, MESH_AXES)";
 }
 
 function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput[] {
@@ -105,7 +106,7 @@ function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput
   const row = "shared_gate.astype(jnp.float32)[None]";
   return list(sharedContext(plan.layer).sharedInputs).map(({ name }) => ({
     name,
-    spec: sharedSpec(name, shared, plan),
+    spec: sharedSpec(name, shared, plan, true),
     value: name.endsWith("_scale")
       ? scaleValue(name, plan)
       : name !== "shared_gate"
@@ -135,7 +136,7 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
           : dtype === undefined
             ? "DTYPE"
             : "WEIGHT_DTYPE",
-      spec: sharedSpec(name, shared, plan),
+      spec: sharedSpec(name, shared, plan, false),
       text: gate
         ? `${meaning}, ${where}; taken as float32`
         : `${dtype ?? plan.layer.dtype}, ${meaning}, ${rows}`,
