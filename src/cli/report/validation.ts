@@ -22,7 +22,9 @@ export function validationReport(name: string, out: Output) {
     out.line(`  ${title}  ${tokens}  ${mark} ${error}  ${seconds(result.seconds)}`);
     if (result.quantizationError !== undefined) {
       const apart = scientific(result.quantizationError);
-      out.line(`  ${"  quantised against exact".padEnd(TITLE_WIDTH)}  ${"".padEnd(7)}    ${apart}  no limit`);
+      out.line(
+        `  ${"  quantised against exact".padEnd(TITLE_WIDTH)}  ${"".padEnd(7)}    ${apart}  no limit`,
+      );
     }
     if (result.failure) for (const line of failureLines(result, result.failure)) out.line(line);
   };

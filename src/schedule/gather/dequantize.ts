@@ -19,6 +19,13 @@ import { devices } from "../../target/device/registry.ts";
  */
 export type Dequantization = "columns" | "weights" | "products";
 
+/** What each costs, for `explain`. */
+export const DEQUANTIZATION_TEXTS: Readonly<Record<Dequantization, string>> = {
+  columns: "a product is scaled by column: one multiply for each of its elements",
+  weights: "weights are made bfloat16 and scaled before a product, again for each row tile",
+  products: "a product for each block of scales, scaled and added up in float32",
+};
+
 /** One answer for all devices of a package: one body serves them. */
 export function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
   const { quantization } = layer;
