@@ -9,6 +9,7 @@ export type {
   LayerOverrides,
   MeshInput,
   MoeInput,
+  QuantizationInput,
   RoutingInput,
   ScheduleInput,
 } from "./dsl/input.ts";
@@ -25,7 +26,10 @@ export type {
   LayerSpec,
   MeshSpec,
   MoeSpec,
+  Quantization,
+  QuantizedDType,
   RoutingSpec,
+  ScaleGranularity,
   ScheduleSpec,
   Scoring,
   SharedExperts,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import model
+from . import model, quantization
 from .package import MoePackage
 
 # Columns of a TPU tile.
@@ -38,11 +38,16 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
 
     e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
     s = model.shared_size(layer)
-    dtype, single = package.dtype, jnp.float32
+    quantized = layer.get("quantization")
+    dtype = package.dtype if quantized is None else quantization.dtypes(quantized)[0]
+    single = jnp.float32
     layout = layer.get("weights", "fused")
 
     def expert(name: str, *shape: int) -> Argument:
         return Argument(name, (e, *shape), dtype, "experts")
+
+    def scales(weights: list[Argument]) -> list[Argument]:
+        return [] if quantized is None else [_scale(weight, quantized) for weight in weights]
 
     def row(name: str, width: int, kind: Any) -> Argument:
         return Argument(name, (tokens, width), kind, "tokens")
@@ -50,12 +55,13 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     pairs = {"fused": (2,), "separate": (), "side_by_side": ()}[layout]
     width = 2 * f if layout == "side_by_side" else f
     third = layout == "separate"
-    arguments = [row("tokens", d, dtype)]
-    arguments += [expert("w1", *pairs, d, width), expert("w2", f, d)]
-    arguments += [expert("w3", d, f)] if third else []
+    weights = [expert("w1", *pairs, d, width), expert("w2", f, d)]
+    weights += [expert("w3", d, f)] if third else []
+    arguments = [row("tokens", d, package.dtype), *weights, *scales(weights)]
     if layer.get("biases"):
-        arguments += [expert("b1", *pairs, width), expert("b2", d)]
-        arguments += [expert("b3", f)] if third else []
+        biases = [expert("b1", *pairs, width), expert("b2", d)]
+        biases += [expert("b3", f)] if third else []
+        arguments += [dataclasses.replace(bias, dtype=package.dtype) for bias in biases]
     if layer["routing"].get("where") == "given":
         arguments += [row("topk_weights", k, single), row("topk_ids", k, jnp.int32)]
     else:
@@ -64,15 +70,26 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
             arguments += [Argument("correction_bias", (e,), single)]
     if s:
         # Every device has its own columns where they fill whole lanes.
-        over = "experts" if s % (LANES * package.ep) == 0 else ""
-        arguments += [
+        unit = LANES if quantized is None else quantization.block(quantized) or LANES
+        over = "experts" if s % (unit * package.ep) == 0 else ""
+        shared = [
             Argument("shared_w1", (d, s), dtype, over, axis=1),
             Argument("shared_w2", (s, d), dtype, over),
             Argument("shared_w3", (d, s), dtype, over, axis=1),
         ]
+        arguments += [*shared, *scales(shared)]
         if layer["sharedExperts"].get("gate"):
             arguments += [Argument("shared_gate", (d,), single)]
     return arguments
+
+
+def _scale(weight: Argument, spec: quantization.Spec) -> Argument:
+    """Scales of an array of weights, spread as it is."""
+    shape = quantization.scale_shape(weight.shape, spec)
+    # Spread over output channels: the last axis. Over the contraction: where there are rows of it.
+    axis = len(shape) - 1 if weight.axis == 1 else weight.axis
+    over = weight.over if len(weight.shape) > 2 or shape[axis] > 1 else ""
+    return Argument(f"{weight.name}_scale", shape, quantization.dtypes(spec)[1], over, axis)
 
 
 @dataclasses.dataclass(frozen=True)

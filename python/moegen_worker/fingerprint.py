@@ -39,11 +39,14 @@ def weights(experts: int, hidden: int, intermediate: int, dtype: Any) -> tuple[A
     return w1, w2
 
 
-def read(layer: Layer, result: Any, experts: int, w2: Any) -> np.ndarray:
-    """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen."""
+def read(layer: Layer, result: Any, experts: int, down: Any) -> np.ndarray:
+    """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen.
+
+    `down` (F, D): the first expert's.
+    """
     result = np.asarray(result, np.float64)
     # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.
-    total = float(np.asarray(w2[0, :, 0], np.float64).sum())
+    total = float(np.asarray(down[:, 0], np.float64).sum())
     up = scales(result.shape[0])
     unit = oracle.activate(layer["activation"], np.ones_like(up), up) * total
     return result[:, :experts] / unit[:, None]

@@ -77,7 +77,9 @@ class InputMaker:
         sizes = package.experts, package.hidden, package.intermediate
         rng = generator(seed, "weights")
         made = model.random(layer, sizes, package.dtype, rng)
-        self._random = made if self.copies is None else made.of_experts(self.copies.canonical)
+        # Before quantisation: what its error is measured against.
+        self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
+        self._random = self.exact.quantized(layer.get("quantization"))
 
     def model(self, marked: bool) -> model.Weights:
         """Random weights, or fingerprints; the same for every case."""

@@ -62,7 +62,7 @@ def ids(layer: model.Layer, inputs: Inputs, result: np.ndarray, bound: float) ->
     experts = inputs.model.w2.shape[0]
     for call in range(result.shape[0]):
         weights, chosen = inputs.weights[call], inputs.ids[call]
-        shown = fingerprint.read(layer, result[call], experts, inputs.model.w2)
+        shown = fingerprint.read(layer, result[call], experts, inputs.model.plain("w2", 0))
         wrong = fingerprint.compare(shown, weights, chosen, tolerance=2 * bound)
         wanted = np.zeros_like(shown)
         np.add.at(wanted, (np.arange(len(chosen))[:, None], chosen), weights)

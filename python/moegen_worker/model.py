@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from . import quantization
+
 Layer = dict[str, Any]
 Array = np.ndarray
 # Standard deviation of biases: they matter beside projections of variance 1, and do not drown them.
@@ -26,6 +28,32 @@ class Weights:
     shared_w3: Array | None = None  # (D, S): up
     shared_gate: Array | None = None  # (D,)
     correction_bias: Array | None = None  # (E,)
+    # Scales of quantised weights, and what says how they lie; None where weights are plain.
+    w1_scale: Array | None = None  # (E, 2, ...)
+    w2_scale: Array | None = None  # (E, ...)
+    shared_w1_scale: Array | None = None
+    shared_w2_scale: Array | None = None
+    shared_w3_scale: Array | None = None
+    quantization: quantization.Spec | None = None
+
+    def plain(self, name: str, index: Any = ...) -> Array:
+        """A weight array, or `index` of its leading axes, as what it stands for, in float64."""
+        weights = getattr(self, name)[index]
+        if self.quantization is None:
+            return np.asarray(weights, np.float64)
+        scale = getattr(self, f"{name}_scale")[index]
+        return quantization.dequantize(weights, scale, self.quantization)
+
+    def quantized(self, spec: quantization.Spec | None) -> Weights:
+        """The same with 8-bit weights and their scales, if there is something that says how."""
+        if spec is None:
+            return self
+        found: dict[str, Array] = {}
+        for name in ("w1", "w2", "shared_w1", "shared_w2", "shared_w3"):
+            array = getattr(self, name)
+            if array is not None:
+                found[name], found[f"{name}_scale"] = quantization.quantize(array, spec)
+        return dataclasses.replace(self, **found, quantization=spec)
 
     def of_experts(self, ids: Any) -> Weights:
         """The same model with these experts, in this order: a copy of one may be among them."""
@@ -33,7 +61,7 @@ class Weights:
         def taken(array: Array | None) -> Array | None:
             return None if array is None else array[np.asarray(ids)]
 
-        per_expert = ("w1", "w2", "b1", "b2", "correction_bias")
+        per_expert = ("w1", "w2", "b1", "b2", "correction_bias", "w1_scale", "w2_scale")
         chosen = {name: taken(getattr(self, name)) for name in per_expert}
         return dataclasses.replace(self, **chosen)
 
@@ -41,7 +69,12 @@ class Weights:
         """By argument name, in a layout: fused; separate: gate and up apart; side_by_side: gate
         columns, then up columns."""
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        pairs = (("w1", "w3", self.w1), ("b1", "b3", self.b1))
+        del found["quantization"]
+        pairs = (
+            ("w1", "w3", self.w1),
+            ("w1_scale", "w3_scale", self.w1_scale),
+            ("b1", "b3", self.b1),
+        )
         for gate, up, both in pairs:
             if both is None:
                 continue
@@ -93,4 +126,5 @@ def silent(weights: Weights, w1: Array, w2: Array) -> Weights:
         name: None if getattr(weights, name) is None else np.zeros_like(getattr(weights, name))
         for name in zero
     }
-    return dataclasses.replace(weights, w1=w1, w2=w2, **zeros)
+    made = dataclasses.replace(weights, w1=w1, w2=w2, **zeros, quantization=None)
+    return made.quantized(weights.quantization)

@@ -103,9 +103,10 @@ def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
     if not 0 <= e < len(weights.w2):
         return np.zeros(len(x))
     b1, b2 = weights.b1, weights.b2
-    gate = weights.w1[e, 0], None if b1 is None else b1[e, 0]
-    up = weights.w1[e, 1], None if b1 is None else b1[e, 1]
-    down = weights.w2[e], None if b2 is None else b2[e]
+    w1, w2 = weights.plain("w1", e), weights.plain("w2", e)
+    gate = w1[0], None if b1 is None else b1[e, 0]
+    up = w1[1], None if b1 is None else b1[e, 1]
+    down = w2, None if b2 is None else b2[e]
     return feed_forward(layer["activation"], x, gate, up, down)
 
 
@@ -124,11 +125,10 @@ def shared(layer: Layer, x: Any, weights: Weights) -> Array:
     if layer.get("sharedExperts") is None:
         return result
     size = int(layer["sharedExperts"]["intermediate"])
-    for first in range(0, weights.shared_w2.shape[0], size):
+    w1, w2, w3 = (weights.plain(name) for name in ("shared_w1", "shared_w2", "shared_w3"))
+    for first in range(0, w2.shape[0], size):
         columns = slice(first, first + size)
-        gate = weights.shared_w1[:, columns], None
-        up = weights.shared_w3[:, columns], None
-        down = weights.shared_w2[columns], None
+        gate, up, down = (w1[:, columns], None), (w3[:, columns], None), (w2[columns], None)
         result += feed_forward(layer["activation"], x, gate, up, down)
     if weights.shared_gate is None:
         return result

@@ -22,6 +22,8 @@ class MoePackage:
     shapes: ModuleType
     reference: ModuleType
     tiles: ModuleType | None
+    # The helper that makes quantised weights.
+    quantization: ModuleType | None = None
 
     @property
     def experts(self) -> int:
@@ -93,9 +95,11 @@ def load(folder: str | Path) -> MoePackage:
         reference = importlib.import_module(f"{name}.reference")
         has_tiles = (path / "tiles.py").is_file()
         tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
+        has_quantization = (path / "quantization.py").is_file()
+        quantization = importlib.import_module(f"{name}.quantization") if has_quantization else None
     except Exception as error:
         message = f"importing {name} failed: {type(error).__name__}: {error}"
         raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
     finally:
         sys.dont_write_bytecode = before
-    return MoePackage(name, kernel, shapes, reference, tiles)
+    return MoePackage(name, kernel, shapes, reference, tiles, quantization)

@@ -161,7 +161,7 @@ def test_fingerprints_show_ids_and_weights() -> None:
     rows = fingerprint.tokens(3, 8, np.float32)
     weights, ids = oracle.route(spec, np.random.default_rng(2).standard_normal((3, 4)))
     result = oracle.moe(spec, rows, Weights(w1, w2), weights, ids)
-    shown = fingerprint.read(spec, result, 4, w2)
+    shown = fingerprint.read(spec, result, 4, w2[0])
     assert fingerprint.compare(shown, weights, ids, 1e-6) is None
     wrong = ids.copy()
     wrong[1, 0] = ({0, 1, 2, 3} - set(ids[1].tolist())).pop()
@@ -172,5 +172,5 @@ def test_fingerprints_show_ids_and_weights() -> None:
     assert found is not None
     assert found["problem"] == "weight"
     # Rows exchanged between tokens show too: tokens differ in scale.
-    swapped = fingerprint.read(spec, result[[1, 0, 2]], 4, w2)
+    swapped = fingerprint.read(spec, result[[1, 0, 2]], 4, w2[0])
     assert fingerprint.compare(swapped, weights, ids, 1e-6) is not None

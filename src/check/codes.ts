@@ -108,6 +108,14 @@ export const codes = {
     "the chosen have no score",
     "scoreChosen scores the chosen logits alone, by softmax or sigmoid",
   ),
+  MOE125: entry(
+    "a block of scales does not fit the weights",
+    "a block is a multiple of 128 that divides D, F and the columns of all shared experts",
+  ),
+  MOE126: entry(
+    "quantised weights with rows of another type",
+    "with quantised weights rows and result are bfloat16",
+  ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

@@ -25,6 +25,7 @@ import {
   weightsFitHbm,
 } from "./rules/layer.ts";
 import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
+import { quantizedRowsAreBfloat16, scaleBlocksFit } from "./rules/quantization.ts";
 import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
@@ -37,6 +38,8 @@ const RULES: readonly Rule[] = [
   chosenAreScored,
   redundantFit,
   sharedFillLanes,
+  scaleBlocksFit,
+  quantizedRowsAreBfloat16,
   scheduleRunsLayer,
   expertsDivide,
   meshAxes,

@@ -10,6 +10,7 @@ import type {
   EmitSpec,
   ExpertGroups,
   LayerSpec,
+  Quantization,
   ScheduleSpec,
   Scoring,
   SharedExperts,
@@ -37,6 +38,12 @@ export type RoutingInput =
     }
   | { readonly where: "given" };
 
+/** Quantised expert weights, those of the shared experts included; rows stay `dtype`. */
+export interface QuantizationInput extends Omit<Quantization, "scales"> {
+  /** Element type of the scales. Default: "float32". */
+  readonly scales?: Quantization["scales"];
+}
+
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
 export interface LayerInput {
   /** E: experts in all. */
@@ -52,6 +59,8 @@ export interface LayerInput {
   readonly dtype?: DType;
   /** How gate and up weights lie. Default: "fused", (E, 2, D, F). */
   readonly weights?: WeightLayout;
+  /** Of the weights, with their scales as further inputs. Default: weights are of `dtype`. */
+  readonly quantization?: QuantizationInput;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
    * (E, 2, F)), and b2 (E, D). Default: none.

@@ -33,6 +33,9 @@ function layerOf(value: unknown): unknown {
   if (isDict(routing) && routing.where === "kernel") {
     layer.routing = withDefaults({ scalingFactor: 1 }, routing);
   }
+  if (isDict(layer.quantization)) {
+    layer.quantization = withDefaults({ scales: "float32" }, layer.quantization);
+  }
   const origin = layerOrigin(value);
   return origin === undefined ? layer : brandLayer(layer, origin);
 }

@@ -16,6 +16,25 @@ export type WeightLayout = "fused" | "separate" | "side_by_side";
 
 export type DType = "bfloat16" | "float32";
 
+/** Element type of quantised weights. */
+export type QuantizedDType = "float8_e4m3fn" | "float8_e5m2" | "int8";
+
+/**
+ * Which weights share a scale: all of an output channel; those of an output channel within `block`
+ * neighbours along the contraction, a multiple of 128; or a block of 128 × 128 (DeepSeek-V3).
+ */
+export type ScaleGranularity =
+  | "per_channel"
+  | { readonly kind: "sub_channel"; readonly block: number }
+  | "blocks_128x128";
+
+/** Quantised expert weights, those of the shared experts included; rows stay `dtype`. */
+export interface Quantization {
+  readonly weights: QuantizedDType;
+  readonly granularity: ScaleGranularity;
+  readonly scales: "float32" | "bfloat16";
+}
+
 /**
  * What happens between the gate and up projections and the down projection:
  * - silu, gelu (tanh form), gelu_erf: of gate, times up;
@@ -78,6 +97,8 @@ export interface LayerSpec {
   /** Rows, weights and result; the accumulation is always float32. */
   readonly dtype: DType;
   readonly weights: WeightLayout;
+  /** Of the weights, with their scales as further inputs. Absent: weights are of `dtype`. */
+  readonly quantization?: Quantization;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
    * (E, 2, F)), and b2 (E, D). Absent: none.

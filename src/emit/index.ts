@@ -15,9 +15,16 @@ function filesOf(plan: Plan): readonly PackageFile[] {
     template: "package/reference",
     context: layerContext,
   };
+  const quantization: PackageFile = {
+    file: "quantization.py",
+    template: "package/quantization",
+    context: layerContext,
+  };
+  const quantized = plan.layer.quantization !== undefined;
   return [
     { file: "__init__.py", template: "package/init", context: initContext },
     ...schedule.files(plan),
+    ...(plan.emit.reference && quantized ? [quantization] : []),
     ...(plan.emit.reference ? [reference] : []),
     {
       file: "tiles.py",

@@ -57,6 +57,8 @@ export function tilesContext(plan: Plan): Record<string, unknown> {
 export function initContext(plan: Plan): Record<string, unknown> {
   const routing = plan.layer.routing.where === "kernel" ? ["reference_routing"] : [];
   const references = plan.emit.reference ? ["reference_moe", ...routing] : [];
-  const exports = ["TILE_TABLE", "Tiles", "fused_ep_moe", ...references, "select_tiles"];
-  return { ...layerContext(plan), reference: plan.emit.reference, exports };
+  const quantized = plan.emit.reference && plan.layer.quantization !== undefined;
+  const helper = quantized ? ["quantize_weights"] : [];
+  const names = ["TILE_TABLE", "Tiles", "fused_ep_moe", ...helper, ...references, "select_tiles"];
+  return { ...layerContext(plan), reference: plan.emit.reference, exports: names };
 }

@@ -1,6 +1,15 @@
 /** Layouts of the expert weights: arguments, shapes and the copies that stream them. */
+import { BLOCK, hasBlockColumns } from "../dsl/quantization.ts";
 import type { LayerSpec, WeightLayout } from "../dsl/spec.ts";
 import { pyTuple } from "./python.ts";
+import {
+  quantizationContext,
+  scaleIndex,
+  scaleInput,
+  scaleName,
+  scaleRef,
+  scaleSizes,
+} from "./quantization.ts";
 
 interface WeightInput {
   readonly name: string;
@@ -144,13 +153,15 @@ export function sharedSize({ sharedExperts }: Pick<LayerSpec, "sharedExperts">):
 
 /** An argument as templates say it: `shape` in the package's constants, `size` in figures. */
 function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
-  const sizes: Readonly<Record<string, number>> = {
+  const axes: Readonly<Record<string, number>> = {
     [E]: layer.experts,
     [D]: layer.hidden,
     [F]: layer.intermediate,
     [`2 * ${F}`]: 2 * layer.intermediate,
     [S]: sharedSize(layer),
   };
+  const { quantization } = layer;
+  const sizes = quantization === undefined ? axes : { ...axes, ...scaleSizes(axes, quantization) };
   const size = pyTuple(dims.map((dim) => String(sizes[dim] ?? dim)));
   return { name, meaning, shape: pyTuple(dims), size };
 }
@@ -160,12 +171,50 @@ function sliced(text: string, layer: LayerSpec): string {
   return text.replace("INTERMEDIATE", String(layer.intermediate));
 }
 
+/** Scales of weight arrays, in their order; none where the weights are not quantised. */
+function scalesOf<W extends ArrayInput>(layer: LayerSpec, weights: readonly W[]): readonly W[] {
+  const { quantization } = layer;
+  return quantization === undefined ? [] : weights.map((one) => scaleInput(one, quantization));
+}
+
+/** Copies of weights, and beside each what the copy of its scales says differently. */
+function scaledCopies(layer: LayerSpec): readonly object[] {
+  const { quantization } = layer;
+  const copies = gateUpCopies(layer);
+  if (quantization === undefined) return copies;
+  return copies.map((copy) => ({
+    ...copy,
+    scaleRef: scaleRef(copy.ref),
+    scaleWhole: scaleIndex(copy.whole, quantization),
+    scaleTiled: scaleIndex(copy.tiled, quantization),
+  }));
+}
+
+/** The scales of weights that an expression of the reference names. */
+function scalesReference(text: string, layer: LayerSpec): string {
+  const { quantization, intermediate } = layer;
+  if (quantization === undefined) return "";
+  const columns = hasBlockColumns(quantization) ? intermediate / BLOCK : intermediate;
+  const [name = "", index = ""] = text.split("[");
+  return `${scaleName(name)}[${index.replace(":, ", "..., ").replace("INTERMEDIATE", String(columns))}`;
+}
+
 export function weightsContext(layer: LayerSpec): Record<string, unknown> {
   const { inputs, gate, up } = LAYOUTS[layer.weights];
   return {
+    ...quantizationContext(layer),
+    scaleInputs: scalesOf(layer, inputs).map((input) => ({
+      ref: scaleRef(input.ref),
+      ...described(layer, input),
+    })),
+    quantizedArguments: [...inputs, ...(layer.sharedExperts === undefined ? [] : SHARED_WEIGHTS)]
+      .map(({ name }) => name)
+      .join(", "),
+    gateScaleReference: scalesReference(gate, layer),
+    upScaleReference: scalesReference(up, layer),
     weightArguments: inputs.map(({ name }) => name).join(", "),
     weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
-    gateUpCopies: gateUpCopies(layer),
+    gateUpCopies: scaledCopies(layer),
     gateReference: sliced(gate, layer),
     upReference: sliced(up, layer),
   };
@@ -197,9 +246,11 @@ const SHARED_GATE: ArrayInput = {
   meaning: "gate of the shared experts' result",
 };
 
-function sharedInputs({ sharedExperts }: LayerSpec): readonly ArrayInput[] {
+function sharedInputs(layer: LayerSpec): readonly ArrayInput[] {
+  const { sharedExperts } = layer;
   if (sharedExperts === undefined) return [];
-  return sharedExperts.gate === "sigmoid" ? [...SHARED_WEIGHTS, SHARED_GATE] : SHARED_WEIGHTS;
+  const weights = [...SHARED_WEIGHTS, ...scalesOf(layer, SHARED_WEIGHTS)];
+  return sharedExperts.gate === "sigmoid" ? [...weights, SHARED_GATE] : weights;
 }
 
 /** Weights of the shared experts, of the layer's dtype; their gate of any floating dtype. */
@@ -211,8 +262,12 @@ export function sharedContext(layer: LayerSpec): Record<string, unknown> {
     sharedIntermediate: sharedSize(layer),
     sharedInputs: inputs.map((input) => described(layer, input)),
     sharedWeightInputs: inputs
-      .filter((input) => input !== SHARED_GATE)
+      .filter((input) => SHARED_WEIGHTS.includes(input))
       .map((input) => described(layer, input)),
+    sharedScaleInputs: (layer.sharedExperts === undefined
+      ? []
+      : scalesOf(layer, SHARED_WEIGHTS)
+    ).map((input) => described(layer, input)),
   };
 }
 
@@ -220,6 +275,7 @@ export function sharedContext(layer: LayerSpec): Record<string, unknown> {
 export function arrayArguments(layer: LayerSpec, routing: string): string {
   const names = (inputs: readonly ArrayInput[]): readonly string[] =>
     inputs.map(({ name }) => name);
-  const weights = [...LAYOUTS[layer.weights].inputs, ...biasInputs(layer)];
+  const { inputs } = LAYOUTS[layer.weights];
+  const weights = [...inputs, ...scalesOf(layer, inputs), ...biasInputs(layer)];
   return [...names(weights), routing, ...names(sharedInputs(layer))].join(", ");
 }

@@ -15,6 +15,7 @@ export const fields = {
   shared: ["none", "plain", "gated"],
   weights: ["fused", "separate", "side_by_side"],
   dtype: ["bfloat16", "float32"],
+  quantization: ["none", "float8 channels", "int8 blocks", "float8 rows"],
   hidden: [256, 384, 320],
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],
@@ -81,6 +82,18 @@ export const constraints: readonly Constraint[] = [
     fields: ["topK", "experts", "ep", "groups"],
     legal: (row) =>
       row.groups === "none" || row.topK <= (expertsOf(row) / GROUPS.count) * GROUPS.kept,
+  },
+  {
+    fields: ["quantization", "dtype"],
+    legal: ({ quantization, dtype }) => quantization === "none" || dtype === "bfloat16",
+  },
+  {
+    fields: ["quantization", "hidden"],
+    legal: ({ quantization, hidden }) => quantization === "none" || hidden % 128 === 0,
+  },
+  {
+    fields: ["quantization", "intermediate"],
+    legal: ({ quantization, intermediate }) => quantization === "none" || intermediate % 128 === 0,
   },
   {
     // Of one axis the first is all.

@@ -1,5 +1,5 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
-import type { Activation, LayerSpec, MoeSpec, RoutingSpec } from "../dsl/spec.ts";
+import type { Activation, LayerSpec, MoeSpec, Quantization, RoutingSpec } from "../dsl/spec.ts";
 import type { Schedules } from "../plan/lower.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
 
@@ -29,6 +29,21 @@ const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   swigluoai: { kind: "swigluoai", alpha: 1.702, limit: 1.5 },
 };
 
+/** One of each way that the kernel multiplies quantised weights. */
+const QUANTIZATIONS: Readonly<Record<Exclude<Row["quantization"], "none">, Quantization>> = {
+  "float8 channels": {
+    weights: "float8_e4m3fn",
+    granularity: "per_channel",
+    scales: "float32",
+  },
+  "int8 blocks": { weights: "int8", granularity: "blocks_128x128", scales: "bfloat16" },
+  "float8 rows": {
+    weights: "float8_e5m2",
+    granularity: { kind: "sub_channel", block: 128 },
+    scales: "float32",
+  },
+};
+
 function routingOf(row: Row): RoutingSpec {
   const { scoring, groups } = row;
   if (scoring === "given" || scoring === "given with copies") return { where: "given" };
@@ -56,6 +71,7 @@ function layerOf(row: Row): LayerSpec {
     dtype: row.dtype,
     weights: row.weights,
     routing: routingOf(row),
+    ...(row.quantization === "none" ? {} : { quantization: QUANTIZATIONS[row.quantization] }),
     ...(row.biases === "yes" ? { biases: true as const } : {}),
     ...(row.shared === "none" ? {} : { sharedExperts: { count: 2, intermediate: 128, ...gate } }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),

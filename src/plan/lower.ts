@@ -16,7 +16,7 @@ export interface Registries {
 
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
-  const { biases, sharedExperts, redundantExperts } = spec.layer;
+  const { quantization, biases, sharedExperts, redundantExperts } = spec.layer;
   return {
     schema: 1,
     name: spec.name,
@@ -31,6 +31,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       dtype: spec.layer.dtype,
       routing: { ...spec.layer.routing },
       weights: spec.layer.weights,
+      ...(quantization === undefined ? {} : { quantization: { ...quantization } }),
       ...(biases === undefined ? {} : { biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
       ...(redundantExperts === undefined ? {} : { redundantExperts }),

@@ -6,6 +6,8 @@ import type {
   Activation,
   DeviceName,
   DType,
+  Quantization,
+  QuantizedDType,
   RoutingSpec,
   SharedExperts,
   WeightLayout,
@@ -27,7 +29,7 @@ export interface Buffer {
   readonly space: MemorySpace;
   /** Shape of one slot as declared to Pallas. */
   readonly shape: readonly number[];
-  readonly dtype: "bfloat16" | "float32" | "uint32" | "int32";
+  readonly dtype: "bfloat16" | "float32" | "uint32" | "int32" | QuantizedDType;
   readonly slots: number;
   /** Bytes of all slots, in the layout the compiler gives them (tiled to sublanes x lanes). */
   readonly bytes: number;
@@ -167,6 +169,7 @@ export interface Plan {
     readonly routing: RoutingSpec;
     /** Layout of the gate and up weights; a choice of the plan, not of the template. */
     readonly weights: WeightLayout;
+    readonly quantization?: Quantization;
     readonly biases?: true;
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;

@@ -3,6 +3,7 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
+import { scaleBlock } from "../dsl/quantization.ts";
 import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec, SharedExperts } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
@@ -70,9 +71,12 @@ function sizeOf(
 }
 
 /** As many shared experts, up to two, of at most two tiles of columns together. */
-function scaledShared({ count, intermediate, ...gate }: SharedExperts): SharedExperts {
+function scaledShared(
+  { count, intermediate, ...gate }: SharedExperts,
+  block: number,
+): SharedExperts {
   const fewer = Math.min(count, SHARED_EXPERTS);
-  const columns = Math.min(count * intermediate, 2 * LANES);
+  const columns = Math.min(count * intermediate, Math.max(2 * LANES, block));
   return { ...gate, count: fewer, intermediate: columns / fewer };
 }
 
@@ -99,6 +103,8 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
   const { sharedExperts, redundantExperts } = full.layer;
+  const { quantization } = full.layer;
+  const block = quantization === undefined ? LANES : (scaleBlock(quantization) ?? LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
@@ -109,7 +115,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     experts,
     topK,
     routing,
-    ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts) }),
+    ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts, block) }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
   };
   const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made.map(cutD));

@@ -1,12 +1,13 @@
 /** What a layer's weights take of a device's HBM, and which devices have so much. */
+import { BLOCK, hasBlockColumns, scaleBytes, scaleRows, weightBytes } from "../dsl/quantization.ts";
 import type { LayerSpec } from "../dsl/spec.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Devices } from "./lower.ts";
 
-const ITEM_BYTES = { bfloat16: 2, float32: 4 } as const;
+const FLOAT_BYTES = 4;
 
 export interface DeviceWeights {
-  /** Bytes of one device's experts, biases included. */
+  /** Bytes of one device's experts, scales and biases included. */
   readonly experts: number;
   /** Bytes of its part of the shared experts. */
   readonly shared: number;
@@ -20,12 +21,24 @@ export function deviceWeights(
   schedule: Pick<Schedule, "sharedColumns"> | undefined,
 ): DeviceWeights {
   const { hidden, intermediate, biases, sharedExperts } = layer;
-  const item = ITEM_BYTES[layer.dtype];
-  const bias = biases === true ? (2 * intermediate + hidden) * ITEM_BYTES.float32 : 0;
-  const experts = Math.ceil(layer.experts / ep) * (3 * hidden * intermediate * item + bias);
-  const gate = sharedExperts?.gate === undefined ? 0 : hidden * ITEM_BYTES.float32;
-  const shared = 3 * hidden * (schedule?.sharedColumns(layer, ep) ?? 0) * item + gate;
+  const item = weightBytes(layer);
+  const bias = biases === true ? (2 * intermediate + hidden) * FLOAT_BYTES : 0;
+  const experts =
+    Math.ceil(layer.experts / ep) *
+    (3 * hidden * intermediate * item + scales(layer, intermediate) + bias);
+  const gate = sharedExperts?.gate === undefined ? 0 : hidden * FLOAT_BYTES;
+  const columns = schedule?.sharedColumns(layer, ep) ?? 0;
+  const shared = 3 * hidden * columns * item + scales(layer, columns) + gate;
   return { experts, shared, total: experts + shared };
+}
+
+/** Bytes of the scales of gate, up and down as they come, for F or shared columns of `columns`. */
+function scales({ quantization, hidden }: LayerSpec, columns: number): number {
+  if (quantization === undefined || columns === 0) return 0;
+  const along = (contraction: number, channels: number): number =>
+    scaleRows(quantization, contraction) *
+    (hasBlockColumns(quantization) ? channels / BLOCK : channels);
+  return scaleBytes(quantization) * (2 * along(hidden, columns) + along(columns, hidden));
 }
 
 /** Whether one kind of device has HBM enough for the experts of a model. */

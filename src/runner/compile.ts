@@ -50,6 +50,9 @@ const HLO_TYPES: Readonly<Record<Buffer["dtype"], string>> = {
   float32: "f32",
   uint32: "s32",
   int32: "s32",
+  float8_e4m3fn: "f8e4m3fn",
+  float8_e5m2: "f8e5m2",
+  int8: "s8",
 };
 
 function hloShapes({ dtype, shape, slots }: Buffer): readonly string[] {

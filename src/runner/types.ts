@@ -85,6 +85,8 @@ export interface CaseResult {
   readonly ok: boolean;
   /** Relative Frobenius error; null where the result is not finite or there is none. */
   readonly error: number | null;
+  /** What quantising the weights costs, apart from the kernel: of the reference case alone. */
+  readonly quantizationError?: number;
   readonly seconds: number;
   readonly failure?: CaseFailure;
 }

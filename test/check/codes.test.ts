@@ -150,6 +150,22 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'scoring = "none" leaves scoreChosen nothing to do',
     nearest: ["softmax", "sigmoid"],
   },
+  MOE125: {
+    spec: layer(
+      "hidden: 2048",
+      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: ⟦512⟧ } }, hidden: 2048',
+    ),
+    says: "scales of 512 do not divide D = 2048, F = 768",
+    nearest: [128, 256],
+  },
+  MOE126: {
+    spec: layer(
+      "hidden: 2048",
+      'quantization: { weights: "int8", granularity: "per_channel" }, dtype: ⟦"float32"⟧, hidden: 2048',
+    ),
+    says: 'dtype = "float32" with quantised weights',
+    nearest: ["bfloat16"],
+  },
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),

@@ -77,6 +77,28 @@ const combinations: Readonly<Record<string, Combination>> = {
     spec: layer('"silu"', '{ kind: "clamped_swiglu", limit: ⟦0⟧ }'),
     says: "limit = 0 is not a positive finite number",
   },
+  "a granularity that has no name": {
+    code: "MOE102",
+    spec: field('quantization: { weights: "int8", granularity: ⟦"per_tensor"⟧ as never }'),
+    says: 'granularity = "per_tensor"',
+    rule: 'granularity is "per_channel", "blocks_128x128"',
+    nearest: ["per_channel", "blocks_128x128"],
+  },
+  "weights of a type that is not quantised": {
+    code: "MOE102",
+    spec: field('quantization: { weights: ⟦"bfloat16"⟧ as never, granularity: "per_channel" }'),
+    says: 'weights = "bfloat16"',
+    rule: 'weights is "float8_e4m3fn", "float8_e5m2", "int8"',
+    nearest: ["float8_e4m3fn", "float8_e5m2", "int8"],
+  },
+  "a block that is not whole registers": {
+    code: "MOE125",
+    spec: field(
+      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: ⟦96⟧ } }',
+    ),
+    says: "block = 96 is not a multiple of 128",
+    nearest: [128, 256],
+  },
   "biases that have a layout": {
     code: "MOE102",
     spec: field('biases: ⟦"fused"⟧ as never'),

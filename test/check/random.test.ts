@@ -72,6 +72,11 @@ const layer = fc.oneof(
         dtype: oneOf("bfloat16", "float32"),
         routing,
         biases: oneOf(true, undefined),
+        quantization: oneOf(
+          { weights: "int8", granularity: "per_channel" },
+          { weights: "int8", granularity: { kind: "sub_channel", block: 192 } },
+          { weights: "float8_e5m2", granularity: { kind: "sub_channel" }, scales: "int8" },
+        ),
         sharedExperts: oneOf({ count: 1, intermediate: 256, gate: "sigmoid" }, { count: 3 }),
         redundantExperts: size,
       },

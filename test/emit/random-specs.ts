@@ -67,6 +67,24 @@ const layer = fc
     ),
     weights: fc.constantFrom("fused" as const, "separate" as const, "side_by_side" as const),
     biases: fc.constantFrom(undefined, true as const),
+    quantization: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(undefined) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          weights: fc.constantFrom(
+            "float8_e4m3fn" as const,
+            "float8_e5m2" as const,
+            "int8" as const,
+          ),
+          granularity: fc.constantFrom("per_channel" as const, "blocks_128x128" as const, {
+            kind: "sub_channel" as const,
+            block: 256,
+          }),
+          scales: fc.constantFrom("float32" as const, "bfloat16" as const),
+        }),
+      },
+    ),
     sharedExperts: fc.oneof(
       fc.constant(undefined),
       fc.record(

@@ -36,6 +36,11 @@ const IMPOSSIBLE = [
   // Eight experts, or on 8 devices a quarter of them in a group, hold no 16.
   "topK 16, experts few",
   "mesh one axis, tokenAxes first",
+  ...["float8 channels", "int8 blocks", "float8 rows"].flatMap((quantization) => [
+    `dtype float32, quantization ${quantization}`,
+    `quantization ${quantization}, hidden 320`,
+    `quantization ${quantization}, intermediate 192`,
+  ]),
 ];
 
 test("every two values of two fields meet, but for pairs that mean nothing", () => {

@@ -70,6 +70,45 @@ describe.each(examples)("%s", (name) => {
   });
 });
 
+describe("quantised weights stay", () => {
+  it.each([
+    ["per_channel" as const, { hidden: 512, intermediate: 256 }],
+    ["blocks_128x128" as const, { hidden: 512, intermediate: 256 }],
+    // Half of F is a tile of F, and a tile has whole blocks of scales.
+    [
+      { kind: "sub_channel" as const, block: 512 },
+      { hidden: 512, intermediate: 1024 },
+    ],
+  ])("%j", (granularity, sizes) => {
+    const spec = moe({
+      name: "quantised",
+      layer: {
+        experts: 64,
+        topK: 8,
+        hidden: 4096,
+        intermediate: 2048,
+        activation: "silu",
+        sharedExperts: { count: 1, intermediate: 2048 },
+        quantization: { weights: "float8_e4m3fn", granularity },
+        routing: { where: "given" },
+      },
+      mesh: { ep: 8 },
+      devices: ["v7x"],
+      schedule: {
+        kind: "gather",
+        tiles: { all: { upTo: 64, bt: 16, bf: 512, bd: 4096 } },
+      },
+    });
+    const { plan } = judge(spec, { schedules, devices });
+    if (plan === undefined) throw new Error("the spec does not check");
+    const scaled = scaleSpec(plan, schedules.gather, 2).spec;
+    const { findings } = judge(scaled, { schedules, devices });
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    expect(scaled.layer).toMatchObject(sizes);
+    expect(scaled.layer.quantization).toEqual(spec.layer.quantization);
+  });
+});
+
 describe("what a layer has beside its experts stays", () => {
   const features = {
     name: "features",

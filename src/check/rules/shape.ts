@@ -49,14 +49,17 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const further = ["biases", "sharedExperts", "redundantExperts"];
+  const further = ["quantization", "biases", "sharedExperts", "redundantExperts"];
   kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing", ...further]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
   kinds.oneOf([...path, "weights"], layer.weights, ["fused", "separate", "side_by_side"]);
   checkRouting(kinds, [...path, "routing"], layer.routing);
-  const { biases, sharedExperts, redundantExperts } = layer;
+  const { quantization, biases, sharedExperts, redundantExperts } = layer;
+  if (quantization !== undefined) {
+    checkQuantization(kinds, [...path, "quantization"], quantization);
+  }
   if (biases !== undefined && biases !== true) {
     kinds.wrong([...path, "biases"], biases, "true, or left out: they lie as the weights do", [
       "true",
@@ -66,6 +69,25 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   if (redundantExperts !== undefined) {
     kinds.positive([...path, "redundantExperts"], redundantExperts);
   }
+}
+
+function checkQuantization(kinds: Kinds, path: SpecPath, value: unknown): void {
+  const quantization = kinds.object(path, value);
+  if (quantization === undefined) return;
+  kinds.keys(path, quantization, ["weights", "granularity", "scales"]);
+  kinds.oneOf([...path, "weights"], quantization.weights, ["float8_e4m3fn", "float8_e5m2", "int8"]);
+  kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16"]);
+  const where = [...path, "granularity"];
+  const { granularity } = quantization;
+  if (typeof granularity !== "object" || granularity === null) {
+    kinds.oneOf(where, granularity, ["per_channel", "blocks_128x128"]);
+    return;
+  }
+  const sub = kinds.object(where, granularity);
+  if (sub === undefined) return;
+  kinds.keys(where, sub, ["kind", "block"]);
+  kinds.oneOf([...where, "kind"], sub.kind, ["sub_channel"]);
+  kinds.positive([...where, "block"], sub.block);
 }
 
 function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {

@@ -1,8 +1,10 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
+import { quantizationText } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
+import { DEQUANTIZATION_TEXTS, dequantizationOf } from "../../schedule/gather/dequantize.ts";
 import { devices } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
 import type { Paint } from "../output.ts";
@@ -43,8 +45,20 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
   return [
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
+    ...quantised(plan),
     `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plan.localExperts} experts a device`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
+  ];
+}
+
+/** The weights' type, and how a product with them is made. */
+function quantised(plan: Plan): readonly string[] {
+  const { quantization } = plan.layer;
+  const way = dequantizationOf(plan);
+  if (quantization === undefined || way === undefined) return [];
+  return [
+    `  weights ${quantizationText(quantization)}`,
+    `  ${DEQUANTIZATION_TEXTS[way]}; rows stay ${plan.layer.dtype}`,
   ];
 }
 

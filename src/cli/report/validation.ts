@@ -20,6 +20,12 @@ export function validationReport(name: string, out: Output) {
     const tokens = `T=${result.tokens}`.padEnd(7);
     const error = scientific(result.error).padEnd(8);
     out.line(`  ${title}  ${tokens}  ${mark} ${error}  ${seconds(result.seconds)}`);
+    if (result.quantizationError !== undefined) {
+      const apart = scientific(result.quantizationError);
+      out.line(
+        `  ${"  quantised against exact".padEnd(TITLE_WIDTH)}  ${"".padEnd(7)}    ${apart}  no limit`,
+      );
+    }
     if (result.failure) for (const line of failureLines(result, result.failure)) out.line(line);
   };
   return {

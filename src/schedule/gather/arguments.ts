@@ -1,4 +1,5 @@
 /** Arguments of the generated call: how each is sharded, and what of it the kernel gets. */
+import { hasBlockColumns, scaleBlock } from "../../dsl/quantization.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import { biasesContext, sharedContext, weightsContext } from "../../emit/weights.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -42,6 +43,21 @@ function biasValues({ layer }: Plan): readonly MapInput[] {
   ];
 }
 
+/** Scales as rows of float32, (…, K / SCALE_BLOCK, 1, N), whatever they come as. */
+function scaleValue(name: string, { layer }: Plan): string {
+  const blocks = layer.quantization !== undefined && hasBlockColumns(layer.quantization);
+  return blocks ? `_scale_rows(${name})` : `${name}.astype(jnp.float32)`;
+}
+
+function scaleValues(plan: Plan): readonly MapInput[] {
+  return list(weightsContext(plan.layer).scaleInputs).map(({ name }) => ({
+    name,
+    spec: "by_expert",
+    value: scaleValue(name, plan),
+    passed: name,
+  }));
+}
+
 function routingValues({ layer }: Plan): readonly MapInput[] {
   const { routing } = layer;
   const spec = "by_token";
@@ -63,10 +79,25 @@ function routingValues({ layer }: Plan): readonly MapInput[] {
   return [logits, { name: "correction_bias", spec: "P()", value, passed: "bias" }];
 }
 
-/** Partition specs of the shared experts' arrays: on S where every device has its own columns. */
-function sharedSpec(name: string, shared: Shared): string {
+/**
+ * Partition specs of the shared experts' arrays: on S where every device has its own columns.
+ * Scales of blocks become rows on their way into the kernel: two axes before that, three then.
+ */
+function sharedSpec(
+  name: string,
+  shared: Shared,
+  { layer: { quantization } }: Plan,
+  asRows: boolean,
+): string {
   if (name === "shared_gate" || shared.replicas > 1) return "P()";
-  return name === "shared_w2" ? "by_expert" : "P(None, MESH_AXES)";
+  if (name === "shared_w2") return "by_expert";
+  if (!name.endsWith("_scale") || quantization === undefined) return "P(None, MESH_AXES)";
+  if (name === "shared_w2_scale") {
+    return scaleBlock(quantization) === undefined ? "P()" : "by_expert";
+  }
+  return hasBlockColumns(quantization) && !asRows
+    ? "P(None, MESH_AXES)"
+    : "P(None, None, MESH_AXES)";
 }
 
 function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput[] {
@@ -75,8 +106,14 @@ function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput
   const row = "shared_gate.astype(jnp.float32)[None]";
   return list(sharedContext(plan.layer).sharedInputs).map(({ name }) => ({
     name,
-    spec: sharedSpec(name, shared),
-    value: name !== "shared_gate" ? name : padded ? `_pad_hidden(${row}, s)` : row,
+    spec: sharedSpec(name, shared, plan, true),
+    value: name.endsWith("_scale")
+      ? scaleValue(name, plan)
+      : name !== "shared_gate"
+        ? name
+        : padded
+          ? `_pad_hidden(${row}, s)`
+          : row,
     passed: name,
   }));
 }
@@ -86,15 +123,23 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
   return list(sharedContext(plan.layer).sharedInputs).map((input) => {
     const { name, meaning } = input;
     const gate = name === "shared_gate";
+    const scale = name.endsWith("_scale");
+    const dtype = scale ? plan.layer.quantization?.scales : plan.layer.quantization?.weights;
     const where = gate || shared.replicas > 1 ? "the same on every device" : "sharded on columns";
     const rows = name === "shared_w2" ? where.replace("columns", "rows") : where;
     return {
       ...input,
-      dtype: gate ? "jnp.floating" : "DTYPE",
-      spec: sharedSpec(name, shared),
+      dtype: gate
+        ? "jnp.floating"
+        : scale
+          ? "SCALE_DTYPE"
+          : dtype === undefined
+            ? "DTYPE"
+            : "WEIGHT_DTYPE",
+      spec: sharedSpec(name, shared, plan, false),
       text: gate
         ? `${meaning}, ${where}; taken as float32`
-        : `${plan.layer.dtype}, ${meaning}, ${rows}`,
+        : `${dtype ?? plan.layer.dtype}, ${meaning}, ${rows}`,
     };
   });
 }
@@ -107,6 +152,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
   const weights = list(weightsContext(plan.layer).weightInputs);
   const inputs = [
     ...weights.map(({ name }) => ({ name, spec: "by_expert", value: name, passed: name })),
+    ...scaleValues(plan),
     ...biasValues(plan),
     ...routingValues(plan),
     ...sharedValues(plan, shared),

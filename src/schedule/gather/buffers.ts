@@ -4,6 +4,7 @@
  */
 import type { Buffer } from "../../plan/plan.ts";
 import { fillsLanes, LANES, type Layer, type Layout, SUBLANES, TILE_PITCH } from "./layout.ts";
+import { scaleTiles } from "./scales.ts";
 import type { Sizes } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -37,6 +38,10 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   const { layer, layout, ep, sizes: s, tiles, streamed } = input;
   const distributed = ep > 1;
   const element = { dtype: layer.dtype, dtypeText: "DTYPE" } as const;
+  const weight =
+    layer.quantization === undefined
+      ? element
+      : ({ dtype: layer.quantization.weights, dtypeText: "WEIGHT_DTYPE" } as const);
   const word = { dtype: layout.word, dtypeText: "WORD" } as const;
   const float = { dtype: "float32", dtypeText: "jnp.float32" } as const;
   const int = { dtype: "int32", dtypeText: "jnp.int32" } as const;
@@ -133,11 +138,16 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     shape.wide
       ? [slots, bd, ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate]]
       : [slots, ["2", 2], bd, columnsF],
-    element,
+    weight,
     "gate and up weight tiles",
     tiles.slots,
   );
-  vmem("down_tiles", [slots, bf, columnsD], element, "down weight tiles", tiles.slots);
+  vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots);
+  if (layer.quantization !== undefined) {
+    const scales = scaleTiles(layer, slots, bd, bf);
+    vmem("gate_up_scales", scales.gateUp, float, "scales of gate and up weights", tiles.slots);
+    vmem("down_scales", scales.down, float, "scales of down weights", tiles.slots);
+  }
   if (layer.biases === true) {
     const count: Dim = streamed ? ["2", 2] : slots;
     vmem("gate_up_biases", [count, ["2", 2], wholeF], float, "biases of gate and up", count[1]);

@@ -8,6 +8,9 @@ const ITEM: Readonly<Record<Buffer["dtype"], number>> = {
   float32: 4,
   uint32: 4,
   int32: 4,
+  float8_e4m3fn: 1,
+  float8_e5m2: 1,
+  int8: 1,
 };
 
 /** Bytes in the compiler's layout: the last two axes padded to a tile. */

@@ -1,4 +1,5 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
+import { quantizationText } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
@@ -6,6 +7,7 @@ import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { argumentsContext } from "./arguments.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
+import { productContext } from "./dequantize.ts";
 import { fillsLanes, layoutOf } from "./layout.ts";
 import { hasConstants } from "./load.ts";
 import { ROW_MULTIPLE } from "./rules.ts";
@@ -41,6 +43,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
     ...sharedContextOf(shared, mesh.ep),
+    ...productContext(plan),
     constants: hasConstants(layer),
     sharedRegisters: sharesRegisters(mesh.ep),
     manyDevices: mesh.ep > MOST_UNROLLED_DEVICES,
@@ -144,7 +147,8 @@ function layerLine({ layer }: Plan): string {
           `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}`,
         ]),
   ];
-  const kinds = [activationName(layer.activation), layer.dtype, ...more].join(", ");
+  const quantized = layer.quantization === undefined ? [] : [quantizationText(layer.quantization)];
+  const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
   return `${size}, ${kinds};\nrouting: ${text}.`;
 }
 

@@ -1,4 +1,5 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
+import { scaleBlock } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 
 export const LANES = 128;
@@ -16,6 +17,7 @@ export type Layer = Pick<
   | "intermediate"
   | "dtype"
   | "weights"
+  | "quantization"
   | "biases"
   | "routing"
   | "activation"
@@ -42,6 +44,11 @@ export interface Layout {
 
 export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
+}
+
+/** Least cut of an axis that fills lanes: a tile has whole blocks of scales. */
+export function tileUnit({ quantization }: Pick<Layer, "quantization">): number {
+  return (quantization === undefined ? undefined : scaleBlock(quantization)) ?? LANES;
 }
 
 /** Whether an axis splits into whole vector registers along lanes. */

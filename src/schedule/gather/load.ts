@@ -1,7 +1,9 @@
 /** What one device does in one call under uniform routing: rows, active experts, bytes, FLOPs. */
+import { weightBytes } from "../../dsl/quantization.ts";
 import type { Traffic } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import type { Layer } from "./layout.ts";
+import { expertScaleBytes } from "./scales.ts";
 import { sharedOf, sharedTileOf } from "./shared.ts";
 import { tileCounts, tileShapeOf } from "./tile-shape.ts";
 
@@ -31,6 +33,8 @@ export interface Load {
   /** Times an active expert's weights cross HBM. */
   readonly reads: number;
   readonly weightBytes: { readonly gateUp: number; readonly down: number };
+  /** Float32 scales of one expert's weights, or 0. */
+  readonly scaleBytes: { readonly gateUp: number; readonly down: number };
   /** Float32 biases of one expert, or 0. */
   readonly biasBytes: number;
   readonly rowBytes: number;
@@ -44,13 +48,13 @@ export function hasConstants({ routing, sharedExperts }: Layer): boolean {
 }
 
 function sharedLoad(fit: Fit): SharedLoad | undefined {
-  const { layer, ep, layout, sizes, tiles, streamed } = fit.input;
+  const { layer, ep, sizes, tiles, streamed } = fit.input;
   const shared = sharedOf(layer, ep);
   if (shared === undefined) return undefined;
   const shape = tileShapeOf(layer, tiles);
   const positions = shared.blocks * sizes.passTokens;
   const columns = shared.columns / sharedTileOf(shared, shape);
-  const bytes = layer.hidden * shared.columns * layout.itemBytes;
+  const bytes = layer.hidden * shared.columns * weightBytes(layer);
   const others = positions - sizes.passTokens;
   const rowTiles = streamed
     ? Math.ceil(positions / tiles.bt)
@@ -75,7 +79,7 @@ export function loadOf(fit: Fit): Load {
   const activeExperts = localExperts * (1 - (1 - layer.topK / layer.experts) ** passRows);
   const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
   const typicalRows = Math.max(1, Math.round(rowsPerExpert));
-  const tile = layer.hidden * layer.intermediate * layout.itemBytes;
+  const tile = layer.hidden * layer.intermediate * weightBytes(layer);
   const shared = sharedLoad(fit);
   return {
     localExperts,
@@ -86,6 +90,7 @@ export function loadOf(fit: Fit): Load {
     rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),
     reads: fit.reads,
     weightBytes: { gateUp: 2 * tile, down: tile },
+    scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,
     ...(shared === undefined ? {} : { shared }),
@@ -105,13 +110,14 @@ export function expertTiles(fit: Fit): {
 export function trafficOf(fit: Fit): Traffic {
   const load = loadOf(fit);
   const { layer, ep, layout, sizes } = fit.input;
-  const weights = load.weightBytes.gateUp + load.weightBytes.down + load.biasBytes;
+  const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
+  const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
   // Experts that are active in at least one pass.
   const everActive = load.localExperts * (1 - (1 - layer.topK / layer.experts) ** sizes.tokens);
   const routing = layer.routing.where === "kernel" ? layer.experts * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
   const shared = sharedOf(layer, ep)?.size ?? 0;
-  const sharedWeights = 3 * layer.hidden * layout.itemBytes;
+  const sharedWeights = 3 * layer.hidden * weightBytes(layer);
   const sharedRead =
     load.shared === undefined
       ? 0

@@ -2,14 +2,14 @@
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { expertTiles, loadOf } from "./load.ts";
+import { weightBuffers, weightStreams } from "./scales.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
-const WEIGHTS = ["gate_up_in", "down_in"];
-
 /** Streams that bring what one routed expert needs. */
 export function routedWeights({ input }: Fit): readonly string[] {
-  return input.layer.biases === true ? [...WEIGHTS, "biases_in"] : WEIGHTS;
+  const weights = weightStreams(input.layer);
+  return input.layer.biases === true ? [...weights, "biases_in"] : weights;
 }
 
 export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
@@ -21,7 +21,9 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const weightTiles = expertTiles(fit);
   const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
   const biased = layer.biases === true;
-  const weightStreams = biased && !streamed ? [...WEIGHTS, "biases_in"] : WEIGHTS;
+  const weights = weightStreams(layer);
+  const buffers = weightBuffers(layer);
+  const awaited = biased && !streamed ? [...weights, "biases_in"] : weights;
   /** The body that the average expert's rows take. */
   const average = btc.find((count) => load.typicalRows <= count) ?? tiles.bt;
   const isAverage = (rowCount: number): boolean => rowCount === average;
@@ -33,10 +35,10 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       meaning: "one expert's rows of all devices in one list; next weights start",
       reads: ["all_routes"],
       writes: ["expert_entries"],
-      starts: streamed ? [] : weightStreams,
+      starts: streamed ? [] : awaited,
       per: "expert",
       trips: experts,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     },
     {
       name: "gather",
@@ -45,7 +47,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       writes: ["gathered_rows"],
       per: perTile,
       trips: load.rowTiles,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     },
     {
       name: "operand",
@@ -54,15 +56,15 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       writes: ["operand"],
       per: perTile,
       trips: load.rowTiles,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     },
     {
       name: "await_weights",
       meaning: "weight tiles of this step are here",
       reads: [],
-      writes: ["gate_up_tiles", "down_tiles"],
-      waits: weightStreams,
-      starts: streamed ? WEIGHTS : [],
+      writes: [...buffers.gateUp, ...buffers.down],
+      waits: awaited,
+      starts: streamed ? weights : [],
       per: streamed ? "weight tile" : "expert",
       trips: experts * (streamed ? weightTiles.gateUp + weightTiles.down : 1),
     },
@@ -89,7 +91,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
       flops: isAverage(count) ? 2 * tileFlops * rows : 0,
       rows: count,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     });
     if (!streamed) {
       stages.push({
@@ -100,19 +102,19 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
         per: perTile,
         trips: isAverage(count) ? load.rowTiles : 0,
         rows: count,
-        overlaps: WEIGHTS,
+        overlaps: weights,
       });
     }
     stages.push({
       name: `down_${count}`,
       meaning: `down projection, at most ${count} rows`,
-      reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
+      reads: streamed ? ["activations", ...buffers.down] : buffers.down,
       writes: ["result_tiles"],
       per: perTile,
       trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
       flops: isAverage(count) ? tileFlops * rows : 0,
       rows: count,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     });
   }
   if (streamed) {
@@ -123,7 +125,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       writes: ["activations"],
       per: "weight tile",
       trips: experts * weightTiles.intermediate,
-      overlaps: WEIGHTS,
+      overlaps: weights,
     });
   }
   stages.push({
@@ -137,7 +139,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     per: streamed ? "expert" : "row tile",
     trips: streamed ? experts : load.rowTiles,
     flops: 2 * rows * layer.hidden,
-    overlaps: WEIGHTS,
+    overlaps: weights,
   });
   return stages;
 }

@@ -1,7 +1,7 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
 import type { LayerSpec } from "../../dsl/spec.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
-import { fillsLanes, LANES, paddedHidden, roundUp } from "./layout.ts";
+import { fillsLanes, LANES, paddedHidden, roundUp, tileUnit } from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
 const MOST_ROWS = 512;
@@ -19,8 +19,10 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
     const size = axis === "bf" ? layer.intermediate : layer.hidden;
     const name = axis === "bf" ? "F" : "D";
     if (fillsLanes(size)) {
-      const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes`;
-      return { text, legal: divisors(size, LANES) };
+      const unit = tileUnit(layer);
+      const why = unit === LANES ? "" : ` and of the ${unit} weights that share a scale`;
+      const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}`;
+      return { text, legal: divisors(size, unit) };
     }
     const text = `divides ${name} = ${size} into rows, a multiple of ${ROW_MULTIPLE} and at least ${LANES}`;
     const legal = divisors(size, ROW_MULTIPLE).filter((tile) => tile >= LANES);
@@ -39,15 +41,16 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
   const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
-    if (value % ROW_MULTIPLE === 0 && value >= LANES) return;
-    const below = Math.floor(value / ROW_MULTIPLE) * ROW_MULTIPLE;
+    const multiple = layer.quantization === undefined ? ROW_MULTIPLE : LANES;
+    if (value % multiple === 0 && value >= LANES) return;
+    const below = Math.floor(value / multiple) * multiple;
     problems.push({
       field,
       message:
         value < LANES
           ? `${field} = ${value} is less than ${LANES} lanes`
-          : `${field} = ${value} is not a multiple of ${ROW_MULTIPLE} (${why})`,
-      nearest: [...new Set([below, roundUp(value, ROW_MULTIPLE)].map((n) => Math.max(n, LANES)))],
+          : `${field} = ${value} is not a multiple of ${multiple} (${why})`,
+      nearest: [...new Set([below, roundUp(value, multiple)].map((n) => Math.max(n, LANES)))],
     });
   };
   need("hidden", "rows of a gate and up tile");

@@ -1,13 +1,14 @@
 /** Stages of the shared experts: between the routes and the routed experts. */
+import { weightBytes } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
+import { weightBuffers, weightStreams } from "./scales.ts";
 import { sharedOf } from "./shared.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
 const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
-const OVERLAPS = ["rows_out", "gate_up_in", "down_in"];
 
 /**
  * Bodies that are needed, with the row tiles of a pass that take each: whole tiles, and what is
@@ -31,23 +32,24 @@ function sharedBodies(fit: Fit, btc: readonly number[]): ReadonlyMap<number, num
 }
 
 export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[] {
-  const { layer, layout, ep, sizes, tiles, streamed } = fit.input;
+  const { layer, ep, sizes, tiles, streamed } = fit.input;
   const { shared } = loadOf(fit);
   if (shared === undefined) return [];
-  const weights = shared.weightBytes.down / layout.itemBytes;
+  const weights = shared.weightBytes.down / weightBytes(layer);
   const productFlops = 2 * weights * shared.rows;
   const gated = layer.sharedExperts?.gate === "sigmoid";
   const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
-  const overlaps = ep > 1 ? OVERLAPS : OVERLAPS.slice(1);
+  const buffers = weightBuffers(layer);
+  const overlaps = [...(ep > 1 ? ["rows_out"] : []), ...weightStreams(layer)];
   const perTile = "row tile";
   const drafts: Draft[] = [
     {
       name: "await_shared",
       meaning: "weight tiles of the shared experts are here; the next ones start",
       reads: [],
-      writes: ["gate_up_tiles", "down_tiles"],
+      writes: [...buffers.gateUp, ...buffers.down],
       waits: SHARED_WEIGHTS,
-      starts: [...SHARED_WEIGHTS, "gate_up_in", "down_in"],
+      starts: [...SHARED_WEIGHTS, ...weightStreams(layer)],
       per: "weight tile",
       trips:
         shared.reads * (streamed ? shared.tiles.gateUp + shared.tiles.down : shared.tiles.columns),
@@ -68,7 +70,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     drafts.push({
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
-      reads: ["operand", "gate_up_tiles"],
+      reads: ["operand", ...buffers.gateUp],
       writes: streamed ? sums : [],
       per: perTile,
       trips: rowTiles * shared.tiles.gateUp,
@@ -91,7 +93,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     drafts.push({
       name: `shared_down_${count}`,
       meaning: `down projection of the shared experts, at most ${count} rows`,
-      reads: streamed ? ["activations", "down_tiles"] : ["down_tiles"],
+      reads: streamed ? ["activations", ...buffers.down] : buffers.down,
       writes: ["result_tiles"],
       per: perTile,
       trips: rowTiles * shared.tiles.down,

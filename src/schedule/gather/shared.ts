@@ -4,7 +4,7 @@
  * share to the sums of every token. Where S does not cut into whole registers for every device,
  * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
  */
-import { LANES, type Layer } from "./layout.ts";
+import { type Layer, tileUnit } from "./layout.ts";
 import type { TileShape } from "./tile-shape.ts";
 
 export interface Shared {
@@ -17,14 +17,20 @@ export interface Shared {
   /** Devices whose tokens one device computes. */
   readonly blocks: number;
   readonly gated: boolean;
+  /** Least columns of a tile. */
+  readonly unit: number;
 }
 
-export function sharedOf(layer: Pick<Layer, "sharedExperts">, ep: number): Shared | undefined {
+export function sharedOf(
+  layer: Pick<Layer, "sharedExperts" | "quantization">,
+  ep: number,
+): Shared | undefined {
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return undefined;
   const size = sharedExperts.count * sharedExperts.intermediate;
+  const unit = tileUnit(layer);
   const cuts = (replicas: number): boolean =>
-    ep % replicas === 0 && size % (LANES * (ep / replicas)) === 0;
+    ep % replicas === 0 && size % (unit * (ep / replicas)) === 0;
   let replicas = 1;
   while (replicas < ep && !cuts(replicas)) replicas++;
   const blocks = ep / replicas;
@@ -34,14 +40,15 @@ export function sharedOf(layer: Pick<Layer, "sharedExperts">, ep: number): Share
     columns: size / blocks,
     blocks,
     gated: sharedExperts.gate === "sigmoid",
+    unit,
   };
 }
 
 /** Columns of one weight tile of the shared experts: they use the routed experts' slots. */
-export function sharedTileOf({ columns }: Shared, shape: TileShape): number {
+export function sharedTileOf({ columns, unit }: Shared, shape: TileShape): number {
   const most = Math.min(shape.gateUpColumns, shape.downRows);
-  let tile = LANES;
-  for (let size = LANES; size <= Math.min(most, columns); size += LANES) {
+  let tile = unit;
+  for (let size = unit; size <= Math.min(most, columns); size += unit) {
     if (columns % size === 0) tile = size;
   }
   return tile;

@@ -1,13 +1,18 @@
 /** The rules of the generated tile table: what a caller's own tiles must keep. */
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { fillsLanes, LANES } from "./layout.ts";
+import { fillsLanes, type Layer, tileUnit } from "./layout.ts";
 import { ROW_MULTIPLE } from "./rules.ts";
 import { sharedOf } from "./shared.ts";
 import { MOST_PASS_TOKENS } from "./sizes.ts";
 
-function axisTexts(axis: "bf" | "bd", size: number, streamed: boolean): Record<string, string> {
-  const multiple = fillsLanes(size) ? LANES : ROW_MULTIPLE;
+function axisTexts(
+  layer: Layer,
+  axis: "bf" | "bd",
+  size: number,
+  streamed: boolean,
+): Record<string, string> {
+  const multiple = fillsLanes(size) ? tileUnit(layer) : ROW_MULTIPLE;
   return streamed
     ? {
         [`${axis}Rule`]: `self.${axis} > 0 and ${size} % self.${axis} == 0 and self.${axis} % ${multiple} == 0`,
@@ -25,8 +30,9 @@ export function tableContext(plan: Plan): Record<string, unknown> {
   const shared = sharedOf(layer, mesh.ep);
   return {
     mostPassTokens: Math.floor(MOST_PASS_TOKENS / mesh.ep),
-    ...axisTexts("bf", layer.intermediate, streamed),
-    ...axisTexts("bd", layer.hidden, streamed),
+    ...axisTexts(layer, "bf", layer.intermediate, streamed),
+    ...axisTexts(layer, "bd", layer.hidden, streamed),
     sharedColumns: shared?.columns ?? 0,
+    tileUnit: tileUnit(layer),
   };
 }

@@ -38,6 +38,8 @@ export interface DeviceFacts {
   };
   /** What the predictor needs, each figure with its own source. */
   readonly timing: Timing;
+  /** Whether one instruction makes bfloat16 of a register of float8; else some twenty do. */
+  readonly unpacksFloat8: boolean;
   /** Where each figure comes from. */
   readonly sources: Readonly<Record<string, string>>;
 }

@@ -101,6 +101,7 @@ export const v5p = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 1, int8: 2, float4: 1 },
   },
+  unpacksFloat8: false,
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -112,5 +113,6 @@ export const v5p = {
     clock: "derived: 459e12 / (2 * 8 * 128 * 128)",
     ici: "https://docs.cloud.google.com/tpu/docs/v5p: 1200 GB/s both ways a chip over 6 links",
     mxu: "jax 0.10.2 tpu_info.py: 4 a TensorCore, two TensorCores",
+    unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
   },
 } as const satisfies DeviceFacts;

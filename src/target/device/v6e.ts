@@ -99,6 +99,7 @@ export const v6e = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 1, int8: 2, float4: 1 },
   },
+  unpacksFloat8: false,
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -113,5 +114,6 @@ export const v6e = {
       "two bf16 rows a cycle is assumed, no figure is published",
     ici: "https://docs.cloud.google.com/tpu/docs/v6e: 800 GB/s both ways a chip over 4 links",
     mxu: "jax 0.10.2 tpu_info.py",
+    unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
   },
 } as const satisfies DeviceFacts;

@@ -111,6 +111,7 @@ export const v7x = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 2, int8: 1, float4: 2 },
   },
+  unpacksFloat8: true,
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -127,5 +128,6 @@ export const v7x = {
       "measured 90 GB/s to a neighbour chip, 614 GB/s between the cores of a chip (primatrix/sglang-jax " +
       "blogs/docs/Collectives_Microbenchmark_Summary.md)",
     mxu: "jax 0.10.2 tpu_info.py, per TensorCore; accumulates: vpop.f32.mrb in libtpu's schedules",
+    unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
   },
 } as const satisfies DeviceFacts;

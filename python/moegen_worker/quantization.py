@@ -1,0 +1,82 @@
+"""Quantised weights in numpy: to 8 bits with scales, and back.
+
+It shares no code with the generated helper, so that a mistake in one shows against the other.
+`spec` is the plan's `layer["quantization"]`: `weights` (a type), `scales` (a type) and
+`granularity`: "per_channel", "blocks_128x128" or `{"block": n}`, n neighbours of a channel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+Array = np.ndarray
+Spec = dict[str, Any]
+BLOCK = 128
+
+
+def block(spec: Spec) -> int | None:
+    """Neighbours along the contraction that share a scale; None: all of them."""
+    granularity = spec["granularity"]
+    if granularity == "per_channel":
+        return None
+    return BLOCK if granularity == "blocks_128x128" else int(granularity["block"])
+
+
+def dtypes(spec: Spec) -> tuple[Any, Any]:
+    """Of the weights and of the scales."""
+    return _dtype(spec["weights"]), _dtype(spec["scales"])
+
+
+def _dtype(name: str) -> Any:
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def largest(dtype: Any) -> float:
+    return 127.0 if dtype == np.int8 else float(ml_dtypes.finfo(dtype).max)
+
+
+def scale_shape(shape: tuple[int, ...], spec: Spec) -> tuple[int, ...]:
+    """Shape of the scales of weights (..., K, N)."""
+    *leading, contraction, channels = shape
+    rows = contraction // (block(spec) or contraction)
+    if spec["granularity"] == "blocks_128x128":
+        return (*leading, rows, channels // BLOCK)
+    return (*leading, rows, 1, channels)
+
+
+def spread(scale: Array, shape: tuple[int, ...], spec: Spec) -> Array:
+    """A scale for each weight of `shape`, in float64."""
+    scale = np.asarray(scale, np.float64)
+    if spec["granularity"] == "blocks_128x128":
+        scale = np.repeat(scale, BLOCK, axis=-1)
+    else:
+        scale = scale[..., 0, :]
+    return np.repeat(scale, shape[-2] // scale.shape[-2], axis=-2)
+
+
+def quantize(weights: Array, spec: Spec) -> tuple[Array, Array]:
+    """Weights (..., K, N), and scales that map the largest magnitude to the type's largest."""
+    dtype, scale_dtype = dtypes(spec)
+    values = np.asarray(weights, np.float32)
+    shape = scale_shape(values.shape, spec)
+    size = block(spec) or values.shape[-2]
+    # (..., K / size, size, N): a block's largest along its rows, then along its columns.
+    grouped = np.abs(values).reshape(*values.shape[:-2], -1, size, values.shape[-1])
+    most = grouped.max(axis=-2)
+    if spec["granularity"] == "blocks_128x128":
+        most = most.reshape(*most.shape[:-1], -1, BLOCK).max(axis=-1)
+    most = most.reshape(shape)
+    scale = np.where(most == 0, np.float32(1), most / np.float32(largest(dtype)))
+    scale = scale.astype(scale_dtype)
+    divided = values / spread(scale, values.shape, spec).astype(np.float32)
+    clipped = np.clip(divided, -largest(dtype), largest(dtype))
+    rounded = np.rint(clipped) if dtype == np.int8 else clipped
+    return rounded.astype(dtype), scale
+
+
+def dequantize(weights: Array, scale: Array, spec: Spec) -> Array:
+    """What quantised weights (..., K, N) stand for, in float64."""
+    return np.asarray(weights, np.float64) * spread(scale, weights.shape, spec)

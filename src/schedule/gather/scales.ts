@@ -1,0 +1,55 @@
+/** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
+import { scaleBlock, scaleRows } from "../../dsl/quantization.ts";
+import type { Dim } from "./buffers.ts";
+import type { Layer } from "./layout.ts";
+
+/** Scale rows of a weight tile of `tile` rows, `text` in the generated code. */
+function rowsOf(layer: Layer, [text, tile]: Dim): Dim {
+  const { quantization } = layer;
+  const block = quantization === undefined ? undefined : scaleBlock(quantization);
+  return block === undefined ? ["1", 1] : [`${text} // SCALE_BLOCK`, tile / block];
+}
+
+/** One row of scales is a buffer of its own in the last two axes: it is read across sublanes. */
+export function scaleTiles(
+  layer: Layer,
+  slots: Dim,
+  bd: Dim,
+  bf: Dim,
+): { readonly gateUp: readonly Dim[]; readonly down: readonly Dim[] } {
+  const one: Dim = ["1", 1];
+  return {
+    gateUp: [slots, ["2", 2], rowsOf(layer, bd), one, bf],
+    down: [slots, rowsOf(layer, bf), one, bd],
+  };
+}
+
+/** Float32 bytes of one routed expert's scales. */
+export function expertScaleBytes({ quantization, hidden, intermediate }: Layer): {
+  readonly gateUp: number;
+  readonly down: number;
+} {
+  if (quantization === undefined) return { gateUp: 0, down: 0 };
+  return {
+    gateUp: 4 * 2 * scaleRows(quantization, hidden) * intermediate,
+    down: 4 * scaleRows(quantization, intermediate) * hidden,
+  };
+}
+
+/** Streams of the routed experts' weights. */
+export function weightStreams({ quantization }: Layer): readonly string[] {
+  const scales = quantization === undefined ? [] : ["gate_up_scales_in", "down_scales_in"];
+  return ["gate_up_in", "down_in", ...scales];
+}
+
+/** Buffers of a weight tile: what a projection reads. */
+export function weightBuffers({ quantization }: Layer): {
+  readonly gateUp: readonly string[];
+  readonly down: readonly string[];
+} {
+  const scaled = quantization !== undefined;
+  return {
+    gateUp: scaled ? ["gate_up_tiles", "gate_up_scales"] : ["gate_up_tiles"],
+    down: scaled ? ["down_tiles", "down_scales"] : ["down_tiles"],
+  };
+}
