@@ -42,7 +42,14 @@ from .shapes import (
     scratch,
 )
 from .tiles import Tiles, select_tiles
-from .transport import barrier, each_peer, load_rows, reduce_scatter, rows_copy, write_output
+from .transport import (
+    barrier,
+    each_peer,
+    load_rows,
+    reduce_scatter,
+    rows_copy,
+    write_output,
+)
 
 
 def _fused_ep_moe_kernel(s: Shape, *refs):
