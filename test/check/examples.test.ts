@@ -8,6 +8,7 @@ const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));
 
 test("there are the models that the project names", () => {
   expect(specs.sort()).toEqual([
+    "deepseek-v3-fp8.moe.ts",
     "deepseek-v3.moe.ts",
     "gpt-oss-120b.moe.ts",
     "grok-2.moe.ts",
@@ -17,6 +18,7 @@ test("there are the models that the project names", () => {
     "qwen2-57b-a14b.moe.ts",
     "qwen3-235b-a22b-ep16.moe.ts",
     "qwen3-235b-a22b-ep8.moe.ts",
+    "qwen3-30b-a3b-fp8.moe.ts",
     "qwen3-30b-a3b.moe.ts",
   ]);
 });
