@@ -1,5 +1,8 @@
 /** What the runner gives back: plain data, as the CLI prints it and `--json` shows it. */
 import type { DeviceName } from "../dsl/spec.ts";
+import type { ValidatedSize } from "./size.ts";
+
+export type { ValidatedSize };
 
 /** What every call that needs the worker takes. */
 export interface RunnerOptions {
@@ -89,17 +92,6 @@ export interface CaseResult {
   readonly quantizationError?: number;
   readonly seconds: number;
   readonly failure?: CaseFailure;
-}
-
-/** The size that was validated. */
-export interface ValidatedSize {
-  readonly scaled: boolean;
-  readonly experts: number;
-  readonly topK: number;
-  readonly hidden: number;
-  readonly intermediate: number;
-  readonly ep: number;
-  readonly dtype: string;
 }
 
 export interface ValidateResult {

@@ -61,6 +61,8 @@ export interface Schedule {
   sharedColumns(layer: LayerSpec, ep: number): number;
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
+  /** How products with quantised weights are made and what that costs, for `explain`. */
+  dequantizationText?(plan: Plan): string | undefined;
   /** What the tile table says of legal tiles, for its template. */
   tableContext(plan: Plan): Record<string, unknown>;
   /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */

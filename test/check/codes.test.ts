@@ -1,7 +1,7 @@
 /** One case for each diagnostic code: what triggers it and exactly where it points. */
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
-import { BUCKET, checkText, LAYER, specText } from "./marked.ts";
+import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 
 interface Case {
   readonly spec: string;
@@ -12,19 +12,6 @@ interface Case {
 
 const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket} }` });
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
-const published = (config: string, overrides = ""): string =>
-  `import config from "./config.json" with { type: "json" };\n${specText({
-    layer: `⟦moe.fromHuggingFace(${config}${overrides})⟧`,
-  })}`;
-
-const QWEN = {
-  architectures: ["Qwen2MoeForCausalLM"],
-  num_experts: 64,
-  num_experts_per_tok: 8,
-  hidden_size: 2048,
-  moe_intermediate_size: 1408,
-  torch_dtype: "bfloat16",
-};
 
 const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },

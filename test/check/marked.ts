@@ -75,3 +75,19 @@ export default moe({
 ${parts.more ?? ""}});
 `;
 }
+
+/** A spec whose layer comes from ./config.json. */
+export const published = (config: string, overrides = ""): string =>
+  `import config from "./config.json" with { type: "json" };\n${specText({
+    layer: `⟦moe.fromHuggingFace(${config}${overrides})⟧`,
+  })}`;
+
+/** A config that is read without a finding. */
+export const QWEN = {
+  architectures: ["Qwen2MoeForCausalLM"],
+  num_experts: 64,
+  num_experts_per_tok: 8,
+  hidden_size: 2048,
+  moe_intermediate_size: 1408,
+  torch_dtype: "bfloat16",
+};

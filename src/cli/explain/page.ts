@@ -4,7 +4,8 @@ import { quantizationText } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
-import { DEQUANTIZATION_TEXTS, dequantizationOf } from "../../schedule/gather/dequantize.ts";
+import { schedules } from "../../schedule/registry.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
 import { devices } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
 import type { Paint } from "../output.ts";
@@ -53,12 +54,15 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
 
 /** The weights' type, and how a product with them is made. */
 function quantised(plan: Plan): readonly string[] {
-  const { quantization } = plan.layer;
-  const way = dequantizationOf(plan);
-  if (quantization === undefined || way === undefined) return [];
+  const { quantization, dtype } = plan.layer;
+  if (quantization === undefined) return [];
+  const schedule: Schedule | undefined = Object.values(schedules).find(
+    ({ kind }) => kind === plan.schedule,
+  );
+  const way = schedule?.dequantizationText?.(plan);
   return [
     `  weights ${quantizationText(quantization)}`,
-    `  ${DEQUANTIZATION_TEXTS[way]}; rows stay ${plan.layer.dtype}`,
+    ...(way === undefined ? [] : [`  ${way}; rows stay ${dtype}`]),
   ];
 }
 

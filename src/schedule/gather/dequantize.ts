@@ -19,20 +19,25 @@ import { devices } from "../../target/device/registry.ts";
  */
 export type Dequantization = "columns" | "weights" | "products";
 
-/** What each costs, for `explain`. */
-export const DEQUANTIZATION_TEXTS: Readonly<Record<Dequantization, string>> = {
+const TEXTS: Readonly<Record<Dequantization, string>> = {
   columns: "a product is scaled by column: one multiply for each of its elements",
   weights: "weights are made bfloat16 and scaled before a product, again for each row tile",
   products: "a product for each block of scales, scaled and added up in float32",
 };
 
 /** One answer for all devices of a package: one body serves them. */
-export function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
+function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
   const { quantization } = layer;
   if (quantization === undefined) return undefined;
   if (scaleBlock(quantization) === undefined) return "columns";
   if (quantization.weights === "int8") return "weights";
   return kernels.every(({ device }) => devices[device].unpacksFloat8) ? "weights" : "products";
+}
+
+/** What it costs, for `explain`. */
+export function dequantizationText(plan: Plan): string | undefined {
+  const way = dequantizationOf(plan);
+  return way === undefined ? undefined : TEXTS[way];
 }
 
 /** How the templates say a product with weights that lie in VMEM. */

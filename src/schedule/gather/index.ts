@@ -1,6 +1,7 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
 import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
+import { dequantizationText } from "./dequantize.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
 import { sharedOf } from "./shared.ts";
@@ -18,6 +19,7 @@ export const gather: Schedule = {
   },
   lower,
   tableContext,
+  dequantizationText,
   files: ({ layer }) =>
     [
       "experts",

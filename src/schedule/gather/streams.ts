@@ -1,10 +1,10 @@
 /** Every copy of the kernel: who starts it, who waits for it, what it moves in one call. */
-import { scaleRef } from "../../emit/quantization.ts";
-import { gateUpCopies, gateUpRefs } from "../../emit/weights.ts";
+import { gateUpCopies, gateUpRefs } from "../../emit/weight-layouts.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { LANES } from "./layout.ts";
 import { expertTiles, hasConstants, loadOf } from "./load.ts";
+import { scaleStreams } from "./scale-streams.ts";
 
 export function streamsOf(fit: Fit): readonly Stream[] {
   const { layer, ep, sizes, layout, streamed } = fit.input;
@@ -139,34 +139,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       meaning: "down weights of active experts, ahead of their use",
     },
   );
-  if (layer.quantization !== undefined) {
-    const stream = { from: "HBM", to: "VMEM", ...local, awaitedBy: "await_weights" } as const;
-    const issuedBy = streamed ? "await_weights" : "merge";
-    found.push(
-      {
-        name: "gate_up_scales_in",
-        ...stream,
-        source: gateUpRefs(layer.weights).map(scaleRef).join(", "),
-        destination: "gate_up_scales",
-        issuedBy,
-        semaphore: "gate_up_arrived",
-        bytes: weightTrips * load.scaleBytes.gateUp,
-        copies: weightTrips * weightTiles.gateUp * gateUpCopies(layer).length,
-        meaning: "scales of gate and up weights, with their tiles",
-      },
-      {
-        name: "down_scales_in",
-        ...stream,
-        source: "down_scale",
-        destination: "down_scales",
-        issuedBy,
-        semaphore: "down_arrived",
-        bytes: weightTrips * load.scaleBytes.down,
-        copies: weightTrips * weightTiles.down,
-        meaning: "scales of down weights, with their tiles",
-      },
-    );
-  }
+  found.push(...scaleStreams(fit));
   if (layer.biases === true) {
     found.push({
       name: "biases_in",

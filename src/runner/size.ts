@@ -1,0 +1,10 @@
+/** The size that was validated. */
+export interface ValidatedSize {
+  readonly scaled: boolean;
+  readonly experts: number;
+  readonly topK: number;
+  readonly hidden: number;
+  readonly intermediate: number;
+  readonly ep: number;
+  readonly dtype: string;
+}
