@@ -1,9 +1,15 @@
 /**
- * Time of one call from a profile: the one place that ranks kernels. Replace `estimate` to rank by
- * a better model; whoever ranks takes an `Estimator`.
+ * Time of one call of a profiled kernel: the one place that ranks kernels. Whoever ranks takes an
+ * `Estimator`; `estimate` is the predictor's event simulation with the compiler's bundles.
  */
-import type { KernelPlan } from "../plan/plan.ts";
+
+import type { DeviceName } from "../dsl/spec.ts";
+import type { KernelPlan, Plan } from "../plan/plan.ts";
+import { ownKernel } from "../predict/contender.ts";
+import { type Prediction, predict } from "../predict/predict.ts";
+import type { Bundles } from "../runner/types.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
+import { devices } from "../target/device/registry.ts";
 import type { KernelProfile } from "./profile.ts";
 
 export interface Floors {
@@ -14,20 +20,30 @@ export interface Floors {
 }
 
 export interface Estimate {
-  /** Seconds of one call. */
+  /** Seconds of one call, as `predict` says them. */
   readonly seconds: number;
+  /** Where four of five measurements should lie. */
+  readonly low: number;
+  readonly high: number;
   /** Bundles over clock. */
   readonly compute: number;
   /** What no schedule of this layer can go below. */
   readonly floor: number;
-  readonly boundBy: "compute" | keyof Floors;
+  /** What the slowest device spends most of its time on. */
+  readonly boundBy: Prediction["bound"];
 }
 
-export type Estimator = (
-  kernel: KernelPlan,
-  profile: KernelProfile,
-  device: DeviceFacts,
-) => Estimate;
+/** A kernel that was compiled and profiled for one call. */
+export interface Profiled {
+  readonly plan: Plan;
+  readonly device: DeviceName;
+  /** T, all devices together. */
+  readonly tokens: number;
+  readonly bundles: Bundles;
+  readonly profile: KernelProfile;
+}
+
+export type Estimator = (profiled: Profiled) => Estimate;
 
 /** Seconds that the kernel's own traffic takes at peak rates, one device, all links used. */
 export function trafficSeconds({ traffic }: KernelPlan, device: DeviceFacts): Floors {
@@ -38,34 +54,13 @@ export function trafficSeconds({ traffic }: KernelPlan, device: DeviceFacts): Fl
   };
 }
 
-/** Seconds that any schedule takes at least. */
-export function floorSeconds({ traffic }: KernelPlan, device: DeviceFacts): number {
-  return Math.max(
-    traffic.hbmMinimum / device.hbmBandwidth,
-    traffic.flops / device.bf16Flops,
-    traffic.iciMinimum / (device.iciLinkBandwidth * device.iciLinks),
-  );
-}
-
-/** Stages that run beside the weight stream; what runs before and after them adds to the time. */
-function isBesideWeights({ per }: KernelPlan["stages"][number]): boolean {
-  return per !== "call" && per !== "pass";
-}
-
-/**
- * Work before and after the experts, plus the larger of the experts' work and their weights'
- * stream. Waits for other devices are not in it.
- */
-export const estimate: Estimator = (kernel, { stages, total }, device) => {
-  const beside = new Set(kernel.stages.filter(isBesideWeights).map(({ name }) => name));
-  const inLoop = stages
-    .filter(({ stage }) => beside.has(stage))
-    .reduce((sum, { cycles }) => sum + cycles, 0);
-  const compute = total.cycles / device.clock;
-  const traffic = trafficSeconds(kernel, device);
-  const loop = inLoop / device.clock;
-  const seconds = Math.max(compute - loop + Math.max(loop, traffic.hbm), traffic.ici);
-  const boundBy =
-    seconds === traffic.ici ? "ici" : loop >= traffic.hbm ? ("compute" as const) : "hbm";
-  return { seconds, compute, floor: floorSeconds(kernel, device), boundBy };
+/** As `moegen predict`; routing is sampled alike for all, so candidates are compared fairly. */
+export const estimate: Estimator = ({ plan, device, tokens, bundles, profile }) => {
+  const call = { device, tokens, skew: { kind: "uniform" } } as const;
+  const { request, steps } = ownKernel(plan, call, bundles);
+  const { seconds, range, floor, bound } = predict(request, steps);
+  return {
+    ...{ seconds, low: range.low, high: range.high, floor: floor.seconds, boundBy: bound },
+    compute: profile.total.cycles / devices[device].clock,
+  };
 };

@@ -31,10 +31,10 @@ export function profileTarget(
   const { device: name, tokens, bundles } = target;
   const kernel = lowerFor(plan, { device: name, tokens }, { schedules, devices });
   const schedule = bundles?.profile;
-  if (schedule === undefined) return { target, kernel, profile: null, estimate: null };
-  const device = devices[name];
-  const profile = profileKernel(schedule, kernel.stages, device);
-  return { target, kernel, profile, estimate: estimator(kernel, profile, device) };
+  if (!bundles || schedule === undefined) return { target, kernel, profile: null, estimate: null };
+  const profile = profileKernel(schedule, kernel.stages, devices[name]);
+  const call = { plan, device: name, tokens, bundles, profile };
+  return { target, kernel, profile, estimate: estimator(call) };
 }
 
 export async function profileSpec(

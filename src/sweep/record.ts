@@ -4,8 +4,11 @@ import type { DeviceName } from "../dsl/spec.ts";
 import type { Estimate } from "../profile/estimate.ts";
 import type { Slot } from "../profile/slots.ts";
 
-/** Raised when an older moegen could misread a record. */
-export const STORE_SCHEMA = 1;
+/**
+ * Raised when an older moegen could misread a record, and when records of an older one must not be
+ * ranked beside new ones: from 2 on times are the event simulation's.
+ */
+export const STORE_SCHEMA = 2;
 
 export interface Tiles {
   readonly bt: number;

@@ -51,6 +51,8 @@ export class Store {
   readonly #warn: (text: string) => void;
   /** The last append may have left half a line. */
   #torn = false;
+  /** Records whose times an older moegen reckoned. */
+  #older = 0;
 
   private constructor(folder: string, file: string, warn: (text: string) => void) {
     this.folder = folder;
@@ -68,6 +70,9 @@ export class Store {
     const store = new Store(folder, file.startsWith("/") ? file : join(folder, file), warn);
     store.refresh();
     store.#reportTails();
+    if (store.#older > 0) {
+      warn(`${store.#older} records of an older moegen, with other times: skipped and kept`);
+    }
     return store;
   }
 
@@ -118,6 +123,10 @@ export class Store {
         "store-schema",
         `${join(this.folder, name)} has records of schema ${schema}; this moegen knows ${STORE_SCHEMA}: use a newer moegen or another --store`,
       );
+    }
+    if (schema !== undefined && schema < STORE_SCHEMA) {
+      this.#older += 1;
+      return;
     }
     if (!isRecord(value)) {
       this.#warn(`${name}: a line is not a record of a sweep; skipped and kept`);

@@ -30,7 +30,10 @@ export function measured(us: number, given: Given = {}): Measured {
     status: "ok",
     bundles: 7000,
     cycles: us * 500,
-    estimate: { seconds, compute: seconds / 3, floor: 150e-6, boundBy: "hbm" },
+    estimate: {
+      ...{ seconds, low: seconds * 0.8, high: seconds * 1.4 },
+      ...{ compute: seconds / 3, floor: 150e-6, boundBy: "HBM" },
+    },
     stages: [
       { stage: "gate_up_64", cycles: us * 300, slot: "matrix_issue", distance: 1.5 },
       { stage: "", cycles: us * 200, slot: "scalar", distance: 2 },

@@ -8,6 +8,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { STORE_SCHEMA } from "../../src/sweep/record.ts";
 import { Store, StoreError } from "../../src/sweep/store.ts";
 import { emptyFolder } from "../cli/moegen.ts";
 import { dropped, measured } from "./records.ts";
@@ -50,7 +51,7 @@ describe("the store", () => {
     ["cut in the middle", (line: string) => line.slice(0, line.length / 2)],
     ["cut inside a character", () => Buffer.from([0x7b, 0x22, 0xe2, 0x82])],
     ["overwritten with garbage", () => "\u0000\u0001garbage\n"],
-    ["valid JSON but no record", () => '{"schema":1}\n'],
+    ["valid JSON but no record", () => `{"schema":${STORE_SCHEMA}}\n`],
   ])("skips a last record %s, says so, keeps it, and goes on", (_, damage) => {
     const folder = emptyFolder();
     const line = `${JSON.stringify(measured(180, { bt: 32 }))}\n`;
@@ -76,11 +77,22 @@ describe("the store", () => {
 
   it("refuses records of a newer schema and writes nothing", () => {
     const folder = emptyFolder();
-    const newer = { ...measured(200), schema: 2 };
+    const newer = { ...measured(200), schema: STORE_SCHEMA + 1 };
     writeFileSync(join(folder, "a.jsonl"), `${JSON.stringify(newer)}\n`);
     expect(() => Store.open(folder)).toThrow(StoreError);
-    expect(() => Store.open(folder)).toThrow(/schema 2; this moegen knows 1/);
+    expect(() => Store.open(folder)).toThrow(/schema 3; this moegen knows 2/);
     expect(readdirSync(folder)).toEqual(["a.jsonl"]);
+  });
+
+  it("passes over records of an older schema, says how many, and keeps them", () => {
+    const folder = emptyFolder();
+    const older = { ...measured(200), schema: STORE_SCHEMA - 1 };
+    writeFileSync(join(folder, "a.jsonl"), `${JSON.stringify(older)}\n`.repeat(2));
+    const said: string[] = [];
+    const store = Store.open(folder, { warn: (text) => said.push(text) });
+    expect(store.records).toEqual([]);
+    expect(said).toEqual([expect.stringContaining("2 records of an older moegen")]);
+    expect(textOf(folder)).toContain(`"schema":${STORE_SCHEMA - 1}`);
   });
 
   it("does not let a crash replace a measurement, but the reverse", () => {

@@ -104,7 +104,7 @@ function timeLine({ kernel, estimate }: ProfiledTarget): string {
     `ICI ${microseconds(floors.ici)}`,
     `matrix units ${microseconds(floors.matrix)}`,
   ];
-  return `  ${parts.join(" · ")}   together about ${microseconds(estimate.seconds)}, bound by ${estimate.boundBy}; floor ${microseconds(estimate.floor)}`;
+  return `  ${parts.join(" · ")}   predicted ${microseconds(estimate.seconds)}, bound by ${estimate.boundBy}; floor ${microseconds(estimate.floor)}`;
 }
 
 export function targetPage(profiled: ProfiledTarget, paint: Paint): readonly string[] {
