@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .ops import compile as compile_op
-from .ops import edit, hello, peer, probe, search, validate
+from .ops import edit, hello, peer, probe, search
+from .ops import time as time_op
+from .ops import validate
 
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 
@@ -15,6 +17,7 @@ OPS: dict[str, Op] = {
     "validate": validate.run,
     "compile": compile_op.run,
     "peer": peer.run,
+    "time": time_op.run,
     "search": search.run,
     "probe": probe.run,
     "edit": edit.run,

@@ -66,13 +66,7 @@ class Bench:
         if case.fingerprint:
             verdict = judging.ids(self._layer, inputs, result, self._bound)
         else:
-            verdict = judging.sums(
-                self._layer,
-                inputs,
-                result,
-                lambda call: self._reference(inputs, call),
-                self._bound,
-            )
+            verdict = self.judge(inputs, result)
         if outcome.clean:
             return verdict
         what = "data race" if outcome.races else "semaphore not zero at the end of the kernel"
@@ -80,6 +74,20 @@ class Bench:
         message = f"{what}; {before['message']}" if before else what
         failure = {**before, "message": message, **judging.reports(outcome)}
         return {**verdict, "ok": False, "failure": failure}
+
+    def inputs(self, case: Case, tokens: int) -> Inputs:
+        """What the case feeds the kernel at T = `tokens`."""
+        return self._maker.make(case, tokens, self._route)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The model's arguments by name."""
+        return self._owned(False)
+
+    def judge(self, inputs: Inputs, result: np.ndarray) -> Verdict:
+        """(calls, T, D) of these inputs against the package's reference."""
+        return judging.sums(
+            self._layer, inputs, result, lambda call: self._reference(inputs, call), self._bound
+        )
 
     def _owned(self, marked: bool) -> dict[str, np.ndarray]:
         """The model's arguments by name."""

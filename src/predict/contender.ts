@@ -1,4 +1,5 @@
 /** What is predicted and compared: a spec's own kernel, or a published schedule at its shape. */
+import { scaleBlock } from "../dsl/quantization.ts";
 import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
@@ -30,12 +31,15 @@ export interface Contender {
 }
 
 export function layerOf({ layer }: Plan): JobLayer {
+  const { quantization } = layer;
+  const block = quantization === undefined ? undefined : scaleBlock(quantization);
   return {
     experts: layer.experts,
     topK: layer.topK,
     hidden: layer.hidden,
     intermediate: layer.intermediate,
-    weights: parseWeightType(layer.dtype) ?? "bfloat16",
+    weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",
+    ...(block === undefined ? {} : { scaleGroup: block }),
     ...(layer.sharedExperts === undefined
       ? {}
       : { shared: layer.sharedExperts.count * layer.sharedExperts.intermediate }),

@@ -25,7 +25,7 @@ export function planOf(spec: MoeSpec, what: string): Plan {
   throw new RequestError(`${what}: ${problems.map(({ message }) => message).join("; ")}`);
 }
 
-function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptions): Subject {
+export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptions): Subject {
   const ep = options.ep ?? plan.mesh.ep;
   const given = options.tokens;
   if (options.fullSize) {

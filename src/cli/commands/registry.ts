@@ -11,6 +11,7 @@ import { profile } from "./profile.ts";
 import { report } from "./report.ts";
 import { revert } from "./revert.ts";
 import { sweep } from "./sweep.ts";
+import { time } from "./time.ts";
 import { validate } from "./validate.ts";
 
 export const commands: readonly CliCommand[] = [
@@ -25,5 +26,6 @@ export const commands: readonly CliCommand[] = [
   profile,
   sweep,
   report,
+  time,
   doctor,
 ];

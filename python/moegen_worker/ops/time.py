@@ -1,0 +1,83 @@
+"""Times calls of generated kernels on this host's devices, each checked first.
+
+Params: `layer` (the plan's), `tokenAxes` (null: all of the package's), `backend` ("tpu", or "cpu":
+interpreted), `deviceKind` (null: whatever is there), `kernels` ([{name, files, tokens}]: packages
+of this layer as their files, and T), `warmup`, `repetitions`, `seed`.
+Events: `step` with `what`. Result: `{deviceKind, clock, bound, calls: [{tokens, check, seconds}]}`;
+`clock` is "device" (from the profiler's trace) or "cpu" (wall time of interpreted kernels), and
+`seconds` is null where a kernel is wrong: what is wrong is not timed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import OpError
+from .hello import tpu_present
+
+
+def write(files: dict[str, str], below: Path) -> None:
+    for path, text in files.items():
+        file = (below / path).resolve()
+        if not file.is_relative_to(below.resolve()):
+            raise OpError("BAD_PACKAGE", f"{path} leaves the package's folder")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+
+
+def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    backend = str(params["backend"])
+    if backend == "tpu" and not tpu_present():
+        raise OpError("NO_DEVICE", "this host has no TPU")
+
+    from .. import package as packages
+    from .. import timing
+    from ..metrics import BOUNDS
+    from ..programs import Target
+
+    if backend not in timing.BACKENDS:
+        raise OpError("BAD_REQUEST", f"no back end {backend!r}; known: {timing.BACKENDS}")
+    axes = params.get("tokenAxes")
+    token_axes = None if axes is None else tuple(axes)
+    calls, checks = [], []
+    with tempfile.TemporaryDirectory(prefix="moegen-") as folder:
+        caller, bound, chosen = None, 0.0, []
+        for number, kernel in enumerate(params["kernels"]):
+            name, tokens = str(kernel["name"]), int(kernel["tokens"])
+            below = Path(folder) / str(number)
+            write(kernel["files"], below)
+            package = packages.load(below / name)
+            if caller is None:
+                chosen = timing.devices(backend, package.ep, params.get("deviceKind"))
+                caller = timing.Caller(chosen, backend, int(params.get("seed", 0)))
+                bound = BOUNDS[str(package.dtype)]
+            emit("step", what=f"T = {tokens}: compiling")
+            target = Target(package, params["layer"], token_axes)
+            call = caller.make(target, tokens, f"moegen_{number}")
+            emit("step", what=f"T = {tokens}: checking")
+            calls.append(call)
+            checks.append(call.check())
+        right = [call for call, check in zip(calls, checks, strict=True) if check["ok"]]
+        found = timing.timed(
+            right,
+            backend,
+            int(params["warmup"]),
+            int(params["repetitions"]),
+            lambda what: emit("step", what=what),
+        )
+    seconds = dict(zip([call.program for call in right], found, strict=True))
+    return {
+        "deviceKind": chosen[0].device_kind if chosen else None,
+        "clock": "device" if backend == "tpu" else "cpu",
+        "bound": bound,
+        "calls": [
+            {
+                "tokens": int(kernel["tokens"]),
+                "check": check,
+                "seconds": seconds.get(call.program),
+            }
+            for kernel, call, check in zip(params["kernels"], calls, checks, strict=True)
+        ],
+    }

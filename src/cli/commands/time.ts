@@ -1,0 +1,89 @@
+import type { DeviceName } from "../../dsl/spec.ts";
+import type { TimeOptions } from "../../runner/time.ts";
+import { deviceNames } from "../../target/device/registry.ts";
+import { defineCommand, outcome, verdict } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { UsageError } from "../failure.ts";
+import { interrupted } from "../interrupt.ts";
+import { duration, positive, positiveList, seed, wordList } from "../parse.ts";
+import { timeReport } from "../report/time.ts";
+import { checkSpecs } from "../specs.ts";
+
+interface Options {
+  readonly on: string;
+  readonly python?: string;
+  readonly backend: readonly ["tpu" | "cpu"];
+  readonly device?: readonly DeviceName[];
+  readonly tokens?: readonly number[];
+  readonly warmup: number;
+  readonly repetitions: number;
+  readonly seed?: number;
+  readonly timeout?: number;
+}
+
+/** `moegen time`: device time of calls on a TPU host; refuses where there is none. */
+export const time = defineCommand<Options>({
+  name: "time",
+  summary: "measure the device time of a call on a TPU, here or over ssh",
+  examples: [
+    "moegen time my-model.moe.ts",
+    "moegen time my-model.moe.ts --on ssh:user@tpu-vm --python venv/bin/python --tokens 64,2048",
+    "moegen time my-model.moe.ts --on ssh:tpu-vm --device v6e --repetitions 50 --json",
+    "moegen time my-model.moe.ts --on ssh:build-box --backend cpu   # tries the way there, no TPU",
+  ],
+  configure: (command) =>
+    command
+      .argument("<spec>", "spec file, *.moe.ts")
+      .option("--on <host>", "local, or ssh:HOST as ssh knows it", "local")
+      .option("--python <path>", "Python with JAX on that host (default there: python3)")
+      .option(
+        "--backend <name>",
+        "tpu, or cpu: a scaled kernel, interpreted; its wall time says nothing of a TPU",
+        wordList(["tpu", "cpu"]),
+        ["tpu"],
+      )
+      .option(
+        "--device <kind>",
+        `the host must have it: one of ${deviceNames.join(", ")} (default: any)`,
+        wordList(deviceNames),
+      )
+      .option(
+        "--tokens <list>",
+        "token counts, all devices together (default: 64 and 2048)",
+        positiveList,
+      )
+      .option("--warmup <n>", "calls before the measured ones", positive, 3)
+      .option("--repetitions <n>", "measured calls", positive, 20)
+      .option("--seed <n>", "seed of the random inputs", seed)
+      .option("--timeout <time>", "give up after so long without a sign of life", duration),
+  async run(paths, options, out) {
+    const { parseHost, timeSpec } = await import("../../runner/index.ts");
+    const host = parseHost(options.on);
+    const [backend] = options.backend;
+    if (options.backend.length > 1 || (options.device?.length ?? 1) > 1) {
+      throw new UsageError("one --backend and one --device at a time: a host has one kind");
+    }
+    const device = options.device?.[0];
+    if (backend === "cpu" && device !== undefined) {
+      throw new UsageError(`--device ${device} is a TPU: it does not go with --backend cpu`);
+    }
+    const checked = await checkSpecs(paths, out);
+    const spec = checked.specs[0];
+    if (!checked.ok || spec === undefined) {
+      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+    }
+    const report = timeReport(spec.plan.name, out);
+    const chosen: TimeOptions = {
+      ...{ signal: interrupted, host, backend },
+      ...{ warmup: options.warmup, repetitions: options.repetitions },
+      ...(options.python === undefined ? {} : { python: options.python }),
+      ...(device === undefined ? {} : { device }),
+      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    };
+    const result = await timeSpec(spec.loaded, spec.plan, chosen, report.event);
+    report.end(result);
+    return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
+  },
+});

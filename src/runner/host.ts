@@ -1,0 +1,145 @@
+/** Where kernels are timed: this machine, or one that ssh reaches; the protocol is the same. */
+import { fixOf, requirePython, workerFolder } from "./environment.ts";
+import { EnvironmentError, isLoss, RequestError, WorkerError } from "./errors.ts";
+import { SshTransport } from "./ssh.ts";
+import { LocalTransport, type Transport } from "./transport.ts";
+import type { RunnerOptions, WorkerInfo } from "./types.ts";
+import { Worker } from "./worker.ts";
+
+export type Host =
+  | { readonly kind: "local" }
+  /** As `ssh` takes it: a name of its configuration, user@name, ssh://user@name:port. */
+  | { readonly kind: "ssh"; readonly destination: string };
+
+export type Backend = "tpu" | "cpu";
+
+export interface HostOptions extends RunnerOptions {
+  readonly host: Host;
+  /** On the host; absent: moegen's own here, `python3` there. */
+  readonly python?: string;
+  readonly backend: Backend;
+  /** Devices that a kernel needs: so many a CPU pretends to be. */
+  readonly devices: number;
+}
+
+/** Logging in, and Python's start on a host that is busy. */
+const HELLO_SECONDS = 60;
+/** ssh's own exit code, whatever it could not do. */
+const SSH_FAILED = "exit code 255";
+
+/** @throws RequestError: neither `local` nor `ssh:HOST`. */
+export function parseHost(text: string): Host {
+  if (text === "local") return { kind: "local" };
+  const found = /^ssh:(.+)$/.exec(text)?.[1];
+  // A name that begins with a dash would be an option of ssh.
+  if (found === undefined || /^-|\s/.test(found)) {
+    throw new RequestError(`--on ${text}: wanted local or ssh:HOST, e.g. ssh:user@tpu-vm`);
+  }
+  return { kind: "ssh", destination: found.startsWith("//") ? `ssh:${found}` : found };
+}
+
+export function hostName(host: Host): string {
+  return host.kind === "local" ? "this machine" : host.destination;
+}
+
+/** Settings that must stand before JAX loads. */
+function environment(backend: Backend, devices: number): Record<string, string> {
+  return {
+    PYTHONUNBUFFERED: "1",
+    PYTHONDONTWRITEBYTECODE: "1",
+    JAX_ENABLE_COMPILATION_CACHE: "false",
+    ...(backend === "tpu"
+      ? { JAX_PLATFORMS: "tpu,cpu" }
+      : {
+          JAX_PLATFORMS: "cpu",
+          // Each simulated device holds a thread of JAX's pool: with too few they deadlock silently.
+          NPROC: String(Math.max(64, 4 * devices)),
+          XLA_FLAGS: `--xla_force_host_platform_device_count=${devices}`,
+        }),
+  };
+}
+
+function transportOf({ host, python, backend, devices, cwd }: HostOptions): Transport {
+  const env = environment(backend, devices);
+  if (host.kind === "ssh") {
+    return new SshTransport({ destination: host.destination, python: python ?? "python3", env });
+  }
+  const local = { ...env, PYTHONPATH: workerFolder };
+  return new LocalTransport({ python: python ?? requirePython(cwd).python, env: local });
+}
+
+export interface HostWorker {
+  readonly worker: Worker;
+  readonly info: WorkerInfo;
+}
+
+/** Starts a worker on the host, gives it to `work`, and ends it whatever happens. */
+export async function withHost<T>(
+  options: HostOptions,
+  work: (on: HostWorker) => Promise<T>,
+): Promise<T> {
+  options.signal?.throwIfAborted();
+  const { signal, onStderr } = options;
+  const worker = new Worker(transportOf(options), { signal, onStderr });
+  try {
+    const info = await hello(worker, options);
+    return await work({ worker, info });
+  } finally {
+    await worker.close();
+  }
+}
+
+async function hello(worker: Worker, options: HostOptions): Promise<WorkerInfo> {
+  const { host, backend } = options;
+  const where = hostName(host);
+  let info: WorkerInfo;
+  try {
+    info = await worker.request<WorkerInfo>("hello", {}, { timeout: HELLO_SECONDS });
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    const said = error.stderr.split("\n").at(-1)?.trim();
+    const why = said ? `: ${said}` : `: ${error.message}`;
+    if (host.kind === "ssh" && error.message.endsWith(SSH_FAILED)) {
+      const fix = `make \`ssh ${host.destination} true\` work without a password, then try again`;
+      throw new EnvironmentError("host-unreachable", `${where} is not reached by ssh${why}`, fix);
+    }
+    const message = `the worker does not start on ${where}${why}`;
+    throw new EnvironmentError("broken-python", message, pythonFix(options));
+  }
+  const wanted = ["jax", "jaxlib", "numpy", ...(backend === "tpu" ? ["libtpu"] : [])] as const;
+  const versions: Readonly<Record<string, unknown>> = { ...info };
+  // Whether there is a TPU at all comes first: without one libtpu would not help.
+  if (backend === "tpu" && !info.tpu) throw noTpu(where);
+  const missing = wanted.filter((name) => !versions[name]);
+  if (missing.length > 0) {
+    const message = `Python on ${where} lacks ${missing.join(", ")}`;
+    throw new EnvironmentError("broken-python", message, pythonFix(options));
+  }
+  return info;
+}
+
+function pythonFix({ host, python, cwd }: HostOptions): string {
+  if (host.kind === "ssh" || python !== undefined) {
+    return "let --python name a Python on that host that has jax[tpu]";
+  }
+  return fixOf(requirePython(cwd));
+}
+
+export function noTpu(where: string, why = "there is no TPU"): EnvironmentError {
+  return new EnvironmentError(
+    "no-tpu",
+    `${why} on ${where}, so device time cannot be measured`,
+    "`moegen predict SPEC` says the time without a TPU; --on ssh:HOST measures on a host that has one",
+  );
+}
+
+/** What the worker says about its devices is about the host, not about the kernel. */
+export function understandHost(error: unknown, where: string): unknown {
+  if (!(error instanceof WorkerError)) return error;
+  if (error.code === "NO_DEVICE") return noTpu(where, error.message);
+  if (error.code === "DEVICES" || error.code === "DEVICE_KIND") {
+    const fix = "`moegen predict SPEC --device KIND` says the time of any device without it";
+    return new EnvironmentError("no-tpu", `${error.message}, on ${where}`, fix);
+  }
+  return error;
+}

@@ -1,0 +1,172 @@
+/** Time of calls on a host: device time on a TPU, and wall time, never called anything else, on a CPU. */
+
+import type { LoadedSpec } from "../dsl/load.ts";
+import type { DeviceName } from "../dsl/spec.ts";
+import { emitPackage } from "../emit/index.ts";
+import type { Plan } from "../plan/plan.ts";
+import { devices } from "../target/device/registry.ts";
+import { type HostOptions, type HostWorker, hostName, understandHost, withHost } from "./host.ts";
+import type { CaseFailure, ValidatedSize } from "./types.ts";
+import { sizeOf, subjectOf } from "./validate.ts";
+
+/** Seconds without a sign of life: weights of a large layer are made and sent meanwhile. */
+const STEP_SECONDS = 1800;
+/** Decode and prefill, where nothing else is asked. */
+const TOKENS = [64, 2048];
+
+export interface TimeOptions extends Omit<HostOptions, "devices"> {
+  /** The host must have this kind; absent: any. */
+  readonly device?: DeviceName;
+  readonly tokens?: readonly number[];
+  readonly warmup: number;
+  readonly repetitions: number;
+  readonly seed?: number;
+}
+
+export interface Spread {
+  /** Seconds. */
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** Between the quartiles. */
+  readonly quartiles: readonly [number, number];
+  readonly samples: readonly number[];
+}
+
+export interface TimedCall {
+  readonly tokens: number;
+  readonly check: {
+    readonly ok: boolean;
+    /** Relative Frobenius error of the compared rows; null where it is not finite. */
+    readonly error: number | null;
+    readonly rows?: number;
+    readonly failure?: Omit<CaseFailure, "reproduce">;
+  };
+  /** From the profiler's trace of a TPU; null: not measured, or the kernel is wrong. */
+  readonly deviceTime: Spread | null;
+  /** Of an interpreted kernel on a CPU: says that the way works, and nothing of a TPU. */
+  readonly cpuWallTime: Spread | null;
+}
+
+export interface TimeResult {
+  readonly ok: boolean;
+  readonly name: string;
+  readonly host: string;
+  readonly clock: "device" | "cpu";
+  readonly deviceKind: string;
+  readonly versions: { readonly jax: string | null; readonly libtpu: string | null };
+  readonly size: ValidatedSize;
+  readonly bound: number;
+  readonly warmup: number;
+  readonly repetitions: number;
+  readonly calls: readonly TimedCall[];
+  readonly seconds: number;
+}
+
+export type TimeEvent = { readonly event: "step"; readonly what: string };
+
+/** A package and T: several of one layer are timed in turns. */
+export interface TimedKernel {
+  readonly plan: Plan;
+  readonly tokens: number;
+}
+
+interface Raw {
+  readonly deviceKind: string;
+  readonly clock: "device" | "cpu";
+  readonly bound: number;
+  readonly calls: readonly {
+    readonly tokens: number;
+    readonly check: TimedCall["check"];
+    readonly seconds: readonly number[] | null;
+  }[];
+}
+
+export function spreadOf(samples: readonly number[]): Spread {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (share: number): number => {
+    const place = share * (sorted.length - 1);
+    const [low = 0, high = low] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+    return low + (high - low) * (place - Math.floor(place));
+  };
+  return {
+    ...{ median: at(0.5), min: at(0), max: at(1), quartiles: [at(0.25), at(0.75)] },
+    samples,
+  };
+}
+
+/** On a worker that lives: kernels of one layer, call by call in turns. */
+export async function timeKernels(
+  { worker }: HostWorker,
+  kernels: readonly TimedKernel[],
+  options: TimeOptions,
+  onEvent: (event: TimeEvent) => void = () => {},
+): Promise<Omit<Raw, "calls"> & { readonly calls: readonly TimedCall[] }> {
+  const [first] = kernels;
+  if (first === undefined) throw new RangeError("no kernel to time");
+  const { device, backend, warmup, repetitions, seed = 0, timeout = STEP_SECONDS } = options;
+  const params = {
+    layer: first.plan.layer,
+    tokenAxes: first.plan.mesh.tokenAxes,
+    backend,
+    deviceKind: device === undefined ? null : devices[device].kind,
+    kernels: await Promise.all(
+      kernels.map(async ({ plan, tokens }) => ({
+        name: plan.name,
+        files: Object.fromEntries(await emitPackage(plan)),
+        tokens,
+      })),
+    ),
+    ...{ warmup, repetitions, seed },
+  };
+  try {
+    const raw = await worker.request<Raw>("time", params, {
+      timeout,
+      onEvent: (event) => onEvent({ event: "step", what: String(event.what) }),
+    });
+    const calls = raw.calls.map(({ tokens, check, seconds }): TimedCall => {
+      const spread = seconds === null || seconds.length === 0 ? null : spreadOf(seconds);
+      return {
+        ...{ tokens, check },
+        deviceTime: raw.clock === "device" ? spread : null,
+        cpuWallTime: raw.clock === "cpu" ? spread : null,
+      };
+    });
+    return { ...raw, calls };
+  } catch (error) {
+    throw understandHost(error, hostName(options.host));
+  }
+}
+
+export async function timeSpec(
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: TimeOptions,
+  onEvent: (event: TimeEvent) => void = () => {},
+): Promise<TimeResult> {
+  const start = performance.now();
+  const scaled = options.backend === "cpu";
+  const { seed, tokens: given } = options;
+  const largest = Math.max(...plan.kernels.map(({ tiles }) => tiles.upTo));
+  const usual = TOKENS.filter((count) => count <= largest);
+  const counts = given ?? (usual.length > 0 ? usual : [largest]);
+  // A CPU that interprets takes hours for what a TPU does in a millisecond.
+  const subject = scaled
+    ? subjectOf(loaded, plan, given === undefined ? {} : { tokens: given })
+    : { plan: { ...plan, emit: { ...plan.emit, reference: true } }, tokens: counts };
+  return withHost({ ...options, devices: plan.mesh.ep }, async (on) => {
+    onEvent({ event: "step", what: "connected" });
+    const kernels = subject.tokens.map((tokens) => ({ plan: subject.plan, tokens }));
+    const timed = await timeKernels(on, kernels, { ...options, seed: seed ?? 0 }, onEvent);
+    return {
+      ok: timed.calls.every(({ check }) => check.ok),
+      name: plan.name,
+      host: hostName(options.host),
+      ...{ clock: timed.clock, deviceKind: timed.deviceKind, bound: timed.bound },
+      versions: { jax: on.info.jax, libtpu: on.info.libtpu },
+      size: sizeOf(subject.plan, scaled),
+      ...{ warmup: options.warmup, repetitions: options.repetitions, calls: timed.calls },
+      seconds: Math.round(performance.now() - start) / 1000,
+    };
+  });
+}
