@@ -6,6 +6,7 @@ import { filesBelow, nodeModules, root } from "./paths.mjs";
 import { checkoutEnvironment, interpreterOf } from "./python-env.mjs";
 import { elapsed, run, say, script } from "./report.mjs";
 import { setUp } from "./setup.mjs";
+import { ensureSshd } from "./sshd.mjs";
 
 const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
 const python = interpreterOf(checkoutEnvironment);
@@ -76,7 +77,10 @@ await script(async () => {
   );
   /** @type {string[]} */
   const failed = [];
-  if (chosen.some(({ name }) => name === "tests in TypeScript")) await ensureBrowser();
+  if (chosen.some(({ name }) => name === "tests in TypeScript")) {
+    await ensureBrowser();
+    await ensureSshd();
+  }
   for (const { name, program, args } of chosen) {
     const start = performance.now();
     say(`\n── ${name}`);

@@ -13,6 +13,6 @@ export { inParallel } from "./parallel.ts";
 export type { CompiledPeer, PeerCase } from "./peer.ts";
 export { compilePeer } from "./peer.ts";
 export type * from "./time.ts";
-export { timeKernels, timeSpec } from "./time.ts";
+export { hostKind, timeKernels, timeOn, timeSpec } from "./time.ts";
 export type * from "./types.ts";
-export { validateSpec } from "./validate.ts";
+export { subjectOf, validateSpec } from "./validate.ts";

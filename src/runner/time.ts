@@ -138,6 +138,36 @@ export async function timeKernels(
   }
 }
 
+/** `device_kind` of the host's devices. @throws EnvironmentError where it has none. */
+export function hostKind(options: Omit<TimeOptions, "device" | "tokens">): Promise<string> {
+  return withHost({ ...options, devices: 1 }, async ({ worker }) => {
+    const params = { backend: options.backend, kernels: [], warmup: 0, repetitions: 0 };
+    try {
+      const { timeout = STEP_SECONDS } = options;
+      return (await worker.request<Raw>("time", params, { timeout })).deviceKind;
+    } catch (error) {
+      throw understandHost(error, hostName(options.host));
+    }
+  });
+}
+
+/** On a worker of their own: kernels of one layer at full size, in turns. */
+export async function timeOn(
+  kernels: readonly TimedKernel[],
+  options: TimeOptions,
+  onEvent: (event: TimeEvent) => void = () => {},
+): Promise<{ readonly host: string; readonly calls: readonly TimedCall[] }> {
+  const ep = kernels[0]?.plan.mesh.ep ?? 1;
+  const checkable = kernels.map(({ plan, tokens }) => ({
+    plan: { ...plan, emit: { ...plan.emit, reference: true } },
+    tokens,
+  }));
+  return withHost({ ...options, devices: ep }, async (on) => {
+    const { calls } = await timeKernels(on, checkable, options, onEvent);
+    return { host: hostName(options.host), calls };
+  });
+}
+
 export async function timeSpec(
   loaded: LoadedSpec,
   plan: Plan,

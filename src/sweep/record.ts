@@ -25,7 +25,7 @@ export interface CandidateId {
 }
 
 /** Where a candidate ended. */
-export type DropStage = "legality" | "vmem" | "compile" | "profile";
+export type DropStage = "legality" | "vmem" | "compile" | "profile" | "validate" | "time";
 
 /** Why, in one word: counted by it. */
 export type FailureKind =
@@ -34,6 +34,8 @@ export type FailureKind =
   | "smem"
   | "hbm"
   | "compiler"
+  /** Its result is wrong, or it raced, or read out of bounds. */
+  | "numerics"
   | "crash"
   | "timeout"
   | "worker"
@@ -60,12 +62,24 @@ interface Common extends CandidateId {
   readonly seconds: number;
 }
 
+/** Seconds of a call on a TPU, from the profiler's trace. */
+export interface DeviceTime {
+  readonly median: number;
+  readonly quartiles: readonly [number, number];
+  /** Candidates that took turns have the same: only they compare. */
+  readonly run: string;
+  readonly host: string;
+}
+
 export interface Measured extends Common {
   readonly status: "ok";
   readonly bundles: number;
   readonly cycles: number;
   readonly estimate: Estimate;
   readonly stages: readonly StageSummary[];
+  /** On simulated devices, scaled as `validate` does: its worst error. */
+  readonly numerics?: { readonly error: number };
+  readonly deviceTime?: DeviceTime;
 }
 
 export interface Dropped extends Common {
@@ -82,6 +96,25 @@ export function isTransient(record: SweepRecord): boolean {
   return (
     record.status === "dropped" && ["crash", "timeout", "worker", "disk"].includes(record.kind)
   );
+}
+
+/** Of two records of one candidate the one that says more is kept, in whatever order they are read. */
+export function weightOf(record: SweepRecord): number {
+  if (isTransient(record)) return 0;
+  if (record.status === "dropped") return 4;
+  return 1 + (record.numerics ? 1 : 0) + (record.deviceTime ? 1 : 0);
+}
+
+export function droppedAs(
+  record: SweepRecord,
+  why: Pick<Dropped, "stage" | "kind" | "reason">,
+): Dropped {
+  const { schema, key, spec, versions, vmem, btc, streamed, seconds } = record;
+  const { bucket, device, tokens, tiles } = record;
+  return {
+    ...{ schema, key, spec, versions, vmem, btc, streamed, seconds },
+    ...{ bucket, device, tokens, tiles, status: "dropped", ...why },
+  };
 }
 
 export interface KeyParts {

@@ -6,7 +6,7 @@ import { inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { schedules } from "../schedule/registry.ts";
 import { evaluate, kindOf, messageOf } from "./evaluate.ts";
-import type { FailureKind, SweepRecord } from "./record.ts";
+import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
 import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
 import { sizeOf, spacesOf, type TileSets } from "./space.ts";
 import type { Store } from "./store.ts";
@@ -97,13 +97,9 @@ async function run(
         store.append(found);
       } catch (error) {
         // The figures are lost to the next sweep, so the candidate counts as failed.
-        const why = { kind: kindOf(error), reason: messageOf(error), stage: "profile" } as const;
-        const { schema, key, versions, vmem, btc, streamed, seconds } = found;
-        const { bucket, device, tokens, tiles } = found;
-        record = {
-          ...{ schema, key, spec: found.spec, versions, vmem, btc, streamed, seconds },
-          ...{ bucket, device, tokens, tiles, status: "dropped", ...why },
-        };
+        record = droppedAs(found, {
+          ...{ kind: kindOf(error), reason: messageOf(error), stage: "profile" },
+        });
       }
     }
     if (record.status === "dropped") failures[record.kind] = (failures[record.kind] ?? 0) + 1;

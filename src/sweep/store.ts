@@ -15,7 +15,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { isTransient, STORE_SCHEMA, type SweepRecord } from "./record.ts";
+import { STORE_SCHEMA, type SweepRecord, weightOf } from "./record.ts";
 
 /** The folder cannot be used; told apart by its name. */
 export class StoreError extends Error {
@@ -147,10 +147,10 @@ export class Store {
     }
   }
 
-  /** A measured outcome is not replaced by a crash of another run. */
+  /** A measured outcome is not replaced by a crash of another run, nor by less than is known. */
   #index(record: SweepRecord): void {
     const known = this.#records.get(record.key);
-    if (known !== undefined && !isTransient(known) && isTransient(record)) return;
+    if (known !== undefined && weightOf(known) > weightOf(record)) return;
     this.#records.set(record.key, record);
   }
 

@@ -21,8 +21,24 @@ export function isDropped(record: SweepRecord): record is Dropped {
 /** Times this close are the same prediction; then fewer cycles win. */
 const SAME = 1e-3;
 
+/** Seconds by which a candidate is ranked: measured ones where there are any. */
+export function timeOf({ estimate, deviceTime }: Measured): number {
+  return deviceTime?.median ?? estimate.seconds;
+}
+
+/** Where finalists took turns on a TPU only those of the last time count: nothing else compares. */
+function comparable(records: readonly Measured[]): readonly Measured[] {
+  const last = new Map<string, string>();
+  const place = ({ bucket, device }: Measured): string => `${bucket}\0${device}`;
+  for (const record of records) {
+    const run = record.deviceTime?.run;
+    if (run !== undefined && run > (last.get(place(record)) ?? "")) last.set(place(record), run);
+  }
+  return records.filter((record) => record.deviceTime?.run === last.get(place(record)));
+}
+
 export function faster(a: Measured, b: Measured): number {
-  const [left, right] = [a.estimate.seconds, b.estimate.seconds];
+  const [left, right] = [timeOf(a), timeOf(b)];
   return Math.abs(left - right) > SAME * Math.min(left, right) ? left - right : a.cycles - b.cycles;
 }
 
@@ -40,7 +56,7 @@ export interface Ranked {
 }
 
 export function ranked(records: readonly SweepRecord[]): readonly Ranked[] {
-  const groups = groupBy(records.filter(isMeasured), (r) => `${r.bucket}\0${r.device}`);
+  const groups = groupBy(comparable(records.filter(isMeasured)), (r) => `${r.bucket}\0${r.device}`);
   return [...groups.values()].flatMap((group) => {
     const sorted = [...group].sort(faster);
     const [first] = sorted;
@@ -55,11 +71,11 @@ function winnerOf(bucket: string, records: readonly Measured[]): readonly Winner
   const devices = new Set(records.map(({ device }) => device));
   const best = new Map(
     [...devices].map((device) => {
-      const times = records.filter((r) => r.device === device).map((r) => r.estimate.seconds);
+      const times = records.filter((r) => r.device === device).map(timeOf);
       return [device, Math.min(...times)];
     }),
   );
-  const ratio = (r: Measured): number => r.estimate.seconds / (best.get(r.device) ?? Infinity);
+  const ratio = (r: Measured): number => timeOf(r) / (best.get(r.device) ?? Infinity);
   const groups = groupBy(records, ({ tiles }) => JSON.stringify([tiles.bt, tiles.bf, tiles.bd]));
   return [...groups.values()]
     .filter((group) => new Set(group.map(({ device }) => device)).size === devices.size)
@@ -86,7 +102,7 @@ export interface Choice {
 /** One set of tiles a bucket; all of them streamed, or none. */
 export function chooseWinners(records: readonly SweepRecord[]): Choice {
   const buckets = [...new Set(records.map(({ bucket }) => bucket))];
-  const measured = records.filter(isMeasured);
+  const measured = comparable(records.filter(isMeasured));
   const pick = (of: readonly Measured[]): readonly Winner[] =>
     buckets.flatMap((bucket) =>
       winnerOf(

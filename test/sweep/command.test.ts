@@ -1,8 +1,10 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { requirePython } from "../../src/runner/index.ts";
-import { emptyFolder, moegen, onlyObject, qwen, root } from "../cli/moegen.ts";
+import { Store } from "../../src/sweep/store.ts";
+import { emptyFolder, moegen, onlyObject, qwen } from "../cli/moegen.ts";
+import { until } from "../cli/processes.ts";
+import { faulty } from "./faulty.ts";
 
 interface Swept {
   readonly status: string;
@@ -23,18 +25,6 @@ interface Swept {
     readonly bundles?: number;
   }[];
   readonly winners: readonly { readonly bucket: string }[];
-}
-
-/** A Python that runs the faulty worker, and a folder of faults that it will have. */
-function faulty(cwd: string, faults: readonly string[]) {
-  const python = join(cwd, "python");
-  const worker = join(root, "test", "sweep", "faulty_worker.py");
-  writeFileSync(python, `#!/bin/sh\nexec "${requirePython(root).python}" "${worker}"\n`);
-  chmodSync(python, 0o755);
-  const folder = join(cwd, "faults");
-  mkdirSync(folder, { recursive: true });
-  for (const fault of faults) writeFileSync(join(folder, fault), "");
-  return { MOEGEN_PYTHON: python, MOEGEN_TEST_FAULTS: folder };
 }
 
 const TILES = ["--tiles", "bt=16,32,48,64,80,96,112,128", "--bucket", "decode", "--device", "v6e"];
@@ -87,7 +77,12 @@ describe("moegen sweep with a worker that breaks", () => {
     const cwd = emptyFolder();
     const env = faulty(cwd, []);
     const args = ["sweep", qwen, ...TILES, "--store", "s", "--jobs", "1", "--json"];
-    const both = await Promise.all([moegen(args, { cwd, env }), moegen(args, { cwd, env })]);
+    const started = moegen(args, { cwd, env });
+    // In step from the first candidate on, both would compile all of them.
+    const stored = () =>
+      existsSync(join(cwd, "s")) && Store.open(join(cwd, "s")).records.length > 0;
+    expect(await until(stored)).toBe(true);
+    const both = await Promise.all([started, moegen(args, { cwd, env })]);
     const [one, two] = both.map((ran) => onlyObject(ran) as unknown as Swept);
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
     const of = (swept: Swept | undefined) =>

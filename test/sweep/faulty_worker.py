@@ -1,4 +1,5 @@
-"""The real worker with another `compile`: it needs no compiler, and breaks when it is told to.
+"""The real worker with other operations: it needs no compiler, simulates nothing, has a TPU if it is
+to, and breaks when it is told to.
 
 The folder in MOEGEN_TEST_FAULTS holds one file a fault, taken away by the worker that has it, so
 that each fault happens once whichever process it hits.
@@ -6,6 +7,7 @@ that each fault happens once whichever process it hits.
 
 import errno
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -54,7 +56,46 @@ def compile_kernel(params, emit):
     }
 
 
+def validate(params, emit):
+    cases = params["cases"]
+    emit("start", cases=cases, bound=1e-2)
+    results = []
+    for name in cases if params["shard"][0] == 0 else []:
+        emit("case-start", case=name, title=name, tokens=32)
+        if take("lose-validate"):
+            os.kill(os.getpid(), 9)
+        wrong = take("wrong")
+        failure = {"failure": {"message": "relative error 1.0e+00 is over 1e-02"}} if wrong else {}
+        result = {"case": name, "title": name, "tokens": 32, "seed": 0, "seconds": 0.1}
+        results.append({**result, "ok": not wrong, "error": 1.0 if wrong else 2e-3, **failure})
+        emit("case", **results[-1])
+    return {"cases": results, "bound": 1e-2}
+
+
+def time_kernels(params, emit):
+    """A TPU on which more rows a tile are quicker, whatever was predicted."""
+    calls = []
+    for kernel in params["kernels"]:
+        emit("step", what="compiling")
+        (tiles,) = [text for path, text in kernel["files"].items() if path.endswith("/tiles.py")]
+        rows = int(re.search(r"\bbt=(\d+)", tiles)[1])
+        if take("wrong-time"):
+            check = {"ok": False, "error": 1.0, "failure": {"message": "relative error 1.0"}}
+            calls.append({"tokens": kernel["tokens"], "check": check, "seconds": None})
+            continue
+        seconds = [1e-6 * (1000 - rows + noise) for noise in (0, 1, 5)]
+        check = {"ok": True, "error": 1e-3}
+        calls.append({"tokens": kernel["tokens"], "check": check, "seconds": seconds})
+    kind = os.environ["MOEGEN_TEST_TPU"]
+    return {"deviceKind": kind, "clock": "device", "bound": 1e-2, "calls": calls}
+
+
 registry.OPS["compile"] = compile_kernel
+registry.OPS["validate"] = validate
+if "MOEGEN_TEST_TPU" in os.environ:
+    registry.OPS["time"] = time_kernels
+    real_hello = registry.OPS["hello"]
+    registry.OPS["hello"] = lambda params, emit: {**real_hello(params, emit), "tpu": True}
 os.environ["MOEGEN_TEST_STDOUT"] = str(os.dup(1))
 print("garbage before the protocol begins", flush=True)
 channel = Channel.take_stdio()

@@ -2,7 +2,7 @@
 
 Params: `layer` (the plan's), `tokenAxes` (null: all of the package's), `backend` ("tpu", or "cpu":
 interpreted), `deviceKind` (null: whatever is there), `kernels` ([{name, files, tokens}]: packages
-of this layer as their files, and T), `warmup`, `repetitions`, `seed`.
+of this layer as their files, and T; none: only says what is there), `warmup`, `repetitions`, `seed`.
 Events: `step` with `what`. Result: `{deviceKind, clock, bound, calls: [{tokens, check, seconds}]}`;
 `clock` is "device" (from the profiler's trace) or "cpu" (wall time of interpreted kernels), and
 `seconds` is null where a kernel is wrong: what is wrong is not timed.
@@ -43,7 +43,9 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     token_axes = None if axes is None else tuple(axes)
     calls, checks = [], []
     with tempfile.TemporaryDirectory(prefix="moegen-") as folder:
-        caller, bound, chosen = None, 0.0, []
+        caller, bound = None, 0.0
+        # Without kernels: what is there.
+        chosen = timing.devices(backend, 1, params.get("deviceKind"))
         for number, kernel in enumerate(params["kernels"]):
             name, tokens = str(kernel["name"]), int(kernel["tokens"])
             below = Path(folder) / str(number)
@@ -60,16 +62,15 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
             calls.append(call)
             checks.append(call.check())
         right = [call for call, check in zip(calls, checks, strict=True) if check["ok"]]
-        found = timing.timed(
-            right,
-            backend,
-            int(params["warmup"]),
-            int(params["repetitions"]),
-            lambda what: emit("step", what=what),
+        counts = int(params["warmup"]), int(params["repetitions"])
+        found = (
+            timing.timed(right, backend, *counts, lambda what: emit("step", what=what))
+            if right
+            else []
         )
     seconds = dict(zip([call.program for call in right], found, strict=True))
     return {
-        "deviceKind": chosen[0].device_kind if chosen else None,
+        "deviceKind": chosen[0].device_kind,
         "clock": "device" if backend == "tpu" else "cpu",
         "bound": bound,
         "calls": [

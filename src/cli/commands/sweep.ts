@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import type { DeviceName } from "../../dsl/spec.ts";
+import type { ClockOptions } from "../../sweep/clock.ts";
+import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
 import { deviceNames } from "../../target/device/registry.ts";
@@ -20,6 +22,9 @@ interface Options {
   readonly timeout?: number;
   readonly seed?: number;
   readonly write?: boolean;
+  readonly validate?: boolean;
+  readonly on?: string;
+  readonly python?: string;
 }
 
 const STORE = ".moegen/sweep";
@@ -42,7 +47,8 @@ export const sweep = defineCommand<Options>({
   examples: [
     "moegen sweep my-model.moe.ts",
     "moegen sweep my-model.moe.ts --tiles bt=64,128 bf=384,768 --device v6e",
-    "moegen sweep my-model.moe.ts --budget 10m --store sweeps --write",
+    "moegen sweep my-model.moe.ts --validate --budget 10m --store sweeps --write",
+    "moegen sweep my-model.moe.ts --on ssh:tpu-vm --python venv/bin/python --device v6e",
   ],
   configure: (command) =>
     command
@@ -59,6 +65,9 @@ export const sweep = defineCommand<Options>({
       .option("--jobs <n>", "compiler processes at once (default: one a core)", positive)
       .option("--timeout <time>", "give a candidate up after so long (default: 5m)", duration)
       .option("--seed <n>", "of a sampled search", seed)
+      .option("--validate", "run what compiles on simulated devices too, scaled as validate does")
+      .option("--on <host>", "time the finalists in turns on a TPU: local or ssh:HOST")
+      .option("--python <path>", "with --on: Python with JAX on that host")
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
     const checked = await checkSpecs(paths, out);
@@ -91,11 +100,24 @@ export const sweep = defineCommand<Options>({
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
     };
+    // A host that cannot measure is said before an hour of compiling, not after.
+    const clock = await clockOf(options, chosen.devices);
     const report = sweepReport(loaded.spec.name, options.store, out);
-    const result = await sweepSpec(loaded.spec, store, chosen, report.event);
+    const swept = await sweepSpec(loaded.spec, store, chosen, report.event);
+    let found = swept.records;
+    if (options.validate === true) {
+      const { proveSurvivors } = await import("../../sweep/prove.ts");
+      found = await proveSurvivors(loaded, store, found, { signal: interrupted }, report.proved);
+    }
+    if (clock !== undefined) {
+      const { timeFinalists } = await import("../../sweep/clock.ts");
+      found = await timeFinalists(loaded, store, found, clock.device, clock.options, report.timed);
+    }
+    const result = { ...swept, records: found };
     const choice = chooseWinners(result.records);
     report.end(result, choice);
     const { search, candidates, progress, records, workers, stopped } = result;
+    const dropped = droppedByStage(records);
     let written: boolean | null = null;
     if (options.write === true) {
       const { writeTiles } = await import("../../sweep/write.ts");
@@ -111,8 +133,35 @@ export const sweep = defineCommand<Options>({
       ...{ bucket, tiles, worstRatio },
     }));
     return verdict(choice.winners.length > 0 && choice.without.length === 0, {
-      ...{ search, candidates, workers, stopped, progress, winners, written },
+      ...{ search, candidates, workers, stopped, progress, dropped, winners, written },
       ...{ store: options.store, records, diagnostics: checked.diagnostics },
     });
   },
 });
+
+/** Calls of each finalist on the host. */
+const REPETITIONS = { warmup: 3, repetitions: 20 };
+
+async function clockOf({ on, python }: Options, swept: readonly DeviceName[]) {
+  if (on === undefined) {
+    if (python !== undefined) throw new UsageError("--python goes with --on");
+    return undefined;
+  }
+  const [{ parseHost }, { kindOfHost }] = await Promise.all([
+    import("../../runner/index.ts"),
+    import("../../sweep/clock.ts"),
+  ]);
+  const options: ClockOptions = {
+    ...{ host: parseHost(on), backend: "tpu", signal: interrupted, ...REPETITIONS },
+    ...(python === undefined ? {} : { python }),
+  };
+  return { options, device: await kindOfHost(options, swept) };
+}
+
+function droppedByStage(records: readonly SweepRecord[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const record of records) {
+    if (record.status === "dropped") counts[record.stage] = (counts[record.stage] ?? 0) + 1;
+  }
+  return counts;
+}

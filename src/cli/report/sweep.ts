@@ -1,4 +1,7 @@
 /** `sweep` as people read it: a live line, then a table to paste. */
+
+import type { ClockEvent } from "../../sweep/clock.ts";
+import type { ProveEvent } from "../../sweep/prove.ts";
 import type { FailureKind, Measured, SweepRecord } from "../../sweep/record.ts";
 import type { Progress, SweepEvent, SweepResult } from "../../sweep/run.ts";
 import { type Choice, faster, isDropped, isMeasured, ranked } from "../../sweep/winners.ts";
@@ -41,6 +44,17 @@ export function sweepReport(name: string, store: string, out: Output) {
       }
       out.progress(live(progress));
     },
+    proved({ done, total, records }: ProveEvent): void {
+      const [first] = records;
+      out.progress(`  numerics ${done}/${total}`);
+      if (first?.status !== "dropped") return;
+      out.settle();
+      const many = plural(records.length, "candidate");
+      out.line(out.paint.red(`  ${many} like ${tilesText(first.tiles)}: ${first.reason}`));
+    },
+    timed({ bucket, what }: ClockEvent): void {
+      out.progress(`  ${bucket}: ${what} ...`);
+    },
     end(result: SweepResult, choice: Choice): void {
       out.settle();
       const { progress, records, stopped, search, candidates } = result;
@@ -78,22 +92,27 @@ function live({ done, total, seconds: time, failures, known }: Progress): string
 
 /** Markdown: goes into an issue or a README as it is. */
 export function pasteTable(records: readonly SweepRecord[]): readonly string[] {
+  const measured = records.filter(isMeasured);
+  const timed = measured.some(({ deviceTime }) => deviceTime);
+  const proved = measured.some(({ numerics }) => numerics);
   const head = [
     "bucket",
     "device",
     "bt",
     "bf",
     "bd",
-    "time",
+    "predicted",
     "of floor",
     "bound by",
     "cycles",
     "VMEM",
+    ...(timed ? ["on a TPU"] : []),
+    ...(proved ? ["error"] : []),
   ];
   const rows = ranked(records).flatMap(({ records: sorted }) =>
     sorted
       .slice(0, SHOWN)
-      .map(({ bucket, device, tokens, tiles, estimate, cycles, vmem }) => [
+      .map(({ bucket, device, tokens, tiles, estimate, cycles, vmem, deviceTime, numerics }) => [
         `${bucket} (T ${tokens})`,
         device,
         ...[tiles.bt, tiles.bf, tiles.bd].map(String),
@@ -102,6 +121,8 @@ export function pasteTable(records: readonly SweepRecord[]): readonly string[] {
         estimate.boundBy,
         count(cycles),
         bytesOf(vmem.used, vmem.available),
+        ...(timed ? [deviceTime ? microseconds(deviceTime.median) : ""] : []),
+        ...(proved ? [numerics ? numerics.error.toExponential(1) : ""] : []),
       ]),
   );
   if (rows.length === 0) return [];

@@ -1,0 +1,90 @@
+/** Device time of the finalists on a TPU host, in turns, so that they compare. */
+import type { LoadedSpec } from "../dsl/load.ts";
+import type { DeviceName } from "../dsl/spec.ts";
+import { EnvironmentError, hostKind, timeOn } from "../runner/index.ts";
+import type { TimeOptions } from "../runner/time.ts";
+import { devices } from "../target/device/registry.ts";
+import { judgeCandidate } from "./prepare.ts";
+import { droppedAs, type SweepRecord } from "./record.ts";
+import type { Store } from "./store.ts";
+import { ranked } from "./winners.ts";
+
+/** Of each bucket, by predicted time. */
+const FINALISTS = 4;
+
+export interface ClockEvent {
+  readonly event: "clock";
+  readonly bucket: string;
+  readonly what: string;
+}
+
+export type ClockOptions = Omit<TimeOptions, "device" | "tokens">;
+
+/** The kind that the host has. @throws EnvironmentError: no TPU, or none that the sweep is for. */
+export async function kindOfHost(
+  options: ClockOptions,
+  swept: readonly DeviceName[],
+): Promise<DeviceName> {
+  const kind = await hostKind(options);
+  const known = swept.find((name) => devices[name].kind === kind);
+  if (known !== undefined) return known;
+  throw new EnvironmentError(
+    "no-tpu",
+    `the host has ${kind}, and the sweep is for ${swept.join(", ")}`,
+    "name the host's kind in --device or in the spec; `moegen predict` needs no TPU",
+  );
+}
+
+/** All records again: the finalists with their device time, those that are wrong dropped. */
+export async function timeFinalists(
+  { spec }: LoadedSpec,
+  store: Store,
+  records: readonly SweepRecord[],
+  device: DeviceName,
+  options: ClockOptions,
+  onEvent: (event: ClockEvent) => void = () => {},
+): Promise<readonly SweepRecord[]> {
+  const run = new Date().toISOString();
+  const found = new Map<string, SweepRecord>();
+  // What was measured another time does not compare with what is measured now.
+  const fresh = records.map((record): SweepRecord => {
+    if (record.status === "dropped" || record.device !== device) return record;
+    const { deviceTime: _, ...rest } = record;
+    return rest;
+  });
+  for (const group of ranked(fresh)) {
+    const { bucket } = group;
+    if (group.device !== device) continue;
+    const finalists = group.records.slice(0, FINALISTS).flatMap((record) => {
+      const { tokens, tiles } = record;
+      const { prepared } = judgeCandidate(spec, { bucket, device, tokens, tiles });
+      return prepared === undefined ? [] : [{ record, plan: prepared.plan, tokens }];
+    });
+    const timed = await timeOn(finalists, { ...options, device }, ({ what }) =>
+      onEvent({ event: "clock", bucket, what }),
+    );
+    for (const [at, { record }] of finalists.entries()) {
+      const call = timed.calls[at];
+      if (call === undefined) continue;
+      const { check, deviceTime } = call;
+      const why = check.failure?.message ?? "the call was not timed";
+      const made: SweepRecord =
+        deviceTime === null
+          ? droppedAs(record, { stage: "time", kind: "numerics", reason: why })
+          : {
+              ...record,
+              deviceTime: {
+                ...{ median: deviceTime.median, quartiles: deviceTime.quartiles },
+                ...{ run, host: timed.host },
+              },
+            };
+      found.set(made.key, made);
+      try {
+        store.append(made);
+      } catch {
+        // Known to this sweep all the same.
+      }
+    }
+  }
+  return fresh.map((record) => found.get(record.key) ?? record);
+}

@@ -1,0 +1,99 @@
+/**
+ * Numerics of what a sweep found: each surviving candidate on simulated devices, scaled as
+ * `validate` does. Many candidates have the same small kernel, which is run once for all of them.
+ */
+import type { LoadedSpec } from "../dsl/load.ts";
+import { emitPackage } from "../emit/index.ts";
+import type { Plan } from "../plan/plan.ts";
+import { subjectOf, validateSpec } from "../runner/index.ts";
+import type { RunnerOptions, ValidateResult } from "../runner/types.ts";
+import { kindOf, messageOf } from "./evaluate.ts";
+import { judgeCandidate, type Refused } from "./prepare.ts";
+import { droppedAs, type Measured, type SweepRecord } from "./record.ts";
+import type { Store } from "./store.ts";
+import { isMeasured } from "./winners.ts";
+
+/** Uneven routing, and T beyond one pass with blocks of rows: the cases that tiles decide. */
+const CASES = ["uniform", "hot-expert", "odd"];
+
+export interface ProveEvent {
+  readonly event: "prove";
+  readonly done: number;
+  /** Small kernels. */
+  readonly total: number;
+  /** Candidates that the last one stood for. */
+  readonly records: readonly SweepRecord[];
+}
+
+interface Group {
+  readonly plan: Plan;
+  readonly records: Measured[];
+}
+
+async function groupsOf(loaded: LoadedSpec, records: readonly Measured[]): Promise<Group[]> {
+  const groups = new Map<string, Group>();
+  for (const record of records) {
+    const { bucket, device, tokens, tiles } = record;
+    const { prepared } = judgeCandidate(loaded.spec, { bucket, device, tokens, tiles });
+    if (prepared === undefined) continue;
+    const small = subjectOf(loaded, prepared.plan, {}).plan;
+    const key = JSON.stringify([...(await emitPackage(small))]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { plan: prepared.plan, records: [record] });
+    else group.records.push(record);
+  }
+  return [...groups.values()];
+}
+
+/** Undefined: it is right. */
+function wrong({ ok, cases }: ValidateResult): Refused | undefined {
+  if (ok) return undefined;
+  const failed = cases.find((one) => !one.ok);
+  const { message = "no case was run", error = "" } = failed?.failure ?? {};
+  const kind = /worker was lost/.test(`${message} ${error}`) ? "crash" : "numerics";
+  const reason = `${failed?.title ?? "validate"}: ${message}${error ? `: ${error}` : ""}`;
+  return { stage: "validate", kind, reason: reason.slice(0, 600) };
+}
+
+/** All records again: those that are right say how right, those that are not are dropped. */
+export async function proveSurvivors(
+  loaded: LoadedSpec,
+  store: Store,
+  records: readonly SweepRecord[],
+  options: RunnerOptions,
+  onEvent: (event: ProveEvent) => void = () => {},
+): Promise<readonly SweepRecord[]> {
+  const todo = records.filter(isMeasured).filter(({ numerics }) => numerics === undefined);
+  const groups = await groupsOf(loaded, todo);
+  const found = new Map<string, SweepRecord>();
+  for (const [at, { plan, records: members }] of groups.entries()) {
+    const outcome = await judged(loaded, plan, options);
+    const made = members.map((record) =>
+      "kind" in outcome ? droppedAs(record, outcome) : { ...record, numerics: outcome },
+    );
+    for (const record of made) {
+      found.set(record.key, record);
+      try {
+        store.append(record);
+      } catch {
+        // The next sweep proves it again; this one knows.
+      }
+    }
+    onEvent({ event: "prove", done: at + 1, total: groups.length, records: made });
+  }
+  return records.map((record) => found.get(record.key) ?? record);
+}
+
+async function judged(
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: RunnerOptions,
+): Promise<Refused | { readonly error: number }> {
+  try {
+    const result = await validateSpec(loaded, plan, { ...options, cases: CASES });
+    return wrong(result) ?? { error: result.worstError ?? 0 };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { stage: "validate", kind: kindOf(error), reason: messageOf(error).slice(0, 600) };
+  }
+}
