@@ -40,6 +40,7 @@ describe.runIf(process.platform === "linux")("Ctrl-C", () => {
     ["validate", [qwen]],
     ["compile", [qwen, "--device", "v6e", "--tokens", "64"]],
     ["profile", [qwen, "--device", "v6e", "--tokens", "64"]],
+    ["time", [qwen, "--backend", "cpu", "--repetitions", "10000"]],
     ["sweep", [qwen, "--device", "v6e", "--bucket", "prefill", "--tiles", "bt=64,128"]],
   ])("%s ends with 130 and leaves no process", async (command, args) => {
     const cwd = emptyFolder();
