@@ -58,7 +58,9 @@ class Call:
         try:
             result = np.asarray(jax.block_until_ready(self.run()))
         except Exception as error:  # noqa: BLE001 - a kernel that does not run is a finding
-            return failed("the kernel does not run", error=f"{type(error).__name__}: {error}"[:3000])
+            return failed(
+                "the kernel does not run", error=f"{type(error).__name__}: {error}"[:3000]
+            )
         count = result.shape[0]
         rows = np.unique(np.linspace(0, count - 1, min(count, CHECKED_ROWS)).astype(int))
         inputs = self.inputs

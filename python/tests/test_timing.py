@@ -1,4 +1,9 @@
-"""Device time is read out of a trace, and is nobody's wall time."""
+"""Device time is read out of a trace, and is nobody's wall time; what is wrong has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +13,22 @@ from jax.profiler import ProfileData
 from moegen_worker import timing, trace
 from moegen_worker.errors import OpError
 from moegen_worker.ops import time as time_op
+
+LAYER = {
+    "topK": 2,
+    "activation": "silu",
+    "routing": {
+        "where": "kernel",
+        "scoring": "softmax",
+        "renormalize": True,
+        "scalingFactor": 1.0,
+    },
+}
+# Every weight counts twice.
+WRONG = (
+    "                acc[peer] += weight * dot(hidden, w2_tile[...])\n",
+    "                acc[peer] += 2.0 * weight * dot(hidden, w2_tile[...])\n",
+)
 
 
 def plane(name: str, line: str, durations_ns: list[int], program: str = "jit_moegen_0(17)") -> str:
@@ -61,3 +82,28 @@ def test_without_a_tpu_nothing_is_timed():
 def test_a_package_stays_in_its_folder(tmp_path):
     with pytest.raises(OpError, match="leaves the package"):
         time_op.write({"../x.py": ""}, tmp_path / "below")
+
+
+def kernel(folder: Path, tokens: int = 32) -> dict[str, Any]:
+    files = {f"{folder.name}/{file.name}": file.read_text() for file in folder.glob("*.py")}
+    return {"name": folder.name, "files": files, "tokens": tokens}
+
+
+def test_what_is_wrong_is_not_timed_and_the_rest_takes_turns(broken: Any, tiny: Path) -> None:
+    wrong = broken("wrong", *WRONG)
+    said: list[str] = []
+    result = time_op.run(
+        {
+            **{"layer": LAYER, "backend": "cpu", "warmup": 1, "repetitions": 2},
+            "kernels": [kernel(wrong), kernel(tiny), kernel(tiny, 48)],
+        },
+        lambda event, what: said.append(what),
+    )
+    assert result["clock"] == "cpu" and result["deviceKind"] == "cpu"
+    bad, good, longer = result["calls"]
+    assert bad["seconds"] is None and not bad["check"]["ok"]
+    assert "relative error" in bad["check"]["failure"]["message"]
+    for call, tokens in (good, 32), (longer, 48):
+        assert call["tokens"] == tokens and call["check"]["ok"] and call["check"]["rows"] == 32
+        assert len(call["seconds"]) == 2 and min(call["seconds"]) > 0
+    assert said[-2:] == ["repetition 1 of 2", "repetition 2 of 2"]
