@@ -79,11 +79,7 @@ export async function timeFinalists(
               },
             };
       found.set(made.key, made);
-      try {
-        store.append(made);
-      } catch {
-        // Known to this sweep all the same.
-      }
+      store.keep(made);
     }
   }
   return fresh.map((record) => found.get(record.key) ?? record);

@@ -73,11 +73,7 @@ export async function proveSurvivors(
     );
     for (const record of made) {
       found.set(record.key, record);
-      try {
-        store.append(record);
-      } catch {
-        // The next sweep proves it again; this one knows.
-      }
+      store.keep(record);
     }
     onEvent({ event: "prove", done: at + 1, total: groups.length, records: made });
   }

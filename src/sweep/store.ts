@@ -162,6 +162,16 @@ export class Store {
     return [...this.#records.values()];
   }
 
+  /** Appends what the next sweep can find out again: a full disk is said and costs nothing else. */
+  keep(record: SweepRecord): void {
+    try {
+      this.append(record);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#warn(`what was found out of a candidate is not stored: ${why}`);
+    }
+  }
+
   /** Appends one line in one write. Throws where the disk is full; the record then is not stored. */
   append(record: SweepRecord): void {
     this.#index(record);

@@ -76,6 +76,8 @@ def time_kernels(params, emit):
     """A TPU on which more rows a tile are quicker, whatever was predicted."""
     calls = []
     for kernel in params["kernels"]:
+        if take("lose-time"):
+            os.kill(os.getpid(), 9)
         emit("step", what="compiling")
         (tiles,) = [text for path, text in kernel["files"].items() if path.endswith("/tiles.py")]
         rows = int(re.search(r"\bbt=(\d+)", tiles)[1])

@@ -105,6 +105,17 @@ describe("moegen sweep --on", () => {
     expect(second.records.filter(({ deviceTime }) => deviceTime)).toHaveLength(3);
   });
 
+  it("tells what it compiled where the host is lost, writes nothing, and fails", async () => {
+    const cwd = emptyFolder();
+    const env = { ...faulty(cwd, ["lose-time"]), MOEGEN_TEST_TPU: "TPU v6 lite" };
+    const ran = await moegen(["sweep", qwen, ...ROWS, ...SCOPE, "--on", "local"], { cwd, env });
+    expect(ran.code).toBe(1);
+    expect(onlyObject(ran)).toMatchObject({
+      ...{ status: "failed", lost: expect.stringContaining("the worker ended"), written: null },
+      ...{ records: [{}, {}, {}, {}], winners: [{}] },
+    });
+  });
+
   it.each([
     ["a host that is none", ["--on", "tpu-vm"], "wanted local or ssh:HOST"],
     ["a Python without a host", ["--python", "python3"], "--python goes with --on"],

@@ -95,6 +95,32 @@ describe("the store", () => {
     expect(textOf(folder)).toContain(`"schema":${STORE_SCHEMA - 1}`);
   });
 
+  it("says what a full disk did not take, and knows it all the same", () => {
+    const said: string[] = [];
+    const warn = (text: string) => said.push(text);
+    const store = Store.open(emptyFolder(), { file: "/dev/full", warn });
+    store.keep(measured(200));
+    expect(said).toEqual([expect.stringMatching(/not stored: ENOSPC/)]);
+    expect(store.get(measured(200).key)).toEqual(measured(200));
+  });
+
+  it("keeps of one candidate what says more, in whatever order it is read", () => {
+    const plain = measured(200);
+    const proved = { ...plain, numerics: { error: 1e-3 } };
+    const wrong = { ...dropped("numerics"), key: plain.key };
+    for (const [first, second, kept] of [
+      [plain, proved, proved],
+      [proved, plain, proved],
+      [wrong, proved, wrong],
+      [proved, wrong, wrong],
+    ] as const) {
+      const store = Store.open(emptyFolder());
+      store.append(first);
+      store.append(second);
+      expect(store.get(plain.key)).toEqual(kept);
+    }
+  });
+
   it("does not let a crash replace a measurement, but the reverse", () => {
     const folder = emptyFolder();
     const store = Store.open(folder);

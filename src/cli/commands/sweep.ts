@@ -7,7 +7,7 @@ import type { TileSets } from "../../sweep/space.ts";
 import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { UsageError } from "../failure.ts";
+import { failureOf, UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { duration, positive, positiveList, seed, wordList } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
@@ -109,9 +109,23 @@ export const sweep = defineCommand<Options>({
       const { proveSurvivors } = await import("../../sweep/prove.ts");
       found = await proveSurvivors(loaded, store, found, { signal: interrupted }, report.proved);
     }
+    let lost: string | null = null;
     if (clock !== undefined) {
       const { timeFinalists } = await import("../../sweep/clock.ts");
-      found = await timeFinalists(loaded, store, found, clock.device, clock.options, report.timed);
+      try {
+        found = await timeFinalists(
+          loaded,
+          store,
+          found,
+          clock.device,
+          clock.options,
+          report.timed,
+        );
+      } catch (error) {
+        interrupted.throwIfAborted();
+        // What was compiled is told and stored all the same.
+        lost = failureOf(error).message;
+      }
     }
     const result = { ...swept, records: found };
     const choice = chooseWinners(result.records);
@@ -119,7 +133,9 @@ export const sweep = defineCommand<Options>({
     const { search, candidates, progress, records, workers, stopped } = result;
     const dropped = droppedByStage(records);
     let written: boolean | null = null;
-    if (options.write === true) {
+    if (lost !== null) {
+      out.line(out.paint.red(`ranked by prediction alone: the finalists were not timed: ${lost}`));
+    } else if (options.write === true) {
       const { writeTiles } = await import("../../sweep/write.ts");
       written = await writeTiles(loaded, choice.winners);
       out.line(written ? `written to ${spec.path}` : `${spec.path} has the winners already`);
@@ -132,8 +148,8 @@ export const sweep = defineCommand<Options>({
     const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
       ...{ bucket, tiles, worstRatio },
     }));
-    return verdict(choice.winners.length > 0 && choice.without.length === 0, {
-      ...{ search, candidates, workers, stopped, progress, dropped, winners, written },
+    return verdict(lost === null && choice.winners.length > 0 && choice.without.length === 0, {
+      ...{ search, candidates, workers, stopped, progress, dropped, winners, written, lost },
       ...{ store: options.store, records, diagnostics: checked.diagnostics },
     });
   },
