@@ -80,17 +80,22 @@ const micro = (value: number): string => (value * 1e6).toFixed(1);
 
 function winnersTable({ winners }: SpecReport): string {
   if (winners.length === 0) return "<p>No candidate was measured.</p>";
-  const head = ["bucket", "device", "tiles", "us", "of floor", "bound by", "cycles"];
-  const rows = winners.map(({ bucket, device, tiles, record: { estimate, cycles } }) => [
-    bucket,
-    device,
-    tiles,
-    micro(estimate.seconds),
-    `${(estimate.seconds / estimate.floor).toFixed(2)}x`,
-    estimate.boundBy,
-    Math.round(cycles).toLocaleString("en-US"),
-  ]);
-  const numeric = new Set([3, 4, 6]);
+  const timed = winners.some(({ record }) => record.deviceTime);
+  const predicted = ["bucket", "device", "tiles", "us", "of floor", "bound by", "cycles"];
+  const head = [...predicted, ...(timed ? ["us on a TPU"] : [])];
+  const rows = winners.map(
+    ({ bucket, device, tiles, record: { estimate, cycles, deviceTime } }) => [
+      bucket,
+      device,
+      tiles,
+      micro(estimate.seconds),
+      `${(estimate.seconds / estimate.floor).toFixed(2)}x`,
+      estimate.boundBy,
+      Math.round(cycles).toLocaleString("en-US"),
+      ...(timed ? [deviceTime ? micro(deviceTime.median) : ""] : []),
+    ],
+  );
+  const numeric = new Set([3, 4, 6, 7]);
   const cell = (tag: "th" | "td", text: string, column: number): string =>
     `<${tag}${numeric.has(column) ? ' class="number"' : ""}>${escapeHtml(text)}</${tag}>`;
   const line = (tag: "th" | "td", cells: readonly string[]): string =>
@@ -107,6 +112,14 @@ function droppedList({ dropped }: SpecReport): string {
     return `<li>${escapeHtml(`${where}: ${stage}/${kind}: ${reason.split("\n")[0]}`)}</li>`;
   });
   return `<details><summary>${dropped.length} dropped candidates</summary><ul>${items.join("")}</ul></details>`;
+}
+
+function sourceOfTimes(records: readonly SweepRecord[]): string {
+  const timed = records.some((record) => record.status === "ok" && record.deviceTime);
+  const how = "Times are predicted from the TPU compiler's schedule";
+  return timed
+    ? `${how}; of finalists that took turns on a TPU the device time decides, and stands beside it.`
+    : `${how}; no TPU was used.`;
 }
 
 /** A whole page; the same store gives the same bytes. */
@@ -139,7 +152,7 @@ export function reportPage(records: readonly SweepRecord[]): string {
 <style>${STYLE}</style>
 </head>
 <body>
-<p class="soft">Times are predicted from the TPU compiler's schedule; no TPU was used.</p>
+<p class="soft">${sourceOfTimes(records)}</p>
 ${sections.join("\n")}
 <script type="application/json" id="charts">${inlineJson(charts.map(({ spec }) => spec))}</script>
 <script>${library("vega")}</script>

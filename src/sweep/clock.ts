@@ -7,7 +7,7 @@ import { devices } from "../target/device/registry.ts";
 import { judgeCandidate } from "./prepare.ts";
 import { droppedAs, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
-import { ranked } from "./winners.ts";
+import { chooseWinners, ranked } from "./winners.ts";
 
 /** Of each bucket, by predicted time. */
 const FINALISTS = 4;
@@ -52,10 +52,14 @@ export async function timeFinalists(
     const { deviceTime: _, ...rest } = record;
     return rest;
   });
+  const predicted = chooseWinners(fresh).winners;
   for (const group of ranked(fresh)) {
     const { bucket } = group;
     if (group.device !== device) continue;
-    const finalists = group.records.slice(0, FINALISTS).flatMap((record) => {
+    // What other devices of the spec need stays in the race: its tiles serve them all.
+    const chosen = predicted.flatMap(({ on }) => on.map(({ key }) => key));
+    const best = group.records.filter((r, place) => place < FINALISTS || chosen.includes(r.key));
+    const finalists = best.flatMap((record) => {
       const { tokens, tiles } = record;
       const { prepared } = judgeCandidate(spec, { bucket, device, tokens, tiles });
       return prepared === undefined ? [] : [{ record, plan: prepared.plan, tokens }];

@@ -36,6 +36,20 @@ describe("the report page", () => {
     expect(page).not.toContain("<b>crash");
   });
 
+  it("says which times are of a TPU, where there are any", () => {
+    expect(page).toContain("no TPU was used");
+    const deviceTime = {
+      median: 187.5e-6,
+      quartiles: [187e-6, 188e-6],
+      run: "1",
+      host: "h",
+    } as const;
+    const timed = reportPage([{ ...measured(190), deviceTime }, ...records.slice(3)]);
+    expect(timed).not.toContain("no TPU was used");
+    expect(timed).toContain('<td class="number">187.5</td>');
+    expect(page).not.toContain("us on a TPU");
+  });
+
   it("is written by the command; an empty store is said", async () => {
     const cwd = emptyFolder();
     for (const record of records) Store.open(join(cwd, "s")).append(record);

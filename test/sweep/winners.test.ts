@@ -24,6 +24,24 @@ describe("winners", () => {
     expect(without).toEqual(["prefill"]);
   });
 
+  it("are those of the last turns on a TPU, where there were any: nothing else compares", () => {
+    const timed = (us: number, run: string) => ({
+      ...{ median: us * 1e-6, quartiles: [us * 1e-6, us * 1e-6] as const },
+      ...{ run, host: "tpu-vm" },
+    });
+    const records = [
+      // Predicted best, and timed by itself another day.
+      { ...measured(100, { bt: 32 }), deviceTime: timed(90, "2026-01-01") },
+      { ...measured(110, { bt: 64 }), deviceTime: timed(130, "2026-01-02") },
+      { ...measured(120, { bt: 128 }), deviceTime: timed(125, "2026-01-02") },
+      measured(80, { bt: 16 }),
+      measured(90, { bt: 128, device: "v7x" }),
+    ];
+    const [v6e] = ranked(records);
+    expect(v6e?.records.map(({ tiles }) => tiles.bt)).toEqual([128, 64]);
+    expect(chooseWinners(records).winners[0]?.tiles.bt).toBe(128);
+  });
+
   it("stream their weights in all buckets or in none", () => {
     const { winners, madeAlike } = chooseWinners([
       measured(100, { bf: 384, streamed: true }),
