@@ -119,3 +119,12 @@ describe("the kernel", () => {
     expect(slow.seconds).toBeGreaterThan(1.15 * run().seconds);
   });
 });
+
+test("of quantised weights counts the bytes that they have, in the floor too", async () => {
+  const { plan: quantised } = await checkFile("examples/qwen3-30b-a3b-fp8.moe.ts");
+  if (quantised === undefined) throw new Error("the example is wrong");
+  expect(layerOf(quantised)).toMatchObject({ weights: "float8", scaleGroup: 128 });
+  expect(layerOf(plan)).not.toHaveProperty("scaleGroup");
+  const floor = (of: Plan) => floorOf(jobOf({ ...call, layer: layerOf(of) })).hbm;
+  expect(floor(quantised)).toBeLessThan(0.55 * floor(plan));
+});
