@@ -61,6 +61,8 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
         const changed = [...after.keys()].filter(
           (path) => !path.startsWith(".moegen/") && after.get(path) !== before.get(path),
         );
+        const edited = changed.filter((path) => before.has(path)).length;
+        console.info(`${name}: ${changed.length - edited} files written, ${edited} edited`);
         expect(await lint(tree, changed)).toEqual([]);
         expect((await moegen(["revert", "--into", tree])).code).toBe(0);
         expect(contents(tree)).toEqual(before);
@@ -98,9 +100,9 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
           expect(fused[index], what).toMatchObject({ backend: BACKEND[name] });
           expect(fused[index]?.ids, what).toEqual(epmoe[index]?.ids);
           expect(epmoe[index]?.ids?.[0], what).toHaveLength(TOKENS);
-          expect(Math.min(...(epmoe[index]?.margins?.[0] ?? [0])), what).toBeGreaterThan(
-            margin ?? 0,
-          );
+          const smallest = Math.min(...(epmoe[index]?.margins?.[0] ?? [0]));
+          expect(smallest, what).toBeGreaterThan(margin ?? 0);
+          console.info(`${name}: ${what}: ${TOKENS} ids, margin ${smallest.toFixed(3)}`);
         });
       },
       40 * MINUTE,

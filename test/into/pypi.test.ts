@@ -104,7 +104,9 @@ describe("the tree from PyPI", () => {
       expect(epmoe?.ids?.[0], dtype).toHaveLength(TOKENS);
       expect(new Set(epmoe?.ids?.[0]).size, dtype).toBeGreaterThan(TOKENS / 2);
       expect(fused?.ids, dtype).toEqual(epmoe?.ids);
-      expect(Math.min(...(epmoe?.margins?.[0] ?? [0])), dtype).toBeGreaterThan(margin);
+      const smallest = Math.min(...(epmoe?.margins?.[0] ?? [0]));
+      expect(smallest, dtype).toBeGreaterThan(margin);
+      console.info(`pypi: qwen3_moe ${dtype} ep 4: ${TOKENS} ids, margin ${smallest.toFixed(3)}`);
     });
 
     // In the same tree, one fault after the other; what it says must not be right any more.
