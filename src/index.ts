@@ -26,6 +26,7 @@ export type {
   LayerSpec,
   MeshSpec,
   MoeSpec,
+  PredictedTimes,
   Quantization,
   QuantizedDType,
   RoutingSpec,

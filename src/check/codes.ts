@@ -71,8 +71,8 @@ export const codes = {
     "weight tiles are kept in 2, 3 or 4 slots: one in use, the others on their way",
   ),
   MOE114: entry(
-    "a routing factor is not a positive finite number",
-    "a factor of the routing weights is finite and greater than 0",
+    "a factor or a time is not a positive finite number",
+    "factors of the routing weights and predicted times are finite and greater than 0",
   ),
   MOE115: entry(
     "an index overflows 32 bits",

@@ -65,6 +65,22 @@ export async function findProperty(
   return value === undefined ? undefined : { start: value.getStart(), end: value.getEnd() };
 }
 
+/** Where the last property of an object stands; undefined where the object is not written here. */
+export async function findLastProperty(
+  text: string,
+  path: SpecPath,
+): Promise<{ readonly start: number; readonly end: number } | undefined> {
+  const found = await findProperty(text, path);
+  if (found === undefined) return undefined;
+  const { file, morph } = await parse(text);
+  const value = file.getDescendantAtPos(found.start)?.getParent();
+  if (!morph.Node.isObjectLiteralExpression(value) || value.getStart() !== found.start) {
+    return undefined;
+  }
+  const last = value.getProperties().at(-1);
+  return last === undefined ? undefined : { start: last.getStart(), end: last.getEnd() };
+}
+
 /** The import of a module that could not be found. */
 export async function locateImport(text: string, module: string): Promise<Place | undefined> {
   const { file } = await parse(text);

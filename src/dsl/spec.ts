@@ -146,6 +146,14 @@ export interface MeshSpec {
   readonly tokenAxes?: readonly string[];
 }
 
+/** Predicted microseconds of one call of `upTo` tokens on one device kind. */
+export interface PredictedTimes {
+  /** Of this kernel. */
+  readonly fused: number;
+  /** Of sgl-jax's EPMoE: what a tree falls back to. */
+  readonly epmoe: number;
+}
+
 /** Tiles for calls of up to `upTo` tokens (all devices together). */
 export interface BucketSpec {
   /** Largest token count T of this bucket. */
@@ -160,6 +168,11 @@ export interface BucketSpec {
   readonly btc?: readonly [number, ...number[]];
   /** Weight tiles in VMEM at once (double buffering: 2). */
   readonly slots?: 2 | 3 | 4;
+  /**
+   * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
+   * `auto` of a tree reads them there. Absent: not predicted.
+   */
+  readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
 }
 
 export interface ScheduleSpec {

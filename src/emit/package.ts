@@ -3,7 +3,7 @@ import { isStreamed } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
-import { pyDocText, pyTuple } from "./python.ts";
+import { pyDocText, pyFloat, pyTuple } from "./python.ts";
 import { arrayArguments, biasesContext, sharedContext, weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
@@ -36,14 +36,24 @@ function tileEntry(kernel: KernelPlan): Record<string, unknown> {
   const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock, sharedTile } = kernel.tiles;
   const vmemLimitBytes = devices[kernel.device].vmemBytes;
   const counts = pyTuple(btc.map(String));
-  const more = sharedTile === undefined ? {} : { sharedTile };
+  const { predicted } = kernel;
+  const more = {
+    ...(sharedTile === undefined ? {} : { sharedTile }),
+    predicted: predicted && pyTuple([pyFloat(predicted.fused), pyFloat(predicted.epmoe)]),
+  };
   return { upTo, bt, bf, bd, btc: counts, slots, passTokens, rowBlock, ...more, vmemLimitBytes };
+}
+
+/** Whether the tile table carries predicted times. */
+export function isPredicted(plan: Plan): boolean {
+  return plan.kernels.some(({ predicted }) => predicted !== undefined);
 }
 
 export function tilesContext(plan: Plan): Record<string, unknown> {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   return {
     ...layerContext(plan),
+    predicted: isPredicted(plan),
     table: kinds.map((device) => ({
       kind: devices[device].kind,
       entries: plan.kernels
@@ -59,6 +69,9 @@ export function initContext(plan: Plan): Record<string, unknown> {
   const references = plan.emit.reference ? ["reference_moe", ...routing] : [];
   const quantized = plan.emit.reference && plan.layer.quantization !== undefined;
   const helper = quantized ? ["quantize_weights"] : [];
-  const names = ["TILE_TABLE", "Tiles", "fused_ep_moe", ...helper, ...references, "select_tiles"];
-  return { ...layerContext(plan), reference: plan.emit.reference, exports: names };
+  const predicted = isPredicted(plan);
+  const ratio = predicted ? ["predicted_ratio"] : [];
+  const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];
+  const exports = ["TILE_TABLE", "Tiles", ...functions];
+  return { ...layerContext(plan), reference: plan.emit.reference, predicted, exports };
 }

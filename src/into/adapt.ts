@@ -45,7 +45,8 @@ export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec 
 
 function hosted({ name, layer, mesh, kernels }: Plan): HostedKernel {
   const buckets = [...new Set(kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
-  return { name, layer, mesh, buckets };
+  const predicted = kernels.some((kernel) => kernel.predicted !== undefined);
+  return { name, layer, mesh, buckets, ...(predicted ? { predicted } : {}) };
 }
 
 function refusal(tree: Tree, path: string, reasons: readonly string[]): IntoError {

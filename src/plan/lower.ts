@@ -43,7 +43,10 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
     },
     localExperts: spec.layer.experts / spec.mesh.ep,
     emit: { ...spec.emit },
-    kernels: resolved.map((tiles) => tiles.kernel),
+    kernels: resolved.map(({ kernel }) => {
+      const predicted = spec.schedule.tiles[kernel.bucket]?.predicted?.[kernel.device];
+      return predicted === undefined ? kernel : { ...kernel, predicted: { ...predicted } };
+    }),
   };
 }
 

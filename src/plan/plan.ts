@@ -6,6 +6,7 @@ import type {
   Activation,
   DeviceName,
   DType,
+  PredictedTimes,
   Quantization,
   QuantizedDType,
   RoutingSpec,
@@ -152,6 +153,8 @@ export interface KernelPlan {
   readonly vmem: { readonly used: number; readonly available: number };
   readonly smem: { readonly used: number; readonly available: number };
   readonly traffic: Traffic;
+  /** Of a call of the bucket's `upTo` tokens, where the spec has it. */
+  readonly predicted?: PredictedTimes;
 }
 
 export interface Plan {

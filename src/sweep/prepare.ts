@@ -53,10 +53,12 @@ export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
     const reason = `${used} of ${available} bytes of ${space.toUpperCase()}`;
     return { id, kernel, refused: { stage: "vmem", kind: space, reason } };
   }
+  // Times were predicted for the tiles that the spec has.
+  const { predicted: _, ...plain } = bucket;
   const only: MoeSpec = {
     ...spec,
     devices: [id.device],
-    schedule: { ...spec.schedule, tiles: { [id.bucket]: { ...bucket, ...id.tiles } } },
+    schedule: { ...spec.schedule, tiles: { [id.bucket]: { ...plain, ...id.tiles } } },
   };
   const chosen = { bt: "written", bf: "written", bd: "written" } as const;
   const plan = lowerSpec(only, [{ request, chosen, kernel }]);

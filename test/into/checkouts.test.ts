@@ -3,9 +3,11 @@
  * tokens. It runs where MOEGEN_SGLJAX_2025_12 or
  * MOEGEN_SGLJAX_HEAD names a checkout, for some minutes each, and says loudly where none does.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
 import { moegen, root } from "../cli/moegen.ts";
 import {
@@ -106,6 +108,51 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
         });
       },
       40 * MINUTE,
+    );
+
+    test(
+      "its generated tests run without a TPU, and the benchmark of head",
+      async () => {
+        const tree = await clean();
+        const specs = [
+          specFor(caseOf("qwen3_moe", "bfloat16"), 4),
+          specFor(caseOf("ling", "float32"), 2),
+          specFor(caseOf("grok", "bfloat16"), 1),
+        ];
+        // What the tests of the back end say of a prediction.
+        const [first = ""] = specs;
+        const times = "predicted: { v6e: { fused: 1, epmoe: 2 } }";
+        writeFileSync(
+          first,
+          readFileSync(first, "utf8").replace("bd: 256 }", `bd: 256, ${times} }`),
+        );
+        expect((await build(tree, specs)).code).toBe(0);
+        const python = await ensureTreeEnvironment(surface.jax);
+        const options = {
+          cwd: tree,
+          reject: false,
+          env: { JAX_PLATFORMS: "cpu", PYTHONDONTWRITEBYTECODE: "1", PYTHONPATH: "python" },
+        } as const;
+        const files = trees[name]
+          .files([])
+          .map(({ path }) => path)
+          .filter((path) => /test_\w+\.py$|_test\.py$/.test(path));
+        const pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", ...files];
+        const tests = await execa(python, pytest, options);
+        expect([tests.exitCode, tests.stdout]).toEqual([0, expect.stringMatching(/ passed/)]);
+        expect(tests.stdout).not.toContain("skipped");
+        console.info(`${name}: ${tests.stdout.split("\n").at(-1)}`);
+        if (name !== "head") return;
+        const kernel = ["--kernel", "tiny_qwen3_moe_bf16_ep4", "--scenarios", "random"];
+        const short = ["--num-tokens", "3", "--warmup", "0", "--benchmark-iters", "1"];
+        const bench = ["-m", "benchmark.moe.bench_fused_generated", ...kernel, ...short];
+        const { stdout, stderr } = await execa(python, bench, options);
+        expect(stdout).toMatch(
+          /\| tiny_qwen3_moe_bf16_ep4 \| random \| 3 \| \d+\.\d+ \| \d+\.\d+ \|/,
+        );
+        expect(stderr).toContain("times mean nothing");
+      },
+      20 * MINUTE,
     );
 
     test(

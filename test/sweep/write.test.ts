@@ -59,6 +59,21 @@ describe("--write", () => {
     expect(await writeTiles(await loadSpec(path), winners)).toBe(false);
   });
 
+  it("drops times that were predicted for the tiles that it replaces", async () => {
+    const times = (bd: number, to: string): string =>
+      TEXT.replace("bd: auto", `bd: ${bd}, predicted: ${to}`).replace(
+        "bd: 2048,\n",
+        "bd: 2048, predicted: { v6e: { fused: 1, epmoe: 2 } },\n",
+      );
+    const { path, loaded } = await specOf(times(1024, "{ v6e: { fused: 1, epmoe: 2 } }"));
+    expect(await writeTiles(loaded, winners)).toBe(true);
+    expect(readFileSync(path, "utf8")).toBe(
+      times(2048, "{}")
+        .replace("bt: shared, btc: [16, 64]", "bt: 32, btc: [16, 32]")
+        .replace("choices(384, 768)", "768"),
+    );
+  });
+
   it("writes nothing into a spec that was edited during the sweep", async () => {
     const { path, loaded } = await specOf(TEXT);
     const edited = TEXT.replace("few rows", "hardly any rows");

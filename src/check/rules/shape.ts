@@ -25,7 +25,7 @@ export function checkShape(spec: Dict, vocabulary: Vocabulary): readonly Finding
   for (const [index, device] of kinds.list(["devices"], spec.devices).entries()) {
     kinds.oneOf(["devices", index], device, vocabulary.devices);
   }
-  checkSchedule(kinds, spec.schedule, vocabulary);
+  checkSchedule(kinds, spec.schedule, vocabulary, spec.devices);
   const emit = kinds.object(["emit"], spec.emit);
   if (emit !== undefined) {
     kinds.keys(["emit"], emit, ["reference"]);
@@ -171,7 +171,12 @@ function checkMesh(kinds: Kinds, value: unknown): void {
   }
 }
 
-function checkSchedule(kinds: Kinds, value: unknown, vocabulary: Vocabulary): void {
+function checkSchedule(
+  kinds: Kinds,
+  value: unknown,
+  vocabulary: Vocabulary,
+  devices: unknown,
+): void {
   const path = ["schedule"];
   const schedule = kinds.object(path, value);
   if (schedule === undefined) return;
@@ -179,14 +184,25 @@ function checkSchedule(kinds: Kinds, value: unknown, vocabulary: Vocabulary): vo
   kinds.oneOf([...path, "kind"], schedule.kind, vocabulary.schedules);
   const tiles = kinds.object([...path, "tiles"], schedule.tiles);
   for (const [name, bucket] of Object.entries(tiles ?? {})) {
-    checkBucket(kinds, [...path, "tiles", name], bucket);
+    const known = vocabulary.devices.filter(
+      (device) => Array.isArray(devices) && devices.includes(device),
+    );
+    checkBucket(kinds, [...path, "tiles", name], bucket, known);
   }
 }
 
-function checkBucket(kinds: Kinds, path: SpecPath, value: unknown): void {
+function checkBucket(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  devices: readonly string[],
+): void {
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
-  kinds.keys(path, bucket, ["upTo", "bt", "bf", "bd", "btc", "slots"]);
+  kinds.keys(path, bucket, ["upTo", "bt", "bf", "bd", "btc", "slots", "predicted"]);
+  if (bucket.predicted !== undefined) {
+    checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
+  }
   kinds.positive([...path, "upTo"], bucket.upTo);
   for (const axis of ["bt", "bf", "bd"]) checkChoice(kinds, [...path, axis], bucket[axis]);
   if (bucket.btc !== undefined) {
@@ -203,6 +219,25 @@ function checkBucket(kinds: Kinds, path: SpecPath, value: unknown): void {
     message: `slots = ${show(slots)} is not supported`,
     nearest: [2, 3, 4],
   });
+}
+
+/** Times of devices that the spec has; each has both. */
+function checkPredicted(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  devices: readonly string[],
+): void {
+  const predicted = kinds.object(path, value);
+  if (predicted === undefined) return;
+  kinds.keys(path, predicted, devices);
+  for (const device of devices.filter((name) => predicted[name] !== undefined)) {
+    const where = [...path, device];
+    const times = kinds.object(where, predicted[device]);
+    if (times === undefined) continue;
+    kinds.keys(where, times, ["fused", "epmoe"]);
+    for (const one of ["fused", "epmoe"]) kinds.factor([...where, one], times[one]);
+  }
 }
 
 function checkChoice(kinds: Kinds, path: SpecPath, value: unknown): void {

@@ -1,5 +1,7 @@
 import type { DeviceName } from "../../dsl/spec.ts";
+import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
+import type { PredictedCall } from "../../predict/write.ts";
 import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -7,7 +9,13 @@ import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { positiveList, wordList } from "../parse.ts";
 import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
-import { type Predicted, predictionLines, verdictLine, verdictOf } from "../report/prediction.ts";
+import {
+  type Predicted,
+  predictionLines,
+  type Verdict,
+  verdictLine,
+  verdictOf,
+} from "../report/prediction.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
@@ -15,6 +23,14 @@ interface Options {
   readonly tokens?: readonly number[];
   readonly skew: string;
   readonly compare?: readonly string[];
+  readonly write?: boolean;
+}
+
+interface PredictedCalls {
+  readonly device: DeviceName;
+  readonly tokens: number;
+  readonly predicted: readonly Predicted[];
+  readonly verdict: Verdict | null;
 }
 
 /** Decode and prefill, where nothing else is asked. */
@@ -29,6 +45,7 @@ export const predict = defineCommand<Options>({
     "moegen predict my-model.moe.ts --device v6e,v7x --tokens 64,2048 --skew zipf:1.2",
     "moegen predict my-model.moe.ts --skew routing.json --compare spec sgl-jax-v1 epmoe",
     "moegen predict my-model.moe.ts --compare spec other.moe.ts --json",
+    "moegen predict my-model.moe.ts --write",
   ],
   configure: (command) =>
     command
@@ -53,24 +70,33 @@ export const predict = defineCommand<Options>({
         "--compare <what...>",
         `${OWN}, a published schedule (epmoe, sgl-jax-v1, sgl-jax-v2, tpu-inference-gmm, ...) or a ` +
           `spec file (default: ${OWN} ${BASELINE})`,
+      )
+      .option(
+        "--write",
+        "predict each bucket at its largest count on each device of the spec, and put the times " +
+          "into the spec: `auto` of a tree reads them",
       ),
   async run(paths, options, out) {
+    const { device: only, tokens: chosen, compare, write = false } = options;
+    if (write && [only, chosen, compare].some((option) => option !== undefined)) {
+      throw new UsageError("--write takes no --device, --tokens or --compare: it does all of them");
+    }
     const checked = await checkSpecs(paths, out);
-    const plan = checked.specs[0]?.plan;
-    if (!checked.ok || plan === undefined) {
+    const { plan, loaded } = checked.specs[0] ?? {};
+    if (!checked.ok || plan === undefined || loaded === undefined) {
       return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
     }
     const skew = await skewOf(options.skew);
     const { skewName } = await import("../../predict/routing/skew.ts");
-    const choices = await choose(options.compare ?? [OWN, BASELINE], plan, out);
+    const choices = await choose(compare ?? [OWN, BASELINE], plan, out);
     if (choices === undefined) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
     const { predict: predictTime } = await import("../../predict/predict.ts");
-    const kinds = options.device ?? [...new Set(plan.kernels.map(({ device }) => device))];
-    const largest = Math.max(...plan.kernels.map(({ tiles }) => tiles.upTo));
-    const tokens = options.tokens ?? TOKENS.filter((count) => count <= largest);
-    const counts = tokens.length > 0 ? tokens : [largest];
+    const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
+    const ends = [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
+    const usual = TOKENS.filter((count) => count <= Math.max(...ends));
+    const counts = chosen ?? (write || usual.length === 0 ? ends : usual);
     out.line(`predict ${out.paint.bold(plan.name)}  ep ${plan.mesh.ep}, ${skewName(skew)} routing`);
-    const calls: object[] = [];
+    const calls: PredictedCalls[] = [];
     const failures: string[] = [];
     for (const device of kinds) {
       for (const count of counts) {
@@ -103,10 +129,30 @@ export const predict = defineCommand<Options>({
         }
       }
     }
-    const results = { name: plan.name, skew, calls, failures, diagnostics: checked.diagnostics };
+    let written: boolean | null = null;
+    if (write && failures.length === 0) {
+      const { writePredictions } = await import("../../predict/write.ts");
+      written = await writePredictions(loaded, timesOf(plan, calls));
+      const { path } = loaded;
+      out.line(written ? `written to ${path}` : `${path} has these times already`);
+      if (written) out.line(`next: moegen build ${path}`);
+    } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
+    const { diagnostics } = checked;
+    const results = { name: plan.name, skew, calls, failures, written, diagnostics };
     return verdict(failures.length === 0, results);
   },
 });
+
+/** Of every bucket on every device, the kernel's and EPMoE's, from calls of the largest counts. */
+function timesOf(plan: Plan, calls: readonly PredictedCalls[]): readonly PredictedCall[] {
+  return plan.kernels.flatMap(({ bucket, device, tiles }) => {
+    const call = calls.find((one) => one.device === device && one.tokens === tiles.upTo);
+    const [fused, epmoe] = (call?.predicted ?? []).map(
+      ({ prediction }) => prediction.seconds * 1e6,
+    );
+    return fused === undefined || epmoe === undefined ? [] : [{ bucket, device, fused, epmoe }];
+  });
+}
 
 /** @throws UsageError: neither a known word nor a readable routing file. */
 async function skewOf(text: string): Promise<Skew> {

@@ -54,6 +54,8 @@ export interface HostedKernel {
   readonly mesh: { readonly ep: number; readonly axes: readonly string[] };
   /** Largest T of each token bucket, ascending. */
   readonly buckets: readonly number[];
+  /** Its tile table carries predicted times. */
+  readonly predicted?: true;
 }
 
 export type Adapted =

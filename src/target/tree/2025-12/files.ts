@@ -11,16 +11,17 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     template: `${TEMPLATES}/${template}`,
     context,
   });
+  const backend = { predicted: kernels.some(({ predicted }) => predicted === true) };
   return [
     file(`${SRT}/kernels/fused_moe/__init__.py`, "kernels_init"),
     file(`${SRT}/kernels/fused_moe/registry.py`, "registry", { kernels: kernels.map(row) }),
     file(`${SRT}/layers/fused_moe.py`, "fused_moe"),
-    file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
+    file(`${SRT}/layers/moe_backend.py`, "moe_backend", backend),
     file("python/sgl_jax/test/kernels/__init__.py", "tests_init"),
     file("python/sgl_jax/test/kernels/fused_moe_v1_test.py", "kernel_test"),
     file("python/sgl_jax/test/test_fused_moe.py", "layer_test"),
     file("python/sgl_jax/test/test_fused_moe_loading.py", "loading_test"),
-    file("python/sgl_jax/test/test_moe_backend.py", "backend_test"),
+    file("python/sgl_jax/test/test_moe_backend.py", "backend_test", backend),
     file("benchmark/fused_moe/__init__.py", "bench_init"),
     file("benchmark/fused_moe/bench_fused_vs_epmoe.py", "bench"),
   ];

@@ -12,14 +12,16 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     template: `${TEMPLATES}/${template}`,
     context,
   });
+  const backend = { predicted: kernels.some(({ predicted }) => predicted === true) };
   return [
     file(`${GENERATED}/__init__.py`, "kernels_init"),
     file(`${GENERATED}/registry.py`, "registry", { kernels: kernels.map(row) }),
     file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated"),
-    file(`${SRT}/layers/moe_backend.py`, "moe_backend"),
+    file(`${SRT}/layers/moe_backend.py`, "moe_backend", backend),
     file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
     file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test"),
-    file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test"),
+    file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test", backend),
+    file("benchmark/moe/bench_fused_generated.py", "bench"),
   ];
 }
 

@@ -9,6 +9,7 @@ const SRT = "sgl_jax/srt";
 export const ARCHITECTURES = ["Qwen3MoeForCausalLM"] as const;
 
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
+  const predicted = kernels.some((kernel) => kernel.predicted === true);
   const epAxes = surface.epAxes.map(pyString).join(", ");
   return [
     { path: `${SRT}/kernels/__init__.py`, template: "pypi/empty", context: {} },
@@ -19,6 +20,7 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
       context: {
         names: kernels.map(({ name }) => name).join(", "),
         epAxes,
+        predicted,
         kernels: kernels.map(({ name, layer, mesh }) => ({
           name,
           experts: layer.experts,
@@ -34,7 +36,7 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
     {
       path: `${SRT}/layers/moe_backend.py`,
       template: "pypi/backend",
-      context: { architectures: ARCHITECTURES.map(pyString).join(", ") },
+      context: { architectures: ARCHITECTURES.map(pyString).join(", "), predicted },
     },
     { path: `${SRT}/utils/fused_moe_weights.py`, template: "pypi/weights", context: {} },
     { path: "sgl_jax/test/fused_moe_utils.py", template: "pypi/simulated", context: {} },
