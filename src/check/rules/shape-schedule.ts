@@ -1,0 +1,86 @@
+/** The kinds of values of a schedule: its buckets, their tiles, their predicted times. */
+import { isAuto, isChoices } from "../../dsl/choice.ts";
+import type { SpecPath } from "../diagnostic.ts";
+import { show } from "../numbers.ts";
+import type { Kinds } from "./kinds.ts";
+import type { Vocabulary } from "./shape.ts";
+
+export function checkSchedule(
+  kinds: Kinds,
+  value: unknown,
+  vocabulary: Vocabulary,
+  devices: unknown,
+): void {
+  const path = ["schedule"];
+  const schedule = kinds.object(path, value);
+  if (schedule === undefined) return;
+  kinds.keys(path, schedule, ["kind", "tiles"]);
+  kinds.oneOf([...path, "kind"], schedule.kind, vocabulary.schedules);
+  const tiles = kinds.object([...path, "tiles"], schedule.tiles);
+  for (const [name, bucket] of Object.entries(tiles ?? {})) {
+    const known = vocabulary.devices.filter(
+      (device) => Array.isArray(devices) && devices.includes(device),
+    );
+    checkBucket(kinds, [...path, "tiles", name], bucket, known);
+  }
+}
+
+function checkBucket(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  devices: readonly string[],
+): void {
+  const bucket = kinds.object(path, value);
+  if (bucket === undefined) return;
+  kinds.keys(path, bucket, ["upTo", "bt", "bf", "bd", "btc", "slots", "predicted"]);
+  if (bucket.predicted !== undefined) {
+    checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
+  }
+  kinds.positive([...path, "upTo"], bucket.upTo);
+  for (const axis of ["bt", "bf", "bd"]) checkChoice(kinds, [...path, axis], bucket[axis]);
+  if (bucket.btc !== undefined) {
+    for (const [index, rows] of kinds.list([...path, "btc"], bucket.btc).entries()) {
+      kinds.positive([...path, "btc", index], rows);
+    }
+  }
+  const { slots } = bucket;
+  if (slots === undefined || slots === 2 || slots === 3 || slots === 4) return;
+  kinds.findings.push({
+    code: "MOE113",
+    severity: "error",
+    path: [...path, "slots"],
+    message: `slots = ${show(slots)} is not supported`,
+    nearest: [2, 3, 4],
+  });
+}
+
+/** Times of devices that the spec has; each has both. */
+function checkPredicted(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  devices: readonly string[],
+): void {
+  const predicted = kinds.object(path, value);
+  if (predicted === undefined) return;
+  kinds.keys(path, predicted, devices);
+  for (const device of devices.filter((name) => predicted[name] !== undefined)) {
+    const where = [...path, device];
+    const times = kinds.object(where, predicted[device]);
+    if (times === undefined) continue;
+    kinds.keys(where, times, ["fused", "epmoe"]);
+    for (const one of ["fused", "epmoe"]) kinds.factor([...where, one], times[one]);
+  }
+}
+
+function checkChoice(kinds: Kinds, path: SpecPath, value: unknown): void {
+  if (isAuto(value)) return;
+  if (typeof value === "number") kinds.positive(path, value);
+  else if (!isChoices(value) || value.values.length === 0) {
+    kinds.wrong(path, value, "a number, choices(…) or auto");
+  } else {
+    const members = Array.from<unknown>(value.values);
+    for (const [index, member] of members.entries()) kinds.positive([...path, index], member);
+  }
+}
