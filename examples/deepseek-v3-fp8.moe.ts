@@ -5,9 +5,7 @@ export default moe({
   name: "deepseek_v3_fp8",
   source: "https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/config.json",
   // As published: quantization_config is e4m3, weight_block_size [128, 128].
-  layer: moe.fromHuggingFace(config, {
-    quantization: { weights: "float8_e4m3fn", granularity: "blocks_128x128" },
-  }),
+  layer: moe.fromHuggingFace(config),
   mesh: { ep: 32, axes: ["data", "tensor"] },
   devices: ["v7x"],
   schedule: {

@@ -6,7 +6,7 @@ export default moe({
   source: "https://huggingface.co/openai/gpt-oss-120b/blob/main/config.json",
   // E 128, top-4, D 2880, F 2880, swigluoai, softmax of the chosen, biases; in bfloat16. The checkpoint
   // interleaves gate and up columns: its loader takes them apart, gate columns first.
-  layer: moe.fromHuggingFace(config, { weights: "side_by_side" }),
+  layer: moe.fromHuggingFace(config, { weights: "side_by_side", quantization: "none" }),
   mesh: { ep: 8, axes: ["data", "tensor"] },
   devices: ["v5p", "v7x"],
   schedule: {

@@ -70,7 +70,8 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
             arguments += [Argument("correction_bias", (e,), single)]
     if s:
         # Every device has its own columns where they fill whole lanes.
-        unit = LANES if quantized is None else quantization.block(quantized) or LANES
+        block = None if quantized is None else quantization.block(quantized)
+        unit = math.lcm(LANES, block or 1)
         over = "experts" if s % (unit * package.ep) == 0 else ""
         shared = [
             Argument("shared_w1", (d, s), dtype, over, axis=1),

@@ -35,7 +35,12 @@ def _dtype(name: str) -> Any:
 
 
 def largest(dtype: Any) -> float:
-    return 127.0 if dtype == np.int8 else float(ml_dtypes.finfo(dtype).max)
+    limits = ml_dtypes.iinfo(dtype) if is_integer(dtype) else ml_dtypes.finfo(dtype)
+    return float(limits.max)
+
+
+def is_integer(dtype: Any) -> bool:
+    return bool(dtype in (np.int8, ml_dtypes.int4))
 
 
 def scale_shape(shape: tuple[int, ...], spec: Spec) -> tuple[int, ...]:
@@ -73,7 +78,7 @@ def quantize(weights: Array, spec: Spec) -> tuple[Array, Array]:
     scale = scale.astype(scale_dtype)
     divided = values / spread(scale, values.shape, spec).astype(np.float32)
     clipped = np.clip(divided, -largest(dtype), largest(dtype))
-    rounded = np.rint(clipped) if dtype == np.int8 else clipped
+    rounded = np.rint(clipped) if is_integer(dtype) else clipped
     return rounded.astype(dtype), scale
 
 

@@ -110,11 +110,15 @@ export const codes = {
   ),
   MOE125: entry(
     "a block of scales does not fit the weights",
-    "a block is a multiple of 128 that divides D, F and the columns of all shared experts",
+    "a block is a multiple of 32 that divides D, F and the columns of all shared experts",
   ),
   MOE126: entry(
     "quantised weights with rows of another type",
     "with quantised weights rows and result are bfloat16",
+  ),
+  MOE127: entry(
+    "a device does not take the weights' type",
+    "float4_e2m1fn weights are for devices whose compiler takes them; float8_e4m3fn holds each of their values, int4 is taken everywhere",
   ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
@@ -144,6 +148,10 @@ export const codes = {
   MOE305: entry(
     "a value of the config is not supported",
     "the activation is one the kernel has, rows and weights are bfloat16 or float32",
+  ),
+  MOE306: entry(
+    "the checkpoint's quantisation is not read",
+    "quantization_config is fp8 in blocks of 128 x 128, mxfp4, or compressed-tensors of 8 or 4 bits without zero points; any other is answered by an override of quantization",
   ),
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 

@@ -25,7 +25,11 @@ import {
   weightsFitHbm,
 } from "./rules/layer.ts";
 import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
-import { quantizedRowsAreBfloat16, scaleBlocksFit } from "./rules/quantization.ts";
+import {
+  devicesTakeWeights,
+  quantizedRowsAreBfloat16,
+  scaleBlocksFit,
+} from "./rules/quantization.ts";
 import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
@@ -39,6 +43,7 @@ const RULES: readonly Rule[] = [
   redundantFit,
   sharedFillLanes,
   scaleBlocksFit,
+  devicesTakeWeights,
   quantizedRowsAreBfloat16,
   scheduleRunsLayer,
   expertsDivide,

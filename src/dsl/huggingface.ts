@@ -1,4 +1,5 @@
 import { type HuggingFaceConfig, readConfig } from "../model/config.ts";
+import { readQuantization } from "../model/quantization.ts";
 import { findArchitecture, knownArchitectures } from "../model/registry.ts";
 import { brandLayer, type LayerProblem } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
@@ -17,7 +18,7 @@ export function fromHuggingFace(
   const name = reader.architecture();
   const architecture = findArchitecture(name);
   // A null from plain JavaScript is no override.
-  const { sharedExperts, ...replaced } = overrides ?? {};
+  const { sharedExperts, quantization, ...replaced } = overrides ?? {};
   if (architecture === undefined) {
     const known = knownArchitectures();
     const problem: LayerProblem = {
@@ -35,15 +36,26 @@ export function fromHuggingFace(
       problems: [problem],
     });
   }
-  const { layer, fields, layers } = architecture.read(reader);
+  const { layer, fields: read, layers } = architecture.read(reader);
+  const checkpoint = readQuantization(reader);
+  const fields = { ...read, ...(checkpoint && { quantization: checkpoint.field }) };
   const given = Object.entries({
     ...replaced,
     ...(sharedExperts === "outside" ? {} : { sharedExperts }),
+    ...(quantization === "none" ? {} : { quantization }),
   }).filter(([, value]) => value !== undefined);
   const overridden = new Set(given.map(([key]) => key));
+  if (quantization === "none") overridden.add("quantization");
   const { sharedExperts: published, ...routed } = layer;
   const base = sharedExperts === "outside" || published === undefined ? routed : layer;
-  const merged: LayerSpec = { weights: "fused", ...base, ...Object.fromEntries(given) };
+  const merged: LayerSpec = {
+    weights: "fused",
+    ...base,
+    ...(quantization === "none" || checkpoint === undefined
+      ? {}
+      : { quantization: checkpoint.quantization }),
+    ...Object.fromEntries(given),
+  };
   return brandLayer(merged, {
     architecture: name ?? "unknown",
     ...(layers === undefined ? {} : { layers }),

@@ -77,7 +77,13 @@ export interface LayerInput {
 }
 
 /** Values that replace what a `config.json` says, or say what it cannot. */
-export interface LayerOverrides extends Partial<Omit<LayerInput, "sharedExperts">> {
+export interface LayerOverrides
+  extends Partial<Omit<LayerInput, "sharedExperts" | "quantization">> {
+  /**
+   * "none": weights are of `dtype`, whatever the checkpoint has; its loader makes them so.
+   * Default: the config's `quantization_config`.
+   */
+  readonly quantization?: QuantizationInput | "none";
   /**
    * "outside": the caller adds the shared experts' result; this kernel computes the routed experts
    * alone. Default: the config's, in the kernel.

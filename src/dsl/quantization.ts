@@ -1,12 +1,22 @@
 /** What a quantised layer's scales are, in numbers. */
-import type { LayerSpec, Quantization } from "./spec.ts";
+import type { DType, LayerSpec, Quantization, QuantizedDType } from "./spec.ts";
 
 export const BLOCK = 128;
+/** Any block of scales is a multiple of it: rows of a packed register of 8-bit weights. */
+export const LEAST_BLOCK = 32;
 
 /** Neighbours along the contraction that share a scale; undefined: all of them. */
 export function scaleBlock({ granularity }: Quantization): number | undefined {
   if (granularity === "per_channel") return undefined;
   return granularity === "blocks_128x128" ? BLOCK : granularity.block;
+}
+
+/** `least`, or the least multiple of it that has whole blocks of scales. */
+export function wholeBlocks({ quantization }: Pick<LayerSpec, "quantization">, least: number) {
+  const block = quantization === undefined ? undefined : scaleBlock(quantization);
+  let size = least;
+  while (block !== undefined && size % block !== 0) size += least;
+  return size;
 }
 
 /** Whether neighbouring output channels share a scale too. */
@@ -24,14 +34,28 @@ export function scaleBytes({ scales }: Quantization): 2 | 4 {
   return scales === "float32" ? 4 : 2;
 }
 
-const ITEM_BYTES = { bfloat16: 2, float32: 4 } as const;
+const BITS: Readonly<Record<DType | QuantizedDType, number>> = {
+  float32: 32,
+  bfloat16: 16,
+  float8_e4m3fn: 8,
+  float8_e5m2: 8,
+  int8: 8,
+  float4_e2m1fn: 4,
+  int4: 4,
+};
 
-/** Bytes of one weight as it comes. */
-export function weightBytes({
-  dtype,
-  quantization,
-}: Pick<LayerSpec, "dtype" | "quantization">): 1 | 2 | 4 {
-  return quantization === undefined ? ITEM_BYTES[dtype] : 1;
+function weightBits({ dtype, quantization }: Pick<LayerSpec, "dtype" | "quantization">): number {
+  return BITS[quantization?.weights ?? dtype];
+}
+
+/** Bytes of one weight as it lies in HBM: half of one where two share it. */
+export function weightBytes(layer: Pick<LayerSpec, "dtype" | "quantization">): number {
+  return weightBits(layer) / 8;
+}
+
+/** Least rows that a copy of weights can begin at: those of a packed vector register, 16 or more. */
+export function packedRows(layer: Pick<LayerSpec, "dtype" | "quantization">): number {
+  return Math.max(256 / weightBits(layer), 16);
 }
 
 /** In words: "int8, one float32 scale a channel". */

@@ -16,12 +16,13 @@ export type WeightLayout = "fused" | "separate" | "side_by_side";
 
 export type DType = "bfloat16" | "float32";
 
-/** Element type of quantised weights. */
-export type QuantizedDType = "float8_e4m3fn" | "float8_e5m2" | "int8";
+/** Element type of quantised weights; of the 4-bit ones two lie in a byte of HBM. */
+export type QuantizedDType = "float8_e4m3fn" | "float8_e5m2" | "int8" | "float4_e2m1fn" | "int4";
 
 /**
  * Which weights share a scale: all of an output channel; those of an output channel within `block`
- * neighbours along the contraction, a multiple of 128; or a block of 128 × 128 (DeepSeek-V3).
+ * neighbours along the contraction, a multiple of 32 (32: MXFP4); or a block of 128 × 128
+ * (DeepSeek-V3).
  */
 export type ScaleGranularity =
   | "per_channel"

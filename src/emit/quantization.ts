@@ -82,7 +82,7 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     scaleBlock: scaleBlock(quantization) ?? 0,
     scaleBlocks: scaleBlock(quantization) !== undefined,
     blockColumns: hasBlockColumns(quantization),
-    integer: quantization.weights === "int8",
+    integer: quantization.weights.startsWith("int"),
     quantizationText: quantizationText(quantization),
     scaleShapeText: scaleShapeText(quantization),
     scaleAxes: hasBlockColumns(quantization) ? "(-3, -1)" : "-2",

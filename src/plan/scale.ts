@@ -3,7 +3,7 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import { scaleBlock } from "../dsl/quantization.ts";
+import { wholeBlocks } from "../dsl/quantization.ts";
 import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec, SharedExperts } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
@@ -37,7 +37,11 @@ export function usualTokens(ep: number): number {
   return Math.max(1, Math.min(DEVICE_TOKENS, Math.floor(MOST_TOKENS / ep))) * ep;
 }
 
-const trips = (size: number, tile: number): number => Math.min(2, Math.ceil(size / tile));
+/** Trips of a loop, cut to a few. */
+const trips = (size: number, tile: number, most: number): number =>
+  Math.min(most, Math.ceil(size / tile));
+/** Where a size that does not fill lanes has no legal half, a third of it may be legal. */
+const MOST_TRIPS = [2, 3] as const;
 
 /** Sizes up to `full` that fill lanes where it does; else those with its remainder come first. */
 function sizesUpTo(full: number, least: number): readonly number[] {
@@ -52,22 +56,34 @@ function sizesUpTo(full: number, least: number): readonly number[] {
   return [...from(least / 2 + rest, LANES), ...unaligned];
 }
 
-/** Smallest legal size of an axis, about `least`, that splits into each of `cuts` tiles. */
+/** An axis, and what each bucket's tile is of it. */
+interface Sized {
+  readonly size: number;
+  readonly tileOf: (tiles: TileChoice) => number;
+}
+
+/** Smallest legal size of an axis, about `least`, that splits as the tiles of `made` split it. */
 function sizeOf(
   layer: LayerSpec,
   schedule: Schedule,
   field: "hidden" | "intermediate",
   least: number,
-  cuts: readonly number[],
-): number {
+  made: readonly TileChoice[],
+): Sized {
   const axis: TileAxis = field === "hidden" ? "bd" : "bf";
-  const found = sizesUpTo(layer[field], least).find((size) => {
-    const tried: LayerSpec = { ...layer, [field]: size };
-    const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
-    const { legal } = schedule.axisRule(tried, axis);
-    return sound && cuts.every((cut) => legal.includes(size / cut));
-  });
-  return found ?? layer[field];
+  for (const most of MOST_TRIPS) {
+    const cutOf = (tiles: TileChoice): number => trips(layer[field], tiles[axis], most);
+    const size = sizesUpTo(layer[field], least).find((size) => {
+      const tried: LayerSpec = { ...layer, [field]: size };
+      const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
+      const { legal } = schedule.axisRule(tried, axis);
+      return sound && made.every((tiles) => legal.includes(size / cutOf(tiles)));
+    });
+    if (size !== undefined && size < layer[field]) {
+      return { size, tileOf: (tiles) => size / cutOf(tiles) };
+    }
+  }
+  return { size: layer[field], tileOf: (tiles) => tiles[axis] };
 }
 
 /** As many shared experts, up to two, of at most two tiles of columns together. */
@@ -97,14 +113,10 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const device = full.devices[0];
   const made = plan.kernels.filter((kernel) => kernel.device === device).map(({ tiles }) => tiles);
   made.sort((a, b) => a.upTo - b.upTo);
-  const cutF = (tiles: TileChoice): number => trips(full.layer.intermediate, tiles.bf);
-  const cutD = (tiles: TileChoice): number => trips(full.layer.hidden, tiles.bd);
-
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
   const { sharedExperts, redundantExperts } = full.layer;
-  const { quantization } = full.layer;
-  const block = quantization === undefined ? LANES : (scaleBlock(quantization) ?? LANES);
+  const block = wholeBlocks(full.layer, LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
@@ -118,10 +130,9 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts, block) }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
   };
-  const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made.map(cutD));
-  const cutsF = made.map(cutF);
-  const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, cutsF);
-  const layer: LayerSpec = { ...counted, hidden, intermediate };
+  const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made);
+  const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, made);
+  const layer: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
 
   // Row counts: one body or several, the smallest that are legal.
   const rows = schedule.axisRule(layer, "bt").legal;
@@ -130,8 +141,8 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     const btc = tiles.btc.length > 1 ? ([least, next] as const) : ([least] as const);
     return {
       bt: btc.at(-1) ?? least,
-      bf: intermediate === full.layer.intermediate ? tiles.bf : intermediate / cutF(tiles),
-      bd: hidden === full.layer.hidden ? tiles.bd : hidden / cutD(tiles),
+      bf: intermediate.tileOf(tiles),
+      bd: hidden.tileOf(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
       slots: Math.min(Math.max(tiles.slots, 2), 4) as 2 | 3 | 4,
     };

@@ -53,6 +53,8 @@ const HLO_TYPES: Readonly<Record<Buffer["dtype"], string>> = {
   float8_e4m3fn: "f8e4m3fn",
   float8_e5m2: "f8e5m2",
   int8: "s8",
+  float4_e2m1fn: "f4e2m1fn",
+  int4: "s4",
 };
 
 function hloShapes({ dtype, shape, slots }: Buffer): readonly string[] {

@@ -153,6 +153,17 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'dtype = "float32" with quantised weights',
     nearest: ["bfloat16"],
   },
+  MOE127: {
+    spec: specText({
+      layer: LAYER.replace(
+        "hidden: 2048",
+        'quantization: { weights: "float4_e2m1fn", granularity: "per_channel" }, hidden: 2048',
+      ),
+      devices: '["v7x", ⟦"v6e"⟧]',
+    }),
+    says: "v6e has no products with float4_e2m1fn weights",
+    nearest: ["v7x"],
+  },
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),
@@ -215,6 +226,12 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     config: { ...QWEN, hidden_act: "relu" },
     says: 'hidden_act "relu" is not an activation the kernel has',
     nearest: ["silu", "gelu"],
+  },
+  MOE306: {
+    spec: published("config"),
+    config: { ...QWEN, quantization_config: { quant_method: "gptq", bits: 4 } },
+    says: 'quantization_config has the method "gptq", which the kernel does not take',
+    nearest: ['quantization: "none"', 'quantization: { weights: …, granularity: "per_channel" }'],
   },
 };
 

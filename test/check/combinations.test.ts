@@ -88,16 +88,16 @@ const combinations: Readonly<Record<string, Combination>> = {
     code: "MOE102",
     spec: field('quantization: { weights: ⟦"bfloat16"⟧ as never, granularity: "per_channel" }'),
     says: 'weights = "bfloat16"',
-    rule: 'weights is "float8_e4m3fn", "float8_e5m2", "int8"',
-    nearest: ["float8_e4m3fn", "float8_e5m2", "int8"],
+    rule: 'weights is "float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"',
+    nearest: ["float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"],
   },
   "a block that is not whole registers": {
     code: "MOE125",
     spec: field(
-      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: ⟦96⟧ } }',
+      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: ⟦48⟧ } }',
     ),
-    says: "block = 96 is not a multiple of 128",
-    nearest: [128, 256],
+    says: "block = 48 is not a multiple of 32",
+    nearest: [32, 64],
   },
   "biases that have a layout": {
     code: "MOE102",

@@ -10,14 +10,18 @@ test("there are the models that the project names", () => {
   expect(specs.sort()).toEqual([
     "deepseek-v3-fp8.moe.ts",
     "deepseek-v3.moe.ts",
+    "gpt-oss-120b-fp4.moe.ts",
     "gpt-oss-120b.moe.ts",
+    "grok-2-fp8.moe.ts",
     "grok-2.moe.ts",
     "ling-flash-2.0.moe.ts",
+    "ling-mini-2.0-int8.moe.ts",
     "ling-mini-2.0.moe.ts",
     "mixtral-8x7b.moe.ts",
     "qwen2-57b-a14b.moe.ts",
     "qwen3-235b-a22b-ep16.moe.ts",
     "qwen3-235b-a22b-ep8.moe.ts",
+    "qwen3-235b-a22b-fp8.moe.ts",
     "qwen3-30b-a3b-fp8.moe.ts",
     "qwen3-30b-a3b.moe.ts",
   ]);

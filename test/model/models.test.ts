@@ -137,7 +137,7 @@ describe("published configs", () => {
   });
 
   test("GPT-OSS-120B: softmax of the chosen, clamps, biases", () => {
-    const layer = moe.fromHuggingFace(gptOss, { weights: "side_by_side" });
+    const layer = moe.fromHuggingFace(gptOss, { weights: "side_by_side", quantization: "none" });
     expect(codesOf(layer)).toEqual([]);
     expect(layer).toEqual({
       experts: 128,
@@ -174,7 +174,7 @@ describe("published configs", () => {
   });
 
   test("DeepSeek-V3: sigmoid, groups, a bias for the choice, scaled, one shared expert", () => {
-    const layer = moe.fromHuggingFace(deepseekV3);
+    const layer = moe.fromHuggingFace(deepseekV3, { quantization: "none" });
     expect(codesOf(layer)).toEqual([]);
     expect(layer).toEqual({
       experts: 256,
@@ -237,7 +237,7 @@ test.each([
 
 test("a model family is one file and one entry of the registry", () => {
   const folder = new URL("../../src/model/", import.meta.url);
-  const shared = ["architecture.ts", "config.ts", "registry.ts", "routing.ts"];
+  const shared = ["architecture.ts", "config.ts", "quantization.ts", "registry.ts", "routing.ts"];
   const files = readdirSync(folder).filter((file) => !shared.includes(file));
   expect(files.map((file) => file.replace(/\.ts$/, "")).sort()).toEqual(Object.keys(models).sort());
   const registry = readFileSync(new URL("registry.ts", folder), "utf8");

@@ -34,7 +34,7 @@ describe.each(examples)("%s", (name) => {
     const { plan: scaled, findings } = judge(spec, { schedules, devices });
     expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
     expect(scaled?.layer.hidden).toBeLessThanOrEqual(1024);
-    expect(scaled?.layer.intermediate).toBeLessThanOrEqual(512);
+    expect(scaled?.layer.intermediate).toBeLessThanOrEqual(576);
     expect(tokens).toBeLessThanOrEqual(64);
     const { groups, ...routing } = kernelRouting(plan.layer.routing);
     const { groups: scaledGroups, ...scaledRouting } = kernelRouting(spec.layer.routing);

@@ -1,5 +1,5 @@
 /** Quantised weights against the layer. */
-import { BLOCK, scaleBlock } from "../../dsl/quantization.ts";
+import { LEAST_BLOCK, scaleBlock } from "../../dsl/quantization.ts";
 import { sharedSize } from "../../emit/weights.ts";
 import { nearestOf } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";
@@ -14,9 +14,9 @@ export const scaleBlocksFit: Rule = ({ spec, sound }) => {
   const shared = sharedSize(spec.layer);
   const sizes = [hidden, intermediate, ...(shared === 0 ? [] : [shared])];
   const fits = (size: number): boolean => sizes.every((all) => all % size === 0);
-  if (block % BLOCK === 0 && fits(block)) return [];
+  if (block % LEAST_BLOCK === 0 && fits(block)) return [];
   const legal: number[] = [];
-  for (let size = BLOCK; size <= Math.min(...sizes); size += BLOCK)
+  for (let size = LEAST_BLOCK; size <= Math.min(...sizes); size += LEAST_BLOCK)
     if (fits(size)) legal.push(size);
   const blocks = quantization.granularity === "blocks_128x128";
   const named = shared === 0 ? "" : ` and the shared experts' ${shared}`;
@@ -25,12 +25,32 @@ export const scaleBlocksFit: Rule = ({ spec, sound }) => {
       code: "MOE125",
       path: ["layer", "quantization", "granularity", ...(blocks ? [] : ["block"])],
       message:
-        block % BLOCK === 0
+        block % LEAST_BLOCK === 0
           ? `scales of ${block} do not divide D = ${hidden}, F = ${intermediate}${named}`
-          : `block = ${block} is not a multiple of ${BLOCK}`,
+          : `block = ${block} is not a multiple of ${LEAST_BLOCK}`,
       nearest: blocks ? [] : nearestOf(legal, block),
     }),
   ];
+};
+
+/** A type that the compiler refuses on one of the devices. */
+export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
+  const weights = spec.layer?.quantization?.weights;
+  if (weights !== "float4_e2m1fn" || !sound("layer", "quantization") || !sound("devices"))
+    return [];
+  const taking = Object.values(devices).filter(({ takesFloat4 }) => takesFloat4);
+  return spec.devices.flatMap((name, index) =>
+    devices[name]?.takesFloat4 === false
+      ? [
+          error({
+            code: "MOE127",
+            path: ["devices", index],
+            message: `${name} has no products with ${weights} weights`,
+            nearest: taking.map((device) => device.name),
+          }),
+        ]
+      : [],
+  );
 };
 
 /** Float32 rows ask for an exactness that 8-bit weights do not have. */

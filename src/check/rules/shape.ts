@@ -71,11 +71,13 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   }
 }
 
+const QUANTIZED = ["float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"];
+
 function checkQuantization(kinds: Kinds, path: SpecPath, value: unknown): void {
   const quantization = kinds.object(path, value);
   if (quantization === undefined) return;
   kinds.keys(path, quantization, ["weights", "granularity", "scales"]);
-  kinds.oneOf([...path, "weights"], quantization.weights, ["float8_e4m3fn", "float8_e5m2", "int8"]);
+  kinds.oneOf([...path, "weights"], quantization.weights, QUANTIZED);
   kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16"]);
   const where = [...path, "granularity"];
   const { granularity } = quantization;

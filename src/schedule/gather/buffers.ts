@@ -133,18 +133,22 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     int,
     "by device: entries sorted by expert, weight bits by choice, first entry of each expert",
   );
+  const bothF: Dim = ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate];
   vmem(
     "gate_up_tiles",
-    shape.wide
-      ? [slots, bd, ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate]]
-      : [slots, ["2", 2], bd, columnsF],
+    shape.wide ? [slots, bd, bothF] : [slots, ["2", 2], bd, columnsF],
     weight,
     "gate and up weight tiles",
     tiles.slots,
   );
   vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots);
   if (layer.quantization !== undefined) {
-    const scales = scaleTiles(layer, slots, bd, bf);
+    const scales = scaleTiles(
+      layer,
+      slots,
+      { rows: bd, columns: shape.wide ? bothF : columnsF, wide: shape.wide },
+      { rows: bf, columns: columnsD },
+    );
     vmem("gate_up_scales", scales.gateUp, float, "scales of gate and up weights", tiles.slots);
     vmem("down_scales", scales.down, float, "scales of down weights", tiles.slots);
   }
@@ -175,8 +179,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
       "rows of one expert as matrix operand, by hidden tile",
     );
     if (shape.wide) {
-      const both: Dim = ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate];
-      vmem("gate_up_sums", [block, both], float, "gate and up projections");
+      vmem("gate_up_sums", [block, bothF], float, "gate and up projections");
     } else {
       vmem("gate_sums", [block, columnsF], float, "gate projection of one intermediate tile");
       vmem("up_sums", [block, columnsF], float, "up projection of one intermediate tile");

@@ -11,7 +11,15 @@ const ITEM: Readonly<Record<Buffer["dtype"], number>> = {
   float8_e4m3fn: 1,
   float8_e5m2: 1,
   int8: 1,
+  // The compiler packs two in a byte and still allots a byte for each.
+  float4_e2m1fn: 1,
+  int4: 1,
 };
+
+/** Rows of a whole tile: 32 bits of a lane, of 8 sublanes. */
+function tileRows(dtype: Buffer["dtype"]): number {
+  return dtype === "float4_e2m1fn" || dtype === "int4" ? 64 : (SUBLANES * 4) / ITEM[dtype];
+}
 
 /** Bytes in the compiler's layout: the last two axes padded to a tile. */
 export function paddedBytes(shape: readonly number[], dtype: Buffer["dtype"]): number {
@@ -20,7 +28,7 @@ export function paddedBytes(shape: readonly number[], dtype: Buffer["dtype"]): n
   if (shape.length < 2) return roundUp(last, SUBLANES * LANES) * item;
   const rows = shape.at(-2) ?? 1;
   // A buffer of few rows gets a smaller tile: 1, 2 or 4 sublanes.
-  const full = (SUBLANES * 4) / item;
+  const full = tileRows(dtype);
   const tile = rows >= full ? full : 2 ** Math.ceil(Math.log2(rows));
   const leading = shape.slice(0, -2).reduce((product, size) => product * size, 1);
   return leading * roundUp(rows, tile) * roundUp(last, LANES) * item;

@@ -1,5 +1,5 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
-import { quantizationText } from "../../dsl/quantization.ts";
+import { packedRows, quantizationText } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
@@ -10,7 +10,6 @@ import { type BufferInput, declareBuffers } from "./buffers.ts";
 import { productContext } from "./dequantize.ts";
 import { fillsLanes, layoutOf } from "./layout.ts";
 import { hasConstants } from "./load.ts";
-import { ROW_MULTIPLE } from "./rules.ts";
 import { declareSemaphores } from "./semaphores.ts";
 import { type Shared, sharedOf } from "./shared.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
@@ -42,6 +41,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...layerContext(plan),
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
+    rowMultiple: packedRows(layer),
     ...sharedContextOf(shared, mesh.ep),
     ...productContext(plan),
     constants: hasConstants(layer),
@@ -94,7 +94,6 @@ function tilingContext({ layer, kernels }: Plan, paddedHidden: number): Record<s
     padded,
     paddedHidden,
     wide,
-    rowMultiple: ROW_MULTIPLE,
     rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
     operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
     operandTile: raggedHidden ? "operand_columns" : "bd",

@@ -30,7 +30,7 @@ function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined 
   const { quantization } = layer;
   if (quantization === undefined) return undefined;
   if (scaleBlock(quantization) === undefined) return "columns";
-  if (quantization.weights === "int8") return "weights";
+  if (!quantization.weights.startsWith("float8")) return "weights";
   return kernels.every(({ device }) => devices[device].unpacksFloat8) ? "weights" : "products";
 }
 
@@ -61,6 +61,13 @@ export function productContext(plan: Plan): Record<string, unknown> {
     const scales = way === "columns" ? "" : ", pl.ds(0, s.tiles.shared_tile // SCALE_BLOCK)";
     return `r.down_tiles.at[slot, ${rows}], r.down_scales.at[slot${scales}]`;
   };
+  /** All columns of a wide tile, or some of them. */
+  const wide = (columns: string): string => {
+    const index = `slot${columns && `, :, ${columns}`}`;
+    if (way === undefined) return `r.gate_up_tiles[${index}]`;
+    const scales = `slot${columns && `, :, :, ${columns}`}`;
+    return `r.gate_up_tiles.at[${index}], r.gate_up_scales.at[${scales}]`;
+  };
   const width = "pl.ds(0, width)";
   return {
     ...ways,
@@ -69,6 +76,11 @@ export function productContext(plan: Plan): Record<string, unknown> {
     upTile: tile(1, ""),
     downTile:
       way === undefined ? "r.down_tiles[slot]" : "r.down_tiles.at[slot], r.down_scales.at[slot]",
+    wideTile: wide(""),
+    wideGateWidth: wide(width),
+    wideUpWidth: wide("pl.ds(width, width)"),
+    wideGateColumns: wide("columns"),
+    wideUpColumns: wide("up_columns"),
     sharedGateWidth: tile(0, width),
     sharedUpWidth: tile(1, width),
     sharedDownWidth: sharedDown(width),

@@ -1,5 +1,5 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
-import { scaleBlock } from "../../dsl/quantization.ts";
+import { packedRows, wholeBlocks } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 
 export const LANES = 128;
@@ -47,8 +47,13 @@ export function roundUp(value: number, multiple: number): number {
 }
 
 /** Least cut of an axis that fills lanes: a tile has whole blocks of scales. */
-export function tileUnit({ quantization }: Pick<Layer, "quantization">): number {
-  return (quantization === undefined ? undefined : scaleBlock(quantization)) ?? LANES;
+export function tileUnit(layer: Pick<Layer, "quantization">): number {
+  return wholeBlocks(layer, LANES);
+}
+
+/** Least cut of an axis that does not fill lanes: whole packed rows, and blocks of scales. */
+export function rowUnit(layer: Pick<Layer, "dtype" | "quantization">): number {
+  return wholeBlocks(layer, packedRows(layer));
 }
 
 /** Whether an axis splits into whole vector registers along lanes. */

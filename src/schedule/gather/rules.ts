@@ -1,7 +1,8 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
+import { packedRows } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
-import { fillsLanes, LANES, paddedHidden, roundUp, tileUnit } from "./layout.ts";
+import { fillsLanes, LANES, paddedHidden, roundUp, rowUnit, tileUnit } from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
 const MOST_ROWS = 512;
@@ -20,12 +21,13 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
     const name = axis === "bf" ? "F" : "D";
     if (fillsLanes(size)) {
       const unit = tileUnit(layer);
-      const why = unit === LANES ? "" : ` and of the ${unit} weights that share a scale`;
+      const why = unit === LANES ? "" : `, in whole blocks of scales: of ${unit}`;
       const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}`;
       return { text, legal: divisors(size, unit) };
     }
-    const text = `divides ${name} = ${size} into rows, a multiple of ${ROW_MULTIPLE} and at least ${LANES}`;
-    const legal = divisors(size, ROW_MULTIPLE).filter((tile) => tile >= LANES);
+    const rows = rowUnit(layer);
+    const text = `divides ${name} = ${size} into rows, a multiple of ${rows} and at least ${LANES}`;
+    const legal = divisors(size, rows).filter((tile) => tile >= LANES);
     if (axis === "bf") return { text, legal };
     // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
     const room = paddedHidden(layer);
@@ -41,7 +43,7 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
   const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
-    const multiple = layer.quantization === undefined ? ROW_MULTIPLE : LANES;
+    const multiple = packedRows(layer);
     if (value % multiple === 0 && value >= LANES) return;
     const below = Math.floor(value / multiple) * multiple;
     problems.push({

@@ -10,18 +10,25 @@ function rowsOf(layer: Layer, [text, tile]: Dim): Dim {
   return block === undefined ? ["1", 1] : [`${text} // SCALE_BLOCK`, tile / block];
 }
 
-/** One row of scales is a buffer of its own in the last two axes: it is read across sublanes. */
+/** Of a weight tile: its rows, and its columns. */
+interface Cut {
+  readonly rows: Dim;
+  readonly columns: Dim;
+}
+
+/**
+ * One row of scales is a buffer of its own in the last two axes: it is read across sublanes. `wide`:
+ * gate and up columns lie side by side.
+ */
 export function scaleTiles(
   layer: Layer,
   slots: Dim,
-  bd: Dim,
-  bf: Dim,
+  gateUp: Cut & { readonly wide: boolean },
+  down: Cut,
 ): { readonly gateUp: readonly Dim[]; readonly down: readonly Dim[] } {
-  const one: Dim = ["1", 1];
-  return {
-    gateUp: [slots, ["2", 2], rowsOf(layer, bd), one, bf],
-    down: [slots, rowsOf(layer, bf), one, bd],
-  };
+  const tile = ({ rows, columns }: Cut): readonly Dim[] => [rowsOf(layer, rows), ["1", 1], columns];
+  const both: readonly Dim[] = gateUp.wide ? [] : [["2", 2]];
+  return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
 }
 
 /** Float32 bytes of one routed expert's scales. */

@@ -40,6 +40,8 @@ export interface DeviceFacts {
   readonly timing: Timing;
   /** Whether one instruction makes bfloat16 of a register of float8; else some twenty do. */
   readonly unpacksFloat8: boolean;
+  /** Whether the compiler takes float4_e2m1fn weights; the other types it takes everywhere. */
+  readonly takesFloat4: boolean;
   /** Where each figure comes from. */
   readonly sources: Readonly<Record<string, string>>;
 }

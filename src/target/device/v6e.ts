@@ -100,6 +100,7 @@ export const v6e = {
     peak: { float8: 1, int8: 2, float4: 1 },
   },
   unpacksFloat8: false,
+  takesFloat4: false,
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -115,5 +116,6 @@ export const v6e = {
     ici: "https://docs.cloud.google.com/tpu/docs/v6e: 800 GB/s both ways a chip over 4 links",
     mxu: "jax 0.10.2 tpu_info.py",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
+    takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },
 } as const satisfies DeviceFacts;

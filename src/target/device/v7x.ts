@@ -112,6 +112,7 @@ export const v7x = {
     peak: { float8: 2, int8: 1, float4: 2 },
   },
   unpacksFloat8: true,
+  takesFloat4: true,
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
@@ -129,5 +130,6 @@ export const v7x = {
       "blogs/docs/Collectives_Microbenchmark_Summary.md)",
     mxu: "jax 0.10.2 tpu_info.py, per TensorCore; accumulates: vpop.f32.mrb in libtpu's schedules",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
+    takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },
 } as const satisfies DeviceFacts;
