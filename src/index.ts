@@ -12,6 +12,7 @@ export type {
   QuantizationInput,
   RoutingInput,
   ScheduleInput,
+  SharedExpertsInput,
 } from "./dsl/input.ts";
 export { moe } from "./dsl/moe.ts";
 export type {

@@ -34,6 +34,8 @@ def quantize_weights(w1, w2):
 def quantize(weights):
     """One array of weights (..., K, N), K the contraction, and its scales.
 
+    A compressed-tensors checkpoint has both transposed: `weight` (N, K) and `weight_scale` (N, 1).
+
     Returns:
       (..., K, N) float8_e4m3fn, and (..., 1, 1, N) float32 with
       weights close to the product of both.

@@ -1,6 +1,6 @@
 """Fused expert-parallel mixture of experts for ling_mini_2_0_int8: one Pallas TPU kernel.
 
-256 experts, top-8, hidden 2048, intermediate 512, silu, bfloat16, int8, one float32 scale a channel, 1 shared of 512;
+256 experts, top-8, hidden 2048, intermediate 512, silu, bfloat16, int8, one float32 scale a channel, 1 shared of 512 in bfloat16;
 routing: sigmoid, within 4 of 8 groups, correction bias, renormalised, scaled by 2.5.
 Expert parallelism 4 over mesh axes data x tensor: 64 experts a device.
 Figures: https://huggingface.co/inclusionAI/Ling-mini-2.0/blob/main/config.json
@@ -156,9 +156,6 @@ def _check_arguments(
     shared_w1,
     shared_w2,
     shared_w3,
-    shared_w1_scale,
-    shared_w2_scale,
-    shared_w3_scale,
     tiles,
 ):
     """Checks shapes, dtypes, shardings, mesh and tiles before anything is traced."""
@@ -183,31 +180,16 @@ def _check_arguments(
             "shared_w1",
             shared_w1,
             (HIDDEN_SIZE, SHARED_INTERMEDIATE_SIZE),
-            WEIGHT_DTYPE,
+            DTYPE,
             P(None, MESH_AXES),
         ),
-        ("shared_w2", shared_w2, (SHARED_INTERMEDIATE_SIZE, HIDDEN_SIZE), WEIGHT_DTYPE, by_expert),
+        ("shared_w2", shared_w2, (SHARED_INTERMEDIATE_SIZE, HIDDEN_SIZE), DTYPE, by_expert),
         (
             "shared_w3",
             shared_w3,
             (HIDDEN_SIZE, SHARED_INTERMEDIATE_SIZE),
-            WEIGHT_DTYPE,
+            DTYPE,
             P(None, MESH_AXES),
-        ),
-        (
-            "shared_w1_scale",
-            shared_w1_scale,
-            (1, 1, SHARED_INTERMEDIATE_SIZE),
-            SCALE_DTYPE,
-            P(None, None, MESH_AXES),
-        ),
-        ("shared_w2_scale", shared_w2_scale, (1, 1, HIDDEN_SIZE), SCALE_DTYPE, P()),
-        (
-            "shared_w3_scale",
-            shared_w3_scale,
-            (1, 1, SHARED_INTERMEDIATE_SIZE),
-            SCALE_DTYPE,
-            P(None, None, MESH_AXES),
         ),
     )
     for argument, array, shape, dtype, spec in arguments:
@@ -234,9 +216,6 @@ def fused_ep_moe(
     shared_w1: jax.Array,
     shared_w2: jax.Array,
     shared_w3: jax.Array,
-    shared_w1_scale: jax.Array,
-    shared_w2_scale: jax.Array,
-    shared_w3_scale: jax.Array,
     *,
     tiles: Tiles | None = None,
     interpret=False,
@@ -252,12 +231,9 @@ def fused_ep_moe(
       w2_scale: (256, 1, 1, 2048) float32, scales of w2, sharded on experts.
       gating_output: (T, 256) router logits, sharded like tokens; taken as float32.
       correction_bias: (256,) added to the scores for the choice of experts; taken as float32.
-      shared_w1: (2048, 512) int8, gate of the shared experts, sharded on columns.
-      shared_w2: (512, 2048) int8, down of the shared experts, sharded on rows.
-      shared_w3: (2048, 512) int8, up of the shared experts, sharded on columns.
-      shared_w1_scale: (1, 1, 512) float32, scales of shared_w1, sharded on columns.
-      shared_w2_scale: (1, 1, 2048) float32, scales of shared_w2, sharded on columns.
-      shared_w3_scale: (1, 1, 512) float32, scales of shared_w3, sharded on columns.
+      shared_w1: (2048, 512) bfloat16, gate of the shared experts, sharded on columns.
+      shared_w2: (512, 2048) bfloat16, down of the shared experts, sharded on rows.
+      shared_w3: (2048, 512) bfloat16, up of the shared experts, sharded on columns.
       tiles: tile sizes; by default those of the table for this device kind and T.
       interpret: False, True or `pltpu.InterpretParams`: run in Pallas' interpreter.
 
@@ -283,9 +259,6 @@ def fused_ep_moe(
         shared_w1,
         shared_w2,
         shared_w3,
-        shared_w1_scale,
-        shared_w2_scale,
-        shared_w3_scale,
         tiles,
     )
     num_tokens = tokens.shape[0]
@@ -293,7 +266,7 @@ def fused_ep_moe(
     call = pl.pallas_call(
         functools.partial(_fused_ep_moe_kernel, s),
         out_shape=jax.ShapeDtypeStruct((s.device_tokens, HIDDEN_SIZE), DTYPE),
-        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 13,
+        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 10,
         out_specs=pl.BlockSpec(memory_space=pl.ANY),
         scratch_shapes=scratch(s),
         compiler_params=pltpu.CompilerParams(
@@ -316,9 +289,6 @@ def fused_ep_moe(
         shared_w1,
         shared_w2,
         shared_w3,
-        shared_w1_scale,
-        shared_w2_scale,
-        shared_w3_scale,
     ):
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         logits = jnp.pad(gating_output, rows)
@@ -334,9 +304,6 @@ def fused_ep_moe(
             shared_w1,
             shared_w2,
             shared_w3,
-            shared_w1_scale,
-            shared_w2_scale,
-            shared_w3_scale,
         )
         return result[: s.device_share]
 
@@ -356,9 +323,6 @@ def fused_ep_moe(
             P(None, MESH_AXES),
             by_expert,
             P(None, MESH_AXES),
-            P(None, None, MESH_AXES),
-            P(),
-            P(None, None, MESH_AXES),
         ),
         out_specs=by_token,
         check_vma=False,
@@ -373,8 +337,5 @@ def fused_ep_moe(
         shared_w1,
         shared_w2,
         shared_w3,
-        shared_w1_scale.astype(jnp.float32),
-        shared_w2_scale.astype(jnp.float32),
-        shared_w3_scale.astype(jnp.float32),
     )
     return result[:num_tokens]

@@ -22,23 +22,29 @@ def quantize_weights(w1, w2, shared_w1, shared_w2, shared_w3):
       shared_w3: (2048, 512) of a floating type, up of the shared experts.
 
     Returns:
-      A dict by argument name of `fused_ep_moe`: each array as int8, and its scales in
-      float32 as NAME_scale, shaped as `quantize` says.
+      A dict by argument name of `fused_ep_moe`: each array of the routed experts as int8,
+      with its scales in float32 as NAME_scale, shaped as `quantize` says; of the shared ones
+      as bfloat16.
     """
     arguments = {
         "w1": w1,
         "w2": w2,
+    }
+    shared = {
         "shared_w1": shared_w1,
         "shared_w2": shared_w2,
         "shared_w3": shared_w3,
     }
     quantized = {name: quantize(array) for name, array in arguments.items()}
     weights = {name: array for name, (array, _) in quantized.items()}
+    weights |= {name: array.astype(jnp.bfloat16) for name, array in shared.items()}
     return weights | {f"{name}_scale": scale for name, (_, scale) in quantized.items()}
 
 
 def quantize(weights):
     """One array of weights (..., K, N), K the contraction, and its scales.
+
+    A compressed-tensors checkpoint has both transposed: `weight` (N, K) and `weight_scale` (N, 1).
 
     Returns:
       (..., K, N) int8, and (..., 1, 1, N) float32 with

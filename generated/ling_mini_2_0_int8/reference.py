@@ -44,9 +44,6 @@ def reference_moe(
     shared_w1,
     shared_w2,
     shared_w3,
-    shared_w1_scale,
-    shared_w2_scale,
-    shared_w3_scale,
 ):
     """Every expert on every token, weighted by the routing, and the shared experts on all.
 
@@ -61,9 +58,6 @@ def reference_moe(
       shared_w1: (2048, 512), gate of the shared experts.
       shared_w2: (512, 2048), down of the shared experts.
       shared_w3: (2048, 512), up of the shared experts.
-      shared_w1_scale: (1, 1, 512), scales of shared_w1.
-      shared_w2_scale: (1, 1, 2048), scales of shared_w2.
-      shared_w3_scale: (1, 1, 512), scales of shared_w3.
 
     Returns:
       (T, 2048) float32.
@@ -82,9 +76,6 @@ def reference_moe(
         return result + weight * output
 
     routed = jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
-    shared_w1 = dequantize(shared_w1, shared_w1_scale)
-    shared_w2 = dequantize(shared_w2, shared_w2_scale)
-    shared_w3 = dequantize(shared_w3, shared_w3_scale)
     shared = _activate(_matmul(tokens, shared_w1), _matmul(tokens, shared_w3))
     return routed + _matmul(shared, shared_w2)
 

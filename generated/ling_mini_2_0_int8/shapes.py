@@ -140,6 +140,8 @@ class Refs(NamedTuple):
     down_tiles: down weight tiles
     gate_up_scales: scales of gate and up weights
     down_scales: scales of down weights
+    shared_gate_up_tiles: gate and up weight tiles of the shared experts
+    shared_down_tiles: down weight tiles of the shared experts
     gathered_rows: packed rows of one expert, side by side
     operand: rows of one expert as matrix operand
     result_tiles: results in tiles of 8 rows by 128 columns
@@ -160,9 +162,6 @@ class Refs(NamedTuple):
     shared_gate_weights: jax.Ref
     shared_down_weights: jax.Ref
     shared_up_weights: jax.Ref
-    shared_gate_scale: jax.Ref
-    shared_down_scale: jax.Ref
-    shared_up_scale: jax.Ref
     output: jax.Ref
     token_rows: jax.Ref
     arrived_sums: jax.Ref
@@ -179,6 +178,8 @@ class Refs(NamedTuple):
     down_tiles: jax.Ref
     gate_up_scales: jax.Ref
     down_scales: jax.Ref
+    shared_gate_up_tiles: jax.Ref
+    shared_down_tiles: jax.Ref
     gathered_rows: jax.Ref
     operand: jax.Ref
     result_tiles: jax.Ref
@@ -220,6 +221,8 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), WEIGHT_DTYPE),
         pltpu.VMEM((s.tiles.slots, 2, 1, 1, s.tiles.bf), jnp.float32),
         pltpu.VMEM((s.tiles.slots, 1, 1, s.tiles.bd), jnp.float32),
+        pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.shared_tile), DTYPE),
+        pltpu.VMEM((s.tiles.slots, s.tiles.shared_tile, s.tiles.bd), DTYPE),
         pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
         pltpu.VMEM((s.tiles.bt, HIDDEN_SIZE), DTYPE),
         pltpu.VMEM((s.tiles.bt // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from .feed_forward import activate, form_operand, scaled_dot, store_results
+from .feed_forward import activate, dot, form_operand, store_results
 from .shapes import (
     DTYPE,
     LANES,
@@ -94,32 +94,17 @@ def shared_weight_copies(r: Refs, s: Shape, tile):
     return (
         pltpu.make_async_copy(
             r.shared_gate_weights.at[:, columns],
-            r.gate_up_tiles.at[slot, 0, :, pl.ds(0, width)],
+            r.shared_gate_up_tiles.at[slot, 0],
             r.gate_up_arrived.at[slot],
         ),
         pltpu.make_async_copy(
             r.shared_up_weights.at[:, columns],
-            r.gate_up_tiles.at[slot, 1, :, pl.ds(0, width)],
+            r.shared_gate_up_tiles.at[slot, 1],
             r.gate_up_arrived.at[slot],
         ),
         pltpu.make_async_copy(
             r.shared_down_weights.at[columns],
-            r.down_tiles.at[slot, pl.ds(0, width)],
-            r.down_arrived.at[slot],
-        ),
-        pltpu.make_async_copy(
-            r.shared_gate_scale.at[:, :, columns],
-            r.gate_up_scales.at[slot, 0, :, :, pl.ds(0, width)],
-            r.gate_up_arrived.at[slot],
-        ),
-        pltpu.make_async_copy(
-            r.shared_up_scale.at[:, :, columns],
-            r.gate_up_scales.at[slot, 1, :, :, pl.ds(0, width)],
-            r.gate_up_arrived.at[slot],
-        ),
-        pltpu.make_async_copy(
-            r.shared_down_scale,
-            r.down_scales.at[slot],
+            r.shared_down_tiles.at[slot],
             r.down_arrived.at[slot],
         ),
     )
@@ -136,24 +121,14 @@ def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
     """Gate, up, activation and down projection of `rows` rows for one weight tile.
 
     Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
-           gate_up_tiles    shared_tile columns of gate and of up, VMEM, slot `slot`
-           down_tiles       (shared_tile, HIDDEN_SIZE) int8, VMEM, slot `slot`
-           gate_up_scales   float32, VMEM, slot `slot`: their columns' scales
-           down_scales      float32, VMEM, slot `slot`: their rows' scales
+           shared_gate_up_tiles    shared_tile columns of gate and of up, VMEM, slot `slot`
+           shared_down_tiles       (shared_tile, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
     Writes result_tiles     float32, VMEM
     """
     width = s.tiles.shared_tile
     with jax.named_scope(f"shared_gate_up_{rows}"):
-        gate = scaled_dot(
-            r.operand[pl.ds(0, rows), :],
-            r.gate_up_tiles.at[slot, 0, :, pl.ds(0, width)],
-            r.gate_up_scales.at[slot, 0, :, :, pl.ds(0, width)],
-        )
-        up = scaled_dot(
-            r.operand[pl.ds(0, rows), :],
-            r.gate_up_tiles.at[slot, 1, :, pl.ds(0, width)],
-            r.gate_up_scales.at[slot, 1, :, :, pl.ds(0, width)],
-        )
+        gate = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[slot, 0])
+        up = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[slot, 1])
     with jax.named_scope(f"shared_activation_{rows}"):
         groups = []
         for row in range(0, rows, 16):
@@ -161,7 +136,7 @@ def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
             groups.append(hidden.astype(DTYPE))
     with jax.named_scope(f"shared_down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)
-        result = scaled_dot(hidden, r.down_tiles.at[slot, pl.ds(0, width)], r.down_scales.at[slot])
+        result = dot(hidden, r.shared_down_tiles[slot])
         store_results(r, result, rows)
 
 

@@ -38,8 +38,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
 
     e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
     s = model.shared_size(layer)
-    quantized = layer.get("quantization")
-    dtype = package.dtype if quantized is None else quantization.dtypes(quantized)[0]
+    dtype = _dtype(package, quantization.of(layer, "w1"))
     single = jnp.float32
     layout = layer.get("weights", "fused")
 
@@ -47,7 +46,8 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
         return Argument(name, (e, *shape), dtype, "experts")
 
     def scales(weights: list[Argument]) -> list[Argument]:
-        return [] if quantized is None else [_scale(weight, quantized) for weight in weights]
+        specs = [(weight, quantization.of(layer, weight.name)) for weight in weights]
+        return [_scale(weight, spec) for weight, spec in specs if spec is not None]
 
     def row(name: str, width: int, kind: Any) -> Argument:
         return Argument(name, (tokens, width), kind, "tokens")
@@ -70,8 +70,9 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
             arguments += [Argument("correction_bias", (e,), single)]
     if s:
         # Every device has its own columns where they fill whole lanes.
-        block = None if quantized is None else quantization.block(quantized)
-        unit = math.lcm(LANES, block or 1)
+        own = quantization.of(layer, "shared_w1")
+        dtype = _dtype(package, own)
+        unit = math.lcm(LANES, (own and quantization.block(own)) or 1)
         over = "experts" if s % (unit * package.ep) == 0 else ""
         shared = [
             Argument("shared_w1", (d, s), dtype, over, axis=1),
@@ -82,6 +83,11 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
         if layer["sharedExperts"].get("gate"):
             arguments += [Argument("shared_gate", (d,), single)]
     return arguments
+
+
+def _dtype(package: MoePackage, spec: quantization.Spec | None) -> Any:
+    """Of weights."""
+    return package.dtype if spec is None else quantization.dtypes(spec)[0]
 
 
 def _scale(weight: Argument, spec: quantization.Spec) -> Argument:

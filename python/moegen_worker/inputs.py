@@ -79,7 +79,7 @@ class InputMaker:
         made = model.random(layer, sizes, package.dtype, rng)
         # Before quantisation: what its error is measured against.
         self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
-        self._random = self.exact.quantized(layer.get("quantization"))
+        self._random = self.exact.quantized(layer)
 
     def model(self, marked: bool) -> model.Weights:
         """Random weights, or fingerprints; the same for every case."""

@@ -28,32 +28,33 @@ class Weights:
     shared_w3: Array | None = None  # (D, S): up
     shared_gate: Array | None = None  # (D,)
     correction_bias: Array | None = None  # (E,)
-    # Scales of quantised weights, and what says how they lie; None where weights are plain.
+    # Scales of quantised weights, and the layer that says how they lie; None: weights are plain.
     w1_scale: Array | None = None  # (E, 2, ...)
     w2_scale: Array | None = None  # (E, ...)
     shared_w1_scale: Array | None = None
     shared_w2_scale: Array | None = None
     shared_w3_scale: Array | None = None
-    quantization: quantization.Spec | None = None
+    format: Layer | None = None
 
     def plain(self, name: str, index: Any = ...) -> Array:
         """A weight array, or `index` of its leading axes, as what it stands for, in float64."""
         weights = getattr(self, name)[index]
-        if self.quantization is None:
+        spec = None if self.format is None else quantization.of(self.format, name)
+        if spec is None:
             return np.asarray(weights, np.float64)
         scale = getattr(self, f"{name}_scale")[index]
-        return quantization.dequantize(weights, scale, self.quantization)
+        return quantization.dequantize(weights, scale, spec)
 
-    def quantized(self, spec: quantization.Spec | None) -> Weights:
-        """The same with 8-bit weights and their scales, if there is something that says how."""
-        if spec is None:
+    def quantized(self, layer: Layer | None) -> Weights:
+        """The same with quantised weights and their scales, if the layer says that there are."""
+        if layer is None or layer.get("quantization") is None:
             return self
         found: dict[str, Array] = {}
         for name in ("w1", "w2", "shared_w1", "shared_w2", "shared_w3"):
-            array = getattr(self, name)
-            if array is not None:
+            array, spec = getattr(self, name), quantization.of(layer, name)
+            if array is not None and spec is not None:
                 found[name], found[f"{name}_scale"] = quantization.quantize(array, spec)
-        return dataclasses.replace(self, **found, quantization=spec)
+        return dataclasses.replace(self, **found, format=layer)
 
     def of_experts(self, ids: Any) -> Weights:
         """The same model with these experts, in this order: a copy of one may be among them."""
@@ -69,7 +70,7 @@ class Weights:
         """By argument name, in a layout: fused; separate: gate and up apart; side_by_side: gate
         columns, then up columns."""
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        del found["quantization"]
+        del found["format"]
         pairs = (
             ("w1", "w3", self.w1),
             ("w1_scale", "w3_scale", self.w1_scale),
@@ -126,5 +127,5 @@ def silent(weights: Weights, w1: Array, w2: Array) -> Weights:
         name: None if getattr(weights, name) is None else np.zeros_like(getattr(weights, name))
         for name in zero
     }
-    made = dataclasses.replace(weights, w1=w1, w2=w2, **zeros, quantization=None)
-    return made.quantized(weights.quantization)
+    made = dataclasses.replace(weights, w1=w1, w2=w2, **zeros, format=None)
+    return made.quantized(weights.format)

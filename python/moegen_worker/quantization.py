@@ -17,6 +17,15 @@ Spec = dict[str, Any]
 BLOCK = 128
 
 
+def of(layer: dict[str, Any], name: str) -> Spec | None:
+    """Of the weights called `name` in a plan's layer; None: they are plain. The shared experts'
+    are as the routed ones' unless they say how, or "none"."""
+    own = (layer.get("sharedExperts") or {}).get("quantization")
+    if name.startswith("shared_") and own is not None:
+        return None if own == "none" else own
+    return layer.get("quantization")
+
+
 def block(spec: Spec) -> int | None:
     """Neighbours along the contraction that share a scale; None: all of them."""
     granularity = spec["granularity"]

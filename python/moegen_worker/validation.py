@@ -9,15 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, interpreter, judging, metrics, model, oracle, quantization
+from . import arguments, helpers, interpreter, judging, metrics, model, oracle
 from .cases import Case, generator
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
 from .programs import Program, Programs, Target
-
-# Scales that are rounded otherwise move weights half way between two values to the other one.
-SCALE_BOUND = 1e-6
-HELPER_MARGIN = 1.01
 
 
 class Bench:
@@ -176,45 +172,15 @@ class Bench:
             rows = inputs.tokens[0], shares, ids
             worst = metrics.worst(self._layer, weights, *rows, result, wanted)
             return {"ok": False, "error": error, "failure": {"message": message, "worst": worst}}
-        if weights.quantization is None:
+        if weights.format is None:
             return {"ok": True, "error": error}
-        wrong = self._compare_helper(weights)
+        helper = self._package.quantization
+        wrong = helpers.compare(helper, self._layer, self._maker.exact, weights)
         if wrong is not None:
             return wrong
         exact = self._oracle(dataclasses.replace(inputs, model=self._maker.exact))
         apart = metrics.relative_error(wanted, exact)
         return {"ok": True, "error": error, "quantizationError": apart}
-
-    def _compare_helper(self, weights: model.Weights) -> Verdict | None:
-        """The package's `quantize_weights` on the exact weights against the worker's own: the same
-        types, shapes and scales, and as near to the exact weights."""
-        names = ("w1", "w2", "w3", "shared_w1", "shared_w2", "shared_w3")
-        exact = self._maker.exact.arrays(self._layout)
-        exact = {name: exact[name] for name in names if name in exact}
-        assert self._package.quantization is not None
-        made = self._package.quantization.quantize_weights(**exact)
-        made = {name: np.asarray(array) for name, array in made.items()}
-        wanted = weights.arrays(self._layout)
-        spec = self._layer["quantization"]
-        for name, array in exact.items():
-            scale = f"{name}_scale"
-            for key in (name, scale):
-                if (made[key].shape, made[key].dtype) != (wanted[key].shape, wanted[key].dtype):
-                    message = f"{made[key].dtype}{list(made[key].shape)} as {key}"
-                    return judging.failed(f"the generated quantize_weights makes {message}")
-            off, least = (
-                metrics.relative_error(
-                    quantization.dequantize(arrays[name], arrays[scale], spec), array
-                )
-                for arrays in (made, wanted)
-            )
-            scales = metrics.relative_error(made[scale], wanted[scale])
-            # Of bfloat16 scales the next one.
-            bound = 2**-8 if spec["scales"] == "bfloat16" else SCALE_BOUND
-            if scales > bound or off > HELPER_MARGIN * least:
-                message = f"{name} with an error of {off:.2e} where {least:.2e} will do"
-                return judging.failed(f"the generated quantize_weights makes {message}")
-        return None
 
     def _compare_routing(
         self, logits: np.ndarray, weights: np.ndarray, ids: np.ndarray

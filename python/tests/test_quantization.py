@@ -11,7 +11,7 @@ import pytest
 from moegen_worker import model, oracle, quantization
 
 CHANNEL, BLOCKS, SUB = "per_channel", "blocks_128x128", {"kind": "sub_channel", "block": 256}
-TYPES = ("float8_e4m3fn", "float8_e5m2", "int8")
+TYPES = ("float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4")
 
 
 def spec(weights: str, granularity: Any, scales: str = "float32") -> quantization.Spec:
@@ -37,9 +37,11 @@ def test_the_largest_of_a_block_is_exact_and_others_near(kind: str, granularity:
     values, how = weights(512, 256), spec(kind, granularity)
     quantized, scale = quantization.quantize(values, how)
     back = quantization.dequantize(quantized, scale, how)
-    step = {"float8_e4m3fn": 2**-4, "float8_e5m2": 2**-3, "int8": 0.0}[kind]
+    step = {"float8_e4m3fn": 2**-4, "float8_e5m2": 2**-3, "float4_e2m1fn": 0.25}.get(kind, 0.0)
     # Half a step of a value's binade, or of the scale where values are even.
-    even = quantization.spread(scale, values.shape, how) * (0.5 if kind == "int8" else 2**-10)
+    even = quantization.spread(scale, values.shape, how) * {"float4_e2m1fn": 0.25}.get(
+        kind, 0.5 if "int" in kind else 2**-10
+    )
     assert (np.abs(back - values) <= step * np.abs(values) + even * 1.0001).all()
     # Where the largest of a channel's first block stands, it comes back.
     block = np.abs(values[:128, :128])
@@ -71,7 +73,9 @@ def test_a_block_of_zeros_stays_zero() -> None:
 def test_one_scale_off_moves_the_oracle() -> None:
     layer = {"routing": {"where": "given"}, "activation": "silu", "topK": 1}
     rng = np.random.default_rng(1)
-    made = model.random(layer, (2, 128, 128), np.float32, rng).quantized(spec("int8", CHANNEL))
+    made = model.random(layer, (2, 128, 128), np.float32, rng).quantized(
+        {**layer, "quantization": spec("int8", CHANNEL)}
+    )
     x, shares, ids = weights(3, 128), np.ones((3, 1)), np.zeros((3, 1), int)
     before = oracle.moe(layer, x, made, shares, ids)
     assert made.w2_scale is not None

@@ -120,6 +120,10 @@ export const codes = {
     "a device does not take the weights' type",
     "float4_e2m1fn weights are for devices whose compiler takes them; float8_e4m3fn holds each of their values, int4 is taken everywhere",
   ),
+  MOE128: entry(
+    "only the shared experts are quantised",
+    "sharedExperts.quantization tells their weights apart from quantised routed ones",
+  ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

@@ -29,6 +29,7 @@ import {
   devicesTakeWeights,
   quantizedRowsAreBfloat16,
   scaleBlocksFit,
+  sharedAreNotAlone,
 } from "./rules/quantization.ts";
 import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
@@ -44,6 +45,7 @@ const RULES: readonly Rule[] = [
   sharedFillLanes,
   scaleBlocksFit,
   devicesTakeWeights,
+  sharedAreNotAlone,
   quantizedRowsAreBfloat16,
   scheduleRunsLayer,
   expertsDivide,

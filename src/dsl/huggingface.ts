@@ -47,7 +47,15 @@ export function fromHuggingFace(
   const overridden = new Set(given.map(([key]) => key));
   if (quantization === "none") overridden.add("quantization");
   const { sharedExperts: published, ...routed } = layer;
-  const base = sharedExperts === "outside" || published === undefined ? routed : layer;
+  // Where the checkpoint leaves the shared experts as they are, so does the kernel.
+  const inside =
+    published !== undefined && checkpoint?.sharedPlain === true && quantization === undefined
+      ? { ...published, quantization: "none" as const }
+      : published;
+  const base =
+    sharedExperts === "outside" || inside === undefined
+      ? routed
+      : { ...routed, sharedExperts: inside };
   const merged: LayerSpec = {
     weights: "fused",
     ...base,

@@ -38,10 +38,16 @@ export type RoutingInput =
     }
   | { readonly where: "given" };
 
-/** Quantised expert weights, those of the shared experts included; rows stay `dtype`. */
+/** Quantised expert weights; rows stay `dtype`. */
 export interface QuantizationInput extends Omit<Quantization, "scales"> {
   /** Element type of the scales. Default: "float32". */
   readonly scales?: Quantization["scales"];
+}
+
+/** Experts that every token goes through. */
+export interface SharedExpertsInput extends Omit<SharedExperts, "quantization"> {
+  /** Of their weights; "none": they are of `dtype`. Default: as the routed experts' weights are. */
+  readonly quantization?: QuantizationInput | "none";
 }
 
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
@@ -59,7 +65,10 @@ export interface LayerInput {
   readonly dtype?: DType;
   /** How gate and up weights lie. Default: "fused", (E, 2, D, F). */
   readonly weights?: WeightLayout;
-  /** Of the weights, with their scales as further inputs. Default: weights are of `dtype`. */
+  /**
+   * Of the weights, with their scales as further inputs; of the shared experts' too, unless they
+   * have a `quantization` of their own. Default: weights are of `dtype`.
+   */
   readonly quantization?: QuantizationInput;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
@@ -68,7 +77,7 @@ export interface LayerInput {
   readonly biases?: true;
   readonly routing: RoutingInput;
   /** Experts that every token goes through, computed in the kernel. Default: none. */
-  readonly sharedExperts?: SharedExperts;
+  readonly sharedExperts?: SharedExpertsInput;
   /**
    * How many of `experts` are copies of others, for load balance (EPLB): given ids then name
    * physical experts. Default: none.
@@ -88,7 +97,7 @@ export interface LayerOverrides
    * "outside": the caller adds the shared experts' result; this kernel computes the routed experts
    * alone. Default: the config's, in the kernel.
    */
-  readonly sharedExperts?: SharedExperts | "outside";
+  readonly sharedExperts?: SharedExpertsInput | "outside";
 }
 
 export interface MeshInput {

@@ -26,6 +26,10 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
+function withScales(quantization: unknown): unknown {
+  return isDict(quantization) ? withDefaults({ scales: "float32" }, quantization) : quantization;
+}
+
 function layerOf(value: unknown): unknown {
   const layer = withDefaults({ dtype: "bfloat16", weights: "fused" }, value);
   if (!isDict(layer)) return layer;
@@ -33,8 +37,12 @@ function layerOf(value: unknown): unknown {
   if (isDict(routing) && routing.where === "kernel") {
     layer.routing = withDefaults({ scalingFactor: 1 }, routing);
   }
-  if (isDict(layer.quantization)) {
-    layer.quantization = withDefaults({ scales: "float32" }, layer.quantization);
+  layer.quantization = withScales(layer.quantization);
+  if (layer.quantization === undefined) delete layer.quantization;
+  const { sharedExperts } = layer;
+  if (isDict(sharedExperts) && isDict(sharedExperts.quantization)) {
+    const quantization = withScales(sharedExperts.quantization);
+    layer.sharedExperts = { ...sharedExperts, quantization };
   }
   const origin = layerOrigin(value);
   return origin === undefined ? layer : brandLayer(layer, origin);

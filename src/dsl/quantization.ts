@@ -6,7 +6,7 @@ export const BLOCK = 128;
 export const LEAST_BLOCK = 32;
 
 /** Neighbours along the contraction that share a scale; undefined: all of them. */
-export function scaleBlock({ granularity }: Quantization): number | undefined {
+export function scaleBlock({ granularity }: Pick<Quantization, "granularity">): number | undefined {
   if (granularity === "per_channel") return undefined;
   return granularity === "blocks_128x128" ? BLOCK : granularity.block;
 }
@@ -27,6 +27,23 @@ export function hasBlockColumns({ granularity }: Quantization): boolean {
 /** Scales along a contraction of `size`. */
 export function scaleRows(quantization: Quantization, size: number): number {
   return size / (scaleBlock(quantization) ?? size);
+}
+
+/** The layer as its shared experts see it: with their weights' quantisation. */
+export function sharedLayer<L extends Pick<LayerSpec, "quantization" | "sharedExperts">>(
+  layer: L,
+): L {
+  const own = layer.sharedExperts?.quantization;
+  if (own === undefined) return layer;
+  const { quantization: _, ...plain } = layer;
+  return (own === "none" ? plain : { ...plain, quantization: own }) as L;
+}
+
+/** Whether the shared experts' weights are of another kind than the routed ones'. */
+export function sharedApart(layer: Pick<LayerSpec, "quantization" | "sharedExperts">): boolean {
+  const text = ({ quantization }: Pick<LayerSpec, "quantization">): string =>
+    quantization === undefined ? "" : quantizationText(quantization);
+  return text(sharedLayer(layer)) !== text(layer);
 }
 
 /** Bytes of one scale as it comes. */

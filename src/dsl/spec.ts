@@ -29,7 +29,7 @@ export type ScaleGranularity =
   | { readonly kind: "sub_channel"; readonly block: number }
   | "blocks_128x128";
 
-/** Quantised expert weights, those of the shared experts included; rows stay `dtype`. */
+/** Quantised expert weights; rows stay `dtype`. */
 export interface Quantization {
   readonly weights: QuantizedDType;
   readonly granularity: ScaleGranularity;
@@ -82,6 +82,8 @@ export interface SharedExperts {
   readonly intermediate: number;
   /** "sigmoid": times sigmoid(token · g), g (D,) an input (Qwen2-MoE); absent: added plainly. */
   readonly gate?: "sigmoid";
+  /** Of their weights; "none": they are of `dtype`. Absent: as the routed experts' weights are. */
+  readonly quantization?: Quantization | "none";
 }
 
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
@@ -98,7 +100,10 @@ export interface LayerSpec {
   /** Rows, weights and result; the accumulation is always float32. */
   readonly dtype: DType;
   readonly weights: WeightLayout;
-  /** Of the weights, with their scales as further inputs. Absent: weights are of `dtype`. */
+  /**
+   * Of the weights, with their scales as further inputs; of the shared experts' too, unless they
+   * have a `quantization` of their own. Absent: weights are of `dtype`.
+   */
   readonly quantization?: Quantization;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused

@@ -1,10 +1,12 @@
 /** Plan → Python package. Starts no Python. */
+import { sharedApart, sharedLayer } from "../dsl/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { formatPython } from "./format.ts";
 import { withImports } from "./imports.ts";
 import { initContext, layerContext, tilesContext } from "./package.ts";
+import { quantizationContext } from "./quantization.ts";
 import { render } from "./templates.ts";
 
 function filesOf(plan: Plan): readonly PackageFile[] {
@@ -20,12 +22,19 @@ function filesOf(plan: Plan): readonly PackageFile[] {
     template: "package/quantization",
     context: layerContext,
   };
+  const sharedQuantization: PackageFile = {
+    file: "shared_quantization.py",
+    template: "package/shared_quantization",
+    context: (of) => ({ ...layerContext(of), ...quantizationContext(sharedLayer(of.layer)) }),
+  };
   const quantized = plan.layer.quantization !== undefined;
+  const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);
   return [
     { file: "__init__.py", template: "package/init", context: initContext },
     ...schedule.files(plan),
     ...(plan.emit.reference && quantized ? [quantization] : []),
     ...(plan.emit.reference ? [reference] : []),
+    ...(plan.emit.reference && shared ? [sharedQuantization] : []),
     {
       file: "tiles.py",
       template: "package/tiles",

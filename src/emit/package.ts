@@ -68,7 +68,8 @@ export function initContext(plan: Plan): Record<string, unknown> {
   const routing = plan.layer.routing.where === "kernel" ? ["reference_routing"] : [];
   const references = plan.emit.reference ? ["reference_moe", ...routing] : [];
   const quantized = plan.emit.reference && plan.layer.quantization !== undefined;
-  const helper = quantized ? ["quantize_weights"] : [];
+  const mxfp4 = weightsContext(plan.layer).mxfp4 === true ? ["from_mxfp4"] : [];
+  const helper = quantized ? [...mxfp4, "quantize_weights"] : [];
   const predicted = isPredicted(plan);
   const ratio = predicted ? ["predicted_ratio"] : [];
   const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];

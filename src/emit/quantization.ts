@@ -1,5 +1,11 @@
 /** Scales of quantised weights: arguments, shapes and the copies that stream them. */
-import { hasBlockColumns, quantizationText, scaleBlock } from "../dsl/quantization.ts";
+import {
+  hasBlockColumns,
+  quantizationText,
+  scaleBlock,
+  sharedApart,
+  sharedLayer,
+} from "../dsl/quantization.ts";
 import type { LayerSpec, Quantization } from "../dsl/spec.ts";
 
 interface WeightLike {
@@ -55,6 +61,27 @@ export function scaleIndex(index: string, quantization: Quantization): string {
     : index.replace(", :, ", ", :, :, ");
 }
 
+/** What tells the shared experts' weights apart from the routed ones'; their own constants. */
+export function sharedQuantizationContext(layer: LayerSpec): Record<string, unknown> {
+  const apart = sharedApart(layer);
+  const own = quantizationContext(sharedLayer(layer));
+  return {
+    sharedApart: apart,
+    sharedOwnQuantized: apart && own.quantized === true,
+    sharedQuantized: own.quantized,
+    sharedWeightDtype: own.weightDtype,
+    sharedScaleDtype: own.scaleDtype ?? "",
+    sharedScaleBlock: own.scaleBlock,
+    sharedScaleBlocks: own.scaleBlocks,
+    sharedBlockColumns: own.blockColumns,
+    sharedDequantize: apart ? "shared_quantization.dequantize" : "dequantize",
+    quantizationImports: [
+      ...(apart && own.quantized === true ? ["from . import shared_quantization"] : []),
+      ...(layer.quantization === undefined ? [] : ["from .quantization import dequantize"]),
+    ].join("\n"),
+  };
+}
+
 function scaleShapeText(quantization: Quantization): string {
   if (scaleBlock(quantization) === undefined) return "(..., 1, 1, N)";
   return hasBlockColumns(quantization)
@@ -67,7 +94,13 @@ const NO_QUANTIZATION = {
   scaleBlock: 0,
   scaleBlocks: false,
   blockColumns: false,
+  mxfp4: false,
 } as const;
+
+/** OCP microscaling: its checkpoints have 4-bit weights as bytes. */
+function isMxfp4({ weights, granularity }: Quantization): boolean {
+  return weights === "float4_e2m1fn" && scaleBlock({ granularity }) === 32;
+}
 
 export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
   const { quantization, dtype } = layer;
@@ -83,6 +116,7 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     scaleBlocks: scaleBlock(quantization) !== undefined,
     blockColumns: hasBlockColumns(quantization),
     integer: quantization.weights.startsWith("int"),
+    mxfp4: isMxfp4(quantization),
     quantizationText: quantizationText(quantization),
     scaleShapeText: scaleShapeText(quantization),
     scaleAxes: hasBlockColumns(quantization) ? "(-3, -1)" : "-2",

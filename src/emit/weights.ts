@@ -1,5 +1,5 @@
 /** Layouts of the expert weights: arguments, shapes and the copies that stream them. */
-import { BLOCK, hasBlockColumns } from "../dsl/quantization.ts";
+import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../dsl/quantization.ts";
 import type { LayerSpec } from "../dsl/spec.ts";
 import { pyTuple } from "./python.ts";
 import {
@@ -9,6 +9,7 @@ import {
   scaleName,
   scaleRef,
   scaleSizes,
+  sharedQuantizationContext,
 } from "./quantization.ts";
 import { type ArrayInput, D, E, F, gateUpCopies, LAYOUTS, S } from "./weight-layouts.ts";
 
@@ -115,25 +116,28 @@ const SHARED_GATE: ArrayInput = {
 function sharedInputs(layer: LayerSpec): readonly ArrayInput[] {
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return [];
-  const weights = [...SHARED_WEIGHTS, ...scalesOf(layer, SHARED_WEIGHTS)];
+  const weights = [...SHARED_WEIGHTS, ...scalesOf(sharedLayer(layer), SHARED_WEIGHTS)];
   return sharedExperts.gate === "sigmoid" ? [...weights, SHARED_GATE] : weights;
 }
 
 /** Weights of the shared experts, of the layer's dtype; their gate of any floating dtype. */
 export function sharedContext(layer: LayerSpec): Record<string, unknown> {
   const inputs = sharedInputs(layer);
+  const own = sharedLayer(layer);
   return {
     sharedExperts: inputs.length > 0,
+    ...sharedQuantizationContext(layer),
     sharedGated: inputs.includes(SHARED_GATE),
     sharedIntermediate: sharedSize(layer),
-    sharedInputs: inputs.map((input) => described(layer, input)),
+    sharedInputs: inputs.map((input) => {
+      const found = described(own, input);
+      // The routed experts' constants are others.
+      const shape = found.shape.replaceAll("SCALE_BLOCK", "SHARED_SCALE_BLOCK");
+      return sharedApart(layer) ? { ...found, shape } : found;
+    }),
     sharedWeightInputs: inputs
       .filter((input) => SHARED_WEIGHTS.includes(input))
-      .map((input) => described(layer, input)),
-    sharedScaleInputs: (layer.sharedExperts === undefined
-      ? []
-      : scalesOf(layer, SHARED_WEIGHTS)
-    ).map((input) => described(layer, input)),
+      .map((input) => described(own, input)),
   };
 }
 

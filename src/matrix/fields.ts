@@ -15,7 +15,15 @@ export const fields = {
   shared: ["none", "plain", "gated"],
   weights: ["fused", "separate", "side_by_side"],
   dtype: ["bfloat16", "float32"],
-  quantization: ["none", "float8 channels", "int8 blocks", "float8 rows"],
+  quantization: [
+    "none",
+    "float8 channels",
+    "int8 blocks",
+    "float8 rows",
+    "int4 rows",
+    "float4 rows",
+  ],
+  sharedWeights: ["same", "plain", "int4 channels", "float8 blocks"],
   hidden: [256, 384, 320],
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],
@@ -89,11 +97,39 @@ export const constraints: readonly Constraint[] = [
   },
   {
     fields: ["quantization", "hidden"],
-    legal: ({ quantization, hidden }) => quantization === "none" || hidden % 128 === 0,
+    legal: ({ quantization, hidden }) => quantization !== "int8 blocks" || hidden % 128 === 0,
   },
   {
     fields: ["quantization", "intermediate"],
-    legal: ({ quantization, intermediate }) => quantization === "none" || intermediate % 128 === 0,
+    legal: ({ quantization, intermediate }) =>
+      quantization !== "int8 blocks" || intermediate % 128 === 0,
+  },
+  {
+    // Blocks of the shared experts are 128 x 128 too.
+    fields: ["sharedWeights", "hidden"],
+    legal: ({ sharedWeights, hidden }) => sharedWeights !== "float8 blocks" || hidden % 128 === 0,
+  },
+  {
+    fields: ["sharedWeights", "shared"],
+    legal: ({ sharedWeights, shared }) => sharedWeights === "same" || shared !== "none",
+  },
+  {
+    fields: ["sharedWeights", "quantization"],
+    legal: ({ sharedWeights, quantization }) => sharedWeights === "same" || quantization !== "none",
+  },
+  {
+    fields: ["sharedWeights", "dtype"],
+    legal: ({ sharedWeights, dtype }) => sharedWeights === "same" || dtype === "bfloat16",
+  },
+  {
+    // Nothing to cut: packed rows of 64 (4-bit), or blocks of 64, leave 320 and 192 whole.
+    fields: ["quantization", "sharedWeights", "hidden", "intermediate", "tiles"],
+    legal: ({ quantization, sharedWeights, hidden, intermediate, tiles }) =>
+      tiles === "resident" ||
+      hidden !== 320 ||
+      intermediate !== 192 ||
+      (sharedWeights !== "int4 channels" &&
+        (quantization === "none" || quantization === "float8 channels")),
   },
   {
     // Of one axis the first is all.

@@ -1,5 +1,12 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
-import type { Activation, LayerSpec, MoeSpec, Quantization, RoutingSpec } from "../dsl/spec.ts";
+import type {
+  Activation,
+  LayerSpec,
+  MoeSpec,
+  Quantization,
+  RoutingSpec,
+  SharedExperts,
+} from "../dsl/spec.ts";
 import type { Schedules } from "../plan/lower.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
 
@@ -39,8 +46,31 @@ const QUANTIZATIONS: Readonly<Record<Exclude<Row["quantization"], "none">, Quant
   "int8 blocks": { weights: "int8", granularity: "blocks_128x128", scales: "bfloat16" },
   "float8 rows": {
     weights: "float8_e5m2",
-    granularity: { kind: "sub_channel", block: 128 },
+    granularity: { kind: "sub_channel", block: 64 },
     scales: "float32",
+  },
+  "int4 rows": {
+    weights: "int4",
+    granularity: { kind: "sub_channel", block: 32 },
+    scales: "bfloat16",
+  },
+  "float4 rows": {
+    weights: "float4_e2m1fn",
+    granularity: { kind: "sub_channel", block: 32 },
+    scales: "float32",
+  },
+};
+
+/** Of the shared experts' weights: as the routed ones', plain, and two of the other kinds. */
+const SHARED: Readonly<
+  Record<Exclude<Row["sharedWeights"], "same">, NonNullable<SharedExperts["quantization"]>>
+> = {
+  plain: "none",
+  "int4 channels": { weights: "int4", granularity: "per_channel", scales: "float32" },
+  "float8 blocks": {
+    weights: "float8_e4m3fn",
+    granularity: "blocks_128x128",
+    scales: "bfloat16",
   },
 };
 
@@ -61,7 +91,10 @@ function routingOf(row: Row): RoutingSpec {
 
 function layerOf(row: Row): LayerSpec {
   const copies = copiesOf(row);
-  const gate = row.shared === "gated" ? { gate: "sigmoid" as const } : {};
+  const gate = {
+    ...(row.shared === "gated" ? { gate: "sigmoid" as const } : {}),
+    ...(row.sharedWeights === "same" ? {} : { quantization: SHARED[row.sharedWeights] }),
+  };
   return {
     experts: expertsOf(row),
     topK: row.topK,
@@ -120,7 +153,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
         axes: one ? ["expert"] : ["data", "tensor"],
         ...(tokenAxes === undefined ? {} : { tokenAxes }),
       },
-      devices: ["v6e"],
+      devices: [row.quantization === "float4 rows" ? "v7x" : "v6e"],
       schedule: {
         kind: "gather",
         tiles: {

@@ -3,7 +3,7 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import { wholeBlocks } from "../dsl/quantization.ts";
+import { sharedLayer, wholeBlocks } from "../dsl/quantization.ts";
 import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec, SharedExperts } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
@@ -116,7 +116,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
   const { sharedExperts, redundantExperts } = full.layer;
-  const block = wholeBlocks(full.layer, LANES);
+  const block = wholeBlocks(sharedLayer(full.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);

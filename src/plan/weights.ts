@@ -1,5 +1,12 @@
 /** What a layer's weights take of a device's HBM, and which devices have so much. */
-import { BLOCK, hasBlockColumns, scaleBytes, scaleRows, weightBytes } from "../dsl/quantization.ts";
+import {
+  BLOCK,
+  hasBlockColumns,
+  scaleBytes,
+  scaleRows,
+  sharedLayer,
+  weightBytes,
+} from "../dsl/quantization.ts";
 import type { LayerSpec } from "../dsl/spec.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Devices } from "./lower.ts";
@@ -28,7 +35,8 @@ export function deviceWeights(
     (3 * hidden * intermediate * item + scales(layer, intermediate) + bias);
   const gate = sharedExperts?.gate === undefined ? 0 : hidden * FLOAT_BYTES;
   const columns = schedule?.sharedColumns(layer, ep) ?? 0;
-  const shared = 3 * hidden * columns * item + scales(layer, columns) + gate;
+  const own = sharedLayer(layer);
+  const shared = 3 * hidden * columns * weightBytes(own) + scales(own, columns) + gate;
   return { experts, shared, total: experts + shared };
 }
 

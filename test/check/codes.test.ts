@@ -164,6 +164,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: "v6e has no products with float4_e2m1fn weights",
     nearest: ["v7x"],
   },
+  MOE128: {
+    spec: layer(
+      "hidden: 2048",
+      'sharedExperts: { count: 1, intermediate: 512, quantization: ⟦{ weights: "int8", granularity: "per_channel" }⟧ }, hidden: 2048',
+    ),
+    says: "the shared experts have int8 weights, the routed ones bfloat16",
+    nearest: ['"none"'],
+  },
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),

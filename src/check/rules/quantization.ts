@@ -1,43 +1,68 @@
-/** Quantised weights against the layer. */
+/** Quantised weights against the layer: the routed experts', and the shared ones' own. */
 import { LEAST_BLOCK, scaleBlock } from "../../dsl/quantization.ts";
+import type { LayerSpec, Quantization } from "../../dsl/spec.ts";
 import { sharedSize } from "../../emit/weights.ts";
+import type { Finding, SpecPath } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";
 
+/** What is quantised, where the spec says how, and the sizes that its blocks of scales cut. */
+interface Quantized {
+  readonly quantization: Quantization;
+  readonly path: SpecPath;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+function quantizedOf(layer: LayerSpec): readonly Quantized[] {
+  const { hidden, intermediate, quantization, sharedExperts } = layer;
+  const own = sharedExperts?.quantization;
+  const columns = sharedSize(layer);
+  const shared = columns === 0 ? {} : { "the shared experts'": columns };
+  const found: Quantized[] = [];
+  if (quantization !== undefined) {
+    const sizes = { "D =": hidden, "F =": intermediate, ...(own === undefined ? shared : {}) };
+    found.push({ quantization, path: ["layer", "quantization"], sizes });
+  }
+  if (own !== undefined && own !== "none") {
+    const path = ["layer", "sharedExperts", "quantization"];
+    found.push({ quantization: own, path, sizes: { "D =": hidden, ...shared } });
+  }
+  return found;
+}
+
 /** A block of scales lies in whole registers, and none is cut off at the end of a contraction. */
-export const scaleBlocksFit: Rule = ({ spec, sound }) => {
-  const quantization = spec.layer?.quantization;
-  if (quantization === undefined || !sound("layer")) return [];
+export const scaleBlocksFit: Rule = ({ spec, sound }) =>
+  sound("layer") ? quantizedOf(spec.layer).flatMap(blockProblems) : [];
+
+function blockProblems({ quantization, path, sizes }: Quantized): readonly Finding[] {
   const block = scaleBlock(quantization);
   if (block === undefined) return [];
-  const { hidden, intermediate } = spec.layer;
-  const shared = sharedSize(spec.layer);
-  const sizes = [hidden, intermediate, ...(shared === 0 ? [] : [shared])];
-  const fits = (size: number): boolean => sizes.every((all) => all % size === 0);
+  const all = Object.values(sizes);
+  const fits = (size: number): boolean => all.every((one) => one % size === 0);
   if (block % LEAST_BLOCK === 0 && fits(block)) return [];
   const legal: number[] = [];
-  for (let size = LEAST_BLOCK; size <= Math.min(...sizes); size += LEAST_BLOCK)
+  for (let size = LEAST_BLOCK; size <= Math.min(...all); size += LEAST_BLOCK)
     if (fits(size)) legal.push(size);
   const blocks = quantization.granularity === "blocks_128x128";
-  const named = shared === 0 ? "" : ` and the shared experts' ${shared}`;
+  const named = Object.entries(sizes).map(([name, size]) => `${name} ${size}`);
   return [
     error({
       code: "MOE125",
-      path: ["layer", "quantization", "granularity", ...(blocks ? [] : ["block"])],
+      path: [...path, "granularity", ...(blocks ? [] : ["block"])],
       message:
         block % LEAST_BLOCK === 0
-          ? `scales of ${block} do not divide D = ${hidden}, F = ${intermediate}${named}`
+          ? `scales of ${block} do not divide ${named.join(", ")}`
           : `block = ${block} is not a multiple of ${LEAST_BLOCK}`,
       nearest: blocks ? [] : nearestOf(legal, block),
     }),
   ];
-};
+}
 
 /** A type that the compiler refuses on one of the devices. */
 export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
-  const weights = spec.layer?.quantization?.weights;
-  if (weights !== "float4_e2m1fn" || !sound("layer", "quantization") || !sound("devices"))
-    return [];
+  if (!sound("layer") || !sound("devices")) return [];
+  const weights = quantizedOf(spec.layer).map(({ quantization }) => quantization.weights);
+  if (!weights.includes("float4_e2m1fn")) return [];
   const taking = Object.values(devices).filter(({ takesFloat4 }) => takesFloat4);
   return spec.devices.flatMap((name, index) =>
     devices[name]?.takesFloat4 === false
@@ -45,7 +70,7 @@ export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
           error({
             code: "MOE127",
             path: ["devices", index],
-            message: `${name} has no products with ${weights} weights`,
+            message: `${name} has no products with float4_e2m1fn weights`,
             nearest: taking.map((device) => device.name),
           }),
         ]
@@ -53,11 +78,26 @@ export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
   );
 };
 
-/** Float32 rows ask for an exactness that 8-bit weights do not have. */
+/** Their scales and helper come beside those of the routed experts. */
+export const sharedAreNotAlone: Rule = ({ spec, sound }) => {
+  if (!sound("layer") || spec.layer.quantization !== undefined) return [];
+  const own = spec.layer.sharedExperts?.quantization;
+  if (own === undefined || own === "none") return [];
+  return [
+    error({
+      code: "MOE128",
+      path: ["layer", "sharedExperts", "quantization"],
+      message: `the shared experts have ${own.weights} weights, the routed ones ${spec.layer.dtype}`,
+      nearest: ['"none"'],
+    }),
+  ];
+};
+
+/** Float32 rows ask for an exactness that quantised weights do not have. */
 export const quantizedRowsAreBfloat16: Rule = ({ spec, sound }) => {
-  if (spec.layer?.quantization === undefined || !sound("layer")) return [];
-  const { dtype } = spec.layer;
-  if (dtype === "bfloat16") return [];
+  if (!sound("layer")) return [];
+  const { dtype, quantization } = spec.layer;
+  if (quantization === undefined || dtype === "bfloat16") return [];
   return [
     error({
       code: "MOE126",

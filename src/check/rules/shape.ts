@@ -95,10 +95,16 @@ function checkQuantization(kinds: Kinds, path: SpecPath, value: unknown): void {
 function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
   const shared = kinds.object(path, value);
   if (shared === undefined) return;
-  kinds.keys(path, shared, ["count", "intermediate", "gate"]);
+  kinds.keys(path, shared, ["count", "intermediate", "gate", "quantization"]);
   kinds.positive([...path, "count"], shared.count);
   kinds.positive([...path, "intermediate"], shared.intermediate);
   if (shared.gate !== undefined) kinds.oneOf([...path, "gate"], shared.gate, ["sigmoid"]);
+  const { quantization } = shared;
+  if (typeof quantization === "string")
+    kinds.oneOf([...path, "quantization"], quantization, ["none"]);
+  else if (quantization !== undefined) {
+    checkQuantization(kinds, [...path, "quantization"], quantization);
+  }
 }
 
 const PLAIN_ACTIVATIONS = ["silu", "gelu", "gelu_erf"];

@@ -1,6 +1,6 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
-import { quantizationText } from "../../dsl/quantization.ts";
+import { quantizationText, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
@@ -63,7 +63,20 @@ function quantised(plan: Plan): readonly string[] {
   return [
     `  weights ${quantizationText(quantization)}`,
     ...(way === undefined ? [] : [`  ${way}; rows stay ${dtype}`]),
+    ...sharedQuantised(plan, schedule),
   ];
+}
+
+/** The shared experts' weights beside quantised routed ones: what was left out is said as well. */
+function sharedQuantised(plan: Plan, schedule: Schedule | undefined): readonly string[] {
+  const { sharedExperts, dtype } = plan.layer;
+  if (sharedExperts === undefined) return [];
+  if (!sharedApart(plan.layer)) return ["  weights of the shared experts: the same"];
+  const layer = sharedLayer(plan.layer);
+  if (layer.quantization === undefined) return [`  weights of the shared experts: ${dtype}`];
+  const way = schedule?.dequantizationText?.({ ...plan, layer });
+  const how = way === undefined ? "" : `; ${way}`;
+  return [`  weights of the shared experts: ${quantizationText(layer.quantization)}${how}`];
 }
 
 /** VMEM of every bucket on every device of the spec. */

@@ -1,6 +1,8 @@
 /** Arguments of the generated call: how each is sharded, and what of it the kernel gets. */
-import { hasBlockColumns, scaleBlock } from "../../dsl/quantization.ts";
+import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
+import type { LayerSpec } from "../../dsl/spec.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
+import { quantizationContext, sharedQuantizationContext } from "../../emit/quantization.ts";
 import { biasesContext, sharedContext, weightsContext } from "../../emit/weights.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { layoutOf } from "./layout.ts";
@@ -44,16 +46,26 @@ function biasValues({ layer }: Plan): readonly MapInput[] {
 }
 
 /** Scales as rows of float32, (…, K / SCALE_BLOCK, 1, N), whatever they come as. */
-function scaleValue(name: string, { layer }: Plan): string {
-  const blocks = layer.quantization !== undefined && hasBlockColumns(layer.quantization);
+function scaleValue(name: string, { quantization }: Pick<LayerSpec, "quantization">): string {
+  const blocks = quantization !== undefined && hasBlockColumns(quantization);
   return blocks ? `_scale_rows(${name})` : `${name}.astype(jnp.float32)`;
+}
+
+/** The constant that scales of blocks are made rows by; empty: none come as blocks. */
+function rowsOfBlocks(layer: LayerSpec): string {
+  const { blockColumns, sharedOwnQuantized, sharedBlockColumns } = {
+    ...quantizationContext(layer),
+    ...sharedQuantizationContext(layer),
+  };
+  if (blockColumns === true) return "SCALE_BLOCK";
+  return sharedOwnQuantized === true && sharedBlockColumns === true ? "SHARED_SCALE_BLOCK" : "";
 }
 
 function scaleValues(plan: Plan): readonly MapInput[] {
   return list(weightsContext(plan.layer).scaleInputs).map(({ name }) => ({
     name,
     spec: "by_expert",
-    value: scaleValue(name, plan),
+    value: scaleValue(name, plan.layer),
     passed: name,
   }));
 }
@@ -86,7 +98,7 @@ function routingValues({ layer }: Plan): readonly MapInput[] {
 function sharedSpec(
   name: string,
   shared: Shared,
-  { layer: { quantization } }: Plan,
+  { quantization }: Pick<LayerSpec, "quantization">,
   asRows: boolean,
 ): string {
   if (name === "shared_gate" || shared.replicas > 1) return "P()";
@@ -104,11 +116,12 @@ function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput
   if (shared === undefined) return [];
   const padded = layoutOf(plan.layer).paddedHidden !== plan.layer.hidden;
   const row = "shared_gate.astype(jnp.float32)[None]";
+  const own = sharedLayer(plan.layer);
   return list(sharedContext(plan.layer).sharedInputs).map(({ name }) => ({
     name,
-    spec: sharedSpec(name, shared, plan, true),
+    spec: sharedSpec(name, shared, own, true),
     value: name.endsWith("_scale")
-      ? scaleValue(name, plan)
+      ? scaleValue(name, own)
       : name !== "shared_gate"
         ? name
         : padded
@@ -120,11 +133,13 @@ function sharedValues(plan: Plan, shared: Shared | undefined): readonly MapInput
 
 function sharedArguments(plan: Plan, shared: Shared | undefined): readonly object[] {
   if (shared === undefined) return [];
+  const own = sharedLayer(plan.layer);
+  const prefix = sharedApart(plan.layer) ? "SHARED_" : "";
   return list(sharedContext(plan.layer).sharedInputs).map((input) => {
     const { name, meaning } = input;
     const gate = name === "shared_gate";
     const scale = name.endsWith("_scale");
-    const dtype = scale ? plan.layer.quantization?.scales : plan.layer.quantization?.weights;
+    const dtype = scale ? own.quantization?.scales : own.quantization?.weights;
     const where = gate || shared.replicas > 1 ? "the same on every device" : "sharded on columns";
     const rows = name === "shared_w2" ? where.replace("columns", "rows") : where;
     return {
@@ -132,11 +147,11 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
       dtype: gate
         ? "jnp.floating"
         : scale
-          ? "SCALE_DTYPE"
+          ? `${prefix}SCALE_DTYPE`
           : dtype === undefined
             ? "DTYPE"
-            : "WEIGHT_DTYPE",
-      spec: sharedSpec(name, shared, plan, false),
+            : `${prefix}WEIGHT_DTYPE`,
+      spec: sharedSpec(name, shared, own, false),
       text: gate
         ? `${meaning}, ${where}; taken as float32`
         : `${dtype ?? plan.layer.dtype}, ${meaning}, ${rows}`,
@@ -160,6 +175,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
   const replicated = others.length > 0;
   return {
     ...biasesContext(plan.layer),
+    rowsOfBlocks: rowsOfBlocks(plan.layer),
     tokensReplicated: replicated,
     tokensReordered: order.some((axis, index) => axis !== axes[index]),
     tokenAxes: names(tokenAxes),

@@ -2,9 +2,12 @@
  * Buffers of the kernel, each declared once: the figure goes into the plan, the text into the
  * generated `scratch`.
  */
+
+import { sharedApart } from "../../dsl/quantization.ts";
 import type { Buffer } from "../../plan/plan.ts";
 import { fillsLanes, LANES, type Layer, type Layout, SUBLANES, TILE_PITCH } from "./layout.ts";
 import { scaleTiles } from "./scales.ts";
+import { sharedTiles } from "./shared-buffers.ts";
 import type { Sizes } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -144,7 +147,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots);
   if (layer.quantization !== undefined) {
     const scales = scaleTiles(
-      layer,
+      { quantization: layer.quantization, prefix: "" },
       slots,
       { rows: bd, columns: shape.wide ? bothF : columnsF, wide: shape.wide },
       { rows: bf, columns: columnsD },
@@ -152,6 +155,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     vmem("gate_up_scales", scales.gateUp, float, "scales of gate and up weights", tiles.slots);
     vmem("down_scales", scales.down, float, "scales of down weights", tiles.slots);
   }
+  if (sharedApart(layer)) found.push(...sharedTiles(input, slots, bd, columnsD));
   if (layer.biases === true) {
     const count: Dim = streamed ? ["2", 2] : slots;
     vmem("gate_up_biases", [count, ["2", 2], wholeF], float, "biases of gate and up", count[1]);

@@ -1,5 +1,5 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
-import { packedRows, quantizationText } from "../../dsl/quantization.ts";
+import { quantizationText, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
@@ -8,7 +8,7 @@ import type { Plan } from "../../plan/plan.ts";
 import { argumentsContext } from "./arguments.ts";
 import { type BufferInput, declareBuffers } from "./buffers.ts";
 import { productContext } from "./dequantize.ts";
-import { fillsLanes, layoutOf } from "./layout.ts";
+import { fillsLanes, hiddenRows, layoutOf } from "./layout.ts";
 import { hasConstants } from "./load.ts";
 import { declareSemaphores } from "./semaphores.ts";
 import { type Shared, sharedOf } from "./shared.ts";
@@ -41,7 +41,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...layerContext(plan),
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
-    rowMultiple: packedRows(layer),
+    rowMultiple: hiddenRows(layer),
     ...sharedContextOf(shared, mesh.ep),
     ...productContext(plan),
     constants: hasConstants(layer),
@@ -143,12 +143,17 @@ function layerLine({ layer }: Plan): string {
     ...(sharedExperts === undefined
       ? []
       : [
-          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}`,
+          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}${sharedApart(layer) ? ` in ${sharedText(layer)}` : ""}`,
         ]),
   ];
   const quantized = layer.quantization === undefined ? [] : [quantizationText(layer.quantization)];
   const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
   return `${size}, ${kinds};\nrouting: ${text}.`;
+}
+
+function sharedText(layer: Plan["layer"]): string {
+  const { quantization } = sharedLayer(layer);
+  return quantization === undefined ? layer.dtype : quantizationText(quantization);
 }
 
 function meshLine({ mesh, localExperts }: Plan): string {

@@ -1,14 +1,22 @@
 /**
- * How the kernel multiplies quantised weights. The matrix units take bfloat16 rows with 8-bit
- * weights as they are (measured, all four devices), so one scale a column costs a multiply of the
- * product. Scales along the contraction cost more, by bundles of 128 rows, D 2048, F 768:
+ * How the kernel multiplies quantised weights. The matrix units take bfloat16 rows with 8-bit and
+ * 4-bit weights as they are (measured, float4 on v7x alone), so one scale a column costs a multiply
+ * of the product. Scales along the contraction cost more, by bundles of one product of 128 rows, K
+ * 2048, N 768 (v5e is as v5p):
  *
- * | scales of 128 rows      | v7x float8 | v6e float8 | v6e int8 | bfloat16 v7x, v6e |
- * | ----------------------- | ---------- | ---------- | -------- | ----------------- |
- * | weights scaled as bf16  | 2863       | 10597      | 3206     | 2750, 3201        |
- * | a product a block       | 5183       | 5352       | 5248     |                   |
+ * | weights, rows of a scale | v5p scaled, product a block | v6e scaled, a block | v7x scaled, a block |
+ * | ------------------------ | --------------------------- | ------------------- | ------------------- |
+ * | bfloat16                 | 2552                        | 1013                | 963                 |
+ * | float8, 32               | 6181, 8021                  | 3574, 5452          | 944                 |
+ * | float8, 64               | 5760, 4127                  | 3352, 2887          |                     |
+ * | float8, 128              | 5611, 2315                  | 3285, 1551          | 928, 1310           |
+ * | int8, 32                 | 4235, 7173                  | 946                 |                     |
+ * | int8, 128                | 3791, 2553                  | 917, 1473           |                     |
+ * | int4, 32                 | 4343                        | 960                 | 944                 |
+ * | int4, 128                | 3940, 2580                  | 917, 1455           | 933, 1380           |
+ * | float4, 32               |                             |                     | 1050                |
  */
-import { scaleBlock } from "../../dsl/quantization.ts";
+import { scaleBlock, sharedLayer } from "../../dsl/quantization.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { devices } from "../../target/device/registry.ts";
 
@@ -19,6 +27,9 @@ import { devices } from "../../target/device/registry.ts";
  */
 export type Dequantization = "columns" | "weights" | "products";
 
+/** Least rows of a scale for which a product a block costs less than scaled weights. */
+const LEAST_PRODUCT = { float8: 64, smallUnits: 128 } as const;
+
 const TEXTS: Readonly<Record<Dequantization, string>> = {
   columns: "a product is scaled by column: one multiply for each of its elements",
   weights: "weights are made bfloat16 and scaled before a product, again for each row tile",
@@ -26,12 +37,26 @@ const TEXTS: Readonly<Record<Dequantization, string>> = {
 };
 
 /** One answer for all devices of a package: one body serves them. */
-function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
+function dequantizationOf({
+  layer,
+  kernels,
+}: Pick<Plan, "layer" | "kernels">): Dequantization | undefined {
   const { quantization } = layer;
   if (quantization === undefined) return undefined;
-  if (scaleBlock(quantization) === undefined) return "columns";
-  if (!quantization.weights.startsWith("float8")) return "weights";
-  return kernels.every(({ device }) => devices[device].unpacksFloat8) ? "weights" : "products";
+  const block = scaleBlock(quantization);
+  if (block === undefined) return "columns";
+  const kinds = kernels.map(({ device }) => devices[device]);
+  const float8 = quantization.weights.startsWith("float8");
+  if (float8 && !kinds.every(({ unpacksFloat8 }) => unpacksFloat8)) {
+    return block < LEAST_PRODUCT.float8 ? "weights" : "products";
+  }
+  const small = kinds.every(({ mxu }) => mxu.size === 128);
+  return small && block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
+}
+
+/** The same for the shared experts' weights, which may be of another kind. */
+export function sharedDequantization({ layer, kernels }: Plan): Dequantization | undefined {
+  return dequantizationOf({ layer: sharedLayer(layer), kernels });
 }
 
 /** What it costs, for `explain`. */

@@ -5,6 +5,7 @@ import { dequantizationText } from "./dequantize.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
 import { sharedOf } from "./shared.ts";
+import { sharedExpertsContext } from "./shared-context.ts";
 import { tableContext } from "./table.ts";
 
 export const gather: Schedule = {
@@ -32,6 +33,6 @@ export const gather: Schedule = {
     ].map((name) => ({
       file: `${name}.py`,
       template: `gather/${name}`,
-      context: gatherContext,
+      context: name === "shared_experts" ? sharedExpertsContext : gatherContext,
     })),
 };

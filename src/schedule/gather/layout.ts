@@ -1,5 +1,5 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
-import { packedRows, wholeBlocks } from "../../dsl/quantization.ts";
+import { packedRows, sharedLayer, wholeBlocks } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 
 export const LANES = 128;
@@ -51,9 +51,21 @@ export function tileUnit(layer: Pick<Layer, "quantization">): number {
   return wholeBlocks(layer, LANES);
 }
 
-/** Least cut of an axis that does not fill lanes: whole packed rows, and blocks of scales. */
-export function rowUnit(layer: Pick<Layer, "dtype" | "quantization">): number {
-  return wholeBlocks(layer, packedRows(layer));
+type Weights = Pick<Layer, "dtype" | "quantization" | "sharedExperts">;
+
+/** Least rows of D that copies of all weights can begin at, those of the shared experts too. */
+export function hiddenRows(layer: Weights): number {
+  return Math.max(packedRows(layer), packedRows(sharedLayer(layer)));
+}
+
+/**
+ * Least cut of F, or of D, which cuts the shared experts' weights as well: whole lanes where the
+ * axis fills them, else whole packed rows; and whole blocks of scales.
+ */
+export function axisUnit(layer: Weights, axis: "bf" | "bd", size: number): number {
+  if (axis === "bf") return wholeBlocks(layer, fillsLanes(size) ? LANES : packedRows(layer));
+  const unit = wholeBlocks(layer, fillsLanes(size) ? LANES : hiddenRows(layer));
+  return wholeBlocks(sharedLayer(layer), unit);
 }
 
 /** Whether an axis splits into whole vector registers along lanes. */

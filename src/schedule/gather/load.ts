@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts, bytes, FLOPs. */
-import { weightBytes } from "../../dsl/quantization.ts";
+import { sharedLayer, weightBytes } from "../../dsl/quantization.ts";
 import type { Traffic } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import type { Layer } from "./layout.ts";
@@ -54,7 +54,7 @@ function sharedLoad(fit: Fit): SharedLoad | undefined {
   const shape = tileShapeOf(layer, tiles);
   const positions = shared.blocks * sizes.passTokens;
   const columns = shared.columns / sharedTileOf(shared, shape);
-  const bytes = layer.hidden * shared.columns * weightBytes(layer);
+  const bytes = layer.hidden * shared.columns * weightBytes(sharedLayer(layer));
   const others = positions - sizes.passTokens;
   const rowTiles = streamed
     ? Math.ceil(positions / tiles.bt)
@@ -117,7 +117,7 @@ export function trafficOf(fit: Fit): Traffic {
   const routing = layer.routing.where === "kernel" ? layer.experts * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
   const shared = sharedOf(layer, ep)?.size ?? 0;
-  const sharedWeights = 3 * layer.hidden * weightBytes(layer);
+  const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));
   const sharedRead =
     load.shared === undefined
       ? 0

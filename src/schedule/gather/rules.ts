@@ -2,7 +2,7 @@
 import { packedRows } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
-import { fillsLanes, LANES, paddedHidden, roundUp, rowUnit, tileUnit } from "./layout.ts";
+import { axisUnit, fillsLanes, hiddenRows, LANES, paddedHidden, roundUp } from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
 const MOST_ROWS = 512;
@@ -19,15 +19,14 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
   if (axis !== "bt") {
     const size = axis === "bf" ? layer.intermediate : layer.hidden;
     const name = axis === "bf" ? "F" : "D";
+    const unit = axisUnit(layer, axis, size);
     if (fillsLanes(size)) {
-      const unit = tileUnit(layer);
       const why = unit === LANES ? "" : `, in whole blocks of scales: of ${unit}`;
       const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}`;
       return { text, legal: divisors(size, unit) };
     }
-    const rows = rowUnit(layer);
-    const text = `divides ${name} = ${size} into rows, a multiple of ${rows} and at least ${LANES}`;
-    const legal = divisors(size, rows).filter((tile) => tile >= LANES);
+    const text = `divides ${name} = ${size} into rows, a multiple of ${unit} and at least ${LANES}`;
+    const legal = divisors(size, unit).filter((tile) => tile >= LANES);
     if (axis === "bf") return { text, legal };
     // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
     const room = paddedHidden(layer);
@@ -43,7 +42,7 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
   const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
-    const multiple = packedRows(layer);
+    const multiple = field === "hidden" ? hiddenRows(layer) : packedRows(layer);
     if (value % multiple === 0 && value >= LANES) return;
     const below = Math.floor(value / multiple) * multiple;
     problems.push({

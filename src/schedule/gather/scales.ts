@@ -1,13 +1,17 @@
 /** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
-import { scaleBlock, scaleRows } from "../../dsl/quantization.ts";
+import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
 import type { Dim } from "./buffers.ts";
 import type { Layer } from "./layout.ts";
 
 /** Scale rows of a weight tile of `tile` rows, `text` in the generated code. */
-function rowsOf(layer: Layer, [text, tile]: Dim): Dim {
-  const { quantization } = layer;
+function rowsOf({ quantization, prefix }: Format, [text, tile]: Dim): Dim {
   const block = quantization === undefined ? undefined : scaleBlock(quantization);
-  return block === undefined ? ["1", 1] : [`${text} // SCALE_BLOCK`, tile / block];
+  return block === undefined ? ["1", 1] : [`${text} // ${prefix}SCALE_BLOCK`, tile / block];
+}
+
+/** Weights of one kind, and what the names of their constants begin with. */
+interface Format extends Pick<Layer, "quantization"> {
+  readonly prefix: "" | "SHARED_";
 }
 
 /** Of a weight tile: its rows, and its columns. */
@@ -21,12 +25,16 @@ interface Cut {
  * gate and up columns lie side by side.
  */
 export function scaleTiles(
-  layer: Layer,
+  format: Format,
   slots: Dim,
   gateUp: Cut & { readonly wide: boolean },
   down: Cut,
 ): { readonly gateUp: readonly Dim[]; readonly down: readonly Dim[] } {
-  const tile = ({ rows, columns }: Cut): readonly Dim[] => [rowsOf(layer, rows), ["1", 1], columns];
+  const tile = ({ rows, columns }: Cut): readonly Dim[] => [
+    rowsOf(format, rows),
+    ["1", 1],
+    columns,
+  ];
   const both: readonly Dim[] = gateUp.wide ? [] : [["2", 2]];
   return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
 }
@@ -49,11 +57,20 @@ export function weightStreams({ quantization }: Layer): readonly string[] {
   return ["gate_up_in", "down_in", ...scales];
 }
 
-/** Buffers of a weight tile: what a projection reads. */
-export function weightBuffers({ quantization }: Layer): {
+/** Buffers of a weight tile: what a projection reads, the weights first. */
+interface Buffers {
   readonly gateUp: readonly string[];
   readonly down: readonly string[];
-} {
+}
+
+/** Of the shared experts: the routed ones' slots, or of their own where their weights differ. */
+export function sharedBuffers(layer: Layer): Buffers {
+  const { gateUp, down } = weightBuffers(sharedLayer(layer));
+  const own = (name: string): string => (sharedApart(layer) ? `shared_${name}` : name);
+  return { gateUp: gateUp.map(own), down: down.map(own) };
+}
+
+export function weightBuffers({ quantization }: Layer): Buffers {
   const scaled = quantization !== undefined;
   return {
     gateUp: scaled ? ["gate_up_tiles", "gate_up_scales"] : ["gate_up_tiles"],

@@ -1,9 +1,9 @@
 /** Stages of the shared experts: between the routes and the routed experts. */
-import { weightBytes } from "../../dsl/quantization.ts";
+import { sharedLayer, weightBytes } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
-import { weightBuffers, weightStreams } from "./scales.ts";
+import { sharedBuffers, weightStreams } from "./scales.ts";
 import { sharedOf } from "./shared.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
@@ -35,11 +35,11 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const { layer, ep, sizes, tiles, streamed } = fit.input;
   const { shared } = loadOf(fit);
   if (shared === undefined) return [];
-  const weights = shared.weightBytes.down / weightBytes(layer);
+  const weights = shared.weightBytes.down / weightBytes(sharedLayer(layer));
   const productFlops = 2 * weights * shared.rows;
   const gated = layer.sharedExperts?.gate === "sigmoid";
   const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
-  const buffers = weightBuffers(layer);
+  const buffers = sharedBuffers(layer);
   const overlaps = [...(ep > 1 ? ["rows_out"] : []), ...weightStreams(layer)];
   const perTile = "row tile";
   const drafts: Draft[] = [

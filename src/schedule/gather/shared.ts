@@ -4,6 +4,7 @@
  * share to the sums of every token. Where S does not cut into whole registers for every device,
  * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
  */
+import { sharedLayer } from "../../dsl/quantization.ts";
 import { type Layer, tileUnit } from "./layout.ts";
 import type { TileShape } from "./tile-shape.ts";
 
@@ -28,7 +29,7 @@ export function sharedOf(
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return undefined;
   const size = sharedExperts.count * sharedExperts.intermediate;
-  const unit = tileUnit(layer);
+  const unit = tileUnit(sharedLayer(layer));
   const cuts = (replicas: number): boolean =>
     ep % replicas === 0 && size % (unit * (ep / replicas)) === 0;
   let replicas = 1;

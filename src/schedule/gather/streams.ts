@@ -5,6 +5,7 @@ import type { Fit } from "./fit.ts";
 import { LANES } from "./layout.ts";
 import { expertTiles, hasConstants, loadOf } from "./load.ts";
 import { scaleStreams } from "./scale-streams.ts";
+import { sharedBuffers } from "./scales.ts";
 
 export function streamsOf(fit: Fit): readonly Stream[] {
   const { layer, ep, sizes, layout, streamed } = fit.input;
@@ -158,13 +159,14 @@ export function streamsOf(fit: Fit): readonly Stream[] {
   }
   if (load.shared !== undefined) {
     const { reads, tiles: sharedTiles, weightBytes } = load.shared;
+    const buffers = sharedBuffers(layer);
     const stream = { from: "HBM", to: "VMEM", ...local, awaitedBy: "await_shared" } as const;
     found.push(
       {
         name: "shared_gate_up_in",
         ...stream,
         source: "shared_gate_weights, shared_up_weights",
-        destination: "gate_up_tiles",
+        destination: buffers.gateUp[0] ?? "",
         issuedBy: "load_rows",
         semaphore: "gate_up_arrived",
         bytes: reads * weightBytes.gateUp,
@@ -175,7 +177,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
         name: "shared_down_in",
         ...stream,
         source: "shared_down_weights",
-        destination: "down_tiles",
+        destination: buffers.down[0] ?? "",
         issuedBy: "load_rows",
         semaphore: "down_arrived",
         bytes: reads * weightBytes.down,

@@ -1,0 +1,71 @@
+"""The package's own `quantization` module against the worker's."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import ml_dtypes
+import numpy as np
+
+from . import judging, metrics, model, quantization
+from .judging import Verdict
+
+# Scales that are rounded otherwise move weights half way between two values to the other one.
+SCALE_BOUND = 1e-6
+MARGIN = 1.01
+NAMES = ("w1", "w2", "w3", "shared_w1", "shared_w2", "shared_w3")
+
+
+def compare(
+    helper: ModuleType | None, layer: model.Layer, exact: model.Weights, weights: model.Weights
+) -> Verdict | None:
+    """`quantize_weights` on the exact weights: the worker's types, shapes and scales, and as near
+    to the exact weights; None: it is so."""
+    layout = str(layer.get("weights", "fused"))
+    plain = {name: array for name, array in exact.arrays(layout).items() if name in NAMES}
+    assert helper is not None
+    made = {name: np.asarray(array) for name, array in helper.quantize_weights(**plain).items()}
+    wanted = weights.arrays(layout)
+    for name, array in plain.items():
+        spec, scale = quantization.of(layer, name), f"{name}_scale"
+        for key in (name, *(() if spec is None else (scale,))):
+            if (made[key].shape, made[key].dtype) != (wanted[key].shape, wanted[key].dtype):
+                message = f"{made[key].dtype}{list(made[key].shape)} as {key}"
+                return judging.failed(f"the generated quantize_weights makes {message}")
+        if spec is None:
+            if np.array_equal(made[name], wanted[name]):
+                continue
+            return judging.failed(f"the generated quantize_weights changes {name}")
+        off, least = (
+            metrics.relative_error(
+                quantization.dequantize(arrays[name], arrays[scale], spec), array
+            )
+            for arrays in (made, wanted)
+        )
+        scales = metrics.relative_error(made[scale], wanted[scale])
+        # Of bfloat16 scales the next one.
+        bound = 2**-8 if spec["scales"] == "bfloat16" else SCALE_BOUND
+        if scales > bound or off > MARGIN * least:
+            message = f"{name} with an error of {off:.2e} where {least:.2e} will do"
+            return judging.failed(f"the generated quantize_weights makes {message}")
+    if hasattr(helper, "from_mxfp4"):
+        return _compare_mxfp4(helper, layer, weights.w2)
+    return None
+
+
+def _compare_mxfp4(helper: ModuleType, layer: model.Layer, weights: np.ndarray) -> Verdict | None:
+    """`from_mxfp4` on a checkpoint's bytes of (..., K, N) float4 weights."""
+    spec = quantization.of(layer, "w2")
+    assert spec is not None
+    codes = np.swapaxes(weights, -1, -2).view(np.uint8) & 0xF
+    size = quantization.block(spec) or 1
+    pairs = codes.reshape(*codes.shape[:-1], -1, size // 2, 2)
+    powers = np.arange(pairs[..., 0, 0].size).reshape(pairs.shape[:-2]) % 40 + 107
+    blocks = pairs[..., 0] | pairs[..., 1] << 4
+    made, scale = (np.asarray(a) for a in helper.from_mxfp4(blocks, powers.astype(np.uint8)))
+    wanted = np.swapaxes(np.ldexp(1.0, powers - 127), -1, -2)[..., None, :]
+    same = np.array_equal(made.astype(np.float32), weights.astype(np.float32))
+    exact = np.array_equal(scale.astype(np.float64), wanted)
+    if same and exact and made.dtype == ml_dtypes.float4_e2m1fn:
+        return None
+    return judging.failed("the generated from_mxfp4 makes other weights or scales")

@@ -1,0 +1,83 @@
+/**
+ * What the templates of the shared experts say of their weights: those of the routed experts' kind
+ * lie in the first columns of the routed experts' slots; others in buffers of their own, whole.
+ */
+import { sharedApart, sharedLayer } from "../../dsl/quantization.ts";
+import { quantizationContext } from "../../emit/quantization.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { gatherContext } from "./context.ts";
+import { sharedDequantization } from "./dequantize.ts";
+
+/** Where copies go: into the slots that the routed experts' weights take as well. */
+function slotTexts({ layer }: Plan, { wide, streamed }: Record<string, unknown>) {
+  const width = streamed === true ? "s.tiles.shared_tile" : "width";
+  const part = (index: number, axes: string): string =>
+    wide === true
+      ? `slot, ${axes}:, pl.ds(${index === 0 ? "0" : "width"}, width)`
+      : `slot, ${index}, ${axes}:, pl.ds(0, width)`;
+  const { scaleBlocks } = quantizationContext(layer);
+  return {
+    gateInto: `r.gate_up_tiles.at[${part(0, "")}]`,
+    upInto: `r.gate_up_tiles.at[${part(1, "")}]`,
+    downInto: `r.down_tiles.at[slot, pl.ds(0, ${width})]`,
+    gateScaleInto: `r.gate_up_scales.at[${part(0, ":, ")}]`,
+    upScaleInto: `r.gate_up_scales.at[${part(1, ":, ")}]`,
+    downScaleInto:
+      scaleBlocks === true
+        ? `r.down_scales.at[slot, pl.ds(0, ${width} // SCALE_BLOCK)]`
+        : "r.down_scales.at[slot]",
+    sharedGateUpTiles: "gate_up_tiles",
+    sharedDownTiles: "down_tiles",
+    sharedGateUpScales: "gate_up_scales",
+    sharedDownScales: "down_scales",
+    sharedBlockName: "SCALE_BLOCK",
+  };
+}
+
+/** The same with buffers of their own, and the products with what lies there. */
+function ownTexts(plan: Plan) {
+  const way = sharedDequantization(plan);
+  const tile = (name: string, index: string): string =>
+    way === undefined
+      ? `r.shared_${name}_tiles[${index}]`
+      : `r.shared_${name}_tiles.at[${index}], r.shared_${name}_scales.at[${index}]`;
+  const [gate, up] = [tile("gate_up", "slot, 0"), tile("gate_up", "slot, 1")];
+  const down = tile("down", "slot");
+  return {
+    ...quantizationContext(sharedLayer(plan.layer)),
+    scaleColumns: way === "columns",
+    scaleWeights: way === "weights",
+    scaleProducts: way === "products",
+    dot: way === undefined ? "dot" : "shared_dot",
+    gateInto: "r.shared_gate_up_tiles.at[slot, 0]",
+    upInto: "r.shared_gate_up_tiles.at[slot, 1]",
+    downInto: "r.shared_down_tiles.at[slot]",
+    gateScaleInto: "r.shared_gate_up_scales.at[slot, 0]",
+    upScaleInto: "r.shared_gate_up_scales.at[slot, 1]",
+    downScaleInto: "r.shared_down_scales.at[slot]",
+    wideGateWidth: gate,
+    wideUpWidth: up,
+    wideGateColumns: gate,
+    wideUpColumns: up,
+    sharedGateWidth: gate,
+    sharedUpWidth: up,
+    sharedDownWidth: down,
+    sharedGateColumns: gate,
+    sharedUpColumns: up,
+    sharedDownColumns: down,
+    sharedGateUpTiles: "shared_gate_up_tiles",
+    sharedDownTiles: "shared_down_tiles",
+    sharedGateUpScales: "shared_gate_up_scales",
+    sharedDownScales: "shared_down_scales",
+    sharedBlockName: "SHARED_SCALE_BLOCK",
+  };
+}
+
+export function sharedExpertsContext(plan: Plan): Record<string, unknown> {
+  const context = gatherContext(plan);
+  return {
+    ...context,
+    ...slotTexts(plan, context),
+    ...(sharedApart(plan.layer) ? ownTexts(plan) : {}),
+  };
+}
