@@ -90,7 +90,7 @@ def _with_shared_body(s: Shape, count, body):
 def shared_weight_copies(r: Refs, s: Shape, tile):
     """Copies of one tile of this device's columns into its slot."""
     columns = _shared_columns(s, tile)
-    width, slot = s.tiles.shared_tile, tile % s.tiles.slots
+    slot = tile % s.tiles.slots
     return (
         pltpu.make_async_copy(
             r.shared_gate_weights.at[:, columns],
@@ -120,12 +120,11 @@ def start_shared_experts(r: Refs, s: Shape):
 def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
     """Gate, up, activation and down projection of `rows` rows for one weight tile.
 
-    Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
-           shared_gate_up_tiles    shared_tile columns of gate and of up, VMEM, slot `slot`
-           shared_down_tiles       (shared_tile, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
-    Writes result_tiles     float32, VMEM
+    Reads  operand                (rows, HIDDEN_SIZE) bfloat16, VMEM
+           shared_gate_up_tiles   (2, HIDDEN_SIZE, shared_tile) bfloat16, VMEM, slot `slot`
+           shared_down_tiles      (shared_tile, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
+    Writes result_tiles           float32, VMEM
     """
-    width = s.tiles.shared_tile
     with jax.named_scope(f"shared_gate_up_{rows}"):
         gate = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[slot, 0])
         up = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[slot, 1])

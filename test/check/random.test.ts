@@ -74,10 +74,16 @@ const layer = fc.oneof(
         biases: oneOf(true, undefined),
         quantization: oneOf(
           { weights: "int8", granularity: "per_channel" },
-          { weights: "int8", granularity: { kind: "sub_channel", block: 192 } },
+          { weights: "int4", granularity: { kind: "sub_channel", block: 192 } },
+          { weights: "float4_e2m1fn", granularity: { kind: "sub_channel", block: 32 } },
           { weights: "float8_e5m2", granularity: { kind: "sub_channel" }, scales: "int8" },
         ),
-        sharedExperts: oneOf({ count: 1, intermediate: 256, gate: "sigmoid" }, { count: 3 }),
+        sharedExperts: oneOf(
+          { count: 1, intermediate: 256, gate: "sigmoid" },
+          { count: 3 },
+          { count: 1, intermediate: 256, quantization: "none" },
+          { count: 1, intermediate: 256, quantization: { weights: "int8" } },
+        ),
         redundantExperts: size,
       },
       { requiredKeys: [] },

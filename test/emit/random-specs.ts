@@ -48,6 +48,21 @@ const routing = fc.oneof(
   fc.constant({ where: "given" as const }),
 );
 
+const quantized = fc.record({
+  weights: fc.constantFrom(
+    "float8_e4m3fn" as const,
+    "float8_e5m2" as const,
+    "int8" as const,
+    "float4_e2m1fn" as const,
+    "int4" as const,
+  ),
+  granularity: fc.oneof(
+    fc.constantFrom("per_channel" as const, "blocks_128x128" as const),
+    fc.constantFrom(32, 64, 256).map((block) => ({ kind: "sub_channel" as const, block })),
+  ),
+  scales: fc.constantFrom("float32" as const, "bfloat16" as const),
+});
+
 const layer = fc
   .record({
     ep: fc.constantFrom(1, 2, 4, 8),
@@ -67,24 +82,7 @@ const layer = fc
     ),
     weights: fc.constantFrom("fused" as const, "separate" as const, "side_by_side" as const),
     biases: fc.constantFrom(undefined, true as const),
-    quantization: fc.oneof(
-      { weight: 2, arbitrary: fc.constant(undefined) },
-      {
-        weight: 1,
-        arbitrary: fc.record({
-          weights: fc.constantFrom(
-            "float8_e4m3fn" as const,
-            "float8_e5m2" as const,
-            "int8" as const,
-          ),
-          granularity: fc.constantFrom("per_channel" as const, "blocks_128x128" as const, {
-            kind: "sub_channel" as const,
-            block: 256,
-          }),
-          scales: fc.constantFrom("float32" as const, "bfloat16" as const),
-        }),
-      },
-    ),
+    quantization: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, quantized),
     sharedExperts: fc.oneof(
       fc.constant(undefined),
       fc.record(
@@ -92,6 +90,7 @@ const layer = fc
           count: fc.integer({ min: 1, max: 4 }),
           intermediate: sizes(128, 8),
           gate: fc.constant("sigmoid" as const),
+          quantization: fc.oneof(fc.constant("none" as const), quantized),
         },
         { requiredKeys: ["count", "intermediate"] },
       ),

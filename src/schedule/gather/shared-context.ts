@@ -26,10 +26,6 @@ function slotTexts({ layer }: Plan, { wide, streamed }: Record<string, unknown>)
       scaleBlocks === true
         ? `r.down_scales.at[slot, pl.ds(0, ${width} // SCALE_BLOCK)]`
         : "r.down_scales.at[slot]",
-    sharedGateUpTiles: "gate_up_tiles",
-    sharedDownTiles: "down_tiles",
-    sharedGateUpScales: "gate_up_scales",
-    sharedDownScales: "down_scales",
     sharedBlockName: "SCALE_BLOCK",
   };
 }
@@ -65,10 +61,6 @@ function ownTexts(plan: Plan) {
     sharedGateColumns: gate,
     sharedUpColumns: up,
     sharedDownColumns: down,
-    sharedGateUpTiles: "shared_gate_up_tiles",
-    sharedDownTiles: "shared_down_tiles",
-    sharedGateUpScales: "shared_gate_up_scales",
-    sharedDownScales: "shared_down_scales",
     sharedBlockName: "SHARED_SCALE_BLOCK",
   };
 }
