@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
+import { quantizationCases } from "./quantization-cases.ts";
 
 interface Case {
   readonly spec: string;
@@ -137,41 +138,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'scoring = "none" leaves scoreChosen nothing to do',
     nearest: ["softmax", "sigmoid"],
   },
-  MOE125: {
-    spec: layer(
-      "hidden: 2048",
-      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: ⟦512⟧ } }, hidden: 2048',
-    ),
-    says: "scales of 512 do not divide D = 2048, F = 768",
-    nearest: [128, 256],
-  },
-  MOE126: {
-    spec: layer(
-      "hidden: 2048",
-      'quantization: { weights: "int8", granularity: "per_channel" }, dtype: ⟦"float32"⟧, hidden: 2048',
-    ),
-    says: 'dtype = "float32" with quantised weights',
-    nearest: ["bfloat16"],
-  },
-  MOE127: {
-    spec: specText({
-      layer: LAYER.replace(
-        "hidden: 2048",
-        'quantization: { weights: "float4_e2m1fn", granularity: "per_channel" }, hidden: 2048',
-      ),
-      devices: '["v7x", ⟦"v6e"⟧]',
-    }),
-    says: "v6e has no products with float4_e2m1fn weights",
-    nearest: ["v7x"],
-  },
-  MOE128: {
-    spec: layer(
-      "hidden: 2048",
-      'sharedExperts: { count: 1, intermediate: 512, quantization: ⟦{ weights: "int8", granularity: "per_channel" }⟧ }, hidden: 2048',
-    ),
-    says: "the shared experts have int8 weights, the routed ones bfloat16",
-    nearest: ['"none"'],
-  },
+  ...quantizationCases,
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),
@@ -234,12 +201,6 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     config: { ...QWEN, hidden_act: "relu" },
     says: 'hidden_act "relu" is not an activation the kernel has',
     nearest: ["silu", "gelu"],
-  },
-  MOE306: {
-    spec: published("config"),
-    config: { ...QWEN, quantization_config: { quant_method: "gptq", bits: 4 } },
-    says: 'quantization_config has the method "gptq", which the kernel does not take',
-    nearest: ['quantization: "none"', 'quantization: { weights: …, granularity: "per_channel" }'],
   },
 };
 

@@ -76,7 +76,7 @@ describe.each([
   ["device", "src/target/device", ["device", "facts", "registry", "timing"]],
   ["published schedule", "src/predict/published", ["published", "registry"]],
   ["schedule", "src/schedule", ["schedule", "registry"]],
-  ["model", "src/model", ["architecture", "config", "registry", "routing"]],
+  ["model", "src/model", ["architecture", "config", "quantization", "registry", "routing"]],
 ])("adding a %s", (_, folder, shared) => {
   it("is one file and one registry line", () => {
     const members = readdirSync(join(root, folder))

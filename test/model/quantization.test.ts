@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import deepseekV3 from "../../examples/configs/deepseek-v3.json" with { type: "json" };
 import gptOss from "../../examples/configs/gpt-oss-120b.json" with { type: "json" };
+import ling from "../../examples/configs/ling-mini-2.0.json" with { type: "json" };
+import qwen2 from "../../examples/configs/qwen2-57b-a14b.json" with { type: "json" };
 import qwen3 from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
 import qwen3Fp8 from "../../examples/configs/qwen3-235b-a22b-fp8.json" with { type: "json" };
 import { layerOrigin } from "../../src/dsl/brand.ts";
@@ -67,6 +69,22 @@ describe("published checkpoints", () => {
     const layer = quantized(compressed(weights, { ignore: ["lm_head", "re:.*mlp.experts.*"] }));
     expect(problemsOf(layer)).toEqual([]);
     expect(layer).not.toHaveProperty("quantization");
+  });
+});
+
+describe("shared experts", () => {
+  const weights = compressed({ num_bits: 8, type: "int", strategy: "channel" });
+  const shared = (ignore: readonly string[], config: object) =>
+    quantized({ ...weights, ignore }, config).sharedExperts;
+
+  test("that are left as they are stay so; a gate of their result is no expert", () => {
+    expect(shared(["re:.*mlp.shared_experts.*"], ling)).toEqual({
+      count: 1,
+      intermediate: 512,
+      quantization: "none",
+    });
+    expect(shared(["re:.*mlp.shared_expert_gate$"], qwen2)).not.toHaveProperty("quantization");
+    expect(shared([], ling)).not.toHaveProperty("quantization");
   });
 });
 

@@ -1,15 +1,14 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
-import { quantizationText, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
-import { schedules } from "../../schedule/registry.ts";
-import type { Schedule } from "../../schedule/schedule.ts";
+
 import { devices } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 import { memoryLines } from "./memory.ts";
+import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
 
 export function explainPlan(
@@ -50,33 +49,6 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plan.localExperts} experts a device`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];
-}
-
-/** The weights' type, and how a product with them is made. */
-function quantised(plan: Plan): readonly string[] {
-  const { quantization, dtype } = plan.layer;
-  if (quantization === undefined) return [];
-  const schedule: Schedule | undefined = Object.values(schedules).find(
-    ({ kind }) => kind === plan.schedule,
-  );
-  const way = schedule?.dequantizationText?.(plan);
-  return [
-    `  weights ${quantizationText(quantization)}`,
-    ...(way === undefined ? [] : [`  ${way}; rows stay ${dtype}`]),
-    ...sharedQuantised(plan, schedule),
-  ];
-}
-
-/** The shared experts' weights beside quantised routed ones: what was left out is said as well. */
-function sharedQuantised(plan: Plan, schedule: Schedule | undefined): readonly string[] {
-  const { sharedExperts, dtype } = plan.layer;
-  if (sharedExperts === undefined) return [];
-  if (!sharedApart(plan.layer)) return ["  weights of the shared experts: the same"];
-  const layer = sharedLayer(plan.layer);
-  if (layer.quantization === undefined) return [`  weights of the shared experts: ${dtype}`];
-  const way = schedule?.dequantizationText?.({ ...plan, layer });
-  const how = way === undefined ? "" : `; ${way}`;
-  return [`  weights of the shared experts: ${quantizationText(layer.quantization)}${how}`];
 }
 
 /** VMEM of every bucket on every device of the spec. */

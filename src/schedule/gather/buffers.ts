@@ -5,6 +5,7 @@
 
 import { sharedApart } from "../../dsl/quantization.ts";
 import type { Buffer } from "../../plan/plan.ts";
+import type { Dequantization } from "./dequantize.ts";
 import { fillsLanes, LANES, type Layer, type Layout, SUBLANES, TILE_PITCH } from "./layout.ts";
 import { scaleTiles } from "./scales.ts";
 import { sharedTiles } from "./shared-buffers.ts";
@@ -33,6 +34,13 @@ export interface BufferInput {
   readonly sizes: Sizes;
   readonly tiles: { bt: number; bf: number; bd: number; slots: number; rowBlock: number };
   readonly streamed: boolean;
+  /** How products with quantised weights are made; absent: weights are plain, or it does not matter. */
+  readonly ways?: Ways;
+}
+
+export interface Ways {
+  readonly routed: Dequantization | undefined;
+  readonly shared: Dequantization | undefined;
 }
 
 const lanes: Dim = ["LANES", LANES];

@@ -14,6 +14,7 @@ import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { BufferInput } from "./buffers.ts";
 import { LANES, roundUp, SUBLANES, UNROLL } from "./layout.ts";
+import { downScaling, gateUpScaling } from "./scaling-memory.ts";
 
 /** Bytes of a vector register: 8 sublanes of 128 lanes of 32 bits. */
 const REGISTER = SUBLANES * LANES * 4;
@@ -148,8 +149,8 @@ const sum = (buffers: readonly Buffer[]): number => buffers.reduce((all, b) => a
 export function compilerBuffers(input: BufferInput, device: Device): readonly Buffer[] {
   const { top, nested } = routing(input);
   const stages = [
-    spilled(products(input, device), HOLDING),
-    spilled(down(input, device), HOLDING),
+    spilled([...products(input, device), ...gateUpScaling(input, device)], HOLDING),
+    spilled([...down(input, device), ...downScaling(input)], HOLDING),
     spilled(combine(input), HOLDING),
     spilled(nested, 0),
   ];

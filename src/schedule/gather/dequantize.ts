@@ -17,6 +17,7 @@
  * | float4, 32               |                             |                     | 1050                |
  */
 import { scaleBlock, sharedLayer } from "../../dsl/quantization.ts";
+import type { DeviceName, LayerSpec } from "../../dsl/spec.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { devices } from "../../target/device/registry.ts";
 
@@ -37,15 +38,14 @@ const TEXTS: Readonly<Record<Dequantization, string>> = {
 };
 
 /** One answer for all devices of a package: one body serves them. */
-function dequantizationOf({
-  layer,
-  kernels,
-}: Pick<Plan, "layer" | "kernels">): Dequantization | undefined {
-  const { quantization } = layer;
+export function dequantizationFor(
+  { quantization }: Pick<LayerSpec, "quantization">,
+  names: readonly DeviceName[],
+): Dequantization | undefined {
   if (quantization === undefined) return undefined;
   const block = scaleBlock(quantization);
   if (block === undefined) return "columns";
-  const kinds = kernels.map(({ device }) => devices[device]);
+  const kinds = names.map((name) => devices[name]);
   const float8 = quantization.weights.startsWith("float8");
   if (float8 && !kinds.every(({ unpacksFloat8 }) => unpacksFloat8)) {
     return block < LEAST_PRODUCT.float8 ? "weights" : "products";
@@ -54,9 +54,16 @@ function dequantizationOf({
   return small && block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
 }
 
+function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
+  return dequantizationFor(
+    layer,
+    kernels.map(({ device }) => device),
+  );
+}
+
 /** The same for the shared experts' weights, which may be of another kind. */
-export function sharedDequantization({ layer, kernels }: Plan): Dequantization | undefined {
-  return dequantizationOf({ layer: sharedLayer(layer), kernels });
+export function sharedDequantization(plan: Plan): Dequantization | undefined {
+  return dequantizationOf({ ...plan, layer: sharedLayer(plan.layer) });
 }
 
 /** What it costs, for `explain`. */

@@ -6,7 +6,7 @@
 import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { type BufferInput, declareBuffers } from "./buffers.ts";
+import { type BufferInput, declareBuffers, type Ways } from "./buffers.ts";
 import { toBuffer } from "./bytes.ts";
 import { compilerBuffers } from "./compiler-memory.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
@@ -32,6 +32,7 @@ export interface FitRequest {
   readonly tiles: TileRequest;
   readonly tokens: number;
   readonly streamed: boolean;
+  readonly ways: Ways;
   readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
 }
 
@@ -54,6 +55,7 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
     sizes,
     tiles: { ...tiles, rowBlock },
     streamed,
+    ways: request.ways,
   };
   const mean = Math.ceil((tokens / sizes.passes) * (layer.topK / layer.experts));
   const blocks = streamed ? Math.ceil(mean / rowBlock) : 1;

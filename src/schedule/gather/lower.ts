@@ -1,6 +1,9 @@
 /** One bucket on one device as a plan. */
+
+import { sharedLayer } from "../../dsl/quantization.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import type { LowerInput } from "../schedule.ts";
+import { dequantizationFor } from "./dequantize.ts";
 import { buffersOf, chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
 import { loadOf, trafficOf } from "./load.ts";
 import { defaultRowCounts } from "./rules.ts";
@@ -45,6 +48,10 @@ export function lower(input: LowerInput): KernelPlan {
     tiles,
     tokens,
     streamed,
+    ways: {
+      routed: dequantizationFor(spec.layer, spec.devices),
+      shared: dequantizationFor(sharedLayer(spec.layer), spec.devices),
+    },
     ...(input.limits === undefined ? {} : { limits: input.limits }),
   });
   const shared = sharedOf(spec.layer, spec.mesh.ep);
