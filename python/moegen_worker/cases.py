@@ -94,8 +94,11 @@ def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
 
 
 def ties(rng: np.random.Generator, shape: Shape) -> Logits:
-    """Logits from {0, 1, 2}, and every fourth token all equal: the lowest id must win."""
-    logits = rng.integers(0, 3, (shape.tokens, shape.experts)).astype(np.float32)
+    """Logits from {1, 2, 3}, and every fourth token all equal: the lowest id must win.
+
+    None is zero: where scores are the logits as they are, the chosen ones' sum divides.
+    """
+    logits = rng.integers(1, 4, (shape.tokens, shape.experts)).astype(np.float32)
     logits[::4] = 1.0
     return logits
 

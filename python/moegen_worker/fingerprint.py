@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import oracle
+from . import oracle, quantization
 from .model import Layer
 
 
@@ -47,13 +47,34 @@ def read(layer: Layer, result: Any, experts: int, down: Any) -> np.ndarray:
     result = np.asarray(result, np.float64)
     # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.
     total = float(np.asarray(down[:, 0], np.float64).sum())
-    up = scales(result.shape[0])
-    unit = oracle.activate(layer["activation"], np.ones_like(up), up) * total
+    # The two columns that are not zero, as quantised rows have them.
+    kind = quantization.token_rows(layer)
+    pairs = [quantization.round_row([1.0, up], kind) for up in scales(result.shape[0])]
+    gate, up = np.array(pairs).reshape(-1, 2).T
+    unit = oracle.activate(layer["activation"], gate, up) * total
     return result[:, :experts] / unit[:, None]
 
 
-def compare(shown: np.ndarray, weights: Any, ids: Any, tolerance: float) -> dict[str, Any] | None:
-    """What differs between shown (T, E) weights and the reference's (T, k) weights and ids."""
+def slack(layer: Layer, wanted: np.ndarray, devices: int) -> np.ndarray:
+    """(T, E) what each weight of `wanted` may be off by where one device's sums share a scale."""
+    kind = quantization.partial_sums(layer)
+    if kind is None:
+        return np.zeros_like(wanted)
+    count, experts = wanted.shape
+    largest = np.abs(wanted).reshape(count, devices, -1).max(axis=-1)
+    step = np.repeat(largest, experts // devices, axis=-1) / quantization.largest(np.dtype(kind))
+    # Half a step, and what float32 sums differ by.
+    return 0.51 * step
+
+
+def compare(
+    shown: np.ndarray, weights: Any, ids: Any, tolerance: float, off: np.ndarray | None = None
+) -> dict[str, Any] | None:
+    """What differs between shown (T, E) weights and the reference's (T, k) weights and ids.
+
+    `off` (T, E): what is allowed beside the tolerance; a weight within it need not show.
+    """
+    off = np.zeros_like(shown) if off is None else off
     weights, ids = np.asarray(weights, np.float64), np.asarray(ids)
     for token in range(shown.shape[0]):
         row = shown[token]
@@ -65,10 +86,13 @@ def compare(shown: np.ndarray, weights: Any, ids: Any, tolerance: float) -> dict
         for expert, weight in zip(ids[token], weights[token], strict=True):
             wanted[int(expert)] = wanted.get(int(expert), 0.0) + float(weight)
         want = sorted(expert for expert, weight in wanted.items() if weight != 0.0)
+        faint = {e for e in want if abs(wanted[e]) <= off[token, e] * 1.1}
+        got, want = ([e for e in chosen if e not in faint] for chosen in (got, want))
         if got != want:
             return {"token": token, "problem": "ids", "got": got, "want": want}
         for expert in want:
-            if abs(row[expert] - wanted[expert]) > tolerance * abs(wanted[expert]):
+            allowed = tolerance * abs(wanted[expert]) + off[token, expert]
+            if abs(row[expert] - wanted[expert]) > allowed:
                 return {
                     "token": token,
                     "problem": "weight",

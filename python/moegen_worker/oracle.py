@@ -3,7 +3,7 @@
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
 `renormalize`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`; and
-`sharedExperts` with `intermediate`.
+`sharedExperts` with `intermediate`; `quantization` with the type of quantised `activations`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import quantization
 from .model import Layer, Weights
 
 Array = NDArray[np.float64]
@@ -87,15 +88,21 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
     return np.asarray(weights), np.asarray(ids)
 
 
-def feed_forward(activation: Any, x: Any, gate: Any, up: Any, down: Any) -> Array:
-    """x (D,), gate and up (D, F), down (F, D), each with its bias or None: (D,)."""
+def feed_forward(
+    activation: Any, x: Any, gate: Any, up: Any, down: Any, activations: str | None = None
+) -> Array:
+    """x (D,), gate and up (D, F), down (F, D), each with its bias or None: (D,).
+
+    `activations`: the type that the activated row is quantised to.
+    """
 
     def project(row: Array, matrix: Any, bias: Any) -> Array:
         product = row @ np.asarray(matrix, np.float64)
         return product if bias is None else product + np.asarray(bias, np.float64)
 
     row = np.asarray(x, np.float64)
-    return project(activate(activation, project(row, *gate), project(row, *up)), *down)
+    hidden = activate(activation, project(row, *gate), project(row, *up))
+    return project(quantization.round_row(hidden, activations), *down)
 
 
 def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
@@ -107,7 +114,8 @@ def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
     gate = w1[0], None if b1 is None else b1[e, 0]
     up = w1[1], None if b1 is None else b1[e, 1]
     down = w2, None if b2 is None else b2[e]
-    return feed_forward(layer["activation"], x, gate, up, down)
+    row = quantization.round_row(x, quantization.token_rows(layer))
+    return feed_forward(layer["activation"], row, gate, up, down, quantization.activations(layer))
 
 
 def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any) -> Array:
@@ -125,6 +133,7 @@ def shared(layer: Layer, x: Any, weights: Weights) -> Array:
     if layer.get("sharedExperts") is None:
         return result
     size = int(layer["sharedExperts"]["intermediate"])
+    x = quantization.round_row(x, quantization.token_rows(layer))
     w1, w2, w3 = (weights.plain(name) for name in ("shared_w1", "shared_w2", "shared_w3"))
     for first in range(0, w2.shape[0], size):
         columns = slice(first, first + size)
@@ -136,10 +145,19 @@ def shared(layer: Layer, x: Any, weights: Weights) -> Array:
     return result / (1.0 + np.exp(-logit))
 
 
-def moe(layer: Layer, tokens: Any, weights: Weights, shares: Any, ids: Any) -> Array:
-    """The layer: tokens (T, D), routing weights `shares` and ids (T, k) to (T, D)."""
-    rows = [
-        contributions(layer, x, weights, share, e).sum(axis=0) + shared(layer, x, weights)
-        for x, share, e in zip(np.asarray(tokens), shares, ids, strict=True)
-    ]
+def moe(
+    layer: Layer, tokens: Any, weights: Weights, shares: Any, ids: Any, devices: int = 1
+) -> Array:
+    """The layer: tokens (T, D), routing weights `shares` and ids (T, k) to (T, D).
+
+    `devices`: those that experts are spread over; sums that are quantised are so one by one.
+    """
+    kind = quantization.partial_sums(layer)
+    rows = []
+    for x, share, chosen in zip(np.asarray(tokens), shares, ids, strict=True):
+        parts = contributions(layer, x, weights, share, chosen)
+        owners = np.asarray(chosen) // (len(weights.w2) // devices)
+        sums = [parts[owners == owner].sum(axis=0) for owner in np.unique(owners)]
+        routed = sum(quantization.round_row(part, kind) for part in sums)
+        rows.append(routed + shared(layer, x, weights))
     return np.stack(rows)

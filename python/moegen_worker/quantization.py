@@ -94,3 +94,51 @@ def quantize(weights: Array, spec: Spec) -> tuple[Array, Array]:
 def dequantize(weights: Array, scale: Array, spec: Spec) -> Array:
     """What quantised weights (..., K, N) stand for, in float64."""
     return np.asarray(weights, np.float64) * spread(scale, weights.shape, spec)
+
+
+def activations(layer: dict[str, Any]) -> str | None:
+    """Type that activated rows of the routed experts are quantised to; None: they are not."""
+    found = (layer.get("quantization") or {}).get("activations")
+    return None if found is None else str(found)
+
+
+def token_rows(layer: dict[str, Any]) -> str | None:
+    """Type that token rows are quantised to; None: they are not."""
+    wired = (layer.get("wire") or {}).get("dispatch")
+    return activations(layer) or (None if wired is None else str(wired))
+
+
+def partial_sums(layer: dict[str, Any]) -> str | None:
+    """Type that each device's sums of a token are quantised to; None: they are not."""
+    found = (layer.get("wire") or {}).get("combine")
+    return None if found is None else str(found)
+
+
+def without_rows(layer: dict[str, Any]) -> dict[str, Any]:
+    """The layer with its rows as they are."""
+    spec = layer.get("quantization") or {}
+    plain = {name: value for name, value in spec.items() if name != "activations"}
+    return {**layer, "wire": {}, **({"quantization": plain} if plain else {})}
+
+
+def without_sums(layer: dict[str, Any]) -> dict[str, Any]:
+    """The layer with its partial sums as they are."""
+    wire = layer.get("wire") or {}
+    return {**layer, "wire": {name: kind for name, kind in wire.items() if name != "combine"}}
+
+
+def round_row(row: Any, name: str | None) -> Array:
+    """A row quantised to the type `name` with one scale, as what it stands for, in float64.
+
+    What decides between two neighbours is float32 arithmetic: a part of the definition, for
+    exact halves are common among products of bfloat16 values.
+    """
+    if name is None:
+        return np.asarray(row, np.float64)
+    dtype = _dtype(name)
+    single = np.asarray(row, np.float32)
+    most = np.maximum(np.abs(single).max(), np.float32(1e-30))
+    top = np.float32(largest(dtype))
+    scaled = single * (top / most)
+    rounded = np.rint(scaled) if dtype == np.int8 else scaled.astype(dtype)
+    return np.asarray(rounded, np.float64) * np.float64(most / top)

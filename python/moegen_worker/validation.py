@@ -15,6 +15,9 @@ from .inputs import InputMaker, Inputs
 from .judging import Verdict
 from .programs import Program, Programs, Target
 
+# An activated value half way between two values of 8 bits may become either.
+ROUNDED_BOUND = 2e-3
+
 
 class Bench:
     """One package on one set of simulated devices: compiled programs and weights are kept."""
@@ -60,7 +63,7 @@ class Bench:
             return judging.failed(what, **judging.reports(outcome))
         result = np.asarray(outcome.value)[: case.calls]
         if case.fingerprint:
-            verdict = judging.ids(self._layer, inputs, result, self._bound)
+            verdict = judging.ids(self._layer, inputs, result, self._bound, self._package.ep)
         else:
             verdict = self.judge(inputs, result)
         if outcome.clean:
@@ -134,7 +137,9 @@ class Bench:
         told the first copy, so that the kernel's other copies must mean the same."""
         count = inputs.tokens.shape[1]
         owned = self._owned(marked=False)
-        copies = self._maker.copies
+        # Where sums are rounded device by device, each copy stands for itself.
+        whole = quantization.partial_sums(self._layer) is None
+        copies = self._maker.copies if whole else None
         arrays = []
         for argument in arguments.of(self._package, self._layer, count):
             if argument.owned:
@@ -167,20 +172,36 @@ class Bench:
         result = self._reference(inputs, 0)
         wanted = self._oracle(inputs)
         error = metrics.relative_error(result, wanted)
-        if error > metrics.BOUNDS["float32"]:
+        kinds = quantization.activations(self._layer), quantization.partial_sums(self._layer)
+        rounded = any(kind is not None for kind in kinds)
+        if error > (ROUNDED_BOUND if rounded else metrics.BOUNDS["float32"]):
             message = f"the generated reference is off by {error:.2e}"
             rows = inputs.tokens[0], shares, ids
             worst = metrics.worst(self._layer, weights, *rows, result, wanted)
             return {"ok": False, "error": error, "failure": {"message": message, "worst": worst}}
-        if weights.format is None:
-            return {"ok": True, "error": error}
-        helper = self._package.quantization
-        wrong = helpers.compare(helper, self._layer, self._maker.exact, weights)
-        if wrong is not None:
-            return wrong
-        exact = self._oracle(dataclasses.replace(inputs, model=self._maker.exact))
-        apart = metrics.relative_error(wanted, exact)
-        return {"ok": True, "error": error, "quantizationError": apart}
+        if weights.format is not None:
+            helper = self._package.quantization
+            wrong = helpers.compare(helper, self._layer, self._maker.exact, weights)
+            if wrong is not None:
+                return wrong
+        return {"ok": True, "error": error, **self._quantization_errors(inputs, wanted)}
+
+    def _quantization_errors(self, inputs: Inputs, wanted: np.ndarray) -> dict[str, float]:
+        """What quantising costs apart from the kernel: all of it, and what rows add to weights."""
+        plain = quantization.without_rows(self._layer)
+        sums = quantization.partial_sums(self._layer)
+        rows = quantization.token_rows(self._layer) or sums
+        if inputs.model.format is None and rows is None:
+            return {}
+        exact = self._oracle(dataclasses.replace(inputs, model=self._maker.exact), plain)
+        errors = {"quantizationError": metrics.relative_error(wanted, exact)}
+        if rows is not None:
+            weights_alone = self._oracle(inputs, plain)
+            errors["rowError"] = metrics.relative_error(wanted, weights_alone)
+        if sums is not None:
+            exact_sums = self._oracle(inputs, quantization.without_sums(self._layer))
+            errors["sumError"] = metrics.relative_error(wanted, exact_sums)
+        return errors
 
     def _compare_routing(
         self, logits: np.ndarray, weights: np.ndarray, ids: np.ndarray
@@ -199,13 +220,17 @@ class Bench:
             return judging.failed("the generated reference has other routing weights")
         return None
 
-    def _oracle(self, inputs: Inputs) -> np.ndarray:
+    def _oracle(self, inputs: Inputs, layer: model.Layer | None = None) -> np.ndarray:
         """(T, D) of the first call, by the logical experts alone where there are copies."""
         weights: model.Weights = inputs.model
         ids, copies = inputs.ids[0], self._maker.copies
-        if copies is not None:
+        # What is rounded together depends on where the copy of an expert is.
+        whole = quantization.partial_sums(self._layer) is None
+        if copies is not None and whole:
             weights, ids = weights.of_experts(copies.first), copies.logical[ids]
-        return oracle.moe(self._layer, inputs.tokens[0], weights, inputs.weights[0], ids)
+        layer = self._layer if layer is None else layer
+        shares = inputs.weights[0]
+        return oracle.moe(layer, inputs.tokens[0], weights, shares, ids, self._package.ep)
 
     def close(self) -> None:
         self._programs.close()

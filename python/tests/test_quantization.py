@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from moegen_worker import model, oracle, quantization
+from moegen_worker import fingerprint, model, oracle, quantization
 
 CHANNEL, BLOCKS, SUB = "per_channel", "blocks_128x128", {"kind": "sub_channel", "block": 256}
 TYPES = ("float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4")
@@ -83,3 +83,86 @@ def test_one_scale_off_moves_the_oracle() -> None:
     after = oracle.moe(layer, x, made, shares, ids)
     assert np.allclose(after[:, 5], 2 * before[:, 5])
     assert np.array_equal(np.delete(after, 5, axis=1), np.delete(before, 5, axis=1))
+
+
+ROWS = {"int8": 127.0, "float8_e4m3fn": 448.0}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_rows_largest_is_exact_and_others_are_near(kind: str) -> None:
+    row = weights(512)
+    back = quantization.round_row(row, kind)
+    largest = np.abs(row).max()
+    assert np.abs(back).max() == pytest.approx(largest, rel=1e-6)
+    # Half a step of the scale where values are even, of a value's binade where they are not.
+    step = {"int8": 0.0, "float8_e4m3fn": 2**-4}[kind]
+    even = largest / ROWS[kind] * (0.5 if kind == "int8" else 2**-10)
+    assert (np.abs(back - row) <= step * np.abs(row) + even * 1.0001).all()
+    assert np.abs(back - row).max() > even / 2
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_row_of_zeros_stays_and_no_type_changes_nothing(kind: str) -> None:
+    assert (quantization.round_row(np.zeros(128), kind) == 0.0).all()
+    row = weights(128).astype(np.float64)
+    assert (quantization.round_row(row, None) == row).all()
+
+
+def test_quantised_activations_round_the_token_and_the_activated_row() -> None:
+    rng = np.random.default_rng(1)
+    gate, up = (rng.standard_normal((64, 32)) / 8 for _ in range(2))
+    down = rng.standard_normal((32, 64)) / 6
+    spec_of = {"weights": "int8", "granularity": CHANNEL, "scales": "float32"}
+    layer = {"activation": "silu", "quantization": {**spec_of, "activations": "int8"}}
+    arrays = model.Weights(w1=np.stack([gate, up])[None], w2=down[None])
+    x = rng.standard_normal(64)
+    row = quantization.round_row(x, "int8")
+    hidden = oracle.activate("silu", row @ gate, row @ up)
+    wanted = quantization.round_row(hidden, "int8") @ down
+    assert oracle.expert(layer, x, arrays, 0) == pytest.approx(wanted, rel=1e-12)
+    plain = quantization.without_rows(layer)
+    assert quantization.token_rows(plain) is None
+    exact = oracle.activate("silu", x @ gate, x @ up) @ down
+    assert oracle.expert(plain, x, arrays, 0) == pytest.approx(exact, rel=1e-12)
+    assert 1e-3 < np.linalg.norm(wanted - exact) / np.linalg.norm(exact) < 3e-2
+
+
+def test_sums_of_each_device_are_rounded_by_themselves() -> None:
+    rng = np.random.default_rng(2)
+    w1 = rng.standard_normal((4, 2, 64, 32)) / 8
+    w2 = rng.standard_normal((4, 32, 64)) / 6
+    arrays = model.Weights(w1=w1, w2=w2)
+    x, shares, ids = rng.standard_normal((1, 64)), np.array([[0.5, 0.3, 0.2]]), [[0, 3, 1]]
+    layer = {"activation": "silu", "wire": {"combine": "int8"}}
+    parts = oracle.contributions(layer, x[0], arrays, shares[0], ids[0])
+    first, second = parts[0] + parts[2], parts[1]
+    wanted = quantization.round_row(first, "int8") + quantization.round_row(second, "int8")
+    found = oracle.moe(layer, x, arrays, shares, ids, devices=2)[0]
+    assert found == pytest.approx(wanted, rel=1e-12)
+    exact = oracle.moe(quantization.without_sums(layer), x, arrays, shares, ids, devices=2)[0]
+    assert exact == pytest.approx(first + second, rel=1e-12)
+    assert 1e-3 < np.linalg.norm(found - exact) / np.linalg.norm(exact) < 2e-2
+
+
+def test_sent_rows_are_those_that_experts_multiply() -> None:
+    wired = {"wire": {"dispatch": "float8_e4m3fn"}}
+    assert quantization.token_rows(wired) == "float8_e4m3fn"
+    assert quantization.activations(wired) is None
+    assert quantization.token_rows(quantization.without_rows(wired)) is None
+
+
+def test_a_fingerprint_may_be_off_by_half_a_step_of_its_device() -> None:
+    wanted = np.array([[0.5, 0.001, 0.0, 0.25]])
+    layer = {"wire": {"combine": "int8"}}
+    off = fingerprint.slack(layer, wanted, devices=2)
+    assert off == pytest.approx(0.51 * np.array([[0.5, 0.5, 0.25, 0.25]]) / 127)
+    assert (fingerprint.slack({}, wanted, devices=2) == 0.0).all()
+    weights, ids = wanted[:, [0, 1, 3]], np.array([[0, 1, 3]])
+    # What is fainter than half a step need not show; what shows must be there.
+    shown = np.array([[0.5, 0.0, 0.0, 0.25]])
+    assert fingerprint.compare(shown, weights, ids, 1e-6, off) is None
+    assert fingerprint.compare(shown, weights, ids, 1e-6) is not None
+    stray = np.array([[0.5, 0.0, 0.1, 0.25]])
+    assert fingerprint.compare(stray, weights, ids, 1e-6, off) is not None
+    far = np.array([[0.5, 0.0, 0.0, 0.26]])
+    assert fingerprint.compare(far, weights, ids, 1e-6, off) is not None

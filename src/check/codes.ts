@@ -124,6 +124,30 @@ export const codes = {
     "only the shared experts are quantised",
     "sharedExperts.quantization tells their weights apart from quantised routed ones",
   ),
+  MOE130: entry(
+    "quantised activations of a type that the weights do not multiply",
+    "int8 activations go with int8 weights, float8_e4m3fn ones with float8 weights",
+  ),
+  MOE131: entry(
+    "token rows are sent as another type than they are multiplied",
+    "quantised activations are quantised once and sent as they are: wire.dispatch repeats their type or is left out",
+  ),
+  MOE132: entry(
+    "rows of 8 bits between devices where there is one",
+    "wire is for ep of 2 or more: one device sends no rows",
+  ),
+  MOE133: entry(
+    "rows of 8 bits beside float32 rows",
+    "with rows of 8 bits between devices, rows and result are bfloat16",
+  ),
+  MOE134: entry(
+    "partial sums of 8 bits with shared experts",
+    "wire.combine is for layers without shared experts in the kernel: how their columns are spread over devices would decide how sums are rounded",
+  ),
+  MOE135: entry(
+    "a block of scales is too small for quantised activations",
+    "with quantised activations a product is made for each block along the contraction: a block is whole registers of 128",
+  ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

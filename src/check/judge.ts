@@ -26,6 +26,8 @@ import {
 } from "./rules/layer.ts";
 import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
 import {
+  activationsMatchWeights,
+  blocksCutRows,
   devicesTakeWeights,
   quantizedRowsAreBfloat16,
   scaleBlocksFit,
@@ -34,6 +36,12 @@ import {
 import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
+import {
+  dispatchMatchesActivations,
+  sumsAreOfRoutedExperts,
+  wireHasTwoEnds,
+  wireRowsAreBfloat16,
+} from "./rules/wire.ts";
 
 const RULES: readonly Rule[] = [
   nameIsIdentifier,
@@ -47,6 +55,12 @@ const RULES: readonly Rule[] = [
   devicesTakeWeights,
   sharedAreNotAlone,
   quantizedRowsAreBfloat16,
+  activationsMatchWeights,
+  blocksCutRows,
+  dispatchMatchesActivations,
+  wireHasTwoEnds,
+  wireRowsAreBfloat16,
+  sumsAreOfRoutedExperts,
   scheduleRunsLayer,
   expertsDivide,
   meshAxes,

@@ -15,6 +15,7 @@ import type {
   Scoring,
   SharedExperts,
   WeightLayout,
+  Wire,
 } from "./spec.ts";
 
 /** Routing in the kernel from router logits, or given by the caller as weights and expert ids. */
@@ -38,7 +39,7 @@ export type RoutingInput =
     }
   | { readonly where: "given" };
 
-/** Quantised expert weights; rows stay `dtype`. */
+/** Quantised expert weights. */
 export interface QuantizationInput extends Omit<Quantization, "scales"> {
   /** Element type of the scales. Default: "float32". */
   readonly scales?: Quantization["scales"];
@@ -47,7 +48,7 @@ export interface QuantizationInput extends Omit<Quantization, "scales"> {
 /** Experts that every token goes through. */
 export interface SharedExpertsInput extends Omit<SharedExperts, "quantization"> {
   /** Of their weights; "none": they are of `dtype`. Default: as the routed experts' weights are. */
-  readonly quantization?: QuantizationInput | "none";
+  readonly quantization?: Omit<QuantizationInput, "activations"> | "none";
 }
 
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
@@ -70,6 +71,8 @@ export interface LayerInput {
    * have a `quantization` of their own. Default: weights are of `dtype`.
    */
   readonly quantization?: QuantizationInput;
+  /** Rows of 8 bits between devices. Default: as `dtype`, or as `quantization.activations`. */
+  readonly wire?: Wire;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
    * (E, 2, F)), and b2 (E, D). Default: none.

@@ -1,5 +1,5 @@
 /** What a quantised layer's scales are, in numbers. */
-import type { DType, LayerSpec, Quantization, QuantizedDType } from "./spec.ts";
+import type { DType, LayerSpec, Quantization, QuantizedDType, RowDType } from "./spec.ts";
 
 export const BLOCK = 128;
 /** Any block of scales is a multiple of it: rows of a packed register of 8-bit weights. */
@@ -42,7 +42,7 @@ export function sharedLayer<L extends Pick<LayerSpec, "quantization" | "sharedEx
 /** Whether the shared experts' weights are of another kind than the routed ones'. */
 export function sharedApart(layer: Pick<LayerSpec, "quantization" | "sharedExperts">): boolean {
   const text = ({ quantization }: Pick<LayerSpec, "quantization">): string =>
-    quantization === undefined ? "" : quantizationText(quantization);
+    quantization === undefined ? "" : weightsText(quantization);
   return text(sharedLayer(layer)) !== text(layer);
 }
 
@@ -75,8 +75,35 @@ export function packedRows(layer: Pick<LayerSpec, "dtype" | "quantization">): nu
   return Math.max(256 / weightBits(layer), 16);
 }
 
-/** In words: "int8, one float32 scale a channel". */
-export function quantizationText({ weights, granularity, scales }: Quantization): string {
+/** Type of the rows that multiply weights of a type in 8 bits: what the matrix units take together. */
+const ROWS_WITH: Readonly<Partial<Record<QuantizedDType, RowDType>>> = {
+  int8: "int8",
+  float8_e4m3fn: "float8_e4m3fn",
+  float8_e5m2: "float8_e4m3fn",
+};
+
+/** The legal type of quantised activations; undefined: there is none. */
+export function activationsWith({ weights }: Quantization): RowDType | undefined {
+  return ROWS_WITH[weights];
+}
+
+/** Type that token rows are quantised to where they come in; undefined: they stay as they are. */
+export function tokenRows({
+  quantization,
+  wire,
+}: Pick<LayerSpec, "quantization" | "wire">): RowDType | undefined {
+  return quantization?.activations ?? wire?.dispatch;
+}
+
+/** In words: "int8, one float32 scale a channel; int8 rows". */
+export function quantizationText(quantization: Quantization): string {
+  const { activations } = quantization;
+  const rows = activations === undefined ? "" : `; ${activations} rows, one float32 scale each`;
+  return `${weightsText(quantization)}${rows}`;
+}
+
+/** Of the weights alone. */
+export function weightsText({ weights, granularity, scales }: Quantization): string {
   if (granularity === "per_channel") return `${weights}, one ${scales} scale a channel`;
   if (granularity === "blocks_128x128") return `${weights}, ${scales} scales of 128 x 128`;
   return `${weights}, one ${scales} scale for ${granularity.block} of a channel`;

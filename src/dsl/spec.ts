@@ -29,11 +29,35 @@ export type ScaleGranularity =
   | { readonly kind: "sub_channel"; readonly block: number }
   | "blocks_128x128";
 
-/** Quantised expert weights; rows stay `dtype`. */
+/** Element type of quantised rows, each with one float32 scale: its largest magnitude's. */
+export type RowDType = "int8" | "float8_e4m3fn";
+
+/** Quantised expert weights. */
 export interface Quantization {
   readonly weights: QuantizedDType;
   readonly granularity: ScaleGranularity;
   readonly scales: "float32" | "bfloat16";
+  /**
+   * Rows are quantised too, one by one, in the kernel: a token's once, before it is sent to the
+   * experts, and its activated row again before down. The shared experts multiply the same token
+   * rows; their activated rows stay `dtype`. Absent: all rows are `dtype`.
+   */
+  readonly activations?: RowDType;
+}
+
+/** Rows of 8 bits between devices, each with one float32 scale; their error is reported apart. */
+export interface Wire {
+  /**
+   * Token rows on their way to the experts: rounded once, on their own device, and exact from there
+   * on. Quantised activations are sent as what they are. Absent: as `dtype`.
+   */
+  readonly dispatch?: RowDType;
+  /**
+   * Partial sums on their way back, those of the token's own device rounded alike, so that a result
+   * does not depend on where its token lives. float8 would keep fewer bits in as many bytes.
+   * Absent: as `dtype`.
+   */
+  readonly combine?: "int8";
 }
 
 /**
@@ -83,7 +107,7 @@ export interface SharedExperts {
   /** "sigmoid": times sigmoid(token · g), g (D,) an input (Qwen2-MoE); absent: added plainly. */
   readonly gate?: "sigmoid";
   /** Of their weights; "none": they are of `dtype`. Absent: as the routed experts' weights are. */
-  readonly quantization?: Quantization | "none";
+  readonly quantization?: Omit<Quantization, "activations"> | "none";
 }
 
 /** The mixture-of-experts layer, in the terms of its `config.json`. */
@@ -105,6 +129,8 @@ export interface LayerSpec {
    * have a `quantization` of their own. Absent: weights are of `dtype`.
    */
   readonly quantization?: Quantization;
+  /** Rows between devices. Absent: as `dtype`, or as `quantization.activations`. */
+  readonly wire?: Wire;
   /**
    * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
    * (E, 2, F)), and b2 (E, D). Absent: none.

@@ -4,6 +4,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { devices } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
 import { pyDocText, pyFloat, pyTuple } from "./python.ts";
+import { rowsContext } from "./rows.ts";
 import { arrayArguments, biasesContext, sharedContext, weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
@@ -24,6 +25,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     distributed: mesh.ep > 1,
     localExperts: plan.localExperts,
     ...routing,
+    ...rowsContext(layer),
     ...weightsContext(layer),
     ...biasesContext(layer),
     ...sharedContext(layer),

@@ -24,6 +24,8 @@ export const fields = {
     "float4 rows",
   ],
   sharedWeights: ["same", "plain", "int4 channels", "float8 blocks"],
+  activations: ["none", "8 bits"],
+  wire: ["none", "dispatch", "combine", "both"],
   hidden: [256, 384, 320],
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],
@@ -130,6 +132,42 @@ export const constraints: readonly Constraint[] = [
       intermediate !== 192 ||
       (sharedWeights !== "int4 channels" &&
         (quantization === "none" || quantization === "float8 channels")),
+  },
+  {
+    // Of the type that the weights have: none beside plain or 4-bit ones, or scales of fewer than 128.
+    fields: ["quantization", "activations"],
+    legal: ({ quantization, activations }) =>
+      activations === "none" ||
+      quantization === "float8 channels" ||
+      quantization === "int8 blocks",
+  },
+  {
+    fields: ["activations", "hidden"],
+    legal: ({ activations, hidden }) => activations === "none" || hidden % 128 === 0,
+  },
+  {
+    fields: ["activations", "intermediate"],
+    legal: ({ activations, intermediate }) => activations === "none" || intermediate % 128 === 0,
+  },
+  {
+    fields: ["wire", "ep"],
+    legal: ({ wire, ep }) => wire === "none" || ep > 1,
+  },
+  {
+    fields: ["wire", "dtype"],
+    legal: ({ wire, dtype }) => wire === "none" || dtype === "bfloat16",
+  },
+  {
+    fields: ["wire", "hidden"],
+    legal: ({ wire, hidden }) => wire === "none" || hidden % 128 === 0,
+  },
+  {
+    fields: ["wire", "intermediate"],
+    legal: ({ wire, intermediate }) => wire === "none" || intermediate % 128 === 0,
+  },
+  {
+    fields: ["wire", "shared"],
+    legal: ({ wire, shared }) => wire === "none" || wire === "dispatch" || shared === "none",
   },
   {
     // Of one axis the first is all.

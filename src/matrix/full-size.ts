@@ -71,6 +71,7 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
           .legal.filter((n) => n <= STREAMED[axis])
           .at(-1) ?? size);
   const tiles = { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
+  const [least = 16] = schedule.axisRule(layer, "bt").legal;
   const bucket = (upTo: number, btc: BucketSpec["btc"], bt: number): BucketSpec => ({
     upTo,
     bt,
@@ -84,8 +85,8 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
       schedule: {
         ...spec.schedule,
         tiles: {
-          decode: bucket(64, [16, 64], 64),
-          prefill: bucket(prefill, [16, 64, 128], 128),
+          decode: bucket(64, [least, 64], 64),
+          prefill: bucket(prefill, [least, 64, 128], 128),
         },
       },
     },

@@ -1,4 +1,5 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
+import { activationsWith } from "../dsl/quantization.ts";
 import type {
   Activation,
   LayerSpec,
@@ -74,6 +75,26 @@ const SHARED: Readonly<
   },
 };
 
+function quantizationOf({ quantization, activations }: Row): Pick<LayerSpec, "quantization"> {
+  if (quantization === "none") return {};
+  const found = QUANTIZATIONS[quantization];
+  const rows = activationsWith(found);
+  if (activations === "none" || rows === undefined) return { quantization: found };
+  return { quantization: { ...found, activations: rows } };
+}
+
+/** Token rows as float8, or as the activations are. */
+function wireOf({ wire }: Row, layer: Pick<LayerSpec, "quantization">): Pick<LayerSpec, "wire"> {
+  if (wire === "none") return {};
+  const dispatch = layer.quantization?.activations ?? "float8_e4m3fn";
+  return {
+    wire: {
+      ...(wire === "combine" ? {} : { dispatch }),
+      ...(wire === "dispatch" ? {} : { combine: "int8" as const }),
+    },
+  };
+}
+
 function routingOf(row: Row): RoutingSpec {
   const { scoring, groups } = row;
   if (scoring === "given" || scoring === "given with copies") return { where: "given" };
@@ -104,7 +125,8 @@ function layerOf(row: Row): LayerSpec {
     dtype: row.dtype,
     weights: row.weights,
     routing: routingOf(row),
-    ...(row.quantization === "none" ? {} : { quantization: QUANTIZATIONS[row.quantization] }),
+    ...quantizationOf(row),
+    ...wireOf(row, quantizationOf(row)),
     ...(row.biases === "yes" ? { biases: true as const } : {}),
     ...(row.shared === "none" ? {} : { sharedExperts: { count: 2, intermediate: 128, ...gate } }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
@@ -116,7 +138,7 @@ function tokensOf({ tokens, ep }: Row): number {
   return { one: 1, odd: 6 * ep + 1, passes: 16 * ep + 3 }[tokens];
 }
 
-/** Half of an axis or less where tiles are cut, else all of it. */
+/** Half of an axis or less where tiles are cut, else all of it; two bodies of few rows. */
 function tilesOf(row: Row, layer: LayerSpec, schedules: Schedules) {
   const schedule = schedules.gather;
   if (schedule === undefined) throw new RangeError("no schedule gather");
@@ -125,7 +147,13 @@ function tilesOf(row: Row, layer: LayerSpec, schedules: Schedules) {
     const { legal } = schedule.axisRule(layer, axis);
     return legal.filter((tile) => tile <= size / 2).at(-1) ?? size;
   };
-  return { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
+  const [rows = 16] = schedule.axisRule(layer, "bt").legal;
+  return {
+    bt: 2 * rows,
+    btc: [rows, 2 * rows] as const,
+    bf: cut("bf", layer.intermediate),
+    bd: cut("bd", layer.hidden),
+  };
 }
 
 const FORMS = {
@@ -159,8 +187,6 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
         tiles: {
           all: {
             upTo: Math.max(256, tokens),
-            bt: 32,
-            btc: [16, 32],
             ...tilesOf(row, layer, schedules),
           },
         },

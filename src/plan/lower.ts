@@ -16,7 +16,7 @@ export interface Registries {
 
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
-  const { quantization, biases, sharedExperts, redundantExperts } = spec.layer;
+  const { quantization, wire, biases, sharedExperts, redundantExperts } = spec.layer;
   return {
     schema: 1,
     name: spec.name,
@@ -32,6 +32,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       routing: { ...spec.layer.routing },
       weights: spec.layer.weights,
       ...(quantization === undefined ? {} : { quantization: { ...quantization } }),
+      ...(wire === undefined ? {} : { wire: { ...wire } }),
       ...(biases === undefined ? {} : { biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
       ...(redundantExperts === undefined ? {} : { redundantExperts }),

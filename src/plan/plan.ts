@@ -12,6 +12,7 @@ import type {
   RoutingSpec,
   SharedExperts,
   WeightLayout,
+  Wire,
 } from "../dsl/spec.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
@@ -173,6 +174,7 @@ export interface Plan {
     /** Layout of the gate and up weights; a choice of the plan, not of the template. */
     readonly weights: WeightLayout;
     readonly quantization?: Quantization;
+    readonly wire?: Wire;
     readonly biases?: true;
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;

@@ -3,8 +3,15 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import { sharedLayer, wholeBlocks } from "../dsl/quantization.ts";
-import type { BucketSpec, LayerSpec, MoeSpec, RoutingSpec, SharedExperts } from "../dsl/spec.ts";
+import { sharedLayer, tokenRows, wholeBlocks } from "../dsl/quantization.ts";
+import type {
+  BucketSpec,
+  LayerSpec,
+  MoeSpec,
+  RoutingSpec,
+  SharedExperts,
+  Wire,
+} from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
@@ -14,6 +21,8 @@ const LOCAL_EXPERTS = 3;
 const TOP_K = 4;
 const HIDDEN = 512;
 const INTERMEDIATE = 256;
+/** D where rows of 8 bits and of bfloat16 share a buffer: of so many columns they differ in size. */
+const MIXED_HIDDEN = 1024;
 /** Columns of a TPU tile: sizes that do not fill tiles stay so. */
 const LANES = 128;
 /** Rows of a bfloat16 tile. */
@@ -96,6 +105,13 @@ function scaledShared(
   return { ...gate, count: fewer, intermediate: columns / fewer };
 }
 
+/** One device has no sums to send; its token rows are quantised as anywhere. */
+function scaledWire(wire: Wire | undefined, ep: number): { readonly wire?: Wire } {
+  if (wire === undefined) return {};
+  const { combine, ...dispatch } = wire;
+  return { wire: combine === undefined || ep === 1 ? dispatch : wire };
+}
+
 /** Groups of at least two experts, as many as there were if they fit; some are left out. */
 function scaledRouting(routing: RoutingSpec, experts: number, topK: number): RoutingSpec {
   if (routing.where === "given" || routing.groups === undefined) return routing;
@@ -121,7 +137,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
   const routing = scaledRouting(full.layer.routing, experts, topK);
-  const { redundantExperts: _, ...plain } = full.layer;
+  const { redundantExperts: _, wire, ...plain } = full.layer;
   const counted: LayerSpec = {
     ...plain,
     experts,
@@ -129,8 +145,11 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     routing,
     ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts, block) }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
+    ...scaledWire(wire, ep),
   };
-  const hidden = sizeOf(counted, schedule, "hidden", HIDDEN, made);
+  const narrowSums = counted.wire?.combine !== undefined;
+  const least = (tokenRows(counted) !== undefined) === narrowSums ? HIDDEN : MIXED_HIDDEN;
+  const hidden = sizeOf(counted, schedule, "hidden", least, made);
   const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, made);
   const layer: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
 
@@ -166,7 +185,8 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     ...full,
     layer,
     mesh: { ...full.mesh, ep },
-    devices: [device],
+    // All of them: how a product is written is one answer for all.
+    devices: full.devices,
     schedule: { ...full.schedule, tiles },
     emit: { ...full.emit, reference: true },
   };

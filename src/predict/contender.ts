@@ -1,5 +1,5 @@
 /** What is predicted and compared: a spec's own kernel, or a published schedule at its shape. */
-import { scaleBlock } from "../dsl/quantization.ts";
+import { scaleBlock, tokenRows } from "../dsl/quantization.ts";
 import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
@@ -40,6 +40,8 @@ export function layerOf({ layer }: Plan): JobLayer {
     intermediate: layer.intermediate,
     weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",
     ...(block === undefined ? {} : { scaleGroup: block }),
+    ...(quantization?.activations === undefined ? {} : { activations: quantization.activations }),
+    ...(tokenRows(layer) === undefined ? {} : { sentBytes: 1 }),
     ...(layer.sharedExperts === undefined
       ? {}
       : { shared: layer.sharedExperts.count * layer.sharedExperts.intermediate }),

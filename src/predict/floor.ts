@@ -18,7 +18,7 @@ export function floorOf(job: Job): Floor {
   const { device, ep, layer } = job;
   const tally = new Tally(job.routing, ep, job.tokens);
   const own = 2 * tokenShare(job) * rowBytes(job);
-  const peak = device.bf16Flops * (layer.weights === "float8" ? device.timing.peak.float8 : 1);
+  const peak = device.bf16Flops * rateOf(job);
   let [hbm, mxu] = [0, 0];
   for (let index = 0; index < ep; index++) {
     const weights = tally.active(0, index).length * expertBytes(job);
@@ -37,6 +37,13 @@ export function floorOf(job: Job): Floor {
   };
 }
 
+/** Multiplies at the peak over those of bfloat16. */
+function rateOf({ device, layer }: Job): number {
+  const { float8, int8 } = device.timing.peak;
+  if (layer.activations === "int8") return int8;
+  return layer.activations !== undefined || layer.weights === "float8" ? float8 : 1;
+}
+
 /** Rows that enter the busiest chip, over all of its links at once. */
 function iciFloor(job: Job): number {
   const { device, ep, routing, layer } = job;
@@ -45,6 +52,7 @@ function iciFloor(job: Job): number {
   const perChip = ep / topology.chips;
   const local = layer.experts / ep;
   const share = tokenShare(job);
+  const bytes = layer.sentBytes === undefined ? rowBytes(job) : layer.hidden * layer.sentBytes;
   const entering = new Float64Array(topology.chips);
   for (let token = 0; token < routing.tokens; token++) {
     const home = Math.floor(Math.floor(token / share) / perChip);
@@ -54,7 +62,7 @@ function iciFloor(job: Job): number {
       chips.add(Math.floor(Math.floor(expert / local) / perChip));
     }
     for (const chip of chips) {
-      if (chip !== home) entering[chip] = (entering[chip] ?? 0) + rowBytes(job);
+      if (chip !== home) entering[chip] = (entering[chip] ?? 0) + bytes;
     }
   }
   const links = Math.max(1, topology.linksOfChip) * device.iciLinkBandwidth;

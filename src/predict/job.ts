@@ -1,4 +1,5 @@
 /** One call to predict: the layer, where it runs and how its tokens are routed. */
+import type { RowDType } from "../dsl/spec.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
 import { type Routing, Tally } from "./routing/sample.ts";
 import { type WeightType, widthOf } from "./weights.ts";
@@ -9,6 +10,10 @@ export interface JobLayer {
   readonly hidden: number;
   readonly intermediate: number;
   readonly weights: WeightType;
+  /** Type of quantised activations; absent: rows are multiplied as they come. */
+  readonly activations?: RowDType;
+  /** Bytes of one element of a token row between devices; absent: as it comes. */
+  readonly sentBytes?: number;
   /** Contracted weights that share a scale; absent: no scale, or one a column. */
   readonly scaleGroup?: number;
   /** Intermediate size of the expert that every token goes through; absent: there is none. */

@@ -63,6 +63,8 @@ export interface Schedule {
   lower(input: LowerInput): KernelPlan;
   /** How products with quantised weights are made and what that costs, for `explain`. */
   dequantizationText?(plan: Plan): string | undefined;
+  /** What quantised rows mean on each device and between devices, for `explain`. */
+  rowsText?(plan: Plan): readonly string[];
   /** What the tile table says of legal tiles, for its template. */
   tableContext(plan: Plan): Record<string, unknown>;
   /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */

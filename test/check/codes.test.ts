@@ -3,13 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
-
-interface Case {
-  readonly spec: string;
-  readonly says: string;
-  readonly nearest?: readonly (number | string)[];
-  readonly config?: unknown;
-}
+import { type Case, rowCases } from "./row-cases.ts";
 
 const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket} }` });
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
@@ -139,6 +133,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     nearest: ["softmax", "sigmoid"],
   },
   ...quantizationCases,
+  ...rowCases,
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),

@@ -91,6 +91,15 @@ const combinations: Readonly<Record<string, Combination>> = {
     rule: 'weights is "float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"',
     nearest: ["float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"],
   },
+  "activations of a type that rows are not quantised to": {
+    code: "MOE102",
+    spec: field(
+      'quantization: { weights: "int8", granularity: "per_channel", activations: ⟦"float8_e5m2"⟧ as never }',
+    ),
+    says: 'activations = "float8_e5m2"',
+    rule: 'activations is "int8", "float8_e4m3fn"',
+    nearest: ["int8", "float8_e4m3fn"],
+  },
   "a block that is not whole registers": {
     code: "MOE125",
     spec: field(

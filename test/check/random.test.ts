@@ -76,6 +76,8 @@ const layer = fc.oneof(
           { weights: "int8", granularity: "per_channel" },
           { weights: "int4", granularity: { kind: "sub_channel", block: 192 } },
           { weights: "float4_e2m1fn", granularity: { kind: "sub_channel", block: 32 } },
+          { weights: "int8", granularity: "per_channel", activations: "int8" },
+          { weights: "int8", granularity: "per_channel", activations: "float8_e4m3fn" },
           { weights: "float8_e5m2", granularity: { kind: "sub_channel" }, scales: "int8" },
         ),
         sharedExperts: oneOf(

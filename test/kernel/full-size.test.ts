@@ -3,6 +3,8 @@
  * each: what the plan says of VMEM must be so. `npm run bench:aot` compiles all of them.
  */
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Row as MatrixRow } from "../../src/matrix/fields.ts";
+import { matrixRows } from "../../src/matrix/rows.ts";
 import { compileEntries, type Row } from "../bench/aot/compile.mjs";
 import { errorOf } from "../bench/aot/report.mjs";
 import { entries } from "../bench/aot/specs.mjs";
@@ -11,13 +13,30 @@ import { entries } from "../bench/aot/specs.mjs";
 const VMEM_ERROR = 0.05;
 const COMPILE = 600_000;
 
-/** The largest bodies, float32, sizes that do not fill lanes; biases, shared experts, given ids. */
+/** The first row of the matrix that has these two features: each two that can meet do. */
+function rowLike(like: Partial<MatrixRow>): string {
+  const has = (row: MatrixRow): boolean =>
+    Object.entries(like).every(([field, value]) => row[field as keyof MatrixRow] === value);
+  return `row-${String(matrixRows().findIndex(has) + 1).padStart(2, "0")}`;
+}
+
+/** The largest bodies, float32; sizes that do not fill lanes, biases, shared experts, given ids, 8 bits. */
 const SLICE = [
   { name: "rows-512", device: "v7x", tokens: 512 },
   { name: "f32-streamed", device: "v6e", tokens: 512 },
-  { name: "row-06", device: "v5p", tokens: 64 },
-  { name: "row-10", device: "v5e", tokens: 1 },
-  { name: "row-29", device: "v6e", tokens: 61 },
+  {
+    name: rowLike({ intermediate: 192, tiles: "streamed" }),
+    device: "v5p",
+    tokens: 64,
+  },
+  {
+    name: rowLike({ biases: "yes", shared: "plain" }),
+    device: "v5e",
+    tokens: 1,
+  },
+  { name: rowLike({ scoring: "given with copies", hidden: 320 }), device: "v6e", tokens: 61 },
+  { name: rowLike({ activations: "8 bits", tiles: "streamed" }), device: "v7x", tokens: 64 },
+  { name: rowLike({ wire: "combine", tiles: "resident" }), device: "v6e", tokens: 64 },
 ] as const;
 
 describe("at full size", () => {

@@ -1,5 +1,5 @@
 /** Quantised weights against the layer: the routed experts', and the shared ones' own. */
-import { LEAST_BLOCK, scaleBlock } from "../../dsl/quantization.ts";
+import { activationsWith, BLOCK, LEAST_BLOCK, scaleBlock } from "../../dsl/quantization.ts";
 import type { LayerSpec, Quantization } from "../../dsl/spec.ts";
 import { sharedSize } from "../../emit/weights.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
@@ -104,6 +104,40 @@ export const quantizedRowsAreBfloat16: Rule = ({ spec, sound }) => {
       path: ["layer", "dtype"],
       message: `dtype = "${dtype}" with quantised weights`,
       nearest: ["bfloat16"],
+    }),
+  ];
+};
+
+/** Rows of 8 bits are cut where blocks end. */
+export const blocksCutRows: Rule = ({ spec, sound }) => {
+  const quantization = spec.layer?.quantization;
+  if (quantization?.activations === undefined || !sound("layer")) return [];
+  const block = scaleBlock(quantization);
+  if (block === undefined || block % BLOCK === 0) return [];
+  return [
+    error({
+      code: "MOE135",
+      path: ["layer", "quantization", "activations"],
+      message: `activations with scales of ${block} along the contraction`,
+      nearest: [
+        `granularity: { kind: "sub_channel", block: ${Math.max(BLOCK, Math.round(block / BLOCK) * BLOCK)} }`,
+      ],
+    }),
+  ];
+};
+
+/** Mixed types compile, but no device multiplies them natively: they cost more than bfloat16 rows. */
+export const activationsMatchWeights: Rule = ({ spec, sound }) => {
+  const quantization = spec.layer?.quantization;
+  if (quantization?.activations === undefined || !sound("layer")) return [];
+  const legal = activationsWith(quantization);
+  if (quantization.activations === legal) return [];
+  return [
+    error({
+      code: "MOE130",
+      path: ["layer", "quantization", "activations"],
+      message: `activations = "${quantization.activations}" with weights = "${quantization.weights}"`,
+      nearest: legal === undefined ? [] : [legal],
     }),
   ];
 };

@@ -49,7 +49,7 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const further = ["quantization", "biases", "sharedExperts", "redundantExperts"];
+  const further = ["quantization", "wire", "biases", "sharedExperts", "redundantExperts"];
   kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing", ...further]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
@@ -58,8 +58,9 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   checkRouting(kinds, [...path, "routing"], layer.routing);
   const { quantization, biases, sharedExperts, redundantExperts } = layer;
   if (quantization !== undefined) {
-    checkQuantization(kinds, [...path, "quantization"], quantization);
+    checkQuantization(kinds, [...path, "quantization"], quantization, ["activations"]);
   }
+  if (layer.wire !== undefined) checkWire(kinds, [...path, "wire"], layer.wire);
   if (biases !== undefined && biases !== true) {
     kinds.wrong([...path, "biases"], biases, "true, or left out: they lie as the weights do", [
       "true",
@@ -73,12 +74,21 @@ function checkLayer(kinds: Kinds, value: unknown): void {
 
 const QUANTIZED = ["float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"];
 
-function checkQuantization(kinds: Kinds, path: SpecPath, value: unknown): void {
+/** `rows`: fields of rows, which the shared experts' own quantisation does not have. */
+function checkQuantization(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  rows: readonly string[],
+): void {
   const quantization = kinds.object(path, value);
   if (quantization === undefined) return;
-  kinds.keys(path, quantization, ["weights", "granularity", "scales"]);
+  kinds.keys(path, quantization, ["weights", "granularity", "scales", ...rows]);
   kinds.oneOf([...path, "weights"], quantization.weights, QUANTIZED);
   kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16"]);
+  if (rows.length > 0 && quantization.activations !== undefined) {
+    kinds.oneOf([...path, "activations"], quantization.activations, ["int8", "float8_e4m3fn"]);
+  }
   const where = [...path, "granularity"];
   const { granularity } = quantization;
   if (typeof granularity !== "object" || granularity === null) {
@@ -92,6 +102,16 @@ function checkQuantization(kinds: Kinds, path: SpecPath, value: unknown): void {
   kinds.positive([...where, "block"], sub.block);
 }
 
+function checkWire(kinds: Kinds, path: SpecPath, value: unknown): void {
+  const wire = kinds.object(path, value);
+  if (wire === undefined) return;
+  kinds.keys(path, wire, ["dispatch", "combine"]);
+  if (wire.dispatch !== undefined) {
+    kinds.oneOf([...path, "dispatch"], wire.dispatch, ["int8", "float8_e4m3fn"]);
+  }
+  if (wire.combine !== undefined) kinds.oneOf([...path, "combine"], wire.combine, ["int8"]);
+}
+
 function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
   const shared = kinds.object(path, value);
   if (shared === undefined) return;
@@ -103,7 +123,7 @@ function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
   if (typeof quantization === "string")
     kinds.oneOf([...path, "quantization"], quantization, ["none"]);
   else if (quantization !== undefined) {
-    checkQuantization(kinds, [...path, "quantization"], quantization);
+    checkQuantization(kinds, [...path, "quantization"], quantization, []);
   }
 }
 

@@ -20,12 +20,14 @@ export function validationReport(name: string, out: Output) {
     const tokens = `T=${result.tokens}`.padEnd(7);
     const error = scientific(result.error).padEnd(8);
     out.line(`  ${title}  ${tokens}  ${mark} ${error}  ${seconds(result.seconds)}`);
-    if (result.quantizationError !== undefined) {
-      const apart = scientific(result.quantizationError);
-      out.line(
-        `  ${"  quantised against exact".padEnd(TITLE_WIDTH)}  ${"".padEnd(7)}    ${apart}  no limit`,
-      );
-    }
+    const apart = (title: string, error: number | undefined): void => {
+      if (error === undefined) return;
+      const name = `  ${title}`.padEnd(TITLE_WIDTH);
+      out.line(`  ${name}  ${"".padEnd(7)}    ${scientific(error)}  no limit`);
+    };
+    apart("quantised against exact", result.quantizationError);
+    apart("of it, rows of 8 bits", result.rowError);
+    apart("of it, sums of 8 bits", result.sumError);
     if (result.failure) for (const line of failureLines(result, result.failure)) out.line(line);
   };
   return {

@@ -94,7 +94,15 @@ export class Work {
     const rows = (tokens * layer.topK) / this.ep;
     // One run multiplies one weight tile.
     const tiles = this.multiplicity(stage);
-    return ((flops / rows / tiles) * device.clock) / device.bf16Flops;
+    return ((flops / rows / tiles) * device.clock) / (device.bf16Flops * this.peak());
+  }
+
+  /** Rate of the matrix units over that of bfloat16: of the type that the plan's operand has. */
+  private peak(): number {
+    const { float8, int8 } = this.job.device.timing.peak;
+    const type = this.kernel.buffers.find(({ name }) => name === "operand")?.dtype;
+    if (type === "int8") return int8;
+    return type === "float8_e4m3fn" ? float8 : 1;
   }
 
   rowsOf(here: Here): number {

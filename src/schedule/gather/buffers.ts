@@ -2,46 +2,13 @@
  * Buffers of the kernel, each declared once: the figure goes into the plan, the text into the
  * generated `scratch`.
  */
-
-import { sharedApart } from "../../dsl/quantization.ts";
-import type { Buffer } from "../../plan/plan.ts";
-import type { Dequantization } from "./dequantize.ts";
-import { fillsLanes, LANES, type Layer, type Layout, SUBLANES, TILE_PITCH } from "./layout.ts";
+import { sharedApart, tokenRows } from "../../dsl/quantization.ts";
+import type { BufferDeclaration, BufferInput, Dim } from "./declaration.ts";
+import { fillsLanes, LANES, SUBLANES, TILE_PITCH } from "./layout.ts";
+import { heldRows, operandType, packedPart } from "./row-types.ts";
 import { scaleTiles } from "./scales.ts";
 import { sharedTiles } from "./shared-buffers.ts";
-import type { Sizes } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
-
-/** One dimension: how the generated code computes it, and what it is here. */
-export type Dim = readonly [text: string, size: number];
-
-export interface BufferDeclaration {
-  readonly name: string;
-  readonly space: "VMEM" | "SMEM";
-  readonly dims: readonly Dim[];
-  readonly dtype: Buffer["dtype"];
-  /** Text of the dtype in the generated code. */
-  readonly dtypeText: string;
-  /** Leading dimensions that count as slots. */
-  readonly slots?: number;
-  readonly meaning: string;
-}
-
-export interface BufferInput {
-  readonly layer: Layer;
-  readonly layout: Layout;
-  readonly ep: number;
-  readonly sizes: Sizes;
-  readonly tiles: { bt: number; bf: number; bd: number; slots: number; rowBlock: number };
-  readonly streamed: boolean;
-  /** How products with quantised weights are made; absent: weights are plain, or it does not matter. */
-  readonly ways?: Ways;
-}
-
-export interface Ways {
-  readonly routed: Dequantization | undefined;
-  readonly shared: Dequantization | undefined;
-}
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -49,6 +16,9 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
   const { layer, layout, ep, sizes: s, tiles, streamed } = input;
   const distributed = ep > 1;
   const element = { dtype: layer.dtype, dtypeText: "DTYPE" } as const;
+  const operand = operandType(input);
+  const activated = layer.quantization?.activations !== undefined;
+  const partRow: Dim = [packedPart(layer), layout.partRow];
   const weight =
     layer.quantization === undefined
       ? element
@@ -91,14 +61,14 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
 
   vmem(
     "token_rows",
-    [["(s.all_tokens + 1) * ROW", (s.allTokens + 1) * layout.row], lanes],
+    [heldRows(layout, s.allTokens + 1), lanes],
     word,
     "packed token rows of all devices and one that no token owns; then sums on their way",
   );
   if (distributed) {
     vmem(
       "arrived_sums",
-      [devices, ["s.pass_tokens * ROW", s.passTokens * layout.row], lanes],
+      [devices, [`s.pass_tokens * ${partRow[0]}`, s.passTokens * partRow[1]], lanes],
       word,
       "packed partial sums of this device's tokens, by sender",
     );
@@ -179,6 +149,9 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
     word,
     "packed rows of one expert, side by side",
   );
+  if (tokenRows(layer) !== undefined) {
+    vmem("row_scales", [streamed ? block : bt, lanes], float, "scales of the operand's rows");
+  }
   if (streamed) {
     vmem(
       "operand",
@@ -187,7 +160,7 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
         block,
         fillsLanes(layer.hidden) ? bd : ["s.operand_columns", shape.operandColumns],
       ],
-      element,
+      operand,
       "rows of one expert as matrix operand, by hidden tile",
     );
     if (shape.wide) {
@@ -201,13 +174,19 @@ export function declareBuffers(input: BufferInput): readonly BufferDeclaration[]
       fillsLanes(layer.intermediate)
         ? [block, bf]
         : [["INTERMEDIATE_SIZE // s.tiles.bf", layer.intermediate / tiles.bf], block, bf],
-      element,
+      activated ? operand : element,
       fillsLanes(layer.intermediate)
         ? "activated rows of one intermediate tile"
         : "activated rows, by rows of the down tiles",
     );
+    if (activated) {
+      vmem("activation_scales", [block, lanes], float, "scales of the activated rows");
+      if (layer.sharedExperts !== undefined) {
+        vmem("shared_activations", [block, bf], element, "activated rows of the shared experts");
+      }
+    }
   } else {
-    vmem("operand", [bt, rowColumns], element, "rows of one expert as matrix operand");
+    vmem("operand", [bt, rowColumns], operand, "rows of one expert as matrix operand");
   }
   const resultRows = streamed ? tiles.rowBlock : tiles.bt;
   vmem(

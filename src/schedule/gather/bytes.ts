@@ -1,6 +1,6 @@
 /** Bytes of a declared buffer in the layout that the compiler gives it. */
 import type { Buffer } from "../../plan/plan.ts";
-import type { BufferDeclaration } from "./buffers.ts";
+import type { BufferDeclaration } from "./declaration.ts";
 import { LANES, roundUp, SUBLANES } from "./layout.ts";
 
 const ITEM: Readonly<Record<Buffer["dtype"], number>> = {

@@ -12,7 +12,7 @@
  */
 import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { BufferInput } from "./buffers.ts";
+import type { BufferInput } from "./declaration.ts";
 import { LANES, roundUp, SUBLANES, UNROLL } from "./layout.ts";
 import { downScaling, gateUpScaling } from "./scaling-memory.ts";
 

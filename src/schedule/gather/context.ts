@@ -1,15 +1,18 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
-import { quantizationText, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
+import { quantizationText, sharedApart, sharedLayer, tokenRows } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { argumentsContext } from "./arguments.ts";
-import { type BufferInput, declareBuffers } from "./buffers.ts";
+import { declareBuffers } from "./buffers.ts";
+import type { BufferInput } from "./declaration.ts";
 import { productContext } from "./dequantize.ts";
 import { fillsLanes, hiddenRows, layoutOf } from "./layout.ts";
 import { hasConstants } from "./load.ts";
+import { takesNarrowRows } from "./rows.ts";
+import { rowsContext } from "./rows-context.ts";
 import { declareSemaphores } from "./semaphores.ts";
 import { type Shared, sharedOf } from "./shared.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
@@ -25,6 +28,10 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
   const { tiles } = first;
   const streamed = isStreamed(plan.kernels);
+  const narrow = takesNarrowRows(
+    layer,
+    plan.kernels.map(({ device }) => device),
+  );
   // The texts of the declarations are the same for every kernel of the plan; the sizes are not.
   const input: BufferInput = {
     layer,
@@ -33,8 +40,10 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     sizes: sizesOf(layer, first.tokens, mesh.ep, tiles.passTokens),
     tiles,
     streamed,
+    narrow,
   };
   const { routing } = layer;
+  const quantizedRows = tokenRows(layer);
   const kernelRouting = routing.where === "kernel";
   const shared = sharedOf(layer, mesh.ep);
   return {
@@ -44,6 +53,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     rowMultiple: hiddenRows(layer),
     ...sharedContextOf(shared, mesh.ep),
     ...productContext(plan),
+    ...rowsContext(plan, narrow),
     constants: hasConstants(layer),
     sharedRegisters: sharesRegisters(mesh.ep),
     manyDevices: mesh.ep > MOST_UNROLLED_DEVICES,
@@ -53,12 +63,17 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     meshAxesText: mesh.axes.join(" x "),
     word: layout.word,
     wordText:
-      layer.dtype === "bfloat16"
-        ? `uint32: columns i (low half) and i + ${layout.paddedHidden / 2}`
-        : "float32",
+      quantizedRows !== undefined
+        ? `uint32: four columns a quarter of the row apart; the last sublane has the row's scale`
+        : layer.dtype === "bfloat16"
+          ? `uint32: columns i (low half) and i + ${layout.paddedHidden / 2}`
+          : "float32",
     rowSublanes: layout.row,
+    partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
     rowPitch: layout.rowPitch,
+    resultSublanes: layout.resultRow,
+    resultPitchSublanes: layout.resultPitch,
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,
@@ -146,7 +161,11 @@ function layerLine({ layer }: Plan): string {
           `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}${sharedApart(layer) ? ` in ${sharedText(layer)}` : ""}`,
         ]),
   ];
-  const quantized = layer.quantization === undefined ? [] : [quantizationText(layer.quantization)];
+  const quantized = [
+    ...(layer.quantization === undefined ? [] : [quantizationText(layer.quantization)]),
+    ...(layer.wire?.dispatch === undefined ? [] : [`${layer.wire.dispatch} rows sent`]),
+    ...(layer.wire?.combine === undefined ? [] : [`${layer.wire.combine} sums sent`]),
+  ];
   const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
   return `${size}, ${kinds};\nrouting: ${text}.`;
 }

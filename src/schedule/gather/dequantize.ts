@@ -45,6 +45,8 @@ export function dequantizationFor(
   if (quantization === undefined) return undefined;
   const block = scaleBlock(quantization);
   if (block === undefined) return "columns";
+  // Exact, where a rounding would decide how an activated value is quantised.
+  if (quantization.activations !== undefined) return "products";
   const kinds = names.map((name) => devices[name]);
   const float8 = quantization.weights.startsWith("float8");
   if (float8 && !kinds.every(({ unpacksFloat8 }) => unpacksFloat8)) {

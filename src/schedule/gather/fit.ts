@@ -6,9 +6,10 @@
 import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { type BufferInput, declareBuffers, type Ways } from "./buffers.ts";
+import { declareBuffers } from "./buffers.ts";
 import { toBuffer } from "./bytes.ts";
 import { compilerBuffers } from "./compiler-memory.ts";
+import type { BufferInput, Ways } from "./declaration.ts";
 import { type Layer, layoutOf, roundUp } from "./layout.ts";
 import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";
 
@@ -33,6 +34,8 @@ export interface FitRequest {
   readonly tokens: number;
   readonly streamed: boolean;
   readonly ways: Ways;
+  /** Operands of 8 bits. */
+  readonly narrow: boolean;
   readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
 }
 
@@ -46,7 +49,7 @@ function usage(buffers: readonly Buffer[], space: Buffer["space"]): number {
 }
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
-  const { layer, ep, tiles, tokens, streamed } = request;
+  const { layer, ep, tiles, tokens, streamed, narrow } = request;
   const sizes = sizesOf(layer, tokens, ep, passLimit);
   const input: BufferInput = {
     layer,
@@ -56,6 +59,7 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
     tiles: { ...tiles, rowBlock },
     streamed,
     ways: request.ways,
+    narrow,
   };
   const mean = Math.ceil((tokens / sizes.passes) * (layer.topK / layer.experts));
   const blocks = streamed ? Math.ceil(mean / rowBlock) : 1;

@@ -1,8 +1,10 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
+import { tokenRows } from "../../dsl/quantization.ts";
 import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
 import { dequantizationText } from "./dequantize.ts";
 import { lower } from "./lower.ts";
+import { rowsText } from "./rows-text.ts";
 import { axisRule, layerProblems } from "./rules.ts";
 import { sharedOf } from "./shared.ts";
 import { sharedExpertsContext } from "./shared-context.ts";
@@ -21,12 +23,15 @@ export const gather: Schedule = {
   lower,
   tableContext,
   dequantizationText,
+  rowsText,
   files: ({ layer }) =>
     [
       "experts",
       "feed_forward",
       "kernel",
+      ...(layer.wire?.combine === undefined ? [] : ["partial_sums"]),
       "routing",
+      ...(tokenRows(layer) === undefined ? [] : ["rows"]),
       "shapes",
       ...(layer.sharedExperts === undefined ? [] : ["shared_experts"]),
       "transport",

@@ -1,8 +1,8 @@
 /** What one device does in one call under uniform routing: rows, active experts, bytes, FLOPs. */
-import { sharedLayer, weightBytes } from "../../dsl/quantization.ts";
+import { sharedLayer, tokenRows, weightBytes } from "../../dsl/quantization.ts";
 import type { Traffic } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
-import type { Layer } from "./layout.ts";
+import { LANES, type Layer } from "./layout.ts";
 import { expertScaleBytes } from "./scales.ts";
 import { sharedOf, sharedTileOf } from "./shared.ts";
 import { tileCounts, tileShapeOf } from "./tile-shape.ts";
@@ -37,7 +37,11 @@ export interface Load {
   readonly scaleBytes: { readonly gateUp: number; readonly down: number };
   /** Float32 biases of one expert, or 0. */
   readonly biasBytes: number;
+  /** A token or result row in HBM. */
   readonly rowBytes: number;
+  /** A token row, and a row of partial sums, between devices. */
+  readonly sentRowBytes: number;
+  readonly partRowBytes: number;
   readonly shared?: SharedLoad;
 }
 
@@ -93,6 +97,8 @@ export function loadOf(fit: Fit): Load {
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,
+    sentRowBytes: layout.row * LANES * 4,
+    partRowBytes: layout.partRow * LANES * 4,
     ...(shared === undefined ? {} : { shared }),
   };
 }
@@ -127,11 +133,13 @@ export function trafficOf(fit: Fit): Traffic {
     sharedRead +
     ownRows * (2 * load.rowBytes + routing);
   const rowMinimum = 2 * layer.hidden * layout.itemBytes;
+  const sentMinimum =
+    layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));
   const hbmMinimum =
     everActive * weights +
     (shared * sharedWeights) / ep +
     sizes.deviceShare * (rowMinimum + routing);
-  const rowsOut = (ep - 1) * ownRows * load.rowBytes;
+  const rowsOut = (ep - 1) * ownRows * (load.sentRowBytes + load.partRowBytes);
   const lists = (ep - 1) * sizes.passes * sizes.routeWords * 4;
   // A row must reach each other device that owns one of its experts, and one sum must return.
   const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
@@ -140,8 +148,8 @@ export function trafficOf(fit: Fit): Traffic {
   return {
     hbm,
     hbmMinimum,
-    ici: 2 * rowsOut + lists,
-    iciMinimum: sizes.deviceShare * peers * rowMinimum,
+    ici: rowsOut + lists,
+    iciMinimum: sizes.deviceShare * peers * sentMinimum,
     flops,
     intensity: flops / hbm,
     activeExperts: load.activeExperts,

@@ -5,6 +5,7 @@
 import type { Fit } from "./fit.ts";
 import { LANES, UNROLL } from "./layout.ts";
 import { expertTiles, type Load, loadOf } from "./load.ts";
+import { rowMultiple } from "./rules.ts";
 
 /** Rows that one trip of a loop over packed bfloat16 rows takes. */
 const GROUP = 16;
@@ -16,10 +17,16 @@ export function loopTripsOf(fit: Fit): Readonly<Record<string, readonly number[]
   const { passes, passTokens } = sizes;
   const experts = load.activeExperts * load.reads;
   const peers = (ep - 1) * passes;
+  // Own sums are quantised like the others.
+  const reduced =
+    fit.input.layer.wire?.combine === undefined
+      ? [peers, (peers * passTokens) / UNROLL]
+      : [ep * passes, (ep * passes * passTokens) / GROUP];
   const rowsPerTile = load.typicalRows / Math.ceil(load.typicalRows / tiles.bt);
   const groupsOf = (rows: number, group: number): number => Math.ceil(rows / group);
   const chunks = (passTokens / sizes.chunk) * passes;
   const tokenGroups = (passTokens / GROUP) * passes;
+  const operandRows = rowMultiple(fit.input.layer);
   const rowGroups = load.rowTiles * groupsOf(rowsPerTile, GROUP);
   // Streamed results stay at hand until the whole expert is done.
   const combined = streamed
@@ -29,6 +36,7 @@ export function loopTripsOf(fit: Fit): Readonly<Record<string, readonly number[]
   return {
     ...shared,
     barrier: [ep - 1],
+    pass_barrier: [(ep - 1) * (passes - 1)],
     load_rows: [chunks, tokenGroups],
     all_gather_rows: [peers],
     route: [(sizes.laneTokens / LANES) * passes],
@@ -39,10 +47,10 @@ export function loopTripsOf(fit: Fit): Readonly<Record<string, readonly number[]
     await_rows: [peers],
     merge: [experts * ep, experts * ep * groupsOf(load.typicalRows / ep, UNROLL)],
     gather: [load.rowTiles, rowGroups],
-    operand: [rowGroups],
-    activation: [experts * expertTiles(fit).intermediate * groupsOf(load.typicalRows, GROUP)],
+    operand: [load.rowTiles * groupsOf(rowsPerTile, operandRows)],
+    activation: [experts * expertTiles(fit).intermediate * groupsOf(load.typicalRows, operandRows)],
     combine: [combined],
-    reduce_scatter: [peers, (peers * passTokens) / UNROLL],
+    reduce_scatter: reduced,
     write_output: [chunks, tokenGroups],
   };
 }

@@ -6,6 +6,7 @@ import type { LowerInput } from "../schedule.ts";
 import { dequantizationFor } from "./dequantize.ts";
 import { buffersOf, chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
 import { loadOf, trafficOf } from "./load.ts";
+import { takesNarrowRows } from "./rows.ts";
 import { defaultRowCounts } from "./rules.ts";
 import { toSemaphores } from "./semaphores.ts";
 import { sharedOf, sharedTileOf } from "./shared.ts";
@@ -40,7 +41,7 @@ function isStreamed({ spec, tiles, streamed }: LowerInput): boolean {
 export function lower(input: LowerInput): KernelPlan {
   const { spec, device, tiles, tokens } = input;
   const streamed = isStreamed(input);
-  const btc = tiles.btc ?? defaultRowCounts(tiles.bt);
+  const btc = tiles.btc ?? defaultRowCounts(spec.layer, tiles.bt);
   const fit = chooseFit({
     layer: spec.layer,
     ep: spec.mesh.ep,
@@ -52,6 +53,7 @@ export function lower(input: LowerInput): KernelPlan {
       routed: dequantizationFor(spec.layer, spec.devices),
       shared: dequantizationFor(sharedLayer(spec.layer), spec.devices),
     },
+    narrow: takesNarrowRows(spec.layer, spec.devices),
     ...(input.limits === undefined ? {} : { limits: input.limits }),
   });
   const shared = sharedOf(spec.layer, spec.mesh.ep);

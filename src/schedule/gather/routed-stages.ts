@@ -1,4 +1,5 @@
 /** Stages of the routed experts: rows in, products, results to sums. */
+import { tokenRows } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { expertTiles, loadOf } from "./load.ts";
@@ -23,6 +24,12 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const biased = layer.biases === true;
   const weights = weightStreams(layer);
   const buffers = weightBuffers(layer);
+  const rowScales = tokenRows(layer) === undefined ? [] : ["row_scales"];
+  const quantized = layer.quantization?.activations !== undefined;
+  const activationScales = quantized ? ["activation_scales"] : [];
+  const activated = quantized
+    ? `${activationName(layer.activation)} of gate and up, quantised by row`
+    : `${activationName(layer.activation)} of gate and up`;
   const awaited = biased && !streamed ? [...weights, "biases_in"] : weights;
   /** The body that the average expert's rows take. */
   const average = btc.find((count) => load.typicalRows <= count) ?? tiles.bt;
@@ -53,7 +60,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       name: "operand",
       meaning: "the rows as matrix operand",
       reads: ["gathered_rows"],
-      writes: ["operand"],
+      writes: ["operand", ...rowScales],
       per: perTile,
       trips: load.rowTiles,
       overlaps: weights,
@@ -85,7 +92,12 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     stages.push({
       name: `gate_up_${count}`,
       meaning: `gate and up projection, at most ${count} rows`,
-      reads: ["operand", "gate_up_tiles", ...(biased && !streamed ? ["gate_up_biases"] : [])],
+      reads: [
+        "operand",
+        ...rowScales,
+        "gate_up_tiles",
+        ...(biased && !streamed ? ["gate_up_biases"] : []),
+      ],
       writes: streamed ? sums : [],
       per: perTile,
       trips: isAverage(count) ? load.rowTiles * weightTiles.gateUp : 0,
@@ -96,7 +108,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     if (!streamed) {
       stages.push({
         name: `activation_${count}`,
-        meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
+        meaning: `${activated}, at most ${count} rows`,
         reads: [],
         writes: [],
         per: perTile,
@@ -108,7 +120,7 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     stages.push({
       name: `down_${count}`,
       meaning: `down projection, at most ${count} rows`,
-      reads: streamed ? ["activations", ...buffers.down] : buffers.down,
+      reads: streamed ? ["activations", ...activationScales, ...buffers.down] : buffers.down,
       writes: ["result_tiles"],
       per: perTile,
       trips: isAverage(count) ? load.rowTiles * weightTiles.down : 0,
@@ -121,8 +133,8 @@ export function routedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     stages.push({
       name: "activation",
       meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
-      reads: biased ? [...sums, "gate_up_biases"] : sums,
-      writes: ["activations"],
+      reads: [...sums, ...rowScales, ...(biased ? ["gate_up_biases"] : [])],
+      writes: ["activations", ...activationScales],
       per: "weight tile",
       trips: experts * weightTiles.intermediate,
       overlaps: weights,

@@ -1,13 +1,26 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
-import { packedRows } from "../../dsl/quantization.ts";
+import { packedRows, tokenRows } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
-import { axisUnit, fillsLanes, hiddenRows, LANES, paddedHidden, roundUp } from "./layout.ts";
+import {
+  axisUnit,
+  fillsLanes,
+  hiddenRows,
+  LANES,
+  narrowRows,
+  paddedHidden,
+  roundUp,
+} from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
 const MOST_ROWS = 512;
 /** Rows of a bfloat16 tile; float32 keeps the same so that one rule serves both. */
 export const ROW_MULTIPLE = 16;
+
+/** Least rows of an operand: one tile of its type. */
+export function rowMultiple(layer: Pick<LayerSpec, "quantization" | "wire">): 16 | 32 {
+  return tokenRows(layer) === undefined ? ROW_MULTIPLE : 32;
+}
 
 function divisors(size: number, multiple: number): readonly number[] {
   const found: number[] = [];
@@ -19,6 +32,12 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
   if (axis !== "bt") {
     const size = axis === "bf" ? layer.intermediate : layer.hidden;
     const name = axis === "bf" ? "F" : "D";
+    if (axis === "bf" && layer.quantization?.activations !== undefined) {
+      return {
+        text: `is F = ${size}: one scale of an activated row is for all of it`,
+        legal: [size],
+      };
+    }
     const unit = axisUnit(layer, axis, size);
     if (fillsLanes(size)) {
       const why = unit === LANES ? "" : `, in whole blocks of scales: of ${unit}`;
@@ -34,15 +53,18 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
     return { text: `${text}, few enough for a row of ${room} columns`, legal: legal.filter(fits) };
   }
   const legal: number[] = [];
-  for (let rows = ROW_MULTIPLE; rows <= MOST_ROWS; rows += ROW_MULTIPLE) legal.push(rows);
-  return { text: `is a multiple of ${ROW_MULTIPLE} rows, at most ${MOST_ROWS}`, legal };
+  const multiple = rowMultiple(layer);
+  for (let rows: number = multiple; rows <= MOST_ROWS; rows += multiple) legal.push(rows);
+  const why = multiple === ROW_MULTIPLE ? "" : " of 8 bits";
+  return { text: `is a multiple of ${multiple} rows${why}, at most ${MOST_ROWS}`, legal };
 }
 
 export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
   const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
-    const multiple = field === "hidden" ? hiddenRows(layer) : packedRows(layer);
+    const plain = field === "hidden" ? hiddenRows(layer) : packedRows(layer);
+    const multiple = narrowRows(layer) ? LANES : plain;
     if (value % multiple === 0 && value >= LANES) return;
     const below = Math.floor(value / multiple) * multiple;
     problems.push({
@@ -59,7 +81,10 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   return problems;
 };
 
-/** Row counts with a feed-forward body where the spec names none: 16, 64, 128, … up to bt. */
-export function defaultRowCounts(bt: number): readonly number[] {
-  return [...[16, 64, 128, 256].filter((rows) => rows < bt), bt];
+/** Row counts with a feed-forward body where the spec names none: 16 or 32, 64, 128, … up to bt. */
+export function defaultRowCounts(
+  layer: Pick<LayerSpec, "quantization" | "wire">,
+  bt: number,
+): readonly number[] {
+  return [...[rowMultiple(layer), 64, 128, 256].filter((rows) => rows < bt), bt];
 }

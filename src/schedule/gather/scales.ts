@@ -1,6 +1,6 @@
 /** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
 import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
-import type { Dim } from "./buffers.ts";
+import type { Dim } from "./declaration.ts";
 import type { Layer } from "./layout.ts";
 
 /** Scale rows of a weight tile of `tile` rows, `text` in the generated code. */

@@ -5,7 +5,7 @@
  */
 import type { Buffer } from "../../plan/plan.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { BufferInput } from "./buffers.ts";
+import type { BufferInput } from "./declaration.ts";
 import type { Dequantization } from "./dequantize.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 

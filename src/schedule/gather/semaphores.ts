@@ -1,6 +1,6 @@
 /** Semaphores of the kernel, declared once: for the plan and for the generated `scratch`. */
 import type { Semaphore } from "../../plan/plan.ts";
-import type { BufferInput, Dim } from "./buffers.ts";
+import type { BufferInput, Dim } from "./declaration.ts";
 
 export interface SemaphoreDeclaration {
   readonly name: string;

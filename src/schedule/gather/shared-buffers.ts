@@ -1,6 +1,6 @@
 /** Weight tiles of shared experts whose weights are of another kind than the routed ones'. */
 import { sharedLayer } from "../../dsl/quantization.ts";
-import type { BufferDeclaration, BufferInput, Dim } from "./buffers.ts";
+import type { BufferDeclaration, BufferInput, Dim } from "./declaration.ts";
 import { scaleTiles } from "./scales.ts";
 import { sharedOf, sharedTileOf } from "./shared.ts";
 import { tileShapeOf } from "./tile-shape.ts";

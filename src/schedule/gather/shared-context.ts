@@ -27,11 +27,12 @@ function slotTexts({ layer }: Plan, { wide, streamed }: Record<string, unknown>)
         ? `r.down_scales.at[slot, pl.ds(0, ${width} // SCALE_BLOCK)]`
         : "r.down_scales.at[slot]",
     sharedBlockName: "SCALE_BLOCK",
+    sharedWiden: "",
   };
 }
 
 /** The same with buffers of their own, and the products with what lies there. */
-function ownTexts(plan: Plan) {
+function ownTexts(plan: Plan, { narrow }: Record<string, unknown>) {
   const way = sharedDequantization(plan);
   const tile = (name: string, index: string): string =>
     way === undefined
@@ -45,6 +46,8 @@ function ownTexts(plan: Plan) {
     scaleWeights: way === "weights",
     scaleProducts: way === "products",
     dot: way === undefined ? "dot" : "shared_dot",
+    // Rows of 8 bits meet other weights as what they stand for, which is exact.
+    sharedWiden: narrow === true ? ".astype(DTYPE)" : "",
     gateInto: "r.shared_gate_up_tiles.at[slot, 0]",
     upInto: "r.shared_gate_up_tiles.at[slot, 1]",
     downInto: "r.shared_down_tiles.at[slot]",
@@ -70,6 +73,6 @@ export function sharedExpertsContext(plan: Plan): Record<string, unknown> {
   return {
     ...context,
     ...slotTexts(plan, context),
-    ...(sharedApart(plan.layer) ? ownTexts(plan) : {}),
+    ...(sharedApart(plan.layer) ? ownTexts(plan, context) : {}),
   };
 }

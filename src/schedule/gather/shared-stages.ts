@@ -1,5 +1,5 @@
 /** Stages of the shared experts: between the routes and the routed experts. */
-import { sharedLayer, weightBytes } from "../../dsl/quantization.ts";
+import { sharedLayer, tokenRows, weightBytes } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
@@ -41,6 +41,10 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const sums = tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
   const buffers = sharedBuffers(layer);
   const overlaps = [...(ep > 1 ? ["rows_out"] : []), ...weightStreams(layer)];
+  const rowScales = tokenRows(layer) === undefined ? [] : ["row_scales"];
+  // The routed experts' are of another type there.
+  const activations =
+    layer.quantization?.activations === undefined ? "activations" : "shared_activations";
   const perTile = "row tile";
   const drafts: Draft[] = [
     {
@@ -58,7 +62,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       name: "shared_rows",
       meaning: "token rows as matrix operand, own ones first",
       reads: ["token_rows", "gathered_rows"],
-      writes: ["gathered_rows", "operand"],
+      writes: ["gathered_rows", "operand", ...rowScales],
       per: perTile,
       trips: shared.rowTiles * (streamed ? 1 : shared.tiles.columns),
       overlaps,
@@ -70,7 +74,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     drafts.push({
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
-      reads: ["operand", ...buffers.gateUp],
+      reads: ["operand", ...rowScales, ...buffers.gateUp],
       writes: streamed ? sums : [],
       per: perTile,
       trips: rowTiles * shared.tiles.gateUp,
@@ -93,7 +97,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
     drafts.push({
       name: `shared_down_${count}`,
       meaning: `down projection of the shared experts, at most ${count} rows`,
-      reads: streamed ? ["activations", ...buffers.down] : buffers.down,
+      reads: streamed ? [activations, ...buffers.down] : buffers.down,
       writes: ["result_tiles"],
       per: perTile,
       trips: rowTiles * shared.tiles.down,
@@ -107,7 +111,7 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       name: "shared_activation",
       meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
       reads: gated ? [...sums, "operand", "shared_gate_row"] : sums,
-      writes: ["activations"],
+      writes: [activations],
       per: "weight tile",
       trips: shared.reads * shared.tiles.columns,
       overlaps,

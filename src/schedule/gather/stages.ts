@@ -1,11 +1,13 @@
 /** The stages in order. Names are the `jax.named_scope`s of the generated kernel. */
 
+import { tokenRows } from "../../dsl/quantization.ts";
 import type { Stage } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { hasConstants, loadOf } from "./load.ts";
 import { loopTripsOf } from "./loop-trips.ts";
 import { loopsOf } from "./loops.ts";
 import { routedStages, routedWeights } from "./routed-stages.ts";
+import { needsPassBarrier } from "./row-types.ts";
 import { sharedStages } from "./shared-stages.ts";
 import type { Draft } from "./stage.ts";
 
@@ -16,6 +18,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const load = loadOf(fit);
   const passes = sizes.passes;
   const distributed = ep > 1;
+  const narrowSums = layer.wire?.combine !== undefined;
   const weights = routedWeights(fit);
   const stages: Draft[] = [];
   if (distributed) {
@@ -44,7 +47,10 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const sharedStarts = load.shared === undefined ? [] : SHARED_WEIGHTS;
   stages.push({
     name: "load_rows",
-    meaning: "token rows from HBM, packed",
+    meaning:
+      tokenRows(layer) === undefined
+        ? "token rows from HBM, packed"
+        : `token rows from HBM, quantised to ${tokenRows(layer)} and packed`,
     reads: ["tokens", "staging"],
     writes: ["staging", "gathered_rows", "token_rows"],
     waits: ["tokens_in"],
@@ -128,9 +134,11 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   if (distributed) {
     stages.push({
       name: "reduce_scatter",
-      meaning: "sums to the tokens' devices",
+      meaning: narrowSums
+        ? "sums quantised to int8, and to the tokens' devices"
+        : "sums to the tokens' devices",
       reads: ["token_sums"],
-      writes: ["token_rows", "arrived_sums"],
+      writes: [...(narrowSums ? ["gathered_rows"] : []), "token_rows", "arrived_sums"],
       waits: ["rows_out", "routes_out", "sums_out"],
       starts: ["sums_out"],
       per: "pass",
@@ -141,7 +149,11 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   stages.push({
     name: "write_output",
     meaning: "sums added up, rounded and written",
-    reads: distributed ? ["token_sums", "arrived_sums"] : ["token_sums"],
+    reads: narrowSums
+      ? ["token_rows", "arrived_sums"]
+      : distributed
+        ? ["token_sums", "arrived_sums"]
+        : ["token_sums"],
     writes: ["gathered_rows", "staging", "output"],
     waits: distributed ? ["sums_out", "output_out"] : ["output_out"],
     starts: ["output_out"],
@@ -149,7 +161,18 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
     trips: passes,
     flops: (ep - 1) * (sizes.passTokens * passes) * layer.hidden,
   });
-  const loops = loopsOf(sizes);
+  if (distributed && passes > 1 && needsPassBarrier(layer)) {
+    stages.push({
+      name: "pass_barrier",
+      meaning: "the sums of all devices have left, before rows of the next pass arrive there",
+      reads: [],
+      writes: [],
+      per: "pass",
+      trips: passes - 1,
+      barrier: true,
+    });
+  }
+  const loops = loopsOf(sizes, layer);
   const loopTrips = loopTripsOf(fit);
   return stages.map((stage) => ({
     ...{ waits: [], starts: [], flops: 0, overlaps: [] },

@@ -76,7 +76,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
         issuedBy: "all_gather_rows",
         awaitedBy: "await_rows",
         semaphore: "rows_sent, rows_arrived",
-        bytes: (ep - 1) * rowsBytes,
+        bytes: (ep - 1) * ownRows * load.sentRowBytes,
         copies: (ep - 1) * sizes.passes,
         meaning: "token rows to every other device",
       },
@@ -217,7 +217,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       issuedBy: "reduce_scatter",
       awaitedBy: "reduce_scatter",
       semaphore: "sums_sent, sums_arrived",
-      bytes: (ep - 1) * rowsBytes,
+      bytes: (ep - 1) * ownRows * load.partRowBytes,
       copies: (ep - 1) * sizes.passes,
       meaning: "partial sums back to the tokens' devices",
     });

@@ -2,7 +2,7 @@
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes, type Layer, tileUnit } from "./layout.ts";
-import { ROW_MULTIPLE } from "./rules.ts";
+import { ROW_MULTIPLE, rowMultiple } from "./rules.ts";
 import { sharedOf } from "./shared.ts";
 import { MOST_PASS_TOKENS } from "./sizes.ts";
 
@@ -34,5 +34,6 @@ export function tableContext(plan: Plan): Record<string, unknown> {
     ...axisTexts(layer, "bd", layer.hidden, streamed),
     sharedColumns: shared?.columns ?? 0,
     tileUnit: tileUnit(layer),
+    rowGroup: rowMultiple(layer),
   };
 }

@@ -6,6 +6,7 @@
  * two TensorCores into one device ("megacore"), so chip figures stand, VMEM apart.
  */
 
+import type { RowDType } from "../../dsl/spec.ts";
 import type { Timing } from "./timing.ts";
 
 export interface DeviceFacts {
@@ -38,12 +39,29 @@ export interface DeviceFacts {
   };
   /** What the predictor needs, each figure with its own source. */
   readonly timing: Timing;
+  /** What quantised rows cost beside bfloat16; absent: not counted. */
+  readonly feedForwardBundles?: FeedForwardBundles;
   /** Whether one instruction makes bfloat16 of a register of float8; else some twenty do. */
   readonly unpacksFloat8: boolean;
   /** Whether the compiler takes float4_e2m1fn weights; the other types it takes everywhere. */
   readonly takesFloat4: boolean;
   /** Where each figure comes from. */
   readonly sources: Readonly<Record<string, string>>;
+}
+
+/** Of gate, up, activation and down of 128 rows, D 2048, F 768, rows and weights of the type. */
+export interface FeedForwardBundles extends Readonly<Record<RowDType, RowBundles>> {
+  readonly bfloat16: number;
+}
+
+export interface RowBundles {
+  /** One scale a channel. */
+  readonly channel: number;
+  /** A product for every 128 of the contraction, and for every 256 or more. */
+  readonly block128: number;
+  readonly block256: number;
+  /** One scale a channel, rows widened to bfloat16; absent where that was not tried. */
+  readonly widened?: number;
 }
 
 export const KiB = 1024;

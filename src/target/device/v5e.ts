@@ -96,6 +96,11 @@ export const v5e = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 1, int8: 2, float4: 1 },
   },
+  feedForwardBundles: {
+    bfloat16: 8193,
+    int8: { channel: 5052, block128: 5536, block256: 5316 },
+    float8_e4m3fn: { channel: 8960, block128: 9959, block256: 9574 },
+  },
   unpacksFloat8: false,
   takesFloat4: false,
   sources: {
@@ -110,6 +115,7 @@ export const v5e = {
     clock: "jax-ml/scaling-book tpus.md",
     ici: "https://docs.cloud.google.com/tpu/docs/v5e: 400 GB/s both ways a chip over 4 links",
     mxu: "https://docs.cloud.google.com/tpu/docs/v5e",
+    feedForwardBundles: "libtpu 0.0.42.1: final bundles of three plain products, compiled here",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
     takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },

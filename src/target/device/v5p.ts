@@ -101,6 +101,11 @@ export const v5p = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 1, int8: 2, float4: 1 },
   },
+  feedForwardBundles: {
+    bfloat16: 8280,
+    int8: { channel: 5051, block128: 5535, block256: 5319 },
+    float8_e4m3fn: { channel: 8971, block128: 9970, block256: 9585 },
+  },
   unpacksFloat8: false,
   takesFloat4: false,
   sources: {
@@ -114,6 +119,7 @@ export const v5p = {
     clock: "derived: 459e12 / (2 * 8 * 128 * 128)",
     ici: "https://docs.cloud.google.com/tpu/docs/v5p: 1200 GB/s both ways a chip over 6 links",
     mxu: "jax 0.10.2 tpu_info.py: 4 a TensorCore, two TensorCores",
+    feedForwardBundles: "libtpu 0.0.42.1: final bundles of three plain products, compiled here",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
     takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },

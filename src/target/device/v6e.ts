@@ -99,6 +99,11 @@ export const v6e = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 1, int8: 2, float4: 1 },
   },
+  feedForwardBundles: {
+    bfloat16: 3071,
+    int8: { channel: 2013, block128: 4785, block256: 2776 },
+    float8_e4m3fn: { channel: 3492, block128: 5703, block256: 3740 },
+  },
   unpacksFloat8: false,
   takesFloat4: false,
   sources: {
@@ -115,6 +120,7 @@ export const v6e = {
       "two bf16 rows a cycle is assumed, no figure is published",
     ici: "https://docs.cloud.google.com/tpu/docs/v6e: 800 GB/s both ways a chip over 4 links",
     mxu: "jax 0.10.2 tpu_info.py",
+    feedForwardBundles: "libtpu 0.0.42.1: final bundles of three plain products, compiled here",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
     takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },

@@ -111,6 +111,11 @@ export const v7x = {
     // Native rates of the maker's table; where there is none, weights are widened at no cost.
     peak: { float8: 2, int8: 1, float4: 2 },
   },
+  feedForwardBundles: {
+    bfloat16: 2209,
+    int8: { channel: 2783, block128: 7339, block256: 4278, widened: 2433 },
+    float8_e4m3fn: { channel: 1571, block128: 4171, block256: 2448 },
+  },
   unpacksFloat8: true,
   takesFloat4: true,
   sources: {
@@ -129,6 +134,7 @@ export const v7x = {
       "measured 90 GB/s to a neighbour chip, 614 GB/s between the cores of a chip (primatrix/sglang-jax " +
       "blogs/docs/Collectives_Microbenchmark_Summary.md)",
     mxu: "jax 0.10.2 tpu_info.py, per TensorCore; accumulates: vpop.f32.mrb in libtpu's schedules",
+    feedForwardBundles: "libtpu 0.0.42.1: final bundles of three plain products, compiled here",
     unpacksFloat8: "libtpu 0.0.42.1: instructions of a compiled conversion, read here",
     takesFloat4: "libtpu 0.0.42.1, a product of bfloat16 rows with each type, tried here",
   },

@@ -1,0 +1,61 @@
+/** Rows of 8 bits between devices against the layer and the mesh. */
+import { error, type Rule } from "./rule.ts";
+
+export const dispatchMatchesActivations: Rule = ({ spec, sound }) => {
+  const dispatch = spec.layer?.wire?.dispatch;
+  const activations = spec.layer?.quantization?.activations;
+  if (dispatch === undefined || activations === undefined || !sound("layer")) return [];
+  if (dispatch === activations) return [];
+  return [
+    error({
+      code: "MOE131",
+      path: ["layer", "wire", "dispatch"],
+      message: `dispatch = "${dispatch}" with activations = "${activations}"`,
+      nearest: [activations],
+    }),
+  ];
+};
+
+export const wireHasTwoEnds: Rule = ({ spec, sound }) => {
+  if (spec.layer?.wire === undefined || !sound("layer") || !sound("mesh", "ep")) return [];
+  if (spec.mesh.ep > 1) return [];
+  return [
+    error({
+      code: "MOE132",
+      path: ["layer", "wire"],
+      message: "wire with ep = 1",
+      nearest: [],
+      note: "leave wire out",
+    }),
+  ];
+};
+
+/** Float32 rows ask for an exactness that 8 bits do not have. */
+export const wireRowsAreBfloat16: Rule = ({ spec, sound }) => {
+  if (spec.layer?.wire === undefined || !sound("layer")) return [];
+  const { dtype, quantization } = spec.layer;
+  // With quantised weights too it is said of them.
+  if (dtype === "bfloat16" || quantization !== undefined) return [];
+  return [
+    error({
+      code: "MOE133",
+      path: ["layer", "dtype"],
+      message: `dtype = "${dtype}" with rows of 8 bits between devices`,
+      nearest: ["bfloat16"],
+    }),
+  ];
+};
+
+export const sumsAreOfRoutedExperts: Rule = ({ spec, sound }) => {
+  if (spec.layer?.wire?.combine === undefined || !sound("layer")) return [];
+  if (spec.layer.sharedExperts === undefined) return [];
+  return [
+    error({
+      code: "MOE134",
+      path: ["layer", "wire", "combine"],
+      message: `combine = "${spec.layer.wire.combine}" with shared experts`,
+      nearest: [],
+      note: 'leave combine out, or give sharedExperts: "outside" to fromHuggingFace',
+    }),
+  ];
+};

@@ -1,0 +1,17 @@
+/** Quantised rows as the reference says them. */
+import { tokenRows } from "../dsl/quantization.ts";
+import type { LayerSpec } from "../dsl/spec.ts";
+
+export function rowsContext(layer: LayerSpec): Record<string, unknown> {
+  const rows = tokenRows(layer);
+  const quantized = layer.quantization?.activations !== undefined;
+  return {
+    quantizedRows: rows !== undefined,
+    rowDtype: rows ?? layer.dtype,
+    integerRows: rows === "int8",
+    largestOfRow: rows === "int8" ? "127.0" : "448.0",
+    narrowSums: layer.wire?.combine !== undefined,
+    /** An expert's activated rows, as down multiplies them. */
+    activated: quantized ? "_round_rows(_activate(gate, up))" : "_activate(gate, up)",
+  };
+}

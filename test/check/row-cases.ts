@@ -1,0 +1,52 @@
+/** Cases of the diagnostics of quantised rows. */
+import { LAYER, specText } from "./marked.ts";
+
+export interface Case {
+  readonly spec: string;
+  readonly says: string;
+  readonly nearest?: readonly (number | string)[];
+  readonly config?: unknown;
+}
+
+const layer = (text: string): string =>
+  specText({ layer: LAYER.replace("hidden: 2048", `${text}, hidden: 2048`) });
+
+export const rowCases = {
+  MOE130: {
+    spec: layer(
+      'quantization: { weights: "int8", granularity: "per_channel", activations: ⟦"float8_e4m3fn"⟧ }',
+    ),
+    says: 'activations = "float8_e4m3fn" with weights = "int8"',
+    nearest: ["int8"],
+  },
+  MOE131: {
+    spec: layer(
+      'wire: { dispatch: ⟦"float8_e4m3fn"⟧ }, quantization: { weights: "int8", granularity: "per_channel", activations: "int8" }',
+    ),
+    says: 'dispatch = "float8_e4m3fn" with activations = "int8"',
+    nearest: ["int8"],
+  },
+  MOE132: {
+    spec: specText({
+      layer: LAYER.replace("hidden: 2048", 'wire: ⟦{ dispatch: "int8" }⟧, hidden: 2048'),
+      mesh: "{ ep: 1 }",
+    }),
+    says: "wire with ep = 1",
+  },
+  MOE133: {
+    spec: layer('wire: { combine: "int8" }, dtype: ⟦"float32"⟧'),
+    says: 'dtype = "float32" with rows of 8 bits between devices',
+    nearest: ["bfloat16"],
+  },
+  MOE134: {
+    spec: layer('wire: { combine: ⟦"int8"⟧ }, sharedExperts: { count: 1, intermediate: 512 }'),
+    says: 'combine = "int8" with shared experts',
+  },
+  MOE135: {
+    spec: layer(
+      'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: 96 }, activations: ⟦"int8"⟧ }',
+    ),
+    says: "activations with scales of 96 along the contraction",
+    nearest: ['granularity: { kind: "sub_channel", block: 128 }'],
+  },
+} as const satisfies Readonly<Record<string, Case>>;
