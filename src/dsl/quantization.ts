@@ -95,10 +95,10 @@ export function tokenRows({
   return quantization?.activations ?? wire?.dispatch;
 }
 
-/** In words: "int8, one float32 scale a channel; int8 rows". */
+/** In words: "int8, one float32 scale a channel, int8 rows". */
 export function quantizationText(quantization: Quantization): string {
   const { activations } = quantization;
-  const rows = activations === undefined ? "" : `; ${activations} rows, one float32 scale each`;
+  const rows = activations === undefined ? "" : `, ${activations} rows`;
   return `${weightsText(quantization)}${rows}`;
 }
 

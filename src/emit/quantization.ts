@@ -1,10 +1,10 @@
 /** Scales of quantised weights: arguments, shapes and the copies that stream them. */
 import {
   hasBlockColumns,
-  quantizationText,
   scaleBlock,
   sharedApart,
   sharedLayer,
+  weightsText,
 } from "../dsl/quantization.ts";
 import type { LayerSpec, Quantization } from "../dsl/spec.ts";
 
@@ -117,7 +117,7 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     blockColumns: hasBlockColumns(quantization),
     integer: quantization.weights.startsWith("int"),
     mxfp4: isMxfp4(quantization),
-    quantizationText: quantizationText(quantization),
+    quantizationText: weightsText(quantization),
     scaleShapeText: scaleShapeText(quantization),
     scaleAxes: hasBlockColumns(quantization) ? "(-3, -1)" : "-2",
   };

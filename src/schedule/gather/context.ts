@@ -64,7 +64,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     word: layout.word,
     wordText:
       quantizedRows !== undefined
-        ? `uint32: four columns a quarter of the row apart; the last sublane has the row's scale`
+        ? "uint32, four columns a quarter of the row apart"
         : layer.dtype === "bfloat16"
           ? `uint32: columns i (low half) and i + ${layout.paddedHidden / 2}`
           : "float32",

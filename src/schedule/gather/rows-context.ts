@@ -26,7 +26,7 @@ export function rowsContext({ layer }: Plan, narrow: boolean): Record<string, un
     /** Two sizes of packed rows: each with its name. */
     partRows: part === "PART_ROW",
     passBarrier: needsPassBarrier(layer),
-    partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each, and the row's scale",
+    partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",
     /** Result rows have a size of their own: neither token rows nor sums are packed in pairs. */
     resultRows: quantized && summed,
     ...resultNames(quantized, summed, part),
