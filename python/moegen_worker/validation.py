@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, helpers, interpreter, judging, metrics, model, oracle
+from . import (
+    arguments,
+    helpers,
+    interpreter,
+    judging,
+    metrics,
+    model,
+    oracle,
+    quantization,
+)
 from .cases import Case, generator
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
