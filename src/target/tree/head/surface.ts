@@ -1,5 +1,6 @@
 /** The surface of the newest tree: models route, gate and up weights are two parameters. */
-import type { LayerSpec } from "../../../dsl/spec.ts";
+import { BLOCK } from "../../../dsl/quantization.ts";
+import type { LayerSpec, Quantization } from "../../../dsl/spec.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {
@@ -21,7 +22,7 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.biases === true) {
     return { refused: ["the experts of this tree's models have no biases"] };
   }
-  const { sharedExperts, ...routed } = layer;
+  const { sharedExperts, quantization, ...routed } = layer;
   const remarks: string[] = [];
   if (sharedExperts !== undefined) {
     remarks.push("no shared experts in the kernel: the models of this tree add them");
@@ -32,5 +33,29 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.weights !== surface.weights) {
     remarks.push("gate and up weights separate, w1 and w3 (E, D, F), as FusedEPMoE has them");
   }
-  return { layer: { ...routed, weights: surface.weights, routing: { where: "given" } }, remarks };
+  const adapted: LayerSpec = {
+    ...routed,
+    weights: surface.weights,
+    routing: { where: "given" },
+    ...(quantization === undefined ? {} : { quantization: adaptScales(quantization, remarks) }),
+  };
+  return { layer: adapted, remarks };
+}
+
+/** FusedEPMoE holds scales as (E, K / block, 1, N) float32, whatever a checkpoint has. */
+function adaptScales(quantization: Quantization, remarks: string[]): Quantization {
+  const blocks = quantization.granularity === "blocks_128x128";
+  if (blocks) {
+    remarks.push(
+      `a scale for each ${BLOCK} of a channel: FusedEPMoE repeats those of ${BLOCK} x ${BLOCK} when it loads`,
+    );
+  }
+  if (quantization.scales !== "float32") {
+    remarks.push("float32 scales, as FusedEPMoE has them");
+  }
+  return {
+    ...quantization,
+    granularity: blocks ? { kind: "sub_channel", block: BLOCK } : quantization.granularity,
+    scales: "float32",
+  };
 }
