@@ -1,6 +1,6 @@
 /** The surface of the newest tree: models route, gate and up weights are two parameters. */
 import { BLOCK } from "../../../dsl/quantization.ts";
-import type { LayerSpec, Quantization } from "../../../dsl/spec.ts";
+import type { LayerSpec, Quantization, QuantizedDType } from "../../../dsl/spec.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {
@@ -12,6 +12,9 @@ export const surface: Surface = {
   jax: "0.10.2",
 };
 
+/** What `QuantizationConfig` of this tree can name, apart from types that quantise nothing. */
+const WEIGHTS: ReadonlySet<QuantizedDType> = new Set(["int8", "float8_e4m3fn", "float8_e5m2"]);
+
 /** Scores, groups, bias and scaling are the model's own code here, so the kernel has none of them. */
 export function adapt(layer: LayerSpec): Adapted {
   if (layer.activation !== "silu" && layer.activation !== "gelu") {
@@ -21,6 +24,14 @@ export function adapt(layer: LayerSpec): Adapted {
   }
   if (layer.biases === true) {
     return { refused: ["the experts of this tree's models have no biases"] };
+  }
+  const weights = layer.quantization?.weights;
+  if (weights !== undefined && !WEIGHTS.has(weights)) {
+    return {
+      refused: [
+        `FusedEPMoE of this tree quantises weights as ${[...WEIGHTS].join(", ")}, not ${weights}`,
+      ],
+    };
   }
   const { sharedExperts, quantization, ...routed } = layer;
   const remarks: string[] = [];
