@@ -13,13 +13,8 @@ export interface AdaptedSpec {
   readonly remarks: readonly string[];
 }
 
-const NO_SCALES =
-  "the layer that calls the kernel hands it no scales: quantised weights need the kernel alone";
-
 /** Throws `IntoError` where the tree cannot serve such a layer. */
 export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
-  // Every tree hands a generated kernel its weights, and no scales.
-  if (spec.layer.quantization !== undefined) throw refusal(tree, path, [NO_SCALES]);
   const adapted = tree.adapt(spec.layer);
   if ("refused" in adapted) throw refusal(tree, path, adapted.refused);
   const { meshAxes, epAxes } = tree.surface;

@@ -47,11 +47,21 @@ const ROUTING: Readonly<Record<Checkpoint["model"], string>> = {
     'groups: { count: 4, kept: 2, score: "sum_of_top_2" }',
   qwen2_moe: 'scoring: "softmax", renormalize: false',
   qwen3_moe: 'scoring: "softmax", renormalize: true',
+  qwen3_moe_fp8: 'scoring: "softmax", renormalize: true',
 };
 
-/** A spec for a tiny checkpoint as its model is published: the target adapts it to the tree. */
-export function specFor({ model, dtype }: Checkpoint, ep: number): string {
-  const name = `tiny_${model}_${dtype === "float32" ? "f32" : "bf16"}_ep${ep}`;
+/**
+ * A spec for a tiny checkpoint as its model is published: the target adapts it to the tree.
+ * `quantized`: a suffix of the name, and the layer's field.
+ */
+export function specFor(
+  { model, dtype }: Checkpoint,
+  ep: number,
+  quantized?: readonly [string, string],
+): string {
+  const [suffix, quantization] = quantized ?? ["", undefined];
+  const name = `tiny_${model}_${dtype === "float32" ? "f32" : "bf16"}_ep${ep}${suffix}`;
+  const field = quantization === undefined ? "" : `\n    quantization: ${quantization},`;
   const path = join(emptyFolder(), `${name}.moe.ts`);
   writeFileSync(
     path,
@@ -65,11 +75,11 @@ export default moe({
     hidden: 256,
     intermediate: 256,
     activation: "${model === "grok" ? "gelu" : "silu"}",
-    dtype: "${dtype}",
+    dtype: "${dtype}",${field}
     routing: { where: "kernel", ${ROUTING[model]} },
   },
   mesh: { ep: ${ep} },
-  devices: ["v6e"],
+  devices: ["${quantized === undefined ? "v6e" : "v7x"}"],
   schedule: { kind: "gather", tiles: { all: { upTo: 64, bt: 16, bf: 256, bd: 256 } } },
 });
 `,

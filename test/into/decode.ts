@@ -11,7 +11,7 @@ export type DType = "bfloat16" | "float32";
 
 export interface Checkpoint {
   /** Key of MODELS in checkpoint.py. */
-  readonly model: "grok" | "ling" | "qwen2_moe" | "qwen3_moe";
+  readonly model: "grok" | "ling" | "qwen2_moe" | "qwen3_moe" | "qwen3_moe_fp8";
   readonly dtype: DType;
 }
 
@@ -22,6 +22,8 @@ export interface Job extends Checkpoint {
   readonly ep: number;
   readonly prompt: readonly number[];
   readonly tokens: number;
+  /** Below "quantization" in a file of the server's --quantization-config-path. */
+  readonly quantization?: Readonly<Record<string, unknown>>;
 }
 
 export interface Answer {
@@ -59,7 +61,7 @@ for name in sys.argv[2:]:
 `,
   );
   await execa(interpreter, [script, folder, ...made], { env: environment });
-  const lines = jobs.map(({ model, dtype, backend, mesh, ep, prompt, tokens }) =>
+  const lines = jobs.map(({ model, dtype, backend, mesh, ep, prompt, tokens, quantization }) =>
     JSON.stringify({
       model: join(folder, `${model}-${dtype}`),
       backend,
@@ -68,6 +70,7 @@ for name in sys.argv[2:]:
       ep,
       prompts: [prompt],
       new_tokens: tokens,
+      quantization,
     }),
   );
   const { stdout } = await execa(interpreter, [join(HARNESS, "decode.py")], {

@@ -59,7 +59,7 @@ describe("refused, with nothing written", () => {
       ["ling-mini-2.0", "sigmoid"],
       ["gpt-oss-120b", "biases"],
       ["qwen2-57b-a14b", "shared experts"],
-      ["qwen3-30b-a3b-fp8", "no scales"],
+      ["qwen3-30b-a3b-fp8", "no quantised weights"],
     ]) {
       const spec = join(root, "examples", `${model}.moe.ts`);
       await refused(tree, ["build", spec, "--into", tree], String(why), "Qwen3-MoE");

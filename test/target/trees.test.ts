@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { LayerSpec } from "../../src/dsl/spec.ts";
+import type { LayerSpec, Quantization } from "../../src/dsl/spec.ts";
 import { isPlainPath } from "../../src/into/paths.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import type { HostedKernel, Tree } from "../../src/target/tree/tree.ts";
@@ -69,4 +69,50 @@ test.each(entries)("%s is what it says it is", (key, tree) => {
 test("no two trees are told apart by nothing", () => {
   const probes = entries.map(([, tree]) => JSON.stringify(tree.probes));
   expect(new Set(probes).size).toBe(entries.length);
+});
+
+test("quantised weights are served where a tree's own layer has them", () => {
+  const quantization = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
+  const adapted = (changed: Partial<Quantization>, tree: Tree) =>
+    tree.adapt({ ...layer, quantization: { ...quantization, ...changed } });
+  for (const tree of [trees.pypi, trees["2025-12"]]) {
+    expect(adapted({}, tree)).toEqual({
+      refused: [expect.stringContaining("no quantised weights")],
+    });
+  }
+  expect(adapted({}, trees.head)).toMatchObject({ layer: { quantization } });
+  // FusedEPMoE repeats scales of blocks for every channel, and has them in float32.
+  const blocks = { granularity: "blocks_128x128", scales: "bfloat16" } as const;
+  expect(adapted(blocks, trees.head)).toMatchObject({
+    layer: {
+      quantization: {
+        weights: "int8",
+        granularity: { kind: "sub_channel", block: 128 },
+        scales: "float32",
+      },
+    },
+    remarks: expect.arrayContaining([
+      expect.stringContaining("128 x 128"),
+      expect.stringContaining("float32 scales"),
+    ]),
+  });
+  expect(adapted({ weights: "int4" }, trees.head)).toEqual({
+    refused: [expect.stringMatching(/int8, float8_e4m3fn, float8_e5m2, not int4/)],
+  });
+});
+
+test("the registry of the newest tree tells weights and their scales apart", () => {
+  const rows = (["int8", undefined] as const).map((weights) => {
+    const adapted = trees.head.adapt({
+      ...layer,
+      ...(weights && {
+        quantization: { weights, granularity: "per_channel", scales: "float32" },
+      }),
+    });
+    if ("refused" in adapted) throw new Error(adapted.refused.join("; "));
+    const kernel = { ...hostedBy(trees.head), layer: adapted.layer };
+    return JSON.stringify(trees.head.files([kernel]).find(({ path }) => /registry/.test(path)));
+  });
+  expect(rows[0]).toContain('weight_dtype=\\"int8\\"');
+  expect(rows[1]).toContain('weight_dtype=\\"bfloat16\\"');
 });

@@ -101,6 +101,30 @@ def qwen3_moe(w: _Weights, dtype: str) -> dict:
     }
 
 
+def _fp8(weights: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (out, in) as float8_e4m3fn with one float32 scale for each block of rows x columns."""
+    out, size = weights.shape
+    blocks = weights.astype(np.float32).reshape(out // rows, rows, size // columns, columns)
+    scale = np.abs(blocks).max(axis=(1, 3), keepdims=True) / 448
+    quantized = (blocks / scale).reshape(out, size).astype(ml_dtypes.float8_e4m3fn)
+    return quantized, scale[:, 0, :, 0]
+
+
+def qwen3_moe_fp8(w: _Weights, dtype: str) -> dict:
+    """Qwen3-MoE quantised offline: experts in blocks of 128 x 128, attention by output channel."""
+    config = qwen3_moe(w, dtype)
+    for name, weights in list(w.tensors.items()):
+        if ".experts." in name:
+            quantized, scale = _fp8(weights, 128, 128)
+        elif "_proj." in name:
+            quantized, scale = _fp8(weights, 1, weights.shape[1])
+        else:
+            continue
+        w.tensors[name] = quantized
+        w.tensors[name.replace(".weight", ".weight_scale_inv")] = scale
+    return config | {"quantization_config": {"quant_method": "fp8"}}
+
+
 def qwen2_moe(w: _Weights, dtype: str) -> dict:
     """Qwen2-MoE: biased attention, a shared expert behind a sigmoid gate."""
     w.normal("model.embed_tokens.weight", VOCAB, HIDDEN, scale=1.0)
@@ -203,7 +227,13 @@ class BailingConfig(PretrainedConfig):
     model_type = "bailing_moe"
 """
 
-MODELS = {"qwen3_moe": qwen3_moe, "qwen2_moe": qwen2_moe, "grok": grok, "ling": ling}
+MODELS = {
+    "qwen3_moe": qwen3_moe,
+    "qwen3_moe_fp8": qwen3_moe_fp8,
+    "qwen2_moe": qwen2_moe,
+    "grok": grok,
+    "ling": ling,
+}
 
 
 def _sliced(name: str, tensor: np.ndarray, part: int) -> np.ndarray:

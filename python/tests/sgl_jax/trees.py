@@ -6,6 +6,8 @@ The two surfaces differ in what a model takes and returns; `load` picks by what 
 import importlib
 import importlib.util
 import inspect
+import json
+import tempfile
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +45,11 @@ def _configure(job: dict):
     arguments = {}
     if "moe_backend" in inspect.signature(ModelConfig.__init__).parameters:
         arguments["moe_backend"] = job["backend"]
+    if job.get("quantization") is not None:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
+            # JSON is YAML.
+            json.dump({"quantization": job["quantization"]}, file)
+        arguments["quantization_config_path"] = file.name
     config = ModelConfig(job["model"], dtype=job["dtype"], **arguments)
     config.hf_config.ep_size = job["ep"]
     config.configure_for_tensor_parallel(tensor)
@@ -53,6 +60,15 @@ def _configure(job: dict):
     else:
         config.hf_config.moe_backend = backend.resolve_moe_backend(config, job["ep"], mesh).value
     return config, mesh
+
+
+def _quantize(config, model) -> None:
+    """Quantizes the experts that were loaded in full precision, as ModelRunner.load_model does."""
+    quantization = getattr(config, "quantization_config", None)
+    if quantization is None or quantization.is_static_checkpoint:
+        return
+    utilities = importlib.import_module("sgl_jax.srt.utils.quantization.quantization_utils")
+    utilities.apply_moe_quantization(config, model)
 
 
 class Runner:
@@ -74,6 +90,7 @@ class Runner:
         load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
         loader = get_model_loader(LoadConfig(load_format=load_format), self.mesh)
         self.model = loader.load_model(model_config=self.config)
+        _quantize(self.config, self.model)
         with jax.set_mesh(self.mesh):
             self.pool = MHATokenToKVPool(
                 size=CACHE_SLOTS,

@@ -26,6 +26,9 @@ export function adapt(layer: LayerSpec): Adapted {
   }
   if (layer.biases === true) problems.push("the experts of this tree's models have no biases");
   if (layer.redundantExperts !== undefined) problems.push("this tree has no redundant experts");
+  if (layer.quantization !== undefined) {
+    problems.push("EPMoE of this tree has no quantised weights: no scales are loaded or handed on");
+  }
   if (routing.where === "given") {
     problems.push(
       'the fused layer of this tree chooses experts in the kernel: routing needs { where: "kernel" }' +

@@ -1,4 +1,5 @@
 /** New files of the newest tree. */
+import { scaleBlock } from "../../../dsl/quantization.ts";
 import { pyString } from "../../../emit/python.ts";
 import type { HostedKernel, TreeFile } from "../tree.ts";
 
@@ -30,6 +31,7 @@ function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: st
   if (typeof layer.activation !== "string") {
     throw new RangeError(`${name} was not adapted to this tree`);
   }
+  const scale = layer.quantization && scaleBlock(layer.quantization);
   const fields = [
     `num_experts=${layer.experts}`,
     `num_experts_per_tok=${layer.topK}`,
@@ -37,6 +39,8 @@ function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: st
     `intermediate_size=${layer.intermediate}`,
     `activation=${pyString(layer.activation)}`,
     `dtype=${pyString(layer.dtype)}`,
+    `weight_dtype=${pyString(layer.quantization?.weights ?? layer.dtype)}`,
+    `scale_block=${scale ?? "None"}`,
     `ep_size=${mesh.ep}`,
   ];
   return { name, arguments: fields.map((field) => `${field},`).join("\n        ") };

@@ -1,5 +1,6 @@
 /** The surface of the newest tree: models route, gate and up weights are two parameters. */
-import type { LayerSpec } from "../../../dsl/spec.ts";
+import { BLOCK } from "../../../dsl/quantization.ts";
+import type { LayerSpec, Quantization, QuantizedDType } from "../../../dsl/spec.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {
@@ -11,6 +12,9 @@ export const surface: Surface = {
   jax: "0.10.2",
 };
 
+/** What `QuantizationConfig` of this tree can name, apart from types that quantise nothing. */
+const WEIGHTS: ReadonlySet<QuantizedDType> = new Set(["int8", "float8_e4m3fn", "float8_e5m2"]);
+
 /** Scores, groups, bias and scaling are the model's own code here, so the kernel has none of them. */
 export function adapt(layer: LayerSpec): Adapted {
   if (layer.activation !== "silu" && layer.activation !== "gelu") {
@@ -21,7 +25,15 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.biases === true) {
     return { refused: ["the experts of this tree's models have no biases"] };
   }
-  const { sharedExperts, ...routed } = layer;
+  const weights = layer.quantization?.weights;
+  if (weights !== undefined && !WEIGHTS.has(weights)) {
+    return {
+      refused: [
+        `FusedEPMoE of this tree quantises weights as ${[...WEIGHTS].join(", ")}, not ${weights}`,
+      ],
+    };
+  }
+  const { sharedExperts, quantization, ...routed } = layer;
   const remarks: string[] = [];
   if (sharedExperts !== undefined) {
     remarks.push("no shared experts in the kernel: the models of this tree add them");
@@ -32,5 +44,29 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.weights !== surface.weights) {
     remarks.push("gate and up weights separate, w1 and w3 (E, D, F), as FusedEPMoE has them");
   }
-  return { layer: { ...routed, weights: surface.weights, routing: { where: "given" } }, remarks };
+  const adapted: LayerSpec = {
+    ...routed,
+    weights: surface.weights,
+    routing: { where: "given" },
+    ...(quantization === undefined ? {} : { quantization: adaptScales(quantization, remarks) }),
+  };
+  return { layer: adapted, remarks };
+}
+
+/** FusedEPMoE holds scales as (E, K / block, 1, N) float32, whatever a checkpoint has. */
+function adaptScales(quantization: Quantization, remarks: string[]): Quantization {
+  const blocks = quantization.granularity === "blocks_128x128";
+  if (blocks) {
+    remarks.push(
+      `a scale for each ${BLOCK} of a channel: FusedEPMoE repeats those of ${BLOCK} x ${BLOCK} when it loads`,
+    );
+  }
+  if (quantization.scales !== "float32") {
+    remarks.push("float32 scales, as FusedEPMoE has them");
+  }
+  return {
+    ...quantization,
+    granularity: blocks ? { kind: "sub_channel", block: BLOCK } : quantization.granularity,
+    scales: "float32",
+  };
 }

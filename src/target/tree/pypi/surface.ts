@@ -24,6 +24,9 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.biases) problems.push("EPMoE of this tree has no biases");
   if (layer.sharedExperts) problems.push("the models of this tree have no shared experts");
   if (layer.redundantExperts) problems.push("this tree has no redundant experts");
+  if (layer.quantization !== undefined) {
+    problems.push("EPMoE of this tree has no quantised weights: no scales are loaded or handed on");
+  }
   if (routing.where === "kernel") {
     if (routing.scoring !== "softmax") {
       problems.push(`EPMoE of this tree scores by softmax, the spec by ${routing.scoring}`);

@@ -46,14 +46,45 @@ const sizes = (from: "" | "config."): readonly string[] => [
   QUANTIZATION,
 ];
 
-const qwen = (file: string, layerClass: string): FileEdits => ({
+const qwen = (file: string, layerClass: string, further: readonly Edit[] = []): FileEdits => ({
   path: `${MODELS}/${file}`,
   edits: [
     imported,
     usesFused(`${layerClass}.__init__`),
     layerChoice(`${layerClass}.__init__`, "mlp", GENERATED, sizes("")),
+    ...further,
   ],
 });
+
+/** Scales of a quantised checkpoint lie as FusedEPMoE's. */
+const qwen3Scales: Edit = {
+  edit: "rewrite",
+  at: {
+    in: "Qwen3MoeForCausalLM._create_moe_layer_mappings",
+    expression: 'moe_backend == "fused"',
+  },
+  code: 'moe_backend in ("fused", "fused_generated")',
+};
+
+/** Likewise; one scale a channel stays one, as for FusedEPMoEV2. */
+const lingScales: readonly Edit[] = [
+  {
+    edit: "element",
+    at: {
+      in: "BailingMoEForCausalLM._create_moe_layer_mappings",
+      expression: '("fused", "fused_v2", ...)',
+    },
+    code: '"fused_generated"',
+  },
+  {
+    edit: "rewrite",
+    at: {
+      in: "BailingMoEForCausalLM._create_moe_layer_mappings",
+      expression: '_wbs is None and moe_backend == "fused_v2"',
+    },
+    code: '_wbs is None and moe_backend in ("fused_v2", "fused_generated")',
+  },
+];
 
 const grok: FileEdits = {
   path: `${MODELS}/grok.py`,
@@ -94,12 +125,13 @@ const ling: FileEdits = {
       "self.moe_backend == MoEBackend.FUSED_GENERATED",
       sizes("config."),
     ),
+    ...lingScales,
   ],
 };
 
 export const models: readonly FileEdits[] = [
   grok,
-  qwen("qwen3_moe.py", "QWen3MoeDecoderLayer"),
+  qwen("qwen3_moe.py", "QWen3MoeDecoderLayer", [qwen3Scales]),
   qwen("qwen2_moe.py", "Qwen2MoeDecoderLayer"),
   ling,
 ];
