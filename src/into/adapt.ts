@@ -1,7 +1,7 @@
 /** A spec as a tree needs it: its layer, its mesh axes, and the plan of that. */
 import { registries } from "../check/index.ts";
 import { judge } from "../check/judge.ts";
-import type { MoeSpec } from "../dsl/spec.ts";
+import type { LayerSpec, MoeSpec } from "../dsl/spec.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { HostedKernel, Tree } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
@@ -15,7 +15,9 @@ export interface AdaptedSpec {
 
 /** Throws `IntoError` where the tree cannot serve such a layer. */
 export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
-  const adapted = tree.adapt(spec.layer);
+  const [field, ...fields] = eightBitRows(spec.layer);
+  const adapted =
+    field === undefined ? tree.adapt(spec.layer) : { refused: [field, ...fields] as const };
   if ("refused" in adapted) throw refusal(tree, path, adapted.refused);
   const { meshAxes, epAxes } = tree.surface;
   const remarks = [...adapted.remarks];
@@ -36,6 +38,15 @@ export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec 
   if (first !== undefined) throw refusal(tree, path, [first, ...others]);
   if (plan === undefined) throw new RangeError(`${path} has no plan and no error`);
   return { plan, kernel: hosted(plan), remarks };
+}
+
+/** A tree's own layers round no rows: a kernel that does would not give the same tokens. */
+function eightBitRows({ quantization, wire }: LayerSpec): readonly string[] {
+  const fields = [
+    ...(quantization?.activations === undefined ? [] : ["quantization.activations"]),
+    ...(wire === undefined ? [] : ["wire"]),
+  ];
+  return fields.map((field) => `layer.${field}: the layers of this tree have no rows of 8 bits`);
 }
 
 function hosted({ name, layer, mesh, kernels }: Plan): HostedKernel {
