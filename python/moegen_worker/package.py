@@ -6,6 +6,8 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,6 +62,20 @@ class MoePackage:
         # Only weights that arrive in tiles know blocks of rows.
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         return tiles._replace(pass_tokens=16, **block)
+
+    @contextmanager
+    def small_chunks(self) -> Iterator[None]:
+        """Kernels that are traced meanwhile copy rows between HBM and VMEM 16 at a time."""
+        shape = getattr(self.shapes, "Shape", None)
+        before = getattr(shape, "chunk", None)
+        if before is None:
+            yield
+            return
+        shape.chunk = property(lambda s: min(s.pass_tokens, 16))
+        try:
+            yield
+        finally:
+            shape.chunk = before
 
     @property
     def dtype(self) -> Any:
