@@ -6,10 +6,9 @@ import { hasConstants, loadOf } from "./load.ts";
 import { loopTripsOf } from "./loop-trips.ts";
 import { loopsOf } from "./loops.ts";
 import { routedStages, routedWeights } from "./routed-stages.ts";
+import { sharedStreams } from "./scales.ts";
 import { sharedStages } from "./shared-stages.ts";
 import type { Draft } from "./stage.ts";
-
-const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 
 export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const { layer, ep, sizes, streamed } = fit.input;
@@ -41,7 +40,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       trips: 1,
     });
   }
-  const sharedStarts = load.shared === undefined ? [] : SHARED_WEIGHTS;
+  const sharedStarts = load.shared === undefined ? [] : sharedStreams(layer);
   stages.push({
     name: "load_rows",
     meaning: "token rows from HBM, packed",

@@ -5,7 +5,7 @@ import type { Fit } from "./fit.ts";
 import { LANES } from "./layout.ts";
 import { ownLists, routesIn } from "./list-streams.ts";
 import { expertTiles, hasConstants, loadOf } from "./load.ts";
-import { scaleStreams } from "./scale-streams.ts";
+import { scaleStreams, sharedScaleStreams } from "./scale-streams.ts";
 import { sharedBuffers } from "./scales.ts";
 
 export function streamsOf(fit: Fit): readonly Stream[] {
@@ -173,6 +173,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
         copies: reads * sharedTiles.down,
         meaning: "this device's down rows of the shared experts, from the pass's start",
       },
+      ...sharedScaleStreams(fit),
     );
   }
   if (hasConstants(layer)) {
