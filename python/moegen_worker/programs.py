@@ -75,6 +75,8 @@ class Programs:
         options: dict[str, Any] = {"interpret": interpreter.params()}
         if program.small_passes:
             options["tiles"] = package.small_pass_tiles(program.tokens)
+        if program.small_chunks:
+            options["tiles"] = package.chunk_tiles(program.tokens)
 
         def one(index: Any, arrays: Sequence[Any]) -> Any:
             of_call = [

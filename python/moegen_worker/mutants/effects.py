@@ -20,6 +20,10 @@ class Effects:
     writes: set[str] = dataclasses.field(default_factory=set)
     started: list[Copy] = dataclasses.field(default_factory=list)
     awaited: list[tuple[Copy, str]] = dataclasses.field(default_factory=list)
+    # Copies whose source is this device's own part of a reference that has one for each device.
+    own: set[Copy] = dataclasses.field(default_factory=set)
+    # References that are written outside of other devices' parts.
+    own_writes: set[str] = dataclasses.field(default_factory=set)
     signals: bool = False
     barrier: bool = False
 
@@ -75,6 +79,8 @@ class Analysis:
         if method in STARTS | WAITS:
             assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             for copy in self.copies.of(node.func.value):
+                if self._is_own(copy, node.func.value):
+                    effects.own.add(copy)
                 if method in STARTS:
                     effects.started.append(copy)
                 else:
@@ -88,6 +94,8 @@ class Analysis:
         if isinstance(node, ast.Attribute) and base(node) is not None:
             stored = self._stored(node)
             (effects.writes if stored else effects.reads).add(node.attr)
+            if stored and not self._of_peer(self.source.parents[node]):
+                effects.own_writes.add(node.attr)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             for function in self.copies.functions(node):
                 if function not in seen:
@@ -102,6 +110,48 @@ class Analysis:
     def _stored(self, node: ast.AST) -> bool:
         parent = self.source.parents[node]
         return isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store)
+
+    # ------------------------------------------------------------------- parts of devices
+
+    def _is_own(self, copy: Copy, receiver: ast.expr) -> bool:
+        """A description `f(..., me, ...)` whose source only `me` chooses."""
+        if not (isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Name)):
+            return False
+        function = self.source.function(receiver.func)
+        if function is None or not copy.node.args:
+            return False
+        names = [a.arg for a in function.args.args]
+        # A remote copy's parts follow the sizes; see `Copies`.
+        used = self.depends(copy.node.args[1], function) & set(names) - {"r", "s"}
+        given = {names[i]: a for i, a in enumerate(receiver.args) if i < len(names)}
+        chosen = [given.get(name) for name in used]
+        return bool(chosen) and all(isinstance(a, ast.Name) and a.id == "me" for a in chosen)
+
+    def _of_peer(self, node: ast.AST) -> bool:
+        """An index that the device of a loop over the peers chooses."""
+        used: set[str] = set()
+        for around in self.source.ancestors(node):
+            if isinstance(around, Function):
+                used |= self.depends(node, around)
+                if decorated(around, "each_peer") is not None:
+                    return bool(used & {a.arg for a in around.args.args})
+        return False
+
+    def depends(self, node: ast.AST, function: Function) -> set[str]:
+        """Names that an expression is made of, through a function's assignments."""
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        while True:
+            more = {
+                n.id
+                for a in ast.walk(function)
+                if isinstance(a, ast.Assign)
+                and any(isinstance(t, ast.Name) and t.id in used for t in a.targets)
+                for n in ast.walk(a.value)
+                if isinstance(n, ast.Name)
+            }
+            if more <= used:
+                return used
+            used |= more
 
     # -------------------------------------------------------------------------------- names
 

@@ -12,6 +12,8 @@ The rules, for statements of one block that are next to each other in time:
    arrived, the source of one that was sent. A start may be moved only before what its memory is
    not used by: writes of its source, uses of its destination, and, between devices, the barrier.
 
+5. What is written to other devices' parts of a reference leaves this device's own part alone.
+
 `first_conflict` gives the first statement that a rule does not let pass.
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import ast
 
+from .copies import Copy
 from .effects import Analysis, Effects, decorated
 from .source import Function
 
@@ -55,7 +58,9 @@ def conflict(mine: Effects, other: Effects, *, later: bool, guarded: bool) -> bo
     if mine.barrier or mine.signals:
         return later and any(copy.remote for copy in other.started)
     if mine.awaited and later:
-        return any(_needed(copy, method, other) for copy, method in mine.awaited)
+        return any(
+            _needed(copy, method, other, own=copy in mine.own) for copy, method in mine.awaited
+        )
     if mine.started and later:
         ours = {(copy.source, copy.destination) for copy in mine.started}
         theirs = {(copy.source, copy.destination) for copy, _ in other.awaited}
@@ -65,17 +70,18 @@ def conflict(mine: Effects, other: Effects, *, later: bool, guarded: bool) -> bo
     return False
 
 
-def _needed(copy, method: str, other: Effects) -> bool:
+def _needed(copy: Copy, method: str, other: Effects, *, own: bool) -> bool:
     """Whether `other` uses memory that a wait has made safe."""
     touched = other.reads | other.writes
     touched |= {c.source for c in other.started} | {c.destination for c in other.started}
-    written = other.writes | {c.destination for c in other.started if not c.remote}
+    written = other.own_writes if own else other.writes
+    written = written | {c.destination for c in other.started if not c.remote}
     if method == "wait_send":
         return copy.source in written
     return copy.destination in touched or (method == "wait" and copy.source in written)
 
 
-def _made(copy, other: Effects) -> bool:
+def _made(copy: Copy, other: Effects) -> bool:
     """Whether `other` must have happened before a copy may start."""
     if copy.remote and other.barrier:
         return True
