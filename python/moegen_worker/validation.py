@@ -15,7 +15,7 @@ from .cases import Case, generator
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
 from .machine.machine import Machine
-from .machine.order import Order
+from .machine.order import Order, of_seed
 from .package import MoePackage
 from .programs import Program, Programs, Target
 
@@ -54,6 +54,17 @@ class Bench:
         """Begins to compile what the case needs."""
         self._programs.get(Program.of(case, tokens))
 
+    def runs(self, case: Case, tokens: int, seeds: Sequence[int]) -> Verdict:
+        """One case in the orders of some seeds, until one is wrong; none: as threads come."""
+        verdict = self.run(case, tokens) if not seeds else {}
+        for seed in seeds:
+            order = of_seed(seed, self._package.ep)
+            verdict = self.run(case, tokens, order)
+            if not verdict["ok"]:
+                shown = {"seed": seed, "text": str(order)}
+                return {**verdict, "failure": {**verdict.get("failure", {}), "order": shown}}
+        return verdict
+
     def run(self, case: Case, tokens: int, order: Order | None = None) -> Verdict:
         """One case: `{ok, error, failure?}`; in turns, where there is an `order`."""
         inputs = self._maker.make(case, tokens, self._route)
@@ -69,8 +80,9 @@ class Bench:
         if order is not None:
             # Where T does not divide, XLA's own copies between two calls hold devices together.
             together = tokens % self._package.ep != 0
-            names = getattr(self._package.shapes, "Refs", None)
-            machine = Machine(self._package.ep, case.calls, order, together, names=names._fields)
+            refs = getattr(self._package.shapes, "Refs", None)
+            names = () if refs is None else tuple(refs._fields)
+            machine = Machine(self._package.ep, case.calls, order, together, names)
         outcome = interpreter.run(lambda: program(times, *arrays), machine)
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"

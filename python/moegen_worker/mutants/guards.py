@@ -10,7 +10,7 @@ from .context import Context, Found
 from .effects import decorated
 from .mutant import expression, replace
 from .sites import Sync
-from .source import Function, Source
+from .source import Edited, Function
 
 
 def made(context: Context) -> Iterator[Found]:
@@ -39,8 +39,8 @@ def _inside(context: Context, node: ast.AST) -> Sync | None:
 def _changed(context: Context, node: ast.expr, text: str):
     number = context.analysis.source.numbers[node]
 
-    def edit(changed: Source) -> None:
-        replace(changed, changed.nodes[number], expression(text))
+    def edit(changed: Edited) -> None:
+        replace(changed, changed.node(number), expression(text))
 
     return edit
 

@@ -15,7 +15,7 @@ from .copies import base, index
 from .effects import decorated
 from .mutant import expression, replace
 from .sites import Sync
-from .source import Function, Source
+from .source import Edited, Function
 
 # Fields of JAX's description of a copy.
 FIELDS = {"sem": "dst_sem", "recv_sem": "dst_sem", "send_sem": "src_sem"}
@@ -43,14 +43,11 @@ def _neighbours(context: Context) -> Iterator[Found]:
                 other = alike[(alike.index(name) + 1) % len(alike)]
 
                 def edit(
-                    changed: Source,
+                    changed: Edited,
                     number: int = sync.number,
                     text: str = f"r.{one.source}, '{FIELDS[part]}', r.{other}",
                 ) -> None:
-                    statement = changed.nodes[number]
-                    assert isinstance(statement, ast.Expr)
-                    assert isinstance(statement.value, ast.Call)
-                    method = statement.value.func
+                    method = changed.call(number).func
                     assert isinstance(method, ast.Attribute)
                     method.value = expression(f"elsewhere({ast.unparse(method.value)}, {text})")
 
@@ -110,8 +107,8 @@ def _slots(context: Context) -> Iterator[Found]:
 def _instead(context: Context, node: ast.AST, text: str):
     number = context.analysis.source.numbers[node]
 
-    def edit(changed: Source) -> None:
-        replace(changed, changed.nodes[number], expression(text))
+    def edit(changed: Edited) -> None:
+        replace(changed, changed.node(number), expression(text))
 
     return edit
 

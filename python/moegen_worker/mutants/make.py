@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from . import guards, indices, named, syncs
 from .context import Context, Found, Plan
 from .mutant import Editor, Mutant, names
+from .places import Places
 from .source import Source
 from .tie import streams_of
 
 MAKERS = (named.made, syncs.made, indices.made, guards.made)
 
 
-def mutants(folder: str | Path, plan: Plan) -> list[Mutant]:
-    """Those of one kernel plan; raises OpError where plan and source do not agree."""
+def mutants(folder: str | Path, plan: Plan, served: str | Path | None = None) -> list[Mutant]:
+    """Those of one kernel plan; raises OpError where plan and source do not agree. Lines are those
+    of the package in the folder `served`, where that is another."""
     source = Source.read(folder)
+    if served is not None:
+        source.line = Places(source, Source.read(served)).line
     context = Context.of(source, plan)
     tied = streams_of(context)
     editor = Editor(source)
@@ -30,9 +35,19 @@ def mutants(folder: str | Path, plan: Plan) -> list[Mutant]:
             if not texts or key in seen:
                 continue
             seen.add(key)
-            found.append(_mutant(context, one, texts, tied))
-            taken[found[-1].id] = taken.get(found[-1].id, 0) + 1
+            mutant = _mutant(context, one, texts, tied)
+            number = taken[mutant.id] = taken.get(mutant.id, 0) + 1
+            if number > 1:
+                mutant = dataclasses.replace(mutant, name=f"{mutant.id}-{number}")
+            found.append(mutant)
     return found
+
+
+def unchanged(folder: str | Path) -> Mutant:
+    """The package written out as mutants are, without a fault."""
+    source = Source.read(folder)
+    texts = Editor(source).whole()
+    return Mutant("", "", "", "", 0, None, (), (), texts, name="none")
 
 
 def _mutant(
@@ -48,12 +63,12 @@ def _mutant(
         kind=found.kind,
         change=found.change,
         what=found.what,
-        number=source.numbers[found.node],
         file=source.files[found.node],
-        line=getattr(found.node, "lineno", 0),
+        line=source.line(found.node),
         stage=stage,
         streams=tuple(streams),
         semaphores=names(copies) if copies else ("barrier",) if found.kind == "barrier" else (),
         texts=texts,
         name=found.name,
+        named=found.name is not None,
     )

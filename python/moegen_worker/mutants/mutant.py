@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .copies import Copy
-from .source import Source
+from .source import Edited, Source, Tree
 
 KINDS = ("wait", "start", "barrier", "semaphore", "slot", "guard")
 CHANGES = ("dropped", "duplicated", "moved", "swapped")
@@ -39,7 +39,6 @@ class Mutant:
     """`kind` and `change`, what it does in words, and where: in the source and in the plan.
 
     Attributes:
-      number: of the node that it is about; the same in every package of the same structure.
       streams, semaphores: names of the plan.
       texts: the changed modules, by file.
     """
@@ -47,7 +46,6 @@ class Mutant:
     kind: str
     change: str
     what: str
-    number: int
     file: str
     line: int
     stage: str | None
@@ -55,11 +53,28 @@ class Mutant:
     semaphores: tuple[str, ...]
     texts: dict[str, str]
     name: str | None = None
+    # A fault that another kernel has had.
+    named: bool = False
 
     @property
     def id(self) -> str:
         """The same in every run."""
         return self.name or f"{self.kind}-{self.change}-{self.file.removesuffix('.py')}-{self.line}"
+
+    def described(self) -> dict[str, object]:
+        """As data, without the texts."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "change": self.change,
+            "what": self.what,
+            "file": self.file,
+            "line": self.line,
+            "stage": self.stage,
+            "streams": list(self.streams),
+            "semaphores": list(self.semaphores),
+            "named": self.named,
+        }
 
     def write(self, package: str | Path, folder: str | Path) -> Path:
         """Writes the package with the fault below `folder`."""
@@ -73,7 +88,7 @@ class Mutant:
         return target
 
 
-Edit = Callable[[Source], None]
+Edit = Callable[[Edited], None]
 
 
 class Editor:
@@ -83,26 +98,27 @@ class Editor:
         self.source = source
         self._texts = {file: ast.unparse(tree) for file, tree in source.trees.items()}
 
+    def whole(self) -> dict[str, str]:
+        """All modules, as they are."""
+        return dict(self._texts)
+
     def texts(self, edit: Edit) -> dict[str, str]:
-        """The modules that an edit changes, with what faults need to import; all that were written
-        out differently from the package (see `source.BOTH`) with them."""
-        changed = self.source.copied()
+        """The modules after an edit, with what faults need to import; none where it changes none.
+        All of them: a module may be written out otherwise than in the package (`source.BOTH`)."""
+        changed = self.source.edited()
         edit(changed)
-        result = {}
+        result = dict(self._texts)
         for file, tree in changed.trees.items():
             ast.fix_missing_locations(tree)
             text = ast.unparse(tree)
             if text != self._texts[file]:
                 needed = "from .mutation import elsewhere, is_of\nfrom .shapes import EP_SIZE\n"
-                future = text.find('"""', 3) + 3
-                text = f"{text[:future]}\n{needed}{text[future:]}\n"
-            result[file] = text
-        if all(result[file] == self._texts[file] for file in result):
-            return {}
-        return result
+                docstring = text.find('"""', 3) + 3
+                result[file] = f"{text[:docstring]}\n{needed}{text[docstring:]}\n"
+        return {} if result == self._texts else result
 
 
-def replace(source: Source, node: ast.AST, instead: ast.AST) -> None:
+def replace(source: Tree, node: ast.AST, instead: ast.AST) -> None:
     """Puts one expression in the place of another."""
     parent = source.parents[node]
     for field, value in ast.iter_fields(parent):
@@ -115,12 +131,12 @@ def replace(source: Source, node: ast.AST, instead: ast.AST) -> None:
     raise ValueError(f"not found: {ast.unparse(node)}")
 
 
-def insert(source: Source, beside: ast.stmt, statement: ast.stmt, *, after: bool) -> None:
+def insert(source: Tree, beside: ast.stmt, statement: ast.stmt, *, after: bool) -> None:
     block = source.block_of(beside)
     block.insert(block.index(beside) + after, statement)
 
 
-def remove(source: Source, statement: ast.stmt) -> None:
+def remove(source: Tree, statement: ast.stmt) -> None:
     block = source.block_of(statement)
     block[block.index(statement)] = ast.Pass()
 

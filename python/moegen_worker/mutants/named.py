@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from .context import Context, Found
 from .effects import AWAIT, SIGNAL
 from .mutant import expression, remove
-from .source import Source
+from .source import Edited
 
 REMOVED, UNREADY, NEIGHBOUR = "sgl-jax-1024", "tpu-inference-1252", "tpu-inference-1342"
 
@@ -32,29 +32,22 @@ def made(context: Context) -> Iterator[Found]:
         call = source.statement_of(source.calls(barrier)[0])
         number = source.numbers[call]
 
-        def no_barrier(changed: Source) -> None:
-            statement = changed.nodes[number]
-            assert isinstance(statement, ast.stmt)
-            remove(changed, statement)
+        def no_barrier(changed: Edited) -> None:
+            remove(changed, changed.statement(number))
 
         what = "no barrier at the start of a call"
         yield Found("barrier", "dropped", what, call, awaits, no_barrier, name=REMOVED)
 
         numbers = source.numbers[signals.unit], awaits.number
 
-        def neighbour(changed: Source) -> None:
-            unit, wait = (changed.nodes[n] for n in numbers)
-            loop = next(n for n in ast.walk(unit) if isinstance(n, ast.Expr))
-            while not isinstance(loop.value, ast.Call) or not loop.value.keywords:
-                loop = next(n for n in ast.walk(unit) if isinstance(n, ast.Expr) and n is not loop)
-            assert isinstance(unit, ast.stmt) and isinstance(wait, ast.Expr)
-            for keyword in loop.value.keywords:
+        def neighbour(changed: Edited) -> None:
+            unit, signal = changed.statement(numbers[0]), changed.statement(signals.number)
+            for keyword in changed.call(signals.number).keywords:
                 if keyword.arg == "device_id" and isinstance(keyword.value, ast.Call):
                     keyword.value.args[0] = expression("(me + 1) % EP_SIZE")
             block = changed.block_of(unit)
-            block[block.index(unit)] = loop
-            assert isinstance(wait.value, ast.Call)
-            wait.value.args[1] = expression("1")
+            block[block.index(unit)] = signal
+            changed.call(numbers[1]).args[1] = expression("1")
 
         what = "the barrier is with the next device alone"
         place = signals.statement
@@ -66,8 +59,8 @@ def made(context: Context) -> Iterator[Found]:
     ]
     for sync in routes:
 
-        def unready(changed: Source, number: int = sync.number) -> None:
-            remove(changed, changed.statement_of(changed.nodes[number]))
+        def unready(changed: Edited, number: int = sync.number) -> None:
+            remove(changed, changed.statement(number))
 
         what = "routes of other devices are used before they have arrived"
         yield Found("wait", "dropped", what, sync.statement, sync, unready, name=UNREADY)

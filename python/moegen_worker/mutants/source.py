@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Not part of the kernel's body.
@@ -23,23 +23,48 @@ def own_body(function: Function | ast.With | ast.For) -> Block:
     return body[1:] if documented else body
 
 
-class Source:
-    """A package; nodes are numbered, and numbers outlive a copy."""
+class Tree:
+    """Nodes with their parents."""
+
+    def __init__(self) -> None:
+        self.parents: dict[ast.AST, ast.AST] = {}
+
+    def block_of(self, statement: ast.AST) -> Block:
+        parent = self.parents[statement]
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(parent, name, None)
+            if isinstance(block, list) and statement in block:
+                return block
+        raise ValueError(f"no block holds {ast.unparse(statement)}")
+
+    def adopt(self, tree: ast.AST) -> None:
+        for node in ast.walk(tree):
+            for child in ast.iter_child_nodes(node):
+                self.parents[child] = node
+
+
+class Source(Tree):
+    """A package; nodes are numbered."""
 
     def __init__(self, trees: dict[str, ast.Module]) -> None:
+        super().__init__()
         self.trees = trees
-        self.parents: dict[ast.AST, ast.AST] = {}
         self.files: dict[ast.AST, str] = {}
         self.functions: dict[str, list[Function]] = {}
         self.numbers: dict[ast.AST, int] = {}
+        self._by_name: dict[str, list[ast.Call]] = {}
+        self._calls: dict[ast.AST, list[ast.Call]] = {}
+        self._values: dict[ast.AST, list[ast.expr]] = {}
         self.nodes: list[ast.AST] = []
+        self.line: Callable[[ast.AST], int] = lambda node: getattr(node, "lineno", 0)
         for file, tree in trees.items():
+            self.adopt(tree)
             for node in ast.walk(tree):
                 self.files[node] = file
                 self.numbers[node] = len(self.nodes)
                 self.nodes.append(node)
-                for child in ast.iter_child_nodes(node):
-                    self.parents[child] = node
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    self._by_name.setdefault(node.func.id, []).append(node)
                 if isinstance(node, Function):
                     self.functions.setdefault(node.name, []).append(node)
 
@@ -51,13 +76,9 @@ class Source:
             _write_out(tree)
         return cls(trees)
 
-    def copied(self) -> Source:
-        """Its own nodes, with the same numbers."""
-        return Source(copy.deepcopy(self.trees))
-
     def at(self, node: ast.AST) -> str:
         """file:line in the text as it was generated."""
-        return f"{self.files[node]}:{getattr(node, 'lineno', 0)}"
+        return f"{self.files[node]}:{self.line(node)}"
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         while node in self.parents:
@@ -67,18 +88,13 @@ class Source:
     def function_of(self, node: ast.AST) -> Function | None:
         return next((a for a in self.ancestors(node) if isinstance(a, Function)), None)
 
-    def block_of(self, statement: ast.stmt) -> Block:
-        parent = self.parents[statement]
-        for name in ("body", "orelse", "finalbody"):
-            block = getattr(parent, name, None)
-            if isinstance(block, list) and statement in block:
-                return block
-        raise ValueError(f"no block holds {ast.unparse(statement)}")
-
     def statement_of(self, node: ast.AST) -> ast.stmt:
         while not isinstance(node, ast.stmt):
             node = self.parents[node]
         return node
+
+    def edited(self) -> Edited:
+        return Edited(self)
 
     # ------------------------------------------------------------------------------- names
 
@@ -97,17 +113,21 @@ class Source:
 
     def calls(self, function: Function) -> list[ast.Call]:
         """Every call of a function by its name."""
-        return [
-            node
-            for node in self.nodes
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id == function.name
-            and self.function(node.func) is function
-        ]
+        if function not in self._calls:
+            self._calls[function] = [
+                node
+                for node in self._by_name.get(function.name, ())
+                if isinstance(node.func, ast.Name) and self.function(node.func) is function
+            ]
+        return self._calls[function]
 
     def values(self, name: ast.Name) -> list[ast.expr]:
         """What a local name may stand for: assigned, looped over, or given by callers."""
+        if name not in self._values:
+            self._values[name] = self._found_values(name)
+        return self._values[name]
+
+    def _found_values(self, name: ast.Name) -> list[ast.expr]:
         for scope in self.ancestors(name):
             if isinstance(scope, ast.For | ast.comprehension) and _is(scope.target, name.id):
                 return [scope.iter]
@@ -128,6 +148,38 @@ class Source:
                 if isinstance(node, ast.For) and _is(node.target, name.id):
                     return [node.iter]
         return []
+
+
+class Edited(Tree):
+    """A source to change: a module is copied when a node of it is first asked for."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._nodes: dict[int, ast.AST] = {}
+        self.trees: dict[str, ast.Module] = {}
+
+    def node(self, number: int) -> ast.AST:
+        """The copy of a node."""
+        if number not in self._nodes:
+            file = self._source.files[self._source.nodes[number]]
+            original = self._source.trees[file]
+            tree = self.trees[file] = copy.deepcopy(original)
+            self.adopt(tree)
+            for before, after in zip(ast.walk(original), ast.walk(tree), strict=True):
+                self._nodes[self._source.numbers[before]] = after
+        return self._nodes[number]
+
+    def statement(self, number: int) -> ast.stmt:
+        node = self.node(number)
+        assert isinstance(node, ast.stmt)
+        return node
+
+    def call(self, number: int) -> ast.Call:
+        """Of a statement that is a call."""
+        node = self.node(number)
+        assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        return node.value
 
 
 def _is(target: ast.expr, name: str) -> bool:

@@ -11,7 +11,7 @@ from .context import Context, Found
 from .effects import AWAIT, SIGNAL
 from .mutant import expression, insert, remove, replace
 from .sites import Sync
-from .source import Source
+from .source import Edited
 
 
 def made(context: Context) -> Iterator[Found]:
@@ -35,18 +35,17 @@ def _dropped(sync: Sync) -> Iterator[Found]:
     if len(sync.copies) == 1:
         node = sync.statement
 
-        def drop(source: Source) -> None:
-            remove(source, source.statement_of(source.nodes[sync.number]))
+        def drop(source: Edited) -> None:
+            remove(source, source.statement(sync.number))
 
         yield Found(_kind(sync), "dropped", f"no `{text}`", node, sync, drop)
         return
     for one in sync.copies:
 
-        def drop_one(source: Source, name: str = one.source) -> None:
-            statement = source.statement_of(source.nodes[sync.number])
-            assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-            assert isinstance(statement.value.func, ast.Attribute)
-            receiver = ast.unparse(statement.value.func.value)
+        def drop_one(source: Edited, name: str = one.source) -> None:
+            statement, method = source.statement(sync.number), source.call(sync.number).func
+            assert isinstance(method, ast.Attribute)
+            receiver = ast.unparse(method.value)
             block = source.block_of(statement)
             test = expression(f"not is_of({receiver}, r.{name})")
             block[block.index(statement)] = ast.If(test, [statement], [])
@@ -56,8 +55,8 @@ def _dropped(sync: Sync) -> Iterator[Found]:
 
 
 def _duplicated(sync: Sync) -> Found:
-    def twice(source: Source) -> None:
-        statement = source.statement_of(source.nodes[sync.number])
+    def twice(source: Edited) -> None:
+        statement = source.statement(sync.number)
         insert(source, statement, copying.deepcopy(statement), after=True)
 
     text = f"`{ast.unparse(sync.statement)}` twice"
@@ -82,9 +81,8 @@ def _move(
     block = source.block_of(unit)
     beside = abs(block.index(unit) - block.index(neighbour)) == 1
 
-    def move(changed: Source) -> None:
-        unit, neighbour = (changed.nodes[n] for n in numbers)
-        assert isinstance(unit, ast.stmt) and isinstance(neighbour, ast.stmt)
+    def move(changed: Edited) -> None:
+        unit, neighbour = (changed.statement(number) for number in numbers)
         block = changed.block_of(unit)
         block.remove(unit)
         block.insert(block.index(neighbour) + later, unit)
@@ -109,34 +107,29 @@ def _barrier(context: Context, sync: Sync) -> Iterator[Found]:
     assert isinstance(statement.value, ast.Call)
     signals = sync.method == SIGNAL
 
-    def drop(source: Source) -> None:
-        remove(source, source.statement_of(source.nodes[sync.number]))
+    def drop(source: Edited) -> None:
+        remove(source, source.statement(sync.number))
 
-    def twice(source: Source) -> None:
-        node = source.statement_of(source.nodes[sync.number])
+    def twice(source: Edited) -> None:
+        node = source.statement(sync.number)
         insert(source, node, copying.deepcopy(node), after=True)
 
     def change(by: int):
-        def edit(source: Source) -> None:
-            node = source.nodes[sync.number]
-            assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-            value = node.value.args[1]
+        def edit(source: Edited) -> None:
+            value = source.call(sync.number).args[1]
             replace(source, value, expression(f"{ast.unparse(value)} + ({by})"))
 
         return edit
 
-    def swap(source: Source) -> None:
-        signal, wait = (source.nodes[number] for number in pair)
-        assert isinstance(signal, ast.stmt) and isinstance(wait, ast.stmt)
+    def swap(source: Edited) -> None:
+        signal, wait = (source.statement(number) for number in pair)
         block = source.block_of(signal)
         block.remove(wait)
         block.insert(block.index(signal), wait)
 
-    def aside(source: Source) -> None:
+    def aside(source: Edited) -> None:
         """To the device after the one meant; the last one's signal comes back to itself."""
-        node = source.nodes[sync.number]
-        assert isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        for keyword in node.value.keywords:
+        for keyword in source.call(sync.number).keywords:
             if keyword.arg == "device_id":
                 call = keyword.value
                 assert isinstance(call, ast.Call)
@@ -165,10 +158,8 @@ def _calls_of_barrier(context: Context) -> Iterator[Found]:
             unit = source.statement_of(call)
             number = source.numbers[unit]
 
-            def drop(changed: Source, number: int = number) -> None:
-                statement = changed.nodes[number]
-                assert isinstance(statement, ast.stmt)
-                remove(changed, statement)
+            def drop(changed: Edited, number: int = number) -> None:
+                remove(changed, changed.statement(number))
 
             yield Found("barrier", "dropped", f"no `{ast.unparse(unit)}`", unit, sync, drop)
             around = source.parents[unit]

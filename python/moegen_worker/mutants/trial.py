@@ -63,6 +63,12 @@ class Trials:
     def planned(self) -> list[tuple[Case, int]]:
         return [one for program in self.programs() for one in program]
 
+    def first(self) -> Iterator[Attempt]:
+        """Every case in the first schedules: what a kernel without a fault passes."""
+        for case, tokens in self.planned():
+            for kind in FIRST:
+                yield Attempt(case, tokens, self._order(kind))
+
     def attempts(self, mutant: Mutant) -> Iterator[Attempt]:
         """The likeliest first: what has several slots or a guard needs several trips of its loop."""
         programs = self.programs()
