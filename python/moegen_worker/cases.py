@@ -46,6 +46,8 @@ class Case:
     split_mesh: bool = False
     # Tiles that force several passes over the tokens and several blocks of an expert's rows.
     small_passes: bool = False
+    # Rows between HBM and VMEM in chunks of the fewest rows, so that a pass has several.
+    small_chunks: bool = False
     # Some ids out of range, as padded tokens have: for routing that is given.
     padding: bool = False
     # Part of a run that names no cases.
@@ -116,6 +118,11 @@ def beyond_one_pass(usual: int, ep: int) -> int:
     return not_divisible(max(usual, 16 * ep) + 2 + 2 * ep, ep)
 
 
+def three_chunks(usual: int, ep: int) -> int:
+    """Three chunks of 16 rows on each device, the last one with a row."""
+    return 33 * ep
+
+
 CASES: tuple[Case, ...] = (
     Case("uniform", "uniform", uniform),
     Case("hot-expert", "one hot expert", hot_expert),
@@ -143,6 +150,14 @@ CASES: tuple[Case, ...] = (
         hot_expert,
         tokens=beyond_one_pass,
         small_passes=True,
+        usual=False,
+    ),
+    Case(
+        "chunks",
+        "rows in several chunks",
+        uniform,
+        tokens=three_chunks,
+        small_chunks=True,
         usual=False,
     ),
     Case("two-axes", "mesh of two axes", uniform, split_mesh=True, usual=False),

@@ -13,7 +13,10 @@ import io
 import re
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .machine.machine import Machine
 
 # More would only repeat the same fault for each row or each device.
 MOST_REPORTS = 8
@@ -43,8 +46,10 @@ def quicken() -> bool:
     import numpy as np
 
     from . import races
+    from .machine import install
 
     races.install()
+    install.install()
     try:
         from jax._src import callback as callbacks
 
@@ -92,10 +97,14 @@ class Outcome:
     semaphores: tuple[str, ...] = ()
     out_of_bounds: str | None = None
     error: str | None = None
+    # Of a run in turns: copies that a call leaves behind, and devices that wait for ever.
+    unfinished: tuple[str, ...] = ()
+    deadlock: str | None = None
 
     @property
     def clean(self) -> bool:
-        return not (self.races or self.semaphores or self.out_of_bounds or self.error)
+        stopped = self.out_of_bounds or self.error or self.deadlock
+        return not (self.races or self.semaphores or self.unfinished or stopped)
 
 
 def tidy_race(text: str) -> str:
@@ -130,30 +139,43 @@ def _forget_effects() -> None:
         pass
 
 
-def run(program: Callable[[], Any]) -> Outcome:
-    """Runs `program` (which must block until its result is there) under watch."""
+def run(program: Callable[[], Any], machine: Machine | None = None) -> Outcome:
+    """Runs `program` (which must block until its result is there) under watch; in turns, where
+    there is a `machine`."""
     import jax
     from jax.experimental.pallas import tpu as pltpu
+
+    from .machine import install
 
     capture = _Capture()
     value, error = None, None
     # The simulated devices print from their own threads: sys.stdout is one for all of them.
-    with contextlib.redirect_stdout(capture):
+    with contextlib.redirect_stdout(capture), install.running(machine):
         try:
             value = jax.block_until_ready(program())
         except Exception as failure:  # noqa: BLE001 - any failure of a kernel is a finding
             error = _innermost(failure)
-    if error is not None:
+    if error is not None or machine is not None:
         pltpu.reset_tpu_interpret_mode_state()
+    if error is not None:
         _forget_effects()
     reports = [tidy_race(text) for text in capture.lines]
     races = [text for text in reports if "non-zero count" not in text]
     semaphores = [text for text in reports if "non-zero count" in text]
+    unfinished, deadlock = [], None
+    if machine is not None:
+        semaphores += machine.semaphores
+        unfinished = machine.unfinished
+        # The runtime tells of one device; the machine knows what came first.
+        error = machine.failure or error
+        deadlock = machine.deadlock
     out_of_bounds = error if error is not None and error.startswith("Out-of-bounds") else None
     return Outcome(
         value=value,
         races=tuple(dict.fromkeys(races)),
         semaphores=tuple(dict.fromkeys(semaphores)),
         out_of_bounds=out_of_bounds,
-        error=None if out_of_bounds else error,
+        error=None if out_of_bounds or deadlock else error,
+        unfinished=tuple(dict.fromkeys(unfinished)),
+        deadlock=deadlock,
     )

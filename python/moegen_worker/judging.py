@@ -23,6 +23,8 @@ def reports(outcome: interpreter.Outcome) -> dict[str, Any]:
         "semaphores": list(outcome.semaphores),
         "outOfBounds": outcome.out_of_bounds,
         "error": outcome.error,
+        "unfinished": list(outcome.unfinished),
+        "deadlock": outcome.deadlock,
     }
     return {name: value for name, value in fields.items() if value}
 

@@ -6,11 +6,16 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import OpError
+
+# Rows of the smallest chunk: a bfloat16 tile's.
+CHUNK = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +65,25 @@ class MoePackage:
         # Only weights that arrive in tiles know blocks of rows.
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         return tiles._replace(pass_tokens=16, **block)
+
+    def chunk_tiles(self, tokens: int) -> Any | None:
+        """The table's tiles for T tokens, with passes that hold three of the smallest chunks."""
+        tiles = self.small_pass_tiles(tokens)
+        return None if tiles is None else tiles._replace(pass_tokens=3 * CHUNK)
+
+    @contextmanager
+    def small_chunks(self) -> Iterator[None]:
+        """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time."""
+        shape = getattr(self.shapes, "Shape", None)
+        before = getattr(shape, "chunk", None)
+        if before is None:
+            yield
+            return
+        shape.chunk = property(lambda s: min(s.pass_tokens, CHUNK))
+        try:
+            yield
+        finally:
+            shape.chunk = before
 
     @property
     def dtype(self) -> Any:

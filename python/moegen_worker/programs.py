@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 from . import arguments, interpreter, model
@@ -19,10 +20,11 @@ class Program:
     tokens: int
     split_mesh: bool = False
     small_passes: bool = False
+    small_chunks: bool = False
 
     @classmethod
     def of(cls, case: Case, tokens: int) -> Program:
-        return cls(tokens, case.split_mesh, case.small_passes)
+        return cls(tokens, case.split_mesh, case.small_passes, case.small_chunks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Programs:
         options: dict[str, Any] = {"interpret": interpreter.params()}
         if program.small_passes:
             options["tiles"] = package.small_pass_tiles(program.tokens)
+        if program.small_chunks:
+            options["tiles"] = package.chunk_tiles(program.tokens)
 
         def one(index: Any, arrays: Sequence[Any]) -> Any:
             of_call = [
@@ -97,7 +101,8 @@ class Programs:
 
         structs = [place.struct(argument, most) for argument in wanted]
         times = jax.ShapeDtypeStruct((), jnp.int32)
-        return jax.jit(calls).lower(times, *structs).compile()
+        with package.small_chunks() if program.small_chunks else nullcontext():
+            return jax.jit(calls).lower(times, *structs).compile()
 
     def close(self) -> None:
         self._compiler.shutdown(wait=False, cancel_futures=True)

@@ -126,13 +126,13 @@ class QuickRaces:
                     self.races_found = True
                 print(
                     f"RACE DETECTED\n  {this} of {key}[{who[2]}] from {who[0]}, {who[1]},"
-                    f" {_place(who[3])}\n  {other} of {key}[{earlier[2]}] from {earlier[0]},"
-                    f" {earlier[1]}, {_place(earlier[3])}\n"
+                    f" {place(who[3])}\n  {other} of {key}[{earlier[2]}] from {earlier[0]},"
+                    f" {earlier[1]}, {place(earlier[3])}\n"
                 )
                 return
 
 
-def _place(source_info: Any) -> str:
+def place(source_info: Any) -> str:
     """The line of the kernel, worked out only for an access that is reported."""
     from jax._src import source_info_util
 

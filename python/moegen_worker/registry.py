@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .ops import compile as compile_op
-from .ops import edit, hello, peer, probe, search
+from .ops import edit, hello, mutants, peer, probe, search
 from .ops import time as time_op
 from .ops import validate
 
@@ -15,6 +15,7 @@ Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 OPS: dict[str, Op] = {
     "hello": hello.run,
     "validate": validate.run,
+    "mutants": mutants.run,
     "compile": compile_op.run,
     "peer": peer.run,
     "time": time_op.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ from . import (
 from .cases import Case, generator
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
+from .machine.machine import Machine
+from .machine.order import Order, of_seed
+from .package import MoePackage
 from .programs import Program, Programs, Target
 
 # An activated value half way between two values of 8 bits may become either.
@@ -42,6 +46,7 @@ class Bench:
         self._given = target.layer["routing"].get("where") == "given"
         # References run at the largest T, so that they are compiled once.
         self._most = max([tokens for _, tokens in planned], default=1)
+        self._planned = planned
         self._programs = Programs(target, planned)
         self._maker = InputMaker(self._package, self._layer, seed)
         self._arrays: dict[bool, dict[str, np.ndarray]] = {}
@@ -51,12 +56,29 @@ class Bench:
         self._reference_routing = None if self._given else jax.jit(reference.reference_routing)
         interpreter.quicken()
 
+    def on(self, package: MoePackage) -> Bench:
+        """The same inputs and references for another kernel of the same sizes."""
+        other = copy.copy(self)
+        other._programs = Programs(dataclasses.replace(self._target, package=package), self._planned)
+        return other
+
     def start(self, case: Case, tokens: int) -> None:
         """Begins to compile what the case needs."""
         self._programs.get(Program.of(case, tokens))
 
-    def run(self, case: Case, tokens: int) -> Verdict:
-        """One case: `{ok, error, failure?}`."""
+    def runs(self, case: Case, tokens: int, seeds: Sequence[int]) -> Verdict:
+        """One case in the orders of some seeds, until one is wrong; none: as threads come."""
+        verdict = self.run(case, tokens) if not seeds else {}
+        for seed in seeds:
+            order = of_seed(seed, self._package.ep)
+            verdict = self.run(case, tokens, order)
+            if not verdict["ok"]:
+                shown = {"seed": seed, "text": str(order)}
+                return {**verdict, "failure": {**verdict.get("failure", {}), "order": shown}}
+        return verdict
+
+    def run(self, case: Case, tokens: int, order: Order | None = None) -> Verdict:
+        """One case: `{ok, error, failure?}`; in turns, where there is an `order`."""
         inputs = self._maker.make(case, tokens, self._route)
         wanted = Program.of(case, tokens)
         try:
@@ -66,9 +88,17 @@ class Bench:
             return judging.failed("the kernel does not build", error=message[:3000])
         arrays = self._place(inputs, case, wanted)
         times = np.int32(case.calls)
-        outcome = interpreter.run(lambda: program(times, *arrays))
+        machine = None
+        if order is not None:
+            # Where T does not divide, XLA's own copies between two calls hold devices together.
+            together = tokens % self._package.ep != 0
+            refs = getattr(self._package.shapes, "Refs", None)
+            names = () if refs is None else tuple(refs._fields)
+            machine = Machine(self._package.ep, case.calls, order, together, names)
+        outcome = interpreter.run(lambda: program(times, *arrays), machine)
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"
+            what = outcome.deadlock or what
             return judging.failed(what, **judging.reports(outcome))
         result = np.asarray(outcome.value)[: case.calls]
         if case.fingerprint:
@@ -78,6 +108,8 @@ class Bench:
         if outcome.clean:
             return verdict
         what = "data race" if outcome.races else "semaphore not zero at the end of the kernel"
+        if outcome.unfinished and not outcome.races:
+            what = outcome.unfinished[0]
         before = verdict.get("failure", {})
         message = f"{what}; {before['message']}" if before else what
         failure = {**before, "message": message, **judging.reports(outcome)}

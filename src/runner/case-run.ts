@@ -40,7 +40,7 @@ interface Running {
 
 export interface CaseRunOptions {
   /** The line that runs a case again, alone. */
-  readonly reproduce: (name: string) => string;
+  readonly reproduce: (name: string, order?: CaseFailure["order"]) => string;
   readonly options: ValidateOptions;
   readonly onEvent: (event: ValidateEvent) => void;
   readonly size: ValidatedSize;
@@ -90,6 +90,8 @@ export class CaseRun {
         bucketTokens,
         cases: options.cases ?? null,
         seed: this.seed,
+        jitter: options.jitter ?? null,
+        orders: options.orders ?? null,
         done: this.#results.map((done) => [done.case, done.tokens]),
         shard,
         core,
@@ -140,7 +142,7 @@ export class CaseRun {
     const result: CaseResult =
       failure === undefined
         ? rest
-        : { ...rest, failure: { ...failure, reproduce: reproduce(rest.case) } };
+        : { ...rest, failure: { ...failure, reproduce: reproduce(rest.case, failure.order) } };
     this.#results.push(result);
     onEvent({ event: "case", ...result });
   }

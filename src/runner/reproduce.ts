@@ -10,6 +10,7 @@ export function reproduceLine(
   name: string,
   seed: number,
   options: ValidateOptions,
+  order?: { readonly seed: number },
 ): string {
   const near = relative(process.cwd(), specPath);
   const path = near.startsWith("..") ? specPath : near;
@@ -17,5 +18,6 @@ export function reproduceLine(
   if (options.ep !== undefined) words.push("--ep", String(options.ep));
   if (options.tokens !== undefined) words.push("--tokens", options.tokens.join(","));
   if (options.fullSize) words.push("--full-size");
+  if (order !== undefined) words.push("--jitter", String(order.seed), "--orders", "1");
   return words.join(" ");
 }

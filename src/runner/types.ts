@@ -42,6 +42,10 @@ export interface ValidateOptions extends RunnerOptions {
   readonly seed?: number;
   /** The spec as it is rather than scaled. */
   readonly fullSize?: boolean;
+  /** Devices and copies in the orders of this seed and the following ones; absent: as they come. */
+  readonly jitter?: number;
+  /** How many seeds; absent: 9, one of every kind of order. */
+  readonly orders?: number;
   /** The spec's path as the user wrote it: for the line that reproduces a failure. */
   readonly specPath?: string;
 }
@@ -72,6 +76,12 @@ export interface CaseFailure {
   /** Semaphores that were not zero when the kernel ended. */
   readonly semaphores?: readonly string[];
   readonly outOfBounds?: string;
+  /** Who waits for what, where all devices wait for ever. */
+  readonly deadlock?: string;
+  /** Copies that were not over when a device that they concern had ended its call. */
+  readonly unfinished?: readonly string[];
+  /** The order of devices and copies that found it, where it ran in one. */
+  readonly order?: { readonly seed: number; readonly text: string };
   /** What the kernel raised, or "deadlock or too slow". */
   readonly error?: string;
   /** The command that runs this case alone. */

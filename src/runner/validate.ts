@@ -67,7 +67,7 @@ export async function validateSpec(
   const alone = options.fullSize || options.cases?.length === 1;
   const shards = alone ? 1 : Math.min(MOST_WORKERS, availableParallelism());
   const run = new CaseRun(subject, {
-    reproduce: (name) => reproduceLine(path, name, options.seed ?? 0, options),
+    reproduce: (name, order) => reproduceLine(path, name, options.seed ?? 0, options, order),
     options,
     onEvent,
     size,

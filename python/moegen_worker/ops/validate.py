@@ -2,7 +2,8 @@
 
 Params: `package` (folder), `layer` (the plan's), `tokenAxes` (null: all of the package's), `call`
 (null: as each case asks; else `form`, `split` and `passes` of all), `tokens` (usual Ts), `bucketTokens` (a T in each further token bucket),
-`cases` (names, null: all), `seed`, `done` (pairs of case and T to leave out, after a worker was
+`cases` (names, null: all), `seed`, `jitter`, `orders` (seeds of
+orders of devices and copies: the first, how many; null: as threads come), `done` (pairs of case and T to leave out, after a worker was
 lost), `shard` (which part of the cases, of how many), `core` (this worker's number, and of how
 many; absent: as `shard`).
 Events: `start`, then `case-start` and `case` for each. Result: `{cases: [...]}`.
@@ -26,6 +27,8 @@ QUICK_COMPILE = (
     " --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_use_fusion_emitters=false"
 )
+# Kinds of orders: that many seeds in a row have one of each.
+KINDS = 9
 # The case that visits every token bucket.
 ODD = "not-divisible"
 
@@ -120,6 +123,11 @@ def prepare(core: int, of: int) -> None:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_COMPILE}"
 
 
+def seeds(first: int | None, count: int | None) -> range:
+    """Seeds of the orders to run in; none: as threads come."""
+    return range(0) if first is None else range(int(first), int(first) + int(count or KINDS))
+
+
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from .. import package as packages
     from ..metrics import BOUNDS
@@ -154,6 +162,10 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     axes = params.get("tokenAxes")
     token_axes = None if axes is None else tuple(axes)
     target = Target(package, layer, token_axes, str(call.get("form", "plain")))
+    orders = seeds(params.get("jitter"), params.get("orders"))
+    if orders:
+        # Two calls, so that a device can be one ahead.
+        planned = [(dataclasses.replace(c, calls=max(2, c.calls)), t) for c, t in planned]
     bench = Bench(target, seed, planned)
     emit("start", cases=names, bound=BOUNDS[str(package.dtype)])
     results: list[dict[str, Any]] = []
@@ -171,7 +183,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         if check_reference:
             one(REFERENCE, "reference against float64", 4, bench.check_reference)
         for case, tokens in planned:
-            one(case.name, case.title, tokens, lambda c=case, t=tokens: bench.run(c, t))
+            one(case.name, case.title, tokens, lambda c=case, t=tokens: bench.runs(c, t, orders))
     finally:
         bench.close()
     return {"cases": results, "bound": BOUNDS[str(package.dtype)]}

@@ -1,15 +1,16 @@
+import { type MutantKind, mutantKinds } from "../../mutants/types.ts";
 import type { ValidateOptions } from "../../runner/types.ts";
-import { defineCommand, type Outcome, outcome, verdict } from "../command.ts";
+import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import type { Output } from "../output.ts";
-import { positive, positiveList, seed } from "../parse.ts";
-import { matrixReport } from "../report/matrix.ts";
+import { positive, positiveList, seed, wordList } from "../parse.ts";
 import { validationReport } from "../report/validation.ts";
 import { checkSpecs } from "../specs.ts";
+import { runMatrix } from "../validate/matrix.ts";
+import { runMutants } from "../validate/mutants.ts";
 
-interface Options {
+export interface Options {
   readonly ep?: number;
   readonly tokens?: readonly number[];
   readonly fullSize?: boolean;
@@ -18,10 +19,13 @@ interface Options {
   readonly matrix?: boolean;
   readonly all?: boolean;
   readonly rows?: readonly number[];
+  readonly jitter?: number;
+  readonly orders?: number;
+  readonly mutants?: boolean;
+  readonly only?: readonly MutantKind[];
+  readonly sample?: number;
+  readonly mutant?: readonly string[];
 }
-
-/** Options of a spec's validation that the matrix sets itself. */
-const OF_ONE_SPEC = ["ep", "tokens", "fullSize", "case"] as const;
 
 /** `moegen validate`: the generated kernel against the float32 reference, on simulated devices. */
 export const validate = defineCommand<Options>({
@@ -31,6 +35,9 @@ export const validate = defineCommand<Options>({
     "moegen validate my-model.moe.ts",
     "moegen validate my-model.moe.ts --ep 8 --case uniform --seed 7",
     "moegen validate my-model.moe.ts --full-size --tokens 16",
+    "moegen validate my-model.moe.ts --jitter 0",
+    "moegen validate my-model.moe.ts --mutants",
+    "moegen validate my-model.moe.ts --mutants --only wait,barrier --sample 20 --json",
     "moegen validate --matrix",
     "moegen validate --matrix --all --json",
   ],
@@ -42,6 +49,22 @@ export const validate = defineCommand<Options>({
       .option("--full-size", "the spec as it is, not scaled down: slow")
       .option("--case <list>", "only these cases, by name", (text) => text.split(","))
       .option("--seed <n>", "seed of the random inputs", seed)
+      .option("--jitter <seed>", "in orders of devices and copies that a seed decides", seed)
+      .option(
+        "--orders <n>",
+        "with --jitter: seeds from there on (default: 9, every kind)",
+        positive,
+      )
+      .option("--mutants", "faults in the kernel's synchronisation instead: is each caught?")
+      .option(
+        "--only <kinds>",
+        `with --mutants: of ${mutantKinds.join(", ")}`,
+        wordList(mutantKinds),
+      )
+      .option("--sample <n>", "with --mutants: so many, the same in every run", positive)
+      .option("--mutant <list>", "with --mutants: by id, as a report names them", (text) =>
+        text.split(","),
+      )
       .option(
         "--matrix",
         "instead of a spec: every two features together, on 1, 2, 4 and 8 devices",
@@ -52,11 +75,18 @@ export const validate = defineCommand<Options>({
     if (options.matrix) return runMatrix(paths, options, out);
     if (paths.length === 0) throw new UsageError("a spec file or --matrix is needed");
     if (options.all || options.rows) throw new UsageError("--all and --rows go with --matrix");
+    if (!options.mutants && (options.only || options.sample || options.mutant)) {
+      throw new UsageError("--only, --sample and --mutant go with --mutants");
+    }
+    if (options.orders && options.jitter === undefined) {
+      throw new UsageError("--orders goes with --jitter");
+    }
     const checked = await checkSpecs(paths, out);
     const spec = checked.specs[0];
     if (!checked.ok || spec === undefined) {
       return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
     }
+    if (options.mutants) return runMutants(spec, options, out);
     const { validateSpec } = await import("../../runner/index.ts");
     const report = validationReport(spec.plan.name, out);
     const chosen: ValidateOptions = {
@@ -67,6 +97,8 @@ export const validate = defineCommand<Options>({
       ...(options.case === undefined ? {} : { cases: options.case }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.fullSize === undefined ? {} : { fullSize: options.fullSize }),
+      ...(options.jitter === undefined ? {} : { jitter: options.jitter }),
+      ...(options.orders === undefined ? {} : { orders: options.orders }),
     };
     const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);
@@ -74,24 +106,3 @@ export const validate = defineCommand<Options>({
     return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
   },
 });
-
-async function runMatrix(
-  paths: readonly string[],
-  options: Options,
-  out: Output,
-): Promise<Outcome> {
-  if (paths.length > 0) throw new UsageError("--matrix takes no spec: its rows are specs");
-  const extra = OF_ONE_SPEC.find((name) => options[name] !== undefined);
-  if (extra !== undefined) throw new UsageError(`--matrix sets ${extra} itself`);
-  const { validateMatrix } = await import("../../runner/index.ts");
-  const report = matrixReport(out);
-  const chosen = {
-    signal: interrupted,
-    ...(options.all === undefined ? {} : { all: options.all }),
-    ...(options.rows === undefined ? {} : { rows: options.rows }),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
-  };
-  const result = await validateMatrix(chosen, report.event);
-  report.end(result);
-  return verdict(result.ok, { ...result });
-}

@@ -34,7 +34,7 @@ export function validationReport(name: string, out: Output) {
     event(event: ValidateEvent): void {
       out.settle();
       if (event.event === "start") {
-        out.line(`validate ${paint.bold(name)}  ${size(event.size)}, races on`);
+        out.line(`validate ${paint.bold(name)}  ${sizeInWords(event.size)}, races on`);
       } else if (event.event === "case-start") {
         out.progress(`  ${event.title.padEnd(TITLE_WIDTH)}  T=${event.tokens} ...`);
       } else {
@@ -54,13 +54,22 @@ export function validationReport(name: string, out: Output) {
   };
 }
 
-function size({ scaled, experts, topK, hidden, intermediate, ep, dtype }: ValidatedSize): string {
+export function sizeInWords({
+  scaled,
+  experts,
+  topK,
+  hidden,
+  intermediate,
+  ep,
+  dtype,
+}: ValidatedSize): string {
   const sizes = `E ${experts} k ${topK} D ${hidden} F ${intermediate}`;
   return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ep ${ep}`;
 }
 
 export function failureLines(result: CaseResult, failure: CaseFailure): readonly string[] {
   const { message, worst, routing, races, semaphores, outOfBounds, error, reproduce } = failure;
+  const { deadlock, unfinished, order } = failure;
   const lines = [`case ${result.case}, seed ${result.seed}: ${message}`];
   if (worst) {
     const expert = worst.expert === null ? "unknown expert" : `expert ${worst.expert}`;
@@ -77,7 +86,10 @@ export function failureLines(result: CaseResult, failure: CaseFailure): readonly
   for (const race of races ?? []) lines.push(`race: ${race}`);
   if (semaphores?.length) lines.push(`semaphores not zero at the end: ${semaphores.join(", ")}`);
   if (outOfBounds) lines.push(`out of bounds: ${outOfBounds}`);
+  for (const copy of unfinished ?? []) if (copy !== message) lines.push(copy);
+  if (deadlock && deadlock !== message) lines.push(deadlock);
   if (error) lines.push(error);
+  if (order) lines.push(`found in order ${order.seed}: ${order.text}`);
   lines.push(`again: ${reproduce}`);
   return lines.flatMap((text) => text.split("\n")).map((text) => `      ${text}`);
 }

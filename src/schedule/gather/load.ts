@@ -17,6 +17,8 @@ export interface SharedLoad {
   /** Weight tiles of its columns: of gate and up, and of down. */
   readonly tiles: { readonly columns: number; readonly gateUp: number; readonly down: number };
   readonly weightBytes: { readonly gateUp: number; readonly down: number };
+  /** Bytes of their scales. */
+  readonly scaleBytes: { readonly gateUp: number; readonly down: number };
 }
 
 export interface Load {
@@ -73,6 +75,7 @@ function sharedLoad(fit: Fit): SharedLoad | undefined {
       down: streamed ? columns * (layer.hidden / shape.downColumns) : columns,
     },
     weightBytes: { gateUp: 2 * bytes, down: bytes },
+    scaleBytes: expertScaleBytes(sharedLayer(layer), shared.columns),
   };
 }
 
@@ -124,10 +127,12 @@ export function trafficOf(fit: Fit): Traffic {
   const ownRows = sizes.passTokens * sizes.passes;
   const shared = sharedOf(layer, ep)?.size ?? 0;
   const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));
+  const both = (bytes: { readonly gateUp: number; readonly down: number }): number =>
+    bytes.gateUp + bytes.down;
   const sharedRead =
     load.shared === undefined
       ? 0
-      : load.shared.reads * (load.shared.weightBytes.gateUp + load.shared.weightBytes.down);
+      : load.shared.reads * (both(load.shared.weightBytes) + both(load.shared.scaleBytes));
   const hbm =
     load.activeExperts * load.reads * weights +
     sharedRead +

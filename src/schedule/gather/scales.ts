@@ -39,8 +39,11 @@ export function scaleTiles(
   return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
 }
 
-/** Float32 bytes of one routed expert's scales. */
-export function expertScaleBytes({ quantization, hidden, intermediate }: Layer): {
+/** Float32 bytes of one routed expert's scales; of the shared ones', for their columns. */
+export function expertScaleBytes(
+  { quantization, hidden, intermediate: routed }: Layer,
+  intermediate = routed,
+): {
   readonly gateUp: number;
   readonly down: number;
 } {
@@ -55,6 +58,11 @@ export function expertScaleBytes({ quantization, hidden, intermediate }: Layer):
 export function weightStreams({ quantization }: Layer): readonly string[] {
   const scales = quantization === undefined ? [] : ["gate_up_scales_in", "down_scales_in"];
   return ["gate_up_in", "down_in", ...scales];
+}
+
+/** The same of the shared experts. */
+export function sharedStreams(layer: Layer): readonly string[] {
+  return weightStreams(sharedLayer(layer)).map((name) => `shared_${name}`);
 }
 
 /** Buffers of a weight tile: what a projection reads, the weights first. */

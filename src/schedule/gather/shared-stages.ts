@@ -3,12 +3,10 @@ import { sharedLayer, tokenRows, weightBytes } from "../../dsl/quantization.ts";
 import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
-import { sharedBuffers, weightStreams } from "./scales.ts";
+import { sharedBuffers, sharedStreams, weightStreams } from "./scales.ts";
 import { sharedOf } from "./shared.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
-
-const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 
 /**
  * Bodies that are needed, with the row tiles of a pass that take each: whole tiles, and what is
@@ -52,8 +50,8 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
       meaning: "weight tiles of the shared experts are here; the next ones start",
       reads: [],
       writes: [...buffers.gateUp, ...buffers.down],
-      waits: SHARED_WEIGHTS,
-      starts: [...SHARED_WEIGHTS, ...weightStreams(layer)],
+      waits: sharedStreams(layer),
+      starts: [...sharedStreams(layer), ...weightStreams(layer)],
       per: "weight tile",
       trips:
         shared.reads * (streamed ? shared.tiles.gateUp + shared.tiles.down : shared.tiles.columns),

@@ -8,10 +8,9 @@ import { loopTripsOf } from "./loop-trips.ts";
 import { loopsOf } from "./loops.ts";
 import { routedStages, routedWeights } from "./routed-stages.ts";
 import { needsPassBarrier } from "./row-types.ts";
+import { sharedStreams } from "./scales.ts";
 import { sharedStages } from "./shared-stages.ts";
 import type { Draft } from "./stage.ts";
-
-const SHARED_WEIGHTS = ["shared_gate_up_in", "shared_down_in"];
 
 export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
   const { layer, ep, sizes, streamed } = fit.input;
@@ -44,7 +43,7 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       trips: 1,
     });
   }
-  const sharedStarts = load.shared === undefined ? [] : SHARED_WEIGHTS;
+  const sharedStarts = load.shared === undefined ? [] : sharedStreams(layer);
   stages.push({
     name: "load_rows",
     meaning:
@@ -79,7 +78,8 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "scores, top-k, rank of each entry among its expert's",
       reads: layer.routing.where === "kernel" ? ["logits"] : ["ids_in", "weights_in"],
       writes: ["expert_ids", "ranks", "positions", "positions_smem", "own_routes"],
-      waits: [layer.routing.where === "kernel" ? "logits_in" : "routing_in"],
+      waits: [layer.routing.where === "kernel" ? "logits_in" : "routing_in", "positions_in"],
+      starts: layer.routing.where === "kernel" ? ["positions_in"] : ["routing_in", "positions_in"],
       per: "pass",
       trips: passes,
     },
@@ -88,6 +88,8 @@ export function stagesOf(fit: Fit, btc: readonly number[]): readonly Stage[] {
       meaning: "own entries sorted by expert",
       reads: ["positions_smem", "own_routes"],
       writes: ["own_entries", "routes"],
+      waits: ["own_entries_in", "own_weights_in"],
+      starts: ["own_entries_in", "own_weights_in"],
       per: "pass",
       trips: passes,
     },

@@ -3,8 +3,9 @@ import { gateUpCopies, gateUpRefs } from "../../emit/weight-layouts.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { Fit } from "./fit.ts";
 import { LANES } from "./layout.ts";
+import { ownLists, routesIn } from "./list-streams.ts";
 import { expertTiles, hasConstants, loadOf } from "./load.ts";
-import { scaleStreams } from "./scale-streams.ts";
+import { scaleStreams, sharedScaleStreams } from "./scale-streams.ts";
 import { sharedBuffers } from "./scales.ts";
 
 export function streamsOf(fit: Fit): readonly Stream[] {
@@ -64,6 +65,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
       meaning: "given experts and weights of this device's tokens",
     });
   }
+  found.push(...ownLists(fit));
   if (ep > 1) {
     found.push(
       {
@@ -97,20 +99,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
     );
   }
   found.push(
-    {
-      name: "routes_in",
-      from: "VMEM",
-      to: "SMEM",
-      ...local,
-      source: "routes",
-      destination: "all_routes",
-      issuedBy: "exchange_routes",
-      awaitedBy: "exchange_routes",
-      semaphore: "lists_moved",
-      bytes: ep * routeBytes,
-      copies: ep * sizes.passes,
-      meaning: "entries of all devices to the scalar unit",
-    },
+    routesIn(fit),
     {
       name: "gate_up_in",
       from: "HBM",
@@ -184,6 +173,7 @@ export function streamsOf(fit: Fit): readonly Stream[] {
         copies: reads * sharedTiles.down,
         meaning: "this device's down rows of the shared experts, from the pass's start",
       },
+      ...sharedScaleStreams(fit),
     );
   }
   if (hasConstants(layer)) {

@@ -1,0 +1,157 @@
+"""Runs a mutant until a case catches it."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+from ..cases import CASES, Case
+from ..machine.order import Order, of_seed
+from ..package import MoePackage
+from ..validation import Bench
+from .mutant import Mutant
+
+# The first schedules: copies late; a device a call ahead with copies at any time; one behind with
+# copies early. Then the other six of the nine kinds.
+FIRST, FURTHER = (0, 4, 8), (1, 2, 3, 5, 6, 7)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """One case at one T in one order."""
+
+    case: Case
+    tokens: int
+    order: Order
+
+
+def _case(name: str, **changes: Any) -> Case:
+    return dataclasses.replace(next(c for c in CASES if c.name == name), **changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trials:
+    """What mutants are tried on: two calls in a row, so that one device can be a call ahead.
+
+    Three programs: the usual T; three chunks of rows and several row tiles; several passes. T
+    divides by ep, so that nothing but the kernel holds devices together.
+    """
+
+    tokens: int
+    ep: int
+    seed: int
+
+    def programs(self) -> tuple[tuple[tuple[Case, int], ...], ...]:
+        usual, passes = self.tokens, 18 * self.ep
+        chunks = _case("chunks", calls=2)
+        return (
+            (
+                (_case("two-calls"), usual),
+                (_case("hot-expert", calls=2), usual),
+                (_case("empty-experts", calls=2), usual),
+                (_case("hot-device", calls=2), usual),
+            ),
+            (
+                (chunks, chunks.tokens(usual, self.ep)),
+                (dataclasses.replace(chunks, gating=_case("hot-expert").gating), 33 * self.ep),
+            ),
+            ((_case("passes", calls=2), passes),),
+        )
+
+    def planned(self) -> list[tuple[Case, int]]:
+        return [one for program in self.programs() for one in program]
+
+    def first(self) -> Iterator[Attempt]:
+        """Every case in the first schedules: what a kernel without a fault passes."""
+        for case, tokens in self.planned():
+            for kind in FIRST:
+                yield Attempt(case, tokens, self._order(kind))
+
+    def attempts(self, mutant: Mutant) -> Iterator[Attempt]:
+        """The likeliest first: what has several slots or a guard needs several trips of its loop."""
+        programs = self.programs()
+        several = mutant.kind in ("slot", "guard") or mutant.change == "dropped" and (
+            mutant.kind == "semaphore"
+        )
+        usual = (1, 0, 2) if several else (0, 1, 2)
+        for index in usual:
+            case, tokens = programs[index][0]
+            for kind in FIRST:
+                yield Attempt(case, tokens, self._order(kind))
+        for index in usual:
+            for place, (case, tokens) in enumerate(programs[index]):
+                for kind in FURTHER if place == 0 else FIRST + FURTHER:
+                    yield Attempt(case, tokens, self._order(kind))
+
+    def _order(self, kind: int) -> Order:
+        return of_seed(9 * self.seed + kind, self.ep)
+
+
+def tried(bench: Bench, package: MoePackage, attempts: Iterator[Attempt]) -> dict[str, Any]:
+    """`{caught, how, by, case, tokens, order, attempts}` of the first attempt that catches it."""
+    faulty = bench.on(package)
+    count = 0
+    try:
+        for attempt in attempts:
+            count += 1
+            verdict = faulty.run(attempt.case, attempt.tokens, attempt.order)
+            if not verdict["ok"]:
+                failure = verdict.get("failure", {})
+                return {
+                    "caught": True,
+                    "by": how(failure),
+                    "message": said(failure)[:400],
+                    "case": attempt.case.name,
+                    "tokens": attempt.tokens,
+                    "order": {"seed": attempt.order.seed, "text": str(attempt.order)},
+                    "attempts": count,
+                }
+    finally:
+        faulty.close()
+        gc.collect()
+    return {"caught": False, "attempts": count}
+
+
+# In the order in which one says more than the next.
+BY = (
+    "deadlock",
+    "out of bounds",
+    "data race",
+    "semaphore",
+    "copy in flight",
+    "unwritten memory",
+    "wrong value",
+    "not built",
+    "error",
+)
+
+
+def how(failure: dict[str, Any]) -> str:
+    """What caught it, of BY."""
+    error = str(failure.get("error", ""))
+    if failure.get("deadlock"):
+        return "deadlock"
+    if failure.get("outOfBounds") or "Out-of-bounds" in error:
+        return "out of bounds"
+    if failure.get("races"):
+        return "data race"
+    if failure.get("semaphores"):
+        return "semaphore"
+    if failure.get("unfinished"):
+        return "copy in flight"
+    if failure.get("message") == "the kernel does not build":
+        return "not built"
+    if error:
+        return "error"
+    unwritten = "unwritten memory" in str(failure.get("message"))
+    return "unwritten memory" if unwritten else "wrong value"
+
+
+def said(failure: dict[str, Any]) -> str:
+    """The first thing that was found, in words."""
+    for field in ("races", "semaphores", "unfinished"):
+        if failure.get(field):
+            return str(failure[field][0])
+    return str(failure.get("deadlock") or failure.get("error") or failure.get("message"))

@@ -1,0 +1,103 @@
+"""Runs mutants of a package's synchronisation on simulated devices until each is caught.
+
+Params: `package` (folder of the scaled package), `served` (folder of the package as generated: lines
+are its), `plan` (the scaled kernel's), `layer`, `tokenAxes`, `tokens` (T of a usual call), `seed`,
+`only` (kinds, null: all), `ids` (null: all), `sample` (how many, null: all), `shard` (which part, of
+how many), `done` (ids to leave out, after a worker was lost), `core`.
+Events: `start` (total, by kind), `base` (the kernel without a fault, in the first part), then
+`mutant-start` and `mutant` for each, with a field `mutant`. Result: `{mutants: [...], seconds}`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import OpError
+from .validate import prepare
+
+
+def chosen(
+    mutants: list[Any], only: list[str] | None, ids: list[str] | None, sample: int | None
+) -> list[Any]:
+    """Named ones first in a sample, then evenly from every kind in turn."""
+    from ..mutants.mutant import KINDS
+
+    for wanted, known in ((only, set(KINDS)), (ids, {m.id for m in mutants})):
+        unknown = sorted(set(wanted or ()) - known)
+        if unknown:
+            listed = ", ".join(sorted(known)[:20])
+            raise OpError("UNKNOWN_MUTANT", f"no mutant {unknown[0]!r}; there are: {listed}")
+    if only:
+        mutants = [m for m in mutants if m.kind in only]
+    if ids:
+        mutants = [m for m in mutants if m.id in ids]
+    if sample is None or sample >= len(mutants):
+        return mutants
+    picked = [m for m in mutants if m.named][:sample]
+    kinds = [[m for m in mutants if m.kind == kind and not m.named] for kind in KINDS]
+    turn = 0
+    while len(picked) < sample:
+        kind = kinds[turn % len(kinds)]
+        # A fixed stride through the kind: the same sample in every run.
+        if kind:
+            picked.append(kind.pop((turn // len(kinds) * 7) % len(kind)))
+        turn += 1
+    return [m for m in mutants if m in picked]
+
+
+def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    from ..mutants import make
+
+    start = time.perf_counter()
+    folder, plan = params["package"], params["plan"]
+    every = make.mutants(folder, plan, params.get("served"))
+    every = chosen(every, params.get("only"), params.get("ids"), params.get("sample"))
+    kinds: dict[str, int] = {}
+    for mutant in every:
+        kinds[mutant.kind] = kinds.get(mutant.kind, 0) + 1
+    emit("start", total=len(every), kinds=kinds)
+    shard, of = (int(n) for n in params.get("shard", (0, 1)))
+    done = set(params.get("done", ()))
+    mine = [m for m in every[shard::of] if m.id not in done]
+
+    core, workers = params.get("core", (shard, of))
+    prepare(int(core), int(workers))
+    from .. import package as packages
+    from ..mutants import trial
+    from ..programs import Target
+    from ..validation import Bench
+
+    package = packages.load(folder)
+    trials = trial.Trials(int(params["tokens"]), package.ep, int(params.get("seed", 0)))
+    axes = params.get("tokenAxes")
+    target = Target(package, params["layer"], None if axes is None else tuple(axes))
+    bench = Bench(target, trials.seed, trials.planned())
+    if not done and shard == 0:
+        # Written out as mutants are, without a fault: what catches this catches nothing.
+        with tempfile.TemporaryDirectory() as below:
+            whole = make.unchanged(folder).write(folder, below)
+            verdict = trial.tried(bench, packages.load(whole), trials.first())
+        if verdict["caught"]:
+            message = f"the kernel without a fault fails: {verdict['message']}"
+            raise OpError("BASE", message, **verdict)
+        emit("base", **verdict)
+    results = []
+    for mutant in mine:
+        # In a field of its own: `id` is the request's.
+        emit("mutant-start", mutant=mutant.described())
+        began = time.perf_counter()
+        below = Path(tempfile.mkdtemp())
+        try:
+            loaded = packages.load(mutant.write(folder, below))
+            verdict = trial.tried(bench, loaded, trials.attempts(mutant))
+        finally:
+            shutil.rmtree(below)
+        seconds = round(time.perf_counter() - began, 3)
+        results.append({**mutant.described(), **verdict, "seconds": seconds})
+        emit("mutant", mutant=results[-1])
+    bench.close()
+    return {"mutants": results, "seconds": round(time.perf_counter() - start, 3)}

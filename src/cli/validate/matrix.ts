@@ -1,0 +1,31 @@
+/** `moegen validate --matrix`. */
+import { type Outcome, verdict } from "../command.ts";
+import type { Options } from "../commands/validate.ts";
+import { UsageError } from "../failure.ts";
+import { interrupted } from "../interrupt.ts";
+import type { Output } from "../output.ts";
+import { matrixReport } from "../report/matrix.ts";
+
+/** Options of a spec's validation that the matrix sets itself. */
+const OF_ONE_SPEC = ["ep", "tokens", "fullSize", "case", "jitter", "mutants"] as const;
+
+export async function runMatrix(
+  paths: readonly string[],
+  options: Options,
+  out: Output,
+): Promise<Outcome> {
+  if (paths.length > 0) throw new UsageError("--matrix takes no spec: its rows are specs");
+  const extra = OF_ONE_SPEC.find((name) => options[name] !== undefined);
+  if (extra !== undefined) throw new UsageError(`--matrix sets ${extra} itself`);
+  const { validateMatrix } = await import("../../runner/index.ts");
+  const report = matrixReport(out);
+  const chosen = {
+    signal: interrupted,
+    ...(options.all === undefined ? {} : { all: options.all }),
+    ...(options.rows === undefined ? {} : { rows: options.rows }),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+  };
+  const result = await validateMatrix(chosen, report.event);
+  report.end(result);
+  return verdict(result.ok, { ...result });
+}

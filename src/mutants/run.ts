@@ -1,0 +1,150 @@
+/** Spec → scaled package and plan → mutants on simulated devices, until each is caught. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { LoadedSpec } from "../dsl/load.ts";
+import { emitPackage } from "../emit/index.ts";
+import type { Plan } from "../plan/plan.ts";
+import { isLoss, RequestError, WorkerError } from "../runner/errors.ts";
+import { type LocalWorker, withWorker, writePackage } from "../runner/local.ts";
+import { inParallel } from "../runner/parallel.ts";
+import { sizeOf, subjectOf } from "../runner/validate.ts";
+import type { WorkerEvent } from "../runner/worker.ts";
+import {
+  type Mutant,
+  type MutantOptions,
+  type MutantResult,
+  type MutantsEvent,
+  type MutantsResult,
+  mutantKinds,
+} from "./types.ts";
+
+/** Devices that mutants run on, whatever the spec's mesh: that is enough for every kind of peer. */
+const DEVICES = 4;
+/** Interpreting keeps one core busy. */
+const MOST_WORKERS = 2;
+/**
+ * Seconds for one mutant: several times what all cases in all orders take. A deadlock is found
+ * exactly, so what takes longer runs without an end, or is slow.
+ */
+const MUTANT_SECONDS = 300;
+
+export async function runMutants(
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: MutantOptions = {},
+  onEvent: (event: MutantsEvent) => void = () => {},
+): Promise<MutantsResult> {
+  const start = performance.now();
+  const { plan: scaled, tokens } = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
+  const packages = {
+    run: await emitPackage(scaled),
+    served: await emitPackage({ ...plan, emit: { ...plan.emit, reference: true } }),
+  };
+  const size = sizeOf(scaled, true);
+  const kernel = scaled.kernels[0];
+  if (kernel === undefined) throw new RequestError("the plan has no kernel");
+  const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
+  const workers = options.ids === undefined ? wanted : Math.min(wanted, options.ids.length);
+  const found: MutantResult[] = [];
+  let total: number | undefined;
+  await inParallel(workers, options.signal, (shard, signal) =>
+    withWorker({ ...options, signal, ep: size.ep }, async (local) => {
+      const params = {
+        package: await writePackage(packages.run, join(local.folder, "run"), scaled.name),
+        served: await writePackage(packages.served, join(local.folder, "served"), plan.name),
+        plan: kernel,
+        layer: scaled.layer,
+        tokenAxes: scaled.mesh.tokenAxes,
+        tokens: tokens[0],
+        seed: options.seed ?? 0,
+        only: options.only ?? null,
+        ids: options.ids ?? null,
+        sample: options.sample ?? null,
+        shard: [shard, workers],
+      };
+      await share(local, params, options, (event) => {
+        if (event.event === "start") {
+          if (total !== undefined) return;
+          total = event.total;
+          onEvent({ ...event, size });
+          return;
+        }
+        if (event.event === "mutant") found.push(withoutEvent(event));
+        onEvent(event);
+      });
+    }),
+  );
+  const mutants = [...found].sort(byPlace);
+  const killed = mutants.filter(({ caught }) => caught).length;
+  return {
+    ok: killed === total && killed > 0,
+    name: plan.name,
+    size,
+    seed: options.seed ?? 0,
+    killed,
+    total: total ?? 0,
+    kinds: mutantKinds.flatMap((kind) => {
+      const mine = mutants.filter((one) => one.kind === kind);
+      if (mine.length === 0) return [];
+      return [{ kind, killed: mine.filter(({ caught }) => caught).length, total: mine.length }];
+    }),
+    mutants,
+    seconds: Math.round(performance.now() - start) / 1000,
+  };
+}
+
+function byPlace(a: Mutant, b: Mutant): number {
+  const kinds = mutantKinds.indexOf(a.kind) - mutantKinds.indexOf(b.kind);
+  return kinds || a.file.localeCompare(b.file) || a.line - b.line || a.id.localeCompare(b.id);
+}
+
+function withoutEvent({ event: _, ...result }: { event: "mutant" } & MutantResult): MutantResult {
+  return result;
+}
+
+type Heard =
+  | { readonly event: "start"; readonly total: number }
+  | Exclude<MutantsEvent, { event: "start" }>;
+
+/** One worker's part, on a new process where a mutant ended one. */
+async function share(
+  { worker }: LocalWorker,
+  params: Readonly<Record<string, unknown>>,
+  options: MutantOptions,
+  hear: (event: Heard) => void,
+): Promise<void> {
+  const done: string[] = [];
+  const seconds = options.timeout ?? MUTANT_SECONDS;
+  for (;;) {
+    let running: Mutant | undefined;
+    const onEvent = ({ id: _, ...event }: WorkerEvent): void => {
+      const heard = event as unknown as Heard;
+      if (heard.event === "mutant-start") running = event.mutant as Mutant;
+      if (heard.event === "mutant") done.push((event.mutant as Mutant).id);
+      hear(flat(event));
+    };
+    try {
+      await worker.request("mutants", { ...params, done }, { onEvent, timeout: seconds });
+      return;
+    } catch (error) {
+      if (!isLoss(error)) throw understand(error);
+      const lost = running;
+      if (lost === undefined) throw error;
+      done.push(lost.id);
+      const message = `${error.message}; devices were still running`;
+      const by = error.code === "timeout" ? "time-out" : "crash";
+      hear({ event: "mutant", ...lost, caught: true, by, message, attempts: 1, seconds });
+    }
+  }
+}
+
+/** The worker's `mutant` field, whose id is not the request's, as the event's own. */
+function flat({ mutant, ...event }: Omit<WorkerEvent, "id">): Heard {
+  return { ...event, ...(mutant as object | undefined) } as unknown as Heard;
+}
+
+/** A name that the worker does not know is the user's mistake, not the worker's. */
+function understand(error: unknown): unknown {
+  const code = error instanceof WorkerError ? error.code : undefined;
+  return code === "UNKNOWN_MUTANT" ? new RequestError((error as WorkerError).message) : error;
+}

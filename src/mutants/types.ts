@@ -1,0 +1,80 @@
+/** What a run of mutants gives back: plain data, as the CLI prints it and `--json` shows it. */
+import type { ValidatedSize } from "../runner/size.ts";
+import type { RunnerOptions } from "../runner/types.ts";
+
+/** What is changed of the plan: in the order of the report. */
+export const mutantKinds = ["wait", "start", "barrier", "semaphore", "slot", "guard"] as const;
+export type MutantKind = (typeof mutantKinds)[number];
+
+export interface MutantOptions extends RunnerOptions {
+  /** Devices to simulate; absent: 4. */
+  readonly ep?: number;
+  /** Absent: all. */
+  readonly only?: readonly MutantKind[];
+  /** Of a fixed sample; absent: all. */
+  readonly sample?: number;
+  /** By id, as a report names them; absent: all. */
+  readonly ids?: readonly string[];
+  readonly seed?: number;
+  /** Worker processes at once; absent: by cores, at most 2. */
+  readonly workers?: number;
+}
+
+/** One fault in the kernel's synchronisation. */
+export interface Mutant {
+  readonly id: string;
+  readonly kind: MutantKind;
+  readonly change: "dropped" | "duplicated" | "moved" | "swapped";
+  /** In words. */
+  readonly what: string;
+  /** In the generated package. */
+  readonly file: string;
+  readonly line: number;
+  /** The plan's; null: in none. */
+  readonly stage: string | null;
+  readonly streams: readonly string[];
+  readonly semaphores: readonly string[];
+  /** A fault that another project's kernel has had. */
+  readonly named: boolean;
+}
+
+export interface MutantResult extends Mutant {
+  readonly caught: boolean;
+  /** "deadlock", "data race", "out of bounds", ...; "time-out": still running when it was ended. */
+  readonly by?: string;
+  /** What was found, in one sentence. */
+  readonly message?: string;
+  /** The case, its T and its order of devices and copies. */
+  readonly case?: string;
+  readonly tokens?: number;
+  readonly order?: { readonly seed: number; readonly text: string };
+  /** Runs until it was caught, or all there are. */
+  readonly attempts: number;
+  readonly seconds: number;
+}
+
+export interface KindCount {
+  readonly kind: MutantKind;
+  readonly killed: number;
+  readonly total: number;
+}
+
+export interface MutantsResult {
+  /** Every mutant was caught. */
+  readonly ok: boolean;
+  readonly name: string;
+  readonly size: ValidatedSize;
+  readonly seed: number;
+  readonly killed: number;
+  readonly total: number;
+  readonly kinds: readonly KindCount[];
+  readonly mutants: readonly MutantResult[];
+  readonly seconds: number;
+}
+
+export type MutantsEvent =
+  | { readonly event: "start"; readonly size: ValidatedSize; readonly total: number }
+  /** The kernel without a fault passes. */
+  | { readonly event: "base"; readonly attempts: number }
+  | { readonly event: "mutant-start"; readonly id: string }
+  | ({ readonly event: "mutant" } & MutantResult);
