@@ -1,0 +1,98 @@
+"""Mutants of the Qwen3 kernel: each tied to the plan and to its line, and none the same program."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moegen_worker.errors import OpError
+from moegen_worker.machine.order import of_seed
+from moegen_worker.mutants import make
+from moegen_worker.mutants.mutant import CHANGES, KINDS
+from moegen_worker.ops.mutants import chosen
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "generated" / "qwen3_30b_a3b"
+NAMED = {"sgl-jax-1024", "tpu-inference-1252", "tpu-inference-1342"}
+
+
+@pytest.fixture(scope="module")
+def plan() -> dict[str, Any]:
+    """Of the example's first kernel, as `explain` gives it."""
+    spec = ROOT / "examples" / "qwen3-30b-a3b.moe.ts"
+    command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "explain", str(spec), "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(ran.stdout)["plan"]["kernels"][0]
+
+
+@pytest.fixture(scope="module")
+def found(plan: dict[str, Any]) -> list[Any]:
+    return make.mutants(PACKAGE, plan)
+
+
+def test_every_kind_and_change_is_made(found: list[Any]) -> None:
+    assert {m.kind for m in found} == set(KINDS)
+    assert {m.change for m in found} == set(CHANGES)
+    assert {m.id for m in found if m.named} == NAMED
+    assert len({m.id for m in found}) == len(found)
+
+
+def test_every_stream_and_semaphore_of_the_plan_is_hit(
+    found: list[Any], plan: dict[str, Any]
+) -> None:
+    assert {name for m in found for name in m.streams} == {s["name"] for s in plan["streams"]}
+    assert {name for m in found for name in m.semaphores} == {s["name"] for s in plan["semaphores"]}
+    stages = {stage["name"] for stage in plan["stages"]}
+    assert {m.stage for m in found} - {None} <= stages
+
+
+def test_each_changes_the_source_where_it_says(found: list[Any]) -> None:
+    whole = make.unchanged(PACKAGE).texts
+    for mutant in found:
+        assert mutant.texts != whole, mutant.id
+        lines = (PACKAGE / mutant.file).read_text("utf-8").splitlines()
+        assert 1 <= mutant.line <= len(lines), mutant.id
+        for text in mutant.texts.values():
+            compile(text, mutant.id, "exec")
+
+
+def test_a_plan_that_says_otherwise_is_an_error(plan: dict[str, Any]) -> None:
+    fewer = {**plan, "streams": plan["streams"][1:]}
+    with pytest.raises(OpError, match="0 streams of the plan"):
+        make.mutants(PACKAGE, fewer)
+    extra = {**plan["streams"][0], "name": "imagined", "source": "nowhere"}
+    with pytest.raises(OpError, match="stream imagined: no "):
+        make.mutants(PACKAGE, {**plan, "streams": [*plan["streams"], extra]})
+
+
+def test_a_source_without_a_wait_is_an_error(plan: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / PACKAGE.name
+    shutil.copytree(PACKAGE, folder)
+    path = folder / "kernel.py"
+    text = path.read_text("utf-8")
+    assert text.count("logits_in.wait()") == 1
+    path.write_text(text.replace("logits_in.wait()", "pass"), "utf-8")
+    with pytest.raises(OpError, match="no wait in the source"):
+        make.mutants(folder, plan)
+
+
+def test_a_sample_has_the_named_ones_and_every_kind(found: list[Any]) -> None:
+    picked = chosen(found, None, None, 12)
+    assert len(picked) == 12
+    assert {m.id for m in picked} >= NAMED
+    assert {m.kind for m in picked} == set(KINDS)
+    assert picked == chosen(found, None, None, 12)
+    assert {m.kind for m in chosen(found, ["wait"], None, None)} == {"wait"}
+    with pytest.raises(OpError, match="no mutant 'nothing'"):
+        chosen(found, None, ["nothing"], None)
+
+
+def test_nine_seeds_have_every_kind_of_order() -> None:
+    kinds = {(order.devices, order.copies) for order in (of_seed(s, 4) for s in range(9))}
+    assert len(kinds) == 9
+    assert of_seed(4, 4) == of_seed(4, 4)

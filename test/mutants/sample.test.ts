@@ -1,0 +1,58 @@
+/**
+ * A fixed sample of the faults in Qwen3's synchronisation, every kind among them: each is caught, and
+ * those of other projects' kernels in the order that a report names. `moegen validate --mutants` runs all.
+ */
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { checkFile } from "../../src/check/index.ts";
+import { runMutants } from "../../src/mutants/run.ts";
+import { type MutantsEvent, type MutantsResult, mutantKinds } from "../../src/mutants/types.ts";
+import { validateSpec } from "../../src/runner/index.ts";
+import { root } from "../cli/moegen.ts";
+
+const MINUTES = 60_000;
+const SAMPLE = 9;
+const NAMED = ["sgl-jax-1024", "tpu-inference-1252", "tpu-inference-1342"];
+
+async function qwen3() {
+  const { loaded, plan } = await checkFile(join(root, "examples", "qwen3-30b-a3b.moe.ts"));
+  if (loaded === undefined || plan === undefined) throw new Error("the example does not check");
+  return { loaded, plan };
+}
+
+describe("a sample of mutants", () => {
+  const events: MutantsEvent[] = [];
+  let result: MutantsResult;
+
+  beforeAll(async () => {
+    const { loaded, plan } = await qwen3();
+    result = await runMutants(loaded, plan, { sample: SAMPLE }, (event) => events.push(event));
+  }, 10 * MINUTES);
+
+  test("are all caught, and the kernel without a fault is not", () => {
+    expect(result.mutants.filter(({ caught }) => !caught)).toEqual([]);
+    expect(result).toMatchObject({ ok: true, killed: SAMPLE, total: SAMPLE });
+    expect(events.filter(({ event }) => event === "base")).toHaveLength(1);
+  });
+
+  test("are of every kind, those of other kernels among them", () => {
+    expect(result.kinds.map(({ kind }) => kind)).toEqual(mutantKinds);
+    const named = result.mutants.filter((mutant) => mutant.named);
+    expect(named.map(({ id }) => id).sort()).toEqual(NAMED);
+    for (const { file, line, by, order } of result.mutants) {
+      expect(file).toMatch(/\.py$/);
+      expect(line).toBeGreaterThan(0);
+      expect(by).not.toMatch(/time-out|crash|not built|^error$/);
+      expect(order?.text).toMatch(/copies/);
+    }
+  });
+});
+
+test("the kernel is right in every kind of order, a device a call ahead among them", {
+  timeout: 5 * MINUTES,
+}, async () => {
+  const { loaded, plan } = await qwen3();
+  const result = await validateSpec(loaded, plan, { jitter: 0, cases: ["hot-device"] });
+  expect(result.cases.filter(({ ok }) => !ok)).toEqual([]);
+  expect(result.cases).toHaveLength(1);
+});
