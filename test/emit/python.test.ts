@@ -8,7 +8,7 @@ import { emitPackage } from "../../src/emit/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { isStreamed } from "../../src/plan/lower.ts";
 import { writePackage } from "../../src/runner/local.ts";
-import { randomPlans } from "./random-specs.ts";
+import { randomPlans } from "../fuzz/plans.ts";
 
 const COUNT = 40;
 const plans = randomPlans(COUNT, 20);
