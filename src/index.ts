@@ -31,9 +31,11 @@ export type {
   Quantization,
   QuantizedDType,
   RoutingSpec,
+  RowDType,
   ScaleGranularity,
   ScheduleSpec,
   Scoring,
   SharedExperts,
+  Wire,
 } from "./dsl/spec.ts";
 export type { HuggingFaceConfig } from "./model/config.ts";

@@ -16,7 +16,9 @@ export interface JudgedKernels {
 export function judgeKernels(context: RuleContext, before: readonly Finding[]): JudgedKernels {
   const { sound, schedule } = context;
   // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
-  const blocked = before.some(({ code }) => ["MOE105", "MOE106", "MOE112"].includes(code));
+  const blocked = before.some(({ code }) =>
+    ["MOE105", "MOE106", "MOE112", "MOE122"].includes(code),
+  );
   const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
   if (schedule === undefined || !ready) return { findings: [], resolved: [] };
   const apart = lowerAll(context, schedule, before, false);

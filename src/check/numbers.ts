@@ -15,17 +15,6 @@ export function nearestOf(legal: readonly number[], value: number): readonly num
   return [last, first];
 }
 
-export function divisors(value: number): readonly number[] {
-  const small: number[] = [];
-  const large: number[] = [];
-  for (let divisor = 1; divisor * divisor <= value; divisor += 1) {
-    if (value % divisor !== 0) continue;
-    small.push(divisor);
-    if (divisor * divisor !== value) large.unshift(value / divisor);
-  }
-  return [...small, ...large];
-}
-
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /** Bytes as a reader wants them: 31.2 MiB. */

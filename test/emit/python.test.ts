@@ -8,7 +8,7 @@ import { emitPackage } from "../../src/emit/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { isStreamed } from "../../src/plan/lower.ts";
 import { writePackage } from "../../src/runner/local.ts";
-import { randomPlans } from "./random-specs.ts";
+import { randomPlans } from "../fuzz/plans.ts";
 
 const COUNT = 40;
 const plans = randomPlans(COUNT, 20);
@@ -48,7 +48,7 @@ describe(`packages of ${COUNT} random legal specs`, () => {
     for (const choice of ["groups", "correctionBias", "scoreChosen", "logitSoftCap"]) {
       expect(routing).toContain(choice);
     }
-    expect(kinds(({ mesh }) => mesh.ep)).toBe(4);
+    expect(kinds(({ mesh }) => mesh.ep)).toBeGreaterThan(4);
     expect(kinds(({ kernels }) => isStreamed(kernels))).toBe(2);
     expect(kinds(({ emit }) => emit.reference)).toBe(2);
     expect(Math.max(...plans.map(({ name }) => name.length))).toBeGreaterThan(50);

@@ -139,7 +139,11 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
       const at = [...path, index];
       if (!legal.includes(rows)) {
         const message = `btc = ${rows} is not a legal row count`;
-        return [error({ code: "MOE111", path: at, message, nearest: nearestOf(legal, rows) })];
+        const final = index === btc.length - 1 && typeof bt === "number";
+        const least = Math.max(0, ...btc.slice(0, index));
+        const most = Math.min(...btc.slice(index + 1));
+        const free = legal.filter((n) => (final ? n === bt : n < most) && n > least);
+        return [error({ code: "MOE111", path: at, message, nearest: nearestOf(free, rows) })];
       }
       const before = btc[index - 1];
       if (before === undefined || before < rows) return [];
@@ -151,7 +155,8 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
     if (typeof bt === "number" && last !== bt) {
       const message = `btc ends with ${last}, bt is ${bt}`;
       const at = [...path, btc.length - 1];
-      findings.push(error({ code: "MOE111", path: at, message, nearest: [bt] }));
+      const ascends = legal.includes(bt) && btc.slice(0, -1).every((rows) => rows < bt);
+      findings.push(error({ code: "MOE111", path: at, message, nearest: ascends ? [bt] : [] }));
     }
     return findings;
   });

@@ -1,6 +1,8 @@
 /** How the layer lies over the mesh. */
+
+import { divisors } from "../../plan/divisors.ts";
 import type { Finding } from "../diagnostic.ts";
-import { divisors, nearestOf, show } from "../numbers.ts";
+import { nearestOf, show } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
 import { error, type Rule } from "./rule.ts";
 
@@ -61,7 +63,11 @@ export const tokenAxesKnown: Rule = ({ spec, sound }) => {
     const wrong = (message: string, nearest: readonly string[] = []): readonly Finding[] => [
       error({ code: "MOE121", path, message, nearest }),
     ];
-    if (!axes.includes(axis)) return wrong(`token axis ${show(axis)} is not one of axes`, axes);
+    if (!axes.includes(axis)) {
+      const before = axes.indexOf(tokenAxes[index - 1] ?? "");
+      const free = axes.filter((name, at) => at > before && !tokenAxes.includes(name));
+      return wrong(`token axis ${show(axis)} is not one of axes`, free);
+    }
     if (tokenAxes.indexOf(axis) !== index) return wrong(`token axis ${show(axis)} is repeated`);
     const before = tokenAxes[index - 1];
     if (before === undefined || axes.indexOf(before) < axes.indexOf(axis)) return [];

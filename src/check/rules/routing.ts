@@ -1,5 +1,6 @@
 /** Top-k, groups, scores and copies of experts against the layer. */
-import { divisors, nearestOf } from "../numbers.ts";
+import { divisors } from "../../plan/divisors.ts";
+import { nearestOf } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";
 
 /** Experts a token may go to: more than any published model asks for. */

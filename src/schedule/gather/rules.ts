@@ -1,6 +1,7 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
 import { packedRows, tokenRows } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
+import { divisors } from "../../plan/divisors.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
 import {
   axisUnit,
@@ -22,10 +23,9 @@ export function rowMultiple(layer: Pick<LayerSpec, "quantization" | "wire">): 16
   return tokenRows(layer) === undefined ? ROW_MULTIPLE : 32;
 }
 
-function divisors(size: number, multiple: number): readonly number[] {
-  const found: number[] = [];
-  for (let tile = multiple; tile <= size; tile += multiple) if (size % tile === 0) found.push(tile);
-  return found;
+/** Divisors of `size` that are multiples of `multiple`. */
+function cuts(size: number, multiple: number): readonly number[] {
+  return size % multiple === 0 ? divisors(size / multiple).map((n) => n * multiple) : [];
 }
 
 export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
@@ -42,10 +42,10 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
     if (fillsLanes(size)) {
       const why = unit === LANES ? "" : `, in whole blocks of scales: of ${unit}`;
       const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}`;
-      return { text, legal: divisors(size, unit) };
+      return { text, legal: cuts(size, unit) };
     }
     const text = `divides ${name} = ${size} into rows, a multiple of ${unit} and at least ${LANES}`;
-    const legal = divisors(size, unit).filter((tile) => tile >= LANES);
+    const legal = cuts(size, unit).filter((tile) => tile >= LANES);
     if (axis === "bf") return { text, legal };
     // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
     const room = paddedHidden(layer);

@@ -4,7 +4,9 @@
  * share to the sums of every token. Where S does not cut into whole registers for every device,
  * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
  */
+
 import { sharedLayer } from "../../dsl/quantization.ts";
+import { divisors } from "../../plan/divisors.ts";
 import { type Layer, tileUnit } from "./layout.ts";
 import type { TileShape } from "./tile-shape.ts";
 
@@ -30,10 +32,8 @@ export function sharedOf(
   if (sharedExperts === undefined) return undefined;
   const size = sharedExperts.count * sharedExperts.intermediate;
   const unit = tileUnit(sharedLayer(layer));
-  const cuts = (replicas: number): boolean =>
-    ep % replicas === 0 && size % (unit * (ep / replicas)) === 0;
-  let replicas = 1;
-  while (replicas < ep && !cuts(replicas)) replicas++;
+  const cuts = (replicas: number): boolean => size % (unit * (ep / replicas)) === 0;
+  const replicas = divisors(ep).find(cuts) ?? ep;
   const blocks = ep / replicas;
   return {
     size,

@@ -1,0 +1,178 @@
+/** Layers as a user writes them, most of them legal. A field of the DSL without values is a type error. */
+import fc from "fast-check";
+import { activationsWith } from "../../src/dsl/quantization.ts";
+import type {
+  LayerInput,
+  QuantizationInput,
+  RoutingInput,
+  SharedExpertsInput,
+  Wire,
+} from "../../src/index.ts";
+
+/** An arbitrary for every field, the optional ones too. */
+type Fields<T> = { readonly [K in keyof Required<T>]: fc.Arbitrary<Required<T>[K]> };
+
+/** A record of all fields, of which those not `required` may be left out. */
+function record<T extends object>(
+  fields: Fields<T>,
+  required: readonly (keyof T & string)[],
+): fc.Arbitrary<T> {
+  return fc.record(fields as never, { requiredKeys: required as never }) as fc.Arbitrary<T>;
+}
+
+/** Multiples of `step`, at least 128. */
+const sizes = (step: number, most: number): fc.Arbitrary<number> =>
+  fc.integer({ min: Math.ceil(128 / step), max: most }).map((count) => count * step);
+
+type KernelRouting = Extract<RoutingInput, { where: "kernel" }>;
+
+const kernelRouting = record<KernelRouting>(
+  {
+    where: fc.constant("kernel"),
+    scoring: fc.constantFrom("softmax", "sigmoid", "none"),
+    renormalize: fc.boolean(),
+    scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
+    logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
+    scoreChosen: fc.constant(true),
+    correctionBias: fc.constant(true),
+    groups: fc.record({
+      count: fc.constantFrom(1, 2, 4),
+      kept: fc.constantFrom(1, 2),
+      score: fc.constantFrom("max" as const, "sum_of_top_2" as const),
+    }),
+  },
+  ["where", "scoring", "renormalize"],
+);
+
+const routing: fc.Arbitrary<RoutingInput> = fc.oneof(
+  { weight: 3, arbitrary: kernelRouting },
+  { weight: 1, arbitrary: fc.constant({ where: "given" as const }) },
+);
+
+type WeightQuantization = Omit<QuantizationInput, "activations">;
+
+const weightQuantization: Fields<WeightQuantization> = {
+  weights: fc.constantFrom("float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"),
+  granularity: fc.oneof(
+    fc.constantFrom("per_channel" as const, "blocks_128x128" as const),
+    fc.constantFrom(32, 64, 256).map((block) => ({ kind: "sub_channel" as const, block })),
+  ),
+  scales: fc.constantFrom("float32", "bfloat16"),
+};
+
+const quantization = record<QuantizationInput>(
+  { ...weightQuantization, activations: fc.constantFrom("int8", "float8_e4m3fn") },
+  ["weights", "granularity"],
+);
+
+const wire = record<Wire>(
+  { dispatch: fc.constantFrom("int8", "float8_e4m3fn"), combine: fc.constant("int8") },
+  [],
+);
+
+const sharedExperts = record<SharedExpertsInput>(
+  {
+    count: fc.integer({ min: 1, max: 4 }),
+    intermediate: sizes(128, 8),
+    gate: fc.constant("sigmoid"),
+    quantization: fc.oneof(
+      fc.constant("none" as const),
+      record<WeightQuantization>(weightQuantization, ["weights", "granularity"]),
+    ),
+  },
+  ["count", "intermediate"],
+);
+
+const fields: Fields<LayerInput> = {
+  experts: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 32, 64)),
+  topK: fc.integer({ min: 1, max: 12 }),
+  // Whole registers of lanes, whole packed words, and neither.
+  hidden: fc.oneof(sizes(256, 16), sizes(128, 8), sizes(16, 40)),
+  intermediate: fc.oneof(sizes(128, 12), sizes(16, 40)),
+  activation: fc.oneof(
+    fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const),
+    fc.constant({ kind: "clamped_swiglu" as const, limit: 10 }),
+    fc.record({
+      kind: fc.constant("swigluoai" as const),
+      alpha: fc.constantFrom(1.702, 1e-9, 1),
+      limit: fc.constantFrom(7, 0.1),
+    }),
+  ),
+  dtype: fc.constantFrom("bfloat16", "float32"),
+  weights: fc.constantFrom("fused", "separate", "side_by_side"),
+  quantization,
+  wire,
+  biases: fc.constant(true),
+  routing,
+  sharedExperts,
+  redundantExperts: fc.integer({ min: 1, max: 8 }),
+};
+
+const REQUIRED = ["experts", "topK", "hidden", "intermediate", "activation", "routing"] as const;
+
+/** `experts` counts those of one device. */
+const localLayers = record<LayerInput>(fields, REQUIRED);
+
+/** What the rules tie to the number of experts and to each other, made to agree. */
+function agreed(routing: RoutingInput, experts: number, topK: number): RoutingInput {
+  if (routing.where === "given") return routing;
+  const { groups, scoreChosen, ...plain } = routing;
+  const fits =
+    groups !== undefined &&
+    experts % groups.count === 0 &&
+    groups.kept <= groups.count &&
+    (experts / groups.count) * groups.kept >= topK;
+  const scored = routing.scoring !== "none" && scoreChosen === true;
+  return { ...plain, ...(fits ? { groups } : {}), ...(scored ? { scoreChosen } : {}) };
+}
+
+/** Rows of 8 bits are of the type that goes with the weights, where there is one. */
+function quantizedFor(made: QuantizationInput, eight: number, strict: number): QuantizationInput {
+  if (strict === 0) return made;
+  const { activations, ...weights } = made;
+  const rows = activationsWith({ scales: "float32", ...weights });
+  const fits = activations !== undefined && rows !== undefined && eight === 1;
+  return fits ? { ...weights, activations: rows } : weights;
+}
+
+/** Quantised otherwise where the routed experts are quantised. */
+function sharedFor(
+  made: SharedExpertsInput,
+  quantized: boolean,
+  strict: number,
+): SharedExpertsInput {
+  const { quantization: _, ...plain } = made;
+  return quantized || strict === 0 ? made : plain;
+}
+
+/** Layers for `ep` devices; what the rules tie together agrees nine times of ten. */
+export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
+  const luck = fc.record({ float: fc.nat(2), eight: fc.nat(3), strict: fc.nat(9) });
+  return fc.tuple(localLayers, luck).map(([made, { float, eight, strict }]) => {
+    const {
+      quantization,
+      redundantExperts,
+      dtype,
+      wire: rows,
+      sharedExperts: shared,
+      ...layer
+    } = made;
+    const experts = made.experts * ep;
+    const topK = Math.min(made.topK, experts);
+    const quantized = quantization !== undefined && float === 0;
+    const routing = strict === 0 ? made.routing : agreed(made.routing, experts, topK);
+    const wired = rows !== undefined && eight === 0 && (strict === 0 || ep > 1);
+    const copies = strict === 0 || (routing.where === "given" && experts - topK > 8);
+    return {
+      ...layer,
+      experts,
+      topK,
+      routing,
+      ...(quantized ? { quantization: quantizedFor(quantization, eight, strict) } : {}),
+      ...(wired ? { wire: rows } : {}),
+      ...(shared === undefined ? {} : { sharedExperts: sharedFor(shared, quantized, strict) }),
+      ...(dtype === undefined || ((quantized || wired) && strict > 0) ? {} : { dtype }),
+      ...(redundantExperts !== undefined && copies ? { redundantExperts } : {}),
+    };
+  });
+}
