@@ -25,7 +25,8 @@ class MoePackage:
     name: str
     kernel: ModuleType
     shapes: ModuleType
-    reference: ModuleType
+    # None where the spec wants none: what only compiles needs none.
+    reference: ModuleType | None
     tiles: ModuleType | None
     # The helper that makes quantised weights.
     quantization: ModuleType | None = None
@@ -116,7 +117,8 @@ def load(folder: str | Path) -> MoePackage:
         # A package of one module states its sizes there.
         has_shapes = (path / "shapes.py").is_file()
         shapes = importlib.import_module(f"{name}.shapes") if has_shapes else kernel
-        reference = importlib.import_module(f"{name}.reference")
+        has_reference = (path / "reference.py").is_file()
+        reference = importlib.import_module(f"{name}.reference") if has_reference else None
         has_tiles = (path / "tiles.py").is_file()
         tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
         has_quantization = (path / "quantization.py").is_file()

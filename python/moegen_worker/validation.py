@@ -21,6 +21,7 @@ from . import (
     quantization,
 )
 from .cases import Case, generator
+from .errors import OpError
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
 from .machine.machine import Machine
@@ -52,6 +53,8 @@ class Bench:
         self._arrays: dict[bool, dict[str, np.ndarray]] = {}
         self._placed: dict[tuple[bool, bool], dict[str, Any]] = {}
         reference = self._package.reference
+        if reference is None:
+            raise OpError("NO_REFERENCE", f"{self._package.name} has no reference to compare with")
         self._reference_moe = jax.jit(reference.reference_moe)
         self._reference_routing = None if self._given else jax.jit(reference.reference_routing)
         interpreter.quicken()
@@ -59,7 +62,9 @@ class Bench:
     def on(self, package: MoePackage) -> Bench:
         """The same inputs and references for another kernel of the same sizes."""
         other = copy.copy(self)
-        other._programs = Programs(dataclasses.replace(self._target, package=package), self._planned)
+        other._programs = Programs(
+            dataclasses.replace(self._target, package=package), self._planned
+        )
         return other
 
     def start(self, case: Case, tokens: int) -> None:

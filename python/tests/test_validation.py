@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moegen_worker import package as packages
+from moegen_worker.errors import OpError
 from moegen_worker.ops import validate
 
 LAYER = {
@@ -118,3 +121,17 @@ def test_seeds_change_inputs_not_verdicts(tiny: Path, seed: int) -> None:
     result = validate.run({**params, "seed": seed}, lambda event, **fields: None)
     assert result["cases"][0]["ok"]
     assert result["cases"][0]["seed"] == seed
+
+
+def test_a_package_without_a_reference_loads_and_cannot_be_validated(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(tiny, folder)
+    (folder / "reference.py").unlink()
+    init = folder / "__init__.py"
+    lines = init.read_text().splitlines()
+    init.write_text("\n".join(line for line in lines if "reference" not in line))
+    assert packages.load(folder).reference is None
+    with pytest.raises(OpError, match="no reference to compare with"):
+        run(folder, "uniform")

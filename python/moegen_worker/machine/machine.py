@@ -192,6 +192,4 @@ class Machine:
         semaphore.count_by_core[core] -= value
         if shared.detect_races and semaphore.clocks[core] is not None:
             with shared.lock:
-                np.maximum(
-                    shared.clocks[core], semaphore.clocks[core], out=shared.clocks[core]
-                )
+                np.maximum(shared.clocks[core], semaphore.clocks[core], out=shared.clocks[core])

@@ -26,8 +26,8 @@ def _inside(context: Context, node: ast.AST) -> Sync | None:
     for sync in context.syncs:
         if sync.statement in within:
             return sync
-    effects = context.analysis.body(node) if isinstance(node, Function) else (
-        context.analysis.of(node)
+    effects = (
+        context.analysis.body(node) if isinstance(node, Function) else (context.analysis.of(node))
     )
     nodes = {c.node for c in effects.started} | {c.node for c, _ in effects.awaited}
     for sync in context.syncs:

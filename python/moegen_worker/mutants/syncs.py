@@ -168,5 +168,7 @@ def _calls_of_barrier(context: Context) -> Iterator[Found]:
             neighbour = rules.first_conflict(context.analysis, unit, later=True)
             if neighbour is not None:
                 found = _move(context, sync, unit, neighbour, True, "barrier")
-                yield found._replace(node=call, what=found.what.replace(
-                    ast.unparse(sync.statement), ast.unparse(call)))
+                yield found._replace(
+                    node=call,
+                    what=found.what.replace(ast.unparse(sync.statement), ast.unparse(call)),
+                )

@@ -44,7 +44,9 @@ def streams_of(context: Context) -> dict[tuple[str, str], str]:
             methods[stream["name"]].add(sync.method)
             if copy.names() != _split(stream["semaphore"]):
                 wanted = f"{stream['semaphore']}, as in stream {stream['name']}"
-                problems.append(f"{place}: {what} on {', '.join(sorted(copy.names()))}, not {wanted}")
+                problems.append(
+                    f"{place}: {what} on {', '.join(sorted(copy.names()))}, not {wanted}"
+                )
             side = "starts" if sync.method == "start" else "waits"
             stage = stages.get(sync.stage or "")
             if stage is not None and stream["name"] not in stage[side]:

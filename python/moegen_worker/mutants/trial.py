@@ -72,8 +72,10 @@ class Trials:
     def attempts(self, mutant: Mutant) -> Iterator[Attempt]:
         """The likeliest first: what has several slots or a guard needs several trips of its loop."""
         programs = self.programs()
-        several = mutant.kind in ("slot", "guard") or mutant.change == "dropped" and (
-            mutant.kind == "semaphore"
+        several = (
+            mutant.kind in ("slot", "guard")
+            or mutant.change == "dropped"
+            and (mutant.kind == "semaphore")
         )
         usual = (1, 0, 2) if several else (0, 1, 2)
         for index in usual:
