@@ -1,4 +1,5 @@
 /** sglang-jax of December 2025, after #517: the tree before any fused kernel. */
+import { families } from "../layers.ts";
 import type { Tree } from "../tree.ts";
 import { edits } from "./edits.ts";
 import { files } from "./files.ts";
@@ -57,15 +58,7 @@ export const december2025: Tree = {
     { path: `${SRT}/kernels/fused_moe/__init__.py`, absent: true },
   ],
   surface,
-  hosts: [
-    { title: "Grok", architectures: ["Grok1ForCausalLM"] },
-    { title: "Qwen3-MoE", architectures: ["Qwen3MoeForCausalLM"] },
-    { title: "Qwen2-MoE", architectures: ["Qwen2MoeForCausalLM"] },
-    {
-      title: "Ling",
-      architectures: ["BailingMoEForCausalLM", "BailingMoeForCausalLM", "BailingMoeV2ForCausalLM"],
-    },
-  ],
+  hosts: families,
   adapt,
   kernelFolder: `${SRT}/kernels/fused_moe`,
   firstParty: "sgl_jax",

@@ -1,4 +1,5 @@
 /** sglang-jax of August 2026: its own fused kernels, routing outside, separate gate and up. */
+import { families } from "../layers.ts";
 import type { Tree } from "../tree.ts";
 import { edits } from "./edits.ts";
 import { files } from "./files.ts";
@@ -34,15 +35,7 @@ export const head: Tree = {
     { path: `${SRT}/kernels/fused_moe/generated/__init__.py`, absent: true },
   ],
   surface,
-  hosts: [
-    { title: "Grok", architectures: ["Grok1ForCausalLM"] },
-    { title: "Qwen3-MoE", architectures: ["Qwen3MoeForCausalLM"] },
-    { title: "Qwen2-MoE", architectures: ["Qwen2MoeForCausalLM"] },
-    {
-      title: "Ling",
-      architectures: ["BailingMoEForCausalLM", "BailingMoeForCausalLM", "BailingMoeV2ForCausalLM"],
-    },
-  ],
+  hosts: families,
   adapt,
   kernelFolder: `${SRT}/kernels/fused_moe/generated`,
   firstParty: "sgl_jax",

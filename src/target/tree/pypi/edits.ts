@@ -1,77 +1,9 @@
 /** Edits to the files of sglang-jax 0.0.2. */
+import { modelConfig, serverArgs } from "../backend.ts";
 import type { FileEdits } from "../edit.ts";
 
 const SRT = "sgl_jax/srt";
 const FUSED = 'getattr(config, "moe_backend", "epmoe") == "fused"';
-
-const modelConfig: FileEdits = {
-  path: `${SRT}/configs/model_config.py`,
-  edits: [
-    {
-      edit: "insert",
-      where: "after",
-      at: { statement: "class ModelImpl(...): ..." },
-      code: `class MoEBackend(str, Enum):
-    """Implementation of mixture-of-experts layers."""
-
-    # Expert parallelism over grouped matrix products.
-    EPMOE = "epmoe"
-    # One fused TPU kernel, generated for the model.
-    FUSED = "fused"
-    # FUSED where a kernel was generated for the model and its mesh, else EPMOE.
-    AUTO = "auto"
-`,
-    },
-    {
-      edit: "parameter",
-      function: "ModelConfig.__init__",
-      code: "moe_backend: str | MoEBackend = MoEBackend.EPMOE",
-    },
-    {
-      edit: "insert",
-      where: "after",
-      at: { in: "ModelConfig.__init__", statement: "self.quantization = quantization" },
-      code: "self.moe_backend = MoEBackend(moe_backend)",
-    },
-    {
-      edit: "argument",
-      at: { in: "ModelConfig.from_server_args", expression: "ModelConfig(...)" },
-      code: "moe_backend=server_args.moe_backend",
-    },
-  ],
-};
-
-const serverArgs: FileEdits = {
-  path: `${SRT}/server_args.py`,
-  edits: [
-    {
-      edit: "insert",
-      where: "after",
-      at: { in: "ServerArgs", statement: "attention_backend: ... = ..." },
-      code: 'moe_backend: str = "epmoe"',
-    },
-    {
-      edit: "insert",
-      where: "after",
-      at: {
-        in: "ServerArgs.add_cli_args",
-        statement: 'parser.add_argument("--attention-backend", ...)',
-      },
-      code: `parser.add_argument(
-    "--moe-backend",
-    type=str,
-    choices=[
-        "epmoe",
-        "fused",
-        "auto",
-    ],
-    default=ServerArgs.moe_backend,
-    help="Choose the kernels for mixture-of-experts layers: epmoe (grouped matrix products), "
-    "fused (one generated kernel), auto (fused where one was generated for model and mesh).",
-)`,
-    },
-  ],
-};
 
 const modelRunner: FileEdits = {
   path: `${SRT}/model_executor/model_runner.py`,
@@ -199,8 +131,8 @@ fused_experts: FusedExperts | None = None`,
 };
 
 export const edits: readonly FileEdits[] = [
-  modelConfig,
-  serverArgs,
+  modelConfig(SRT),
+  serverArgs(SRT),
   modelRunner,
   qwen3Moe,
   weightUtils,

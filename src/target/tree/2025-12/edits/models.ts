@@ -1,5 +1,6 @@
 /** The four models: EPMoE or FusedEPMoE by the configured back end, and the weights of each. */
 import type { Edit, FileEdits } from "../../edit.ts";
+import { argumentLines, expertSizes, grokSizes, layerChoice } from "../../layers.ts";
 
 const MODELS = "python/sgl_jax/srt/models";
 const IS_FUSED = 'getattr(self.config, "moe_backend", None) == MoEBackend.FUSED';
@@ -32,8 +33,6 @@ interface Model {
   readonly weights: readonly string[];
 }
 
-const lines = (all: readonly string[]): string => all.map((one) => `    ${one},\n`).join("");
-
 function edited(model: Model): FileEdits {
   const making = `${model.layerClass}.__init__`;
   return {
@@ -46,19 +45,21 @@ function edited(model: Model): FileEdits {
         at: { in: making, statement: model.after },
         code: 'self.use_fused = getattr(config, "moe_backend", None) == MoEBackend.FUSED\n',
       },
-      {
-        edit: "branch",
-        at: { in: making, statement: `self.${model.attribute} = EPMoE(...)` },
+      layerChoice({
+        in: model.layerClass,
+        attribute: model.attribute,
+        was: "EPMoE",
+        becomes: "FusedEPMoE",
         condition: "self.use_fused",
-        code: `self.${model.attribute} = FusedEPMoE(\n${lines(model.arguments)})\n`,
-      },
+        given: ["config=config", ...model.arguments],
+      }),
       ...model.calls,
       {
         edit: "insert",
         where: "before",
         at: { in: model.mappings, statement: model.loop },
         code: `if ${IS_FUSED}:
-    mappings |= fused_moe_weight_mappings(\n${lines(model.weights.map((one) => `    ${one}`))}    )
+    mappings |= fused_moe_weight_mappings(\n${argumentLines(model.weights.map((one) => `    ${one}`))}    )
     return mappings
 
 `,
@@ -85,18 +86,6 @@ routing = ${scores} if self.use_fused else ${topk}
   ];
 }
 
-const sizes = (from: "" | "config."): readonly string[] => [
-  "config=config",
-  `num_experts=${from}num_experts`,
-  `num_experts_per_tok=${from}num_experts_per_tok`,
-  `intermediate_dim=${from}moe_intermediate_size`,
-  "mesh=mesh",
-  "ep_size=config.ep_size",
-  "weight_dtype=dtype",
-  "dtype=dtype",
-  "layer_id=layer_id",
-];
-
 const EXPERT_TYPES = 'for expert_type in ["gate_proj", "up_proj", "down_proj"]: ...';
 const QWEN_WEIGHTS = ['f"{prefix}.mlp.experts"', 'f"{target_prefix}.mlp"', "num_experts"] as const;
 
@@ -106,19 +95,7 @@ export const models: readonly FileEdits[] = [
     layerClass: "Grok1MoE",
     attribute: "experts",
     after: "self.router_logit_softcapping = ...",
-    arguments: [
-      "config=config",
-      "num_experts=num_experts",
-      "num_experts_per_tok=self.top_k",
-      "intermediate_dim=intermediate_size",
-      "mesh=mesh",
-      'activation="gelu"',
-      "ep_size=config.ep_size",
-      "weight_dtype=dtype",
-      "dtype=dtype",
-      "layer_id=layer_id",
-      "renormalize_topk_logits=False",
-    ],
+    arguments: [...grokSizes, "renormalize_topk_logits=False"],
     calls: [
       {
         edit: "insert",
@@ -151,7 +128,7 @@ export const models: readonly FileEdits[] = [
     layerClass: "QWen3MoeDecoderLayer",
     attribute: "mlp",
     after: "self.moe_gate = GateLogit(...)",
-    arguments: [...sizes(""), "renormalize_topk_logits=config.norm_topk_prob"],
+    arguments: [...expertSizes(""), "renormalize_topk_logits=config.norm_topk_prob"],
     calls: routed(
       "QWen3MoeDecoderLayer.__call__",
       "self.mlp",
@@ -167,7 +144,10 @@ export const models: readonly FileEdits[] = [
     layerClass: "Qwen2MoeDecoderLayer",
     attribute: "mlp",
     after: "self.topk = TopK(...)",
-    arguments: [...sizes(""), 'renormalize_topk_logits=getattr(config, "norm_topk_prob", True)'],
+    arguments: [
+      ...expertSizes(""),
+      'renormalize_topk_logits=getattr(config, "norm_topk_prob", True)',
+    ],
     calls: routed(
       "Qwen2MoeDecoderLayer.__call__",
       "self.mlp",
@@ -184,7 +164,7 @@ export const models: readonly FileEdits[] = [
     attribute: "mlp",
     after: "self.topk = TopK(...)",
     arguments: [
-      ...sizes("config."),
+      ...expertSizes("config."),
       "renormalize_topk_logits=config.norm_topk_prob",
       "num_expert_group=config.n_group",
       "topk_group=config.topk_group",

@@ -1,5 +1,6 @@
 /** The four models: a further class where they choose FusedEPMoE; they route as for that one. */
 import type { Edit, FileEdits } from "../../edit.ts";
+import { expertSizes, grokSizes, layerChoice } from "../../layers.ts";
 
 const MODELS = "python/sgl_jax/srt/models";
 
@@ -15,43 +16,37 @@ const usesFused = (symbol: string): Edit => ({
   code: 'self.moe_backend in ("fused", "fused_generated")',
 });
 
-function layerChoice(
-  symbol: string,
-  attribute: string,
-  condition: string,
-  given: readonly string[],
-): Edit {
-  const lines = given.map((one) => `    ${one},\n`).join("");
-  return {
-    edit: "branch",
-    at: { in: symbol, statement: `self.${attribute} = FusedEPMoE(...)` },
-    condition,
-    code: `self.${attribute} = GeneratedFusedEPMoE(\n${lines})\n`,
-  };
-}
-
 const GENERATED = 'self.moe_backend == "fused_generated"';
 const QUANTIZATION = 'quantization_config=getattr(config, "quantization_config", None)';
 
-const sizes = (from: "" | "config."): readonly string[] => [
+const sizes = (experts: readonly string[]): readonly string[] => [
   "hidden_size=config.hidden_size",
-  `num_experts=${from}num_experts`,
-  `num_experts_per_tok=${from}num_experts_per_tok`,
-  `intermediate_dim=${from}moe_intermediate_size`,
-  "mesh=mesh",
-  "ep_size=config.ep_size",
-  "weight_dtype=dtype",
-  "dtype=dtype",
-  "layer_id=layer_id",
+  ...experts,
   QUANTIZATION,
 ];
+
+/** moegen's layer in the place of the tree's fused one. */
+const generated = (
+  layerClass: string,
+  attribute: string,
+  sizes: readonly string[],
+  condition = GENERATED,
+): Edit =>
+  layerChoice({
+    in: layerClass,
+    attribute,
+    was: "FusedEPMoE",
+    becomes: "GeneratedFusedEPMoE",
+    condition,
+    given: sizes,
+  });
 
 const qwen = (file: string, layerClass: string, further: readonly Edit[] = []): FileEdits => ({
   path: `${MODELS}/${file}`,
   edits: [
     imported,
     usesFused(`${layerClass}.__init__`),
-    layerChoice(`${layerClass}.__init__`, "mlp", GENERATED, sizes("")),
+    generated(layerClass, "mlp", sizes(expertSizes(""))),
     ...further,
   ],
 });
@@ -91,19 +86,7 @@ const grok: FileEdits = {
   edits: [
     imported,
     usesFused("Grok1MoE.__init__"),
-    layerChoice("Grok1MoE.__init__", "experts", GENERATED, [
-      "hidden_size=hidden_size",
-      "num_experts=num_experts",
-      "num_experts_per_tok=self.top_k",
-      "intermediate_dim=intermediate_size",
-      "mesh=mesh",
-      'activation="gelu"',
-      "ep_size=config.ep_size",
-      "weight_dtype=dtype",
-      "dtype=dtype",
-      "layer_id=layer_id",
-      QUANTIZATION,
-    ]),
+    generated("Grok1MoE", "experts", ["hidden_size=hidden_size", ...grokSizes, QUANTIZATION]),
   ],
 };
 
@@ -119,11 +102,11 @@ const ling: FileEdits = {
       },
       code: "MoEBackend.FUSED_GENERATED",
     },
-    layerChoice(
-      "BailingMoEDecoderLayer.__init__",
+    generated(
+      "BailingMoEDecoderLayer",
       "mlp",
+      sizes(expertSizes("config.")),
       "self.moe_backend == MoEBackend.FUSED_GENERATED",
-      sizes("config."),
     ),
     ...lingScales,
   ],

@@ -1,4 +1,5 @@
 /** The choice of the back end: enum, server flag, and where "auto" is decided. */
+import { testSuite } from "../../backend.ts";
 import type { FileEdits } from "../../edit.ts";
 
 const SRT = "python/sgl_jax/srt";
@@ -59,19 +60,13 @@ const modelRunner: FileEdits = {
   ],
 };
 
-const testSuite: FileEdits = {
-  path: "test/srt/run_suite.py",
-  edits: [
+export const server: readonly FileEdits[] = [
+  modelConfig,
+  serverArgs,
+  modelRunner,
+  testSuite('[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]', [
     "kernels/fused_moe_generated_test.py",
     "layers/test_fused_moe_generated.py",
     "layers/test_moe_backend.py",
-  ].map((file) => ({
-    edit: "element",
-    at: {
-      expression: '[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]',
-    },
-    code: `TestFile("python/sgl_jax/test/${file}", 5)`,
-  })),
-};
-
-export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner, testSuite];
+  ]),
+];

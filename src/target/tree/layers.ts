@@ -1,0 +1,68 @@
+/** What the trees' models have in common: who they are, and how one of them makes its layer. */
+import type { Edit } from "./edit.ts";
+import type { HostedModel } from "./tree.ts";
+
+/** The four families, where a tree has all of them. */
+export const families: readonly HostedModel[] = [
+  { title: "Grok", architectures: ["Grok1ForCausalLM"] },
+  { title: "Qwen3-MoE", architectures: ["Qwen3MoeForCausalLM"] },
+  { title: "Qwen2-MoE", architectures: ["Qwen2MoeForCausalLM"] },
+  {
+    title: "Ling",
+    architectures: ["BailingMoEForCausalLM", "BailingMoeForCausalLM", "BailingMoeV2ForCausalLM"],
+  },
+];
+
+/** One of two layers, by a condition. */
+export interface LayerChoice {
+  /** Class that makes the layer. */
+  readonly in: string;
+  /** Attribute of the layer. */
+  readonly attribute: string;
+  /** The layer's class as it was, and under the condition. */
+  readonly was: string;
+  readonly becomes: string;
+  readonly condition: string;
+  /** Arguments of the new class, one a line. */
+  readonly given: readonly string[];
+}
+
+export function layerChoice({ attribute, was, becomes, given, ...where }: LayerChoice): Edit {
+  return {
+    edit: "branch",
+    at: { in: `${where.in}.__init__`, statement: `self.${attribute} = ${was}(...)` },
+    condition: where.condition,
+    code: `self.${attribute} = ${becomes}(\n${argumentLines(given)})\n`,
+  };
+}
+
+export function argumentLines(given: readonly string[]): string {
+  return given.map((one) => `    ${one},\n`).join("");
+}
+
+const placement: readonly string[] = [
+  "mesh=mesh",
+  "ep_size=config.ep_size",
+  "weight_dtype=dtype",
+  "dtype=dtype",
+  "layer_id=layer_id",
+];
+
+/** What Qwen and Ling hand on, its sizes from a constructor's arguments or the configuration. */
+export function expertSizes(from: "" | "config."): readonly string[] {
+  return [
+    `num_experts=${from}num_experts`,
+    `num_experts_per_tok=${from}num_experts_per_tok`,
+    `intermediate_dim=${from}moe_intermediate_size`,
+    ...placement,
+  ];
+}
+
+/** The same of Grok. */
+export const grokSizes: readonly string[] = [
+  "num_experts=num_experts",
+  "num_experts_per_tok=self.top_k",
+  "intermediate_dim=intermediate_size",
+  'activation="gelu"',
+  ...placement,
+];
