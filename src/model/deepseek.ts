@@ -6,8 +6,6 @@ import { groupsOf, scoringOf } from "./routing.ts";
  * "noaux_tc"); the `topk_group` best of `n_group` groups by the sum of their two best, then top-k
  * among them; weights are the unbiased scores, divided by their sum when `norm_topk_prob`, times
  * `routed_scaling_factor`. `n_shared_experts` shared experts of the routed ones' size, added plainly.
- * The published `quantization_config` (fp8 in blocks of 128 x 128) is not read: the layer has the
- * config's `torch_dtype`, bfloat16, as the converted checkpoints do.
  * Source: deepseek-ai/DeepSeek-V3, inference/model.py (Gate, MoE); arXiv:2412.19437, section 2.1.2;
  * transformers, models/deepseek_v3.
  */

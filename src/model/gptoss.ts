@@ -8,8 +8,8 @@ const ALPHA = 1.702;
  * within it, then gate * sigmoid(1.702 gate) * (up + 1); biases on all projections. The router's own
  * bias is in the logits that the kernel takes. The checkpoint has gate and up as one matrix with
  * their columns *interleaved* (gate 0, up 0, gate 1, …): none of the layouts here, so the loader
- * takes even columns as gate and odd ones as up; `side_by_side` is the closest. `quantization_config`
- * (mxfp4) is the checkpoint's, not the layer's: the kernel's weights are bfloat16.
+ * takes even columns as gate and odd ones as up; `side_by_side` is the closest. Its mxfp4 weights are
+ * read as every family's `quantization_config` is.
  * Source: openai/gpt-oss, gpt_oss/torch/model.py; transformers, models/gpt_oss.
  */
 export const gptoss: Architecture = {

@@ -1,10 +1,10 @@
 import type { DeviceName } from "../../dsl/spec.ts";
 import type { CompileOptions } from "../../runner/types.ts";
-import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { interrupted } from "../interrupt.ts";
-import { positiveList, wordList } from "../parse.ts";
+import { deviceOption } from "../options.ts";
+import { positiveList } from "../parse.ts";
 import { compilationReport } from "../report/compilation.ts";
 import { checkSpecs } from "../specs.ts";
 
@@ -25,11 +25,7 @@ export const compile = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<spec>", "spec file, *.moe.ts")
-      .option(
-        "--device <list>",
-        `any of ${deviceNames.join(", ")} (default: the spec's)`,
-        wordList(deviceNames),
-      )
+      .addOption(deviceOption("the spec's"))
       .option("--tokens <list>", "token counts, all devices together", positiveList)
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {

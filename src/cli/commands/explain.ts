@@ -1,8 +1,8 @@
-import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
-import { positiveList, wordList } from "../parse.ts";
+import { deviceOption } from "../options.ts";
+import { positiveList } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
@@ -22,11 +22,7 @@ export const explain = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<spec>", "spec file, *.moe.ts")
-      .option(
-        "--device <list>",
-        `any of ${deviceNames.join(", ")} (default: the spec's first)`,
-        wordList(deviceNames),
-      )
+      .addOption(deviceOption("the spec's first"))
       .option(
         "--tokens <list>",
         "token counts, all devices together (default: each bucket's largest)",

@@ -2,12 +2,12 @@ import type { DeviceName } from "../../dsl/spec.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
-import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { positiveList, wordList } from "../parse.ts";
+import { deviceOption } from "../options.ts";
+import { positiveList } from "../parse.ts";
 import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
 import {
   type Predicted,
@@ -50,11 +50,7 @@ export const predict = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<spec>", "spec file, *.moe.ts")
-      .option(
-        "--device <list>",
-        `any of ${deviceNames.join(", ")} (default: the spec's)`,
-        wordList(deviceNames),
-      )
+      .addOption(deviceOption("the spec's"))
       .option(
         "--tokens <list>",
         "token counts, all devices together (default: 64 and 2048)",

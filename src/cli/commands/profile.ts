@@ -1,11 +1,11 @@
 import type { DeviceName } from "../../dsl/spec.ts";
 import type { CompileOptions } from "../../runner/types.ts";
-import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { positiveList, wordList } from "../parse.ts";
+import { deviceOption } from "../options.ts";
+import { positiveList } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
@@ -35,11 +35,7 @@ export const profile = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<spec>", "spec file, *.moe.ts")
-      .option(
-        "--device <list>",
-        `any of ${deviceNames.join(", ")} (default: the spec's)`,
-        wordList(deviceNames),
-      )
+      .addOption(deviceOption("the spec's"))
       .option("--tokens <list>", "token counts, all devices together", positiveList)
       .option(
         "--rows <list>",

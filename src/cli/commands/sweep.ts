@@ -4,12 +4,12 @@ import type { ClockOptions } from "../../sweep/clock.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
-import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { failureOf, UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { duration, positive, positiveList, seed, wordList } from "../parse.ts";
+import { deviceOption } from "../options.ts";
+import { duration, positive, positiveList, seed } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
@@ -53,11 +53,7 @@ export const sweep = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<spec>", "spec file, *.moe.ts; its choices(...) and auto are what is swept")
-      .option(
-        "--device <list>",
-        `any of ${deviceNames.join(", ")} (default: the spec's)`,
-        wordList(deviceNames),
-      )
+      .addOption(deviceOption("the spec's"))
       .option("--tiles <sets...>", "instead of the spec's choices, e.g. bt=16,64 bf=384", tileSet)
       .option("--bucket <list>", "token buckets by name (default: all)", (text) => text.split(","))
       .option("--store <folder>", "where records are kept and looked for", STORE)

@@ -8,6 +8,8 @@ export const SUBLANES = 8;
 export const TILE_PITCH = SUBLANES + 1;
 /** Entries one trip of a row loop moves; also `UNROLL` in the template. */
 export const UNROLL = 8;
+/** Tokens or rows that one trip of a loop over bfloat16 tiles takes. */
+export const GROUP = 16;
 
 export type Layer = Pick<
   LayerSpec,

@@ -3,12 +3,9 @@
  * of a loop body are multiplied by. Uniform routing, every row group taken as full as it is.
  */
 import type { Fit } from "./fit.ts";
-import { LANES, UNROLL } from "./layout.ts";
+import { GROUP, LANES, UNROLL } from "./layout.ts";
 import { expertTiles, type Load, loadOf } from "./load.ts";
 import { rowMultiple } from "./rules.ts";
-
-/** Rows that one trip of a loop over packed bfloat16 rows takes. */
-const GROUP = 16;
 
 /** Outermost loop first; a stage without an entry has loops over the other devices, or none. */
 export function loopTripsOf(fit: Fit): Readonly<Record<string, readonly number[]>> {

@@ -1,11 +1,8 @@
 /** Loops of the stages' code, as the templates write them: what the predictor multiplies bundles by. */
 import type { StageLoop } from "../../plan/plan.ts";
-import { LANES, type Layer, UNROLL } from "./layout.ts";
+import { GROUP, LANES, type Layer, UNROLL } from "./layout.ts";
 import { rowMultiple } from "./rules.ts";
 import type { Sizes } from "./sizes.ts";
-
-/** Tokens or rows that one trip of a loop over bfloat16 tiles takes. */
-const GROUP = 16;
 
 export function loopsOf(
   sizes: Sizes,

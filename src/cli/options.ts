@@ -1,0 +1,10 @@
+/** Options that several commands have. */
+import { Option } from "commander";
+import { deviceNames } from "../target/device/registry.ts";
+import { wordList } from "./parse.ts";
+
+/** `--device v6e,v7x`; `unless`: the devices where it is absent, in words. */
+export function deviceOption(unless: string): Option {
+  const listed = `any of ${deviceNames.join(", ")} (default: ${unless})`;
+  return new Option("--device <list>", listed).argParser(wordList(deviceNames));
+}
