@@ -114,11 +114,6 @@ class Shape(NamedTuple):
         """Words of one device's routes: entries, weights and offsets."""
         return pl.cdiv(self.offsets_at + EXPERT_LANES, 1024) * 1024
 
-    @property
-    def shared_tiles(self) -> int:
-        """Weight tiles of this device's columns of the shared experts."""
-        return SHARED_COLUMNS // self.tiles.shared_tile
-
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.

@@ -13,10 +13,10 @@ from jax.experimental.pallas import tpu as pltpu
 from .feed_forward import activate, dot, form_operand, store_results
 from .shapes import (
     DTYPE,
-    LANES,
     ROW,
     ROW_PITCH,
     SHARED_BLOCKS,
+    SHARED_COLUMNS,
     SUM_ROW,
     TILE_PITCH,
     UNROLL,
@@ -24,12 +24,6 @@ from .shapes import (
     Shape,
 )
 from .transport import await_rows
-
-
-def _shared_columns(s: Shape, tile):
-    """Columns of gate and up, and rows of down, of one of this device's tiles."""
-    start = tile * s.tiles.shared_tile
-    return pl.ds(pl.multiple_of(start, LANES), s.tiles.shared_tile)
 
 
 def _shared_token(s: Shape, me, position):
@@ -87,48 +81,44 @@ def _with_shared_body(s: Shape, count, body):
         lower = rows
 
 
-def shared_weight_copies(r: Refs, s: Shape, tile):
-    """Copies of one tile of this device's columns into its slot."""
-    columns = _shared_columns(s, tile)
-    width, slot = s.tiles.shared_tile, tile % s.tiles.slots
+def shared_weight_copies(r: Refs):
+    """Copies of this device's columns into the first slot."""
     return (
         pltpu.make_async_copy(
-            r.shared_gate_weights.at[:, columns],
-            r.gate_up_tiles.at[slot, 0, :, pl.ds(0, width)],
-            r.gate_up_arrived.at[slot],
+            r.shared_gate_weights,
+            r.gate_up_tiles.at[0, 0, :, pl.ds(0, SHARED_COLUMNS)],
+            r.gate_up_arrived.at[0],
         ),
         pltpu.make_async_copy(
-            r.shared_up_weights.at[:, columns],
-            r.gate_up_tiles.at[slot, 1, :, pl.ds(0, width)],
-            r.gate_up_arrived.at[slot],
+            r.shared_up_weights,
+            r.gate_up_tiles.at[0, 1, :, pl.ds(0, SHARED_COLUMNS)],
+            r.gate_up_arrived.at[0],
         ),
         pltpu.make_async_copy(
-            r.shared_down_weights.at[columns],
-            r.down_tiles.at[slot, pl.ds(0, width)],
-            r.down_arrived.at[slot],
+            r.shared_down_weights,
+            r.down_tiles.at[0, pl.ds(0, SHARED_COLUMNS)],
+            r.down_arrived.at[0],
         ),
     )
 
 
-def start_shared_experts(r: Refs, s: Shape):
-    """Starts the copies of the first weight tiles: they do not wait for the routing."""
-    for tile in range(min(s.tiles.slots - 1, s.shared_tiles)):
-        for copy in shared_weight_copies(r, s, tile):
-            copy.start()
+def start_shared_experts(r: Refs):
+    """Starts the copies of the weights: they do not wait for the routing."""
+    for copy in shared_weight_copies(r):
+        copy.start()
 
 
-def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
-    """Gate, up, activation and down projection of `rows` rows for one weight tile.
+def _shared_feed_forward(r: Refs, rows: int):
+    """Gate, up, activation and down projection of `rows` rows.
 
     Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
-           gate_up_tiles    shared_tile columns of gate and of up, VMEM, slot `slot`
-           down_tiles       (shared_tile, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
+           gate_up_tiles    SHARED_COLUMNS columns of gate and of up, VMEM, slot 0
+           down_tiles       (SHARED_COLUMNS, HIDDEN_SIZE) bfloat16, VMEM, slot 0
     Writes result_tiles     float32, VMEM
     """
-    width = s.tiles.shared_tile
     with jax.named_scope(f"shared_gate_up_{rows}"):
-        gate = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 0, :, pl.ds(0, width)])
-        up = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[slot, 1, :, pl.ds(0, width)])
+        gate = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[0, 0, :, pl.ds(0, SHARED_COLUMNS)])
+        up = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[0, 1, :, pl.ds(0, SHARED_COLUMNS)])
     with jax.named_scope(f"shared_activation_{rows}"):
         groups = []
         for row in range(0, rows, 16):
@@ -136,21 +126,19 @@ def _shared_feed_forward(r: Refs, s: Shape, slot, rows: int):
             groups.append(hidden.astype(DTYPE))
     with jax.named_scope(f"shared_down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)
-        result = dot(hidden, r.down_tiles[slot, pl.ds(0, width), :])
+        result = dot(hidden, r.down_tiles[0, pl.ds(0, SHARED_COLUMNS), :])
         store_results(r, result, rows)
 
 
-def _feed_tokens(r: Refs, s: Shape, me, slot, await_others: bool):
-    """Feeds the tokens of this device, then the others', through one weight tile.
-
-    The others' rows are waited for after the own ones, if `await_others`."""
+def _feed_tokens(r: Refs, s: Shape, me):
+    """Feeds the tokens of this device, then the others', once they are here, through its columns."""
     bt, own = s.tiles.bt, s.pass_tokens
     own_tiles = pl.cdiv(own, bt)
     last = SHARED_BLOCKS * own
 
     @pl.loop(0, own_tiles + pl.cdiv(last - own, bt))
     def _(tile):
-        @pl.when(await_others & (tile == own_tiles))
+        @pl.when(tile == own_tiles)
         def _():
             with jax.named_scope("await_rows"):
                 await_rows(r, s, me)
@@ -161,7 +149,7 @@ def _feed_tokens(r: Refs, s: Shape, me, slot, await_others: bool):
         with jax.named_scope("shared_rows"):
             _take_rows(r, s, me, start, count)
             form_operand(r, count)
-        _with_shared_body(s, count, functools.partial(_shared_feed_forward, r, s, slot))
+        _with_shared_body(s, count, functools.partial(_shared_feed_forward, r))
         with jax.named_scope("shared_combine"):
             _add_shared(r, s, me, start, count)
 
@@ -169,25 +157,10 @@ def _feed_tokens(r: Refs, s: Shape, me, slot, await_others: bool):
 def run_shared_experts(r: Refs, s: Shape, me, start_routed):
     """Adds the shared experts' results to the sums; own tokens while the others' are on their way.
 
-    `start_routed(index)` starts the weights of the `index`-th active expert, in the slot after
-    the last tile's.
+    `start_routed(index)` starts the weights of the `index`-th active expert, in a slot after this.
     """
-
-    @pl.loop(0, s.shared_tiles)
-    def _(tile):
-        ahead = tile + s.tiles.slots - 1
-
-        @pl.when(ahead < s.shared_tiles)
-        def _():
-            for copy in shared_weight_copies(r, s, ahead):
-                copy.start()
-
-        @pl.when(ahead >= s.shared_tiles)
-        def _():
-            start_routed(ahead - s.shared_tiles)
-
-        slot = tile % s.tiles.slots
-        with jax.named_scope("await_shared"):
-            for copy in shared_weight_copies(r, s, tile):
-                copy.wait()
-        _feed_tokens(r, s, me, slot, tile == 0)
+    start_routed(s.tiles.slots - 2)
+    with jax.named_scope("await_shared"):
+        for copy in shared_weight_copies(r):
+            copy.wait()
+    _feed_tokens(r, s, me)

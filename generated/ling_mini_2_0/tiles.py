@@ -18,7 +18,6 @@ class Tiles(NamedTuple):
       btc: row counts that have a feed-forward body, ascending; the last is bt.
       slots: weight tiles in VMEM at once.
       pass_tokens: token rows a device contributes to one pass at most.
-      shared_tile: columns of the shared experts in one weight tile; divides 128.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -29,7 +28,6 @@ class Tiles(NamedTuple):
     btc: tuple[int, ...]
     slots: int
     pass_tokens: int
-    shared_tile: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -54,15 +52,6 @@ class Tiles(NamedTuple):
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
                 "a multiple of 16 up to 128, of 128 above, at most 2047",
             ),
-            (
-                "shared_tile",
-                self.shared_tile,
-                self.shared_tile > 0
-                and 128 % self.shared_tile == 0
-                and self.shared_tile % 128 == 0
-                and self.shared_tile <= self.bf,
-                "a multiple of 128 that divides 128, at most bf",
-            ),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -80,7 +69,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            shared_tile=128,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -91,7 +79,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            shared_tile=128,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -104,7 +91,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -115,7 +101,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
     ),
@@ -128,7 +113,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            shared_tile=128,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -139,7 +123,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            shared_tile=128,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -152,7 +135,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64),
             slots=2,
             pass_tokens=64,
-            shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -163,7 +145,6 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             btc=(16, 64, 128),
             slots=2,
             pass_tokens=512,
-            shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
     ),

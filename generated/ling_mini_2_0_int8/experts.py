@@ -132,7 +132,7 @@ def _list_active_experts(r: Refs, s: Shape, me):
 def _weight_copies(r: Refs, s: Shape, index):
     """Copies of all weights of the `index`-th active expert into their slot."""
     expert = r.active_experts[index]
-    slot = (s.shared_tiles + index) % s.tiles.slots
+    slot = (1 + index) % s.tiles.slots
     return (
         pltpu.make_async_copy(
             r.gate_up_weights.at[expert],
@@ -168,8 +168,8 @@ def run_experts(r: Refs, s: Shape, me):
             for copy in _weight_copies(r, s, index):
                 copy.start()
 
-    # The shared experts' weight tiles came first; the routed experts' follow in the same slots.
-    for index in range(s.tiles.slots - 1 - s.shared_tiles):
+    # The shared experts' weights came first, in the first slot; the routed experts' follow.
+    for index in range(s.tiles.slots - 2):
         start_weights(index)
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
@@ -178,7 +178,7 @@ def run_experts(r: Refs, s: Shape, me):
     @pl.loop(0, active)
     def _(index):
         start_weights(index + s.tiles.slots - 1)
-        slot = (s.shared_tiles + index) % s.tiles.slots
+        slot = (1 + index) % s.tiles.slots
         with jax.named_scope("merge"):
             total = merge_routes(r, s, me * LOCAL_EXPERTS + r.active_experts[index])
 

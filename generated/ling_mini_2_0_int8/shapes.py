@@ -116,11 +116,6 @@ class Shape(NamedTuple):
         """Words of one device's routes: entries, weights and offsets."""
         return pl.cdiv(self.offsets_at + EXPERT_LANES, 1024) * 1024
 
-    @property
-    def shared_tiles(self) -> int:
-        """Weight tiles of this device's columns of the shared experts."""
-        return SHARED_COLUMNS // self.tiles.shared_tile
-
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.
@@ -221,8 +216,8 @@ def scratch(s: Shape) -> list:
         pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), WEIGHT_DTYPE),
         pltpu.VMEM((s.tiles.slots, 2, 1, 1, s.tiles.bf), jnp.float32),
         pltpu.VMEM((s.tiles.slots, 1, 1, s.tiles.bd), jnp.float32),
-        pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.shared_tile), DTYPE),
-        pltpu.VMEM((s.tiles.slots, s.tiles.shared_tile, s.tiles.bd), DTYPE),
+        pltpu.VMEM((1, 2, s.tiles.bd, SHARED_COLUMNS), DTYPE),
+        pltpu.VMEM((1, SHARED_COLUMNS, s.tiles.bd), DTYPE),
         pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
         pltpu.VMEM((s.tiles.bt, HIDDEN_SIZE), DTYPE),
         pltpu.VMEM((s.tiles.bt // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32),

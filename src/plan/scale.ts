@@ -95,14 +95,27 @@ function sizeOf(
   return { size: layer[field], tileOf: (tiles) => tiles[axis] };
 }
 
-/** As many shared experts, up to two, of at most two tiles of columns together. */
+/**
+ * As many shared experts, up to two, spread as they were: a device's columns the least there are, or
+ * a few tiles of them; over all devices, over groups of them, or on each one whole.
+ */
 function scaledShared(
   { count, intermediate, ...gate }: SharedExperts,
-  block: number,
+  unit: number,
+  from: number,
+  to: number,
 ): SharedExperts {
   const fewer = Math.min(count, SHARED_EXPERTS);
-  const columns = Math.min(count * intermediate, Math.max(2 * LANES, block));
-  return { ...gate, count: fewer, intermediate: columns / fewer };
+  const units = Math.max(1, Math.floor((count * intermediate) / unit));
+  const spread = commonDivisor(units, from);
+  const devices = spread === from ? to : Math.min(spread, Math.max(1, Math.floor(to / 2)));
+  // Three, where two would spread over more devices.
+  const tiles = units === spread ? 1 : commonDivisor(2 * devices, to) === devices ? 2 : 3;
+  return { ...gate, count: fewer, intermediate: (devices * tiles * unit) / fewer };
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** One device has no sums to send; its token rows are quantised as anywhere. */
@@ -132,7 +145,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
   const { sharedExperts, redundantExperts } = full.layer;
-  const block = wholeBlocks(sharedLayer(full.layer), LANES);
+  const unit = wholeBlocks(sharedLayer(full.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
@@ -143,7 +156,9 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     experts,
     topK,
     routing,
-    ...(sharedExperts === undefined ? {} : { sharedExperts: scaledShared(sharedExperts, block) }),
+    ...(sharedExperts === undefined
+      ? {}
+      : { sharedExperts: scaledShared(sharedExperts, unit, plan.mesh.ep, ep) }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
     ...scaledWire(wire, ep),
   };

@@ -14,7 +14,7 @@ import { hasConstants } from "./load.ts";
 import { takesNarrowRows } from "./rows.ts";
 import { rowsContext } from "./rows-context.ts";
 import { declareSemaphores } from "./semaphores.ts";
-import { type Shared, sharedOf } from "./shared.ts";
+import { isTiled, type Shared, sharedOf } from "./shared.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -51,8 +51,8 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
     rowMultiple: hiddenRows(layer),
-    ...sharedContextOf(shared, mesh.ep),
-    ...productContext(plan),
+    ...sharedContextOf(shared, mesh.ep, streamed),
+    ...productContext(plan, shared !== undefined && isTiled(shared, streamed)),
     ...rowsContext(plan, narrow),
     constants: hasConstants(layer),
     sharedRegisters: sharesRegisters(mesh.ep),
@@ -121,9 +121,15 @@ function tilingContext({ layer, kernels }: Plan, paddedHidden: number): Record<s
   };
 }
 
-function sharedContextOf(shared: Shared | undefined, ep: number): Record<string, unknown> {
+function sharedContextOf(
+  shared: Shared | undefined,
+  ep: number,
+  streamed: boolean,
+): Record<string, unknown> {
   return {
-    sharedSharded: shared?.replicas === 1,
+    // Its columns are the whole array that a device has.
+    sharedWhole: shared?.replicas === 1 || shared?.blocks === 1,
+    sharedTiled: shared !== undefined && isTiled(shared, streamed),
     sharedReplicas: shared?.replicas ?? 1,
     sharedGroups: shared !== undefined && shared.replicas > 1,
     sharedColumns: shared?.columns ?? 0,

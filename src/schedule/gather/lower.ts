@@ -9,7 +9,7 @@ import { loadOf, trafficOf } from "./load.ts";
 import { takesNarrowRows } from "./rows.ts";
 import { defaultRowCounts } from "./rules.ts";
 import { toSemaphores } from "./semaphores.ts";
-import { sharedOf, sharedTileOf } from "./shared.ts";
+import { isTiled, sharedOf, sharedTileOf } from "./shared.ts";
 import { stagesOf } from "./stages.ts";
 import { streamsOf } from "./streams.ts";
 import { tileShapeOf } from "./tile-shape.ts";
@@ -58,7 +58,9 @@ export function lower(input: LowerInput): KernelPlan {
   });
   const shared = sharedOf(spec.layer, spec.mesh.ep);
   const sharedTile =
-    shared === undefined ? undefined : sharedTileOf(shared, tileShapeOf(spec.layer, tiles));
+    shared !== undefined && isTiled(shared, streamed)
+      ? sharedTileOf(shared, tileShapeOf(spec.layer, tiles))
+      : undefined;
   const buffers = buffersOf(fit.input, device);
   const used = (space: "VMEM" | "SMEM"): number =>
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);

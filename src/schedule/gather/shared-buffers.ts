@@ -2,19 +2,23 @@
 import { sharedLayer } from "../../dsl/quantization.ts";
 import type { BufferDeclaration, BufferInput, Dim } from "./declaration.ts";
 import { scaleTiles } from "./scales.ts";
-import { sharedOf, sharedTileOf } from "./shared.ts";
+import { isTiled, sharedOf, sharedTileOf } from "./shared.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
 /** They take the same slots in turn, each in buffers of its own. */
 export function sharedTiles(
-  { layer, ep, tiles }: BufferInput,
-  slots: Dim,
+  { layer, ep, tiles, streamed }: BufferInput,
+  routedSlots: Dim,
   rows: Dim,
   columns: Dim,
 ): readonly BufferDeclaration[] {
   const shared = sharedOf(layer, ep);
   if (shared === undefined) return [];
-  const tile: Dim = ["s.tiles.shared_tile", sharedTileOf(shared, tileShapeOf(layer, tiles))];
+  const tiled = isTiled(shared, streamed);
+  const slots: Dim = tiled ? routedSlots : ["1", 1];
+  const tile: Dim = tiled
+    ? ["s.tiles.shared_tile", sharedTileOf(shared, tileShapeOf(layer, tiles))]
+    : ["SHARED_COLUMNS", shared.columns];
   const { quantization } = sharedLayer(layer);
   const vmem = (
     name: string,

@@ -8,38 +8,70 @@ import type { Plan } from "../../plan/plan.ts";
 import { gatherContext } from "./context.ts";
 import { sharedDequantization } from "./dequantize.ts";
 
+/** Where copies come from, and how docstrings say where they go. */
+function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, unknown>) {
+  const tiled = sharedTiled === true;
+  const slot = tiled ? "slot" : "0";
+  const common = {
+    sharedSlot: slot,
+    sharedSlotText: tiled ? "`slot`" : "0",
+    sharedWidthText: tiled ? "shared_tile" : "SHARED_COLUMNS",
+  };
+  if (sharedWhole === true && !tiled) {
+    return {
+      ...common,
+      sharedSourceColumns: "",
+      sharedSourceRows: "",
+      sharedSourceScales: "",
+      sharedSourceScaleRows: "",
+    };
+  }
+  const given = tiled ? `s, ${sharedWhole === true ? "" : "me, "}tile` : "me";
+  return {
+    ...common,
+    sharedSourceColumns: ".at[:, columns]",
+    sharedSourceRows: ".at[columns]",
+    sharedSourceScales: ".at[:, :, columns]",
+    sharedSourceScaleRows: scaleBlocks === true ? `.at[_shared_scale_rows(${given})]` : "",
+  };
+}
+
 /** Where copies go: into the slots that the routed experts' weights take as well. */
-function slotTexts({ layer }: Plan, { wide, streamed }: Record<string, unknown>) {
-  const width = streamed === true ? "s.tiles.shared_tile" : "width";
+function slotTexts({ layer }: Plan, { wide, streamed, sharedTiled }: Record<string, unknown>) {
+  const tiled = sharedTiled === true;
+  const slot = tiled ? "slot" : "0";
+  const width = tiled ? "width" : "SHARED_COLUMNS";
+  const downWidth = streamed === true ? "s.tiles.shared_tile" : width;
   const part = (index: number, axes: string): string =>
     wide === true
-      ? `slot, ${axes}:, pl.ds(${index === 0 ? "0" : "width"}, width)`
-      : `slot, ${index}, ${axes}:, pl.ds(0, width)`;
+      ? `${slot}, ${axes}:, pl.ds(${index === 0 ? "0" : width}, ${width})`
+      : `${slot}, ${index}, ${axes}:, pl.ds(0, ${width})`;
   const { scaleBlocks } = quantizationContext(layer);
   return {
     gateInto: `r.gate_up_tiles.at[${part(0, "")}]`,
     upInto: `r.gate_up_tiles.at[${part(1, "")}]`,
-    downInto: `r.down_tiles.at[slot, pl.ds(0, ${width})]`,
+    downInto: `r.down_tiles.at[${slot}, pl.ds(0, ${downWidth})]`,
     gateScaleInto: `r.gate_up_scales.at[${part(0, ":, ")}]`,
     upScaleInto: `r.gate_up_scales.at[${part(1, ":, ")}]`,
     downScaleInto:
       scaleBlocks === true
-        ? `r.down_scales.at[slot, pl.ds(0, ${width} // SCALE_BLOCK)]`
-        : "r.down_scales.at[slot]",
+        ? `r.down_scales.at[${slot}, pl.ds(0, ${downWidth} // SCALE_BLOCK)]`
+        : `r.down_scales.at[${slot}]`,
     sharedBlockName: "SCALE_BLOCK",
     sharedWiden: "",
   };
 }
 
 /** The same with buffers of their own, and the products with what lies there. */
-function ownTexts(plan: Plan, { narrow }: Record<string, unknown>) {
+function ownTexts(plan: Plan, { narrow, sharedTiled }: Record<string, unknown>) {
+  const slot = sharedTiled === true ? "slot" : "0";
   const way = sharedDequantization(plan);
   const tile = (name: string, index: string): string =>
     way === undefined
       ? `r.shared_${name}_tiles[${index}]`
       : `r.shared_${name}_tiles.at[${index}], r.shared_${name}_scales.at[${index}]`;
-  const [gate, up] = [tile("gate_up", "slot, 0"), tile("gate_up", "slot, 1")];
-  const down = tile("down", "slot");
+  const [gate, up] = [tile("gate_up", `${slot}, 0`), tile("gate_up", `${slot}, 1`)];
+  const down = tile("down", slot);
   return {
     ...quantizationContext(sharedLayer(plan.layer)),
     scaleColumns: way === "columns",
@@ -48,12 +80,12 @@ function ownTexts(plan: Plan, { narrow }: Record<string, unknown>) {
     dot: way === undefined ? "dot" : "shared_dot",
     // Rows of 8 bits meet other weights as what they stand for, which is exact.
     sharedWiden: narrow === true ? ".astype(DTYPE)" : "",
-    gateInto: "r.shared_gate_up_tiles.at[slot, 0]",
-    upInto: "r.shared_gate_up_tiles.at[slot, 1]",
-    downInto: "r.shared_down_tiles.at[slot]",
-    gateScaleInto: "r.shared_gate_up_scales.at[slot, 0]",
-    upScaleInto: "r.shared_gate_up_scales.at[slot, 1]",
-    downScaleInto: "r.shared_down_scales.at[slot]",
+    gateInto: `r.shared_gate_up_tiles.at[${slot}, 0]`,
+    upInto: `r.shared_gate_up_tiles.at[${slot}, 1]`,
+    downInto: `r.shared_down_tiles.at[${slot}]`,
+    gateScaleInto: `r.shared_gate_up_scales.at[${slot}, 0]`,
+    upScaleInto: `r.shared_gate_up_scales.at[${slot}, 1]`,
+    downScaleInto: `r.shared_down_scales.at[${slot}]`,
     wideGateWidth: gate,
     wideUpWidth: up,
     wideGateColumns: gate,
@@ -70,9 +102,7 @@ function ownTexts(plan: Plan, { narrow }: Record<string, unknown>) {
 
 export function sharedExpertsContext(plan: Plan): Record<string, unknown> {
   const context = gatherContext(plan);
-  return {
-    ...context,
-    ...slotTexts(plan, context),
-    ...(sharedApart(plan.layer) ? ownTexts(plan, context) : {}),
-  };
+  const own = sharedApart(plan.layer) ? ownTexts(plan, context) : {};
+  const texts = { ...context, ...slotTexts(plan, context), ...own };
+  return { ...texts, ...sourceTexts(texts) };
 }

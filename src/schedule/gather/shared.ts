@@ -45,6 +45,14 @@ export function sharedOf(
   };
 }
 
+/**
+ * Whether a device's columns may be several tiles. Whole experts in VMEM leave nothing to tile in
+ * the least columns that there are: the kernel then has no loop over them.
+ */
+export function isTiled({ columns, unit }: Shared, streamed: boolean): boolean {
+  return streamed || columns > unit;
+}
+
 /** Columns of one weight tile of the shared experts: they use the routed experts' slots. */
 export function sharedTileOf({ columns, unit }: Shared, shape: TileShape): number {
   const most = Math.min(shape.gateUpColumns, shape.downRows);

@@ -3,7 +3,7 @@ import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes, type Layer, tileUnit } from "./layout.ts";
 import { ROW_MULTIPLE, rowMultiple } from "./rules.ts";
-import { sharedOf } from "./shared.ts";
+import { isTiled, sharedOf } from "./shared.ts";
 import { MOST_PASS_TOKENS } from "./sizes.ts";
 
 function axisTexts(
@@ -33,6 +33,7 @@ export function tableContext(plan: Plan): Record<string, unknown> {
     ...axisTexts(layer, "bf", layer.intermediate, streamed),
     ...axisTexts(layer, "bd", layer.hidden, streamed),
     sharedColumns: shared?.columns ?? 0,
+    sharedTiled: shared !== undefined && isTiled(shared, streamed),
     tileUnit: tileUnit(layer),
     rowGroup: rowMultiple(layer),
   };
