@@ -9,6 +9,7 @@ import type { RoutingSpec } from "../../src/dsl/spec.ts";
 import { moe } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { scaleSpec } from "../../src/plan/scale.ts";
+import { isTiled, sharedOf } from "../../src/schedule/gather/shared.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import { devices } from "../../src/target/device/registry.ts";
 
@@ -131,7 +132,13 @@ describe("what a layer has beside its experts stays", () => {
     },
   } as const;
 
-  it.each([1, 2, 4, 8, 32])("at ep %i", (ep) => {
+  it.each([
+    [1, 128],
+    [2, 192],
+    [4, 384],
+    [8, 768],
+    [32, 768],
+  ])("at ep %i", (ep, shared) => {
     const { plan } = judge(moe(features), { schedules, devices });
     if (plan === undefined) throw new Error("the spec does not check");
     const { spec } = scaleSpec(plan, schedules.gather, ep);
@@ -142,10 +149,48 @@ describe("what a layer has beside its experts stays", () => {
     expect([layer.hidden, layer.intermediate]).toEqual([320, 320]);
     expect(layer).toMatchObject({
       biases: true,
-      sharedExperts: { count: 2, intermediate: 128, gate: "sigmoid" },
+      sharedExperts: { count: 2, intermediate: shared, gate: "sigmoid" },
     });
     expect(layer.redundantExperts).toBeGreaterThan(0);
     expect(layer.topK).toBeLessThanOrEqual(layer.experts - (layer.redundantExperts ?? 0));
     expect(mesh).toEqual({ ...features.mesh, ep });
+  });
+});
+
+describe("shared experts are spread over the devices as they were", () => {
+  const layer = {
+    experts: 64,
+    topK: 8,
+    hidden: 1024,
+    intermediate: 512,
+    activation: "silu",
+    routing: { where: "given" },
+  } as const;
+
+  // S, ep: least columns of each device, several tiles, of groups of devices, of all devices alike.
+  it.each([
+    [1024, 8],
+    [4096, 8],
+    [1024, 16],
+    [1536, 8],
+    [128, 8],
+    [384, 8],
+  ])("S %i at ep %i", (intermediate, ep) => {
+    const spec = moe({
+      name: "spread",
+      layer: { ...layer, sharedExperts: { count: 1, intermediate } },
+      mesh: { ep },
+      devices: ["v6e"],
+      schedule: { kind: "gather", tiles: { all: { upTo: 64, bt: 16, bf: 512, bd: 1024 } } },
+    });
+    const { plan } = judge(spec, { schedules, devices });
+    if (plan === undefined) throw new Error("the spec does not check");
+    const scaled = scaleSpec(plan, schedules.gather, 4).spec;
+    const [was, is] = [sharedOf(plan.layer, ep), sharedOf(scaled.layer, 4)];
+    const kind = (shared: typeof was, devices: number) => ({
+      tiled: shared !== undefined && isTiled(shared, false),
+      over: shared?.blocks === devices ? "all" : shared?.blocks === 1 ? "none" : "groups",
+    });
+    expect(kind(is, 4)).toEqual(kind(was, ep));
   });
 });
