@@ -168,12 +168,12 @@ def run_experts(r: Refs, s: Shape, me):
             for copy in _weight_copies(r, s, index):
                 copy.start()
 
-    # The shared experts' weights came first, in the first slot; the routed experts' follow.
-    for index in range(s.tiles.slots - 2):
+    # The shared experts' weights have the first slot.
+    for index in range(s.tiles.slots - 1):
         start_weights(index)
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
-    run_shared_experts(r, s, me, start_weights)
+    run_shared_experts(r, s, me)
 
     @pl.loop(0, active)
     def _(index):

@@ -153,12 +153,8 @@ def _feed_tokens(r: Refs, s: Shape, me):
             _add_shared(r, s, me, start, count)
 
 
-def run_shared_experts(r: Refs, s: Shape, me, start_routed):
-    """Adds the shared experts' results to the sums; own tokens while the others' are on their way.
-
-    `start_routed(index)` starts the weights of the `index`-th active expert, in a slot after this.
-    """
-    start_routed(s.tiles.slots - 2)
+def run_shared_experts(r: Refs, s: Shape, me):
+    """Adds the shared experts' results to the sums; own tokens while the others' are on their way."""
     with jax.named_scope("await_shared"):
         for copy in shared_weight_copies(r):
             copy.wait()

@@ -4,7 +4,7 @@ import { activationName } from "../../emit/layer.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "./scales.ts";
-import { sharedOf } from "./shared.ts";
+import { isTiled, sharedOf } from "./shared.ts";
 import type { Draft } from "./stage.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -33,6 +33,8 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const { layer, ep, sizes, tiles, streamed } = fit.input;
   const { shared } = loadOf(fit);
   if (shared === undefined) return [];
+  const spread = sharedOf(layer, ep);
+  const tiled = spread !== undefined && isTiled(spread, streamed);
   const weights = shared.weightBytes.down / weightBytes(sharedLayer(layer));
   const productFlops = 2 * weights * shared.rows;
   const gated = layer.sharedExperts?.gate === "sigmoid";
@@ -47,11 +49,13 @@ export function sharedStages(fit: Fit, btc: readonly number[]): readonly Draft[]
   const drafts: Draft[] = [
     {
       name: "await_shared",
-      meaning: "weight tiles of the shared experts are here; the next ones start",
+      meaning: tiled
+        ? "weight tiles of the shared experts are here; the next ones start"
+        : "weights of the shared experts are here",
       reads: [],
       writes: [...buffers.gateUp, ...buffers.down],
       waits: sharedStreams(layer),
-      starts: [...sharedStreams(layer), ...weightStreams(layer)],
+      starts: tiled ? [...sharedStreams(layer), ...weightStreams(layer)] : [],
       per: "weight tile",
       trips:
         shared.reads * (streamed ? shared.tiles.gateUp + shared.tiles.down : shared.tiles.columns),
