@@ -81,6 +81,12 @@ class Tiles(NamedTuple):
                 and self.shared_tile <= self.bf,
                 "a multiple of 128 that divides 128, at most bf",
             ),
+            (
+                "slots",
+                self.slots,
+                (self.slots - 1) * self.shared_tile * self.bd <= 128 * 7168,
+                "at most one more than the shared experts' weight tiles",
+            ),
         )
         for name, value, legal, rule in rules:
             if not legal:

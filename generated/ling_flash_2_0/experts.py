@@ -265,11 +265,6 @@ def run_experts(r: Refs, s: Shape, me):
     def start_down(step):
         _start(r, s, _down_copies, step, items * s.down_tiles)
 
-    # The shared experts' weight tiles came first; the routed experts' follow in the same slots.
-    for step in range(s.tiles.slots - 1 - s.shared_gate_up_steps):
-        start_gate_up(step)
-    for step in range(s.tiles.slots - 1 - s.shared_down_steps):
-        start_down(step)
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
     run_shared_experts(r, s, me, start_gate_up, start_down)

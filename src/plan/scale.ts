@@ -13,7 +13,7 @@ import type {
   Wire,
 } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
-import { specOf } from "./lower.ts";
+import { isStreamed, specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
 
 /** Three: the third expert reuses the first one's weight slot. */
@@ -104,13 +104,17 @@ function scaledShared(
   unit: number,
   from: number,
   to: number,
+  streamed: boolean,
 ): SharedExperts {
   const fewer = Math.min(count, SHARED_EXPERTS);
   const units = Math.max(1, Math.floor((count * intermediate) / unit));
   const spread = commonDivisor(units, from);
   const devices = spread === from ? to : Math.min(spread, Math.max(1, Math.floor(to / 2)));
-  // Three, where two would spread over more devices.
-  const tiles = units === spread ? 1 : commonDivisor(2 * devices, to) === devices ? 2 : 3;
+  // Where whole experts lie in VMEM, a tile may take two. Not as many as spread over more devices.
+  const several = (streamed ? [2, 3] : [3, 2]).find(
+    (tiles) => commonDivisor(tiles * devices, to) === devices,
+  );
+  const tiles = units === spread ? 1 : (several ?? 2);
   return { ...gate, count: fewer, intermediate: (devices * tiles * unit) / fewer };
 }
 
@@ -158,7 +162,15 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     routing,
     ...(sharedExperts === undefined
       ? {}
-      : { sharedExperts: scaledShared(sharedExperts, unit, plan.mesh.ep, ep) }),
+      : {
+          sharedExperts: scaledShared(
+            sharedExperts,
+            unit,
+            plan.mesh.ep,
+            ep,
+            isStreamed(plan.kernels),
+          ),
+        }),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
     ...scaledWire(wire, ep),
   };

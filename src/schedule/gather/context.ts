@@ -14,7 +14,7 @@ import { hasConstants } from "./load.ts";
 import { takesNarrowRows } from "./rows.ts";
 import { rowsContext } from "./rows-context.ts";
 import { declareSemaphores } from "./semaphores.ts";
-import { isTiled, type Shared, sharedOf } from "./shared.ts";
+import { isTiled, leavesSlots, type Shared, sharedOf } from "./shared.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
@@ -51,7 +51,7 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
     rowMultiple: hiddenRows(layer),
-    ...sharedContextOf(shared, mesh.ep, streamed),
+    ...sharedContextOf(shared, plan, streamed),
     ...productContext(plan, shared !== undefined && isTiled(shared, streamed)),
     ...rowsContext(plan, narrow),
     constants: hasConstants(layer),
@@ -123,10 +123,11 @@ function tilingContext({ layer, kernels }: Plan, paddedHidden: number): Record<s
 
 function sharedContextOf(
   shared: Shared | undefined,
-  ep: number,
+  { layer, mesh: { ep }, kernels }: Plan,
   streamed: boolean,
 ): Record<string, unknown> {
   return {
+    sharedAhead: shared !== undefined && leavesSlots(shared, layer, kernels, streamed),
     // Its columns are the whole array that a device has.
     sharedWhole: shared?.replicas === 1 || shared?.blocks === 1,
     sharedTiled: shared !== undefined && isTiled(shared, streamed),

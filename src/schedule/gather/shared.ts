@@ -8,7 +8,9 @@
 import { sharedLayer } from "../../dsl/quantization.ts";
 import { divisors } from "../../plan/divisors.ts";
 import { type Layer, tileUnit } from "./layout.ts";
-import type { TileShape } from "./tile-shape.ts";
+import { type TileShape, tileShapeOf } from "./tile-shape.ts";
+
+type TileSizes = Parameters<typeof tileShapeOf>[1];
 
 export interface Shared {
   /** S: columns of all shared experts together. */
@@ -51,6 +53,24 @@ export function sharedOf(
  */
 export function isTiled({ columns, unit }: Shared, streamed: boolean): boolean {
   return streamed || columns > unit;
+}
+
+/**
+ * Whether some tiles have more slots than the shared experts' weight tiles take before the routed
+ * ones start: than gate and up ones or down ones, whichever are fewer.
+ */
+export function leavesSlots(
+  shared: Shared,
+  layer: Layer,
+  kernels: readonly { readonly tiles: TileSizes & { readonly slots: number } }[],
+  streamed: boolean,
+): boolean {
+  return kernels.some(({ tiles }) => {
+    const shape = tileShapeOf(layer, tiles);
+    const columns = shared.columns / sharedTileOf(shared, shape);
+    const least = streamed ? columns * (layer.hidden / shape.downColumns) : columns;
+    return tiles.slots - 1 > least;
+  });
 }
 
 /** Columns of one weight tile of the shared experts: they use the routed experts' slots. */
