@@ -7,8 +7,8 @@ import type { HostedKernel, Tree } from "../../src/target/tree/tree.ts";
 
 const FOLDER = new URL("../../src/target/tree/", import.meta.url);
 const TEMPLATES = new URL("../../templates/", import.meta.url);
-/** The contract's own files. */
-const CONTRACT = ["edit.ts", "registry.ts", "tree.ts"];
+/** The contract, and the edits that trees share. */
+const CONTRACT = ["backend.ts", "edit.ts", "layers.ts", "registry.ts", "tree.ts"];
 /** What every tree's folder has. */
 const PARTS = ["edits.ts", "files.ts", "index.ts", "surface.ts"];
 
