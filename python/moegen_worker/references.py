@@ -29,16 +29,16 @@ class References:
         self._package, self._layer, self._maker = package, layer, maker
         self._seed, self._most = seed, most
         self._layout = str(layer.get("weights", "fused"))
-        self._given = layer["routing"].get("where") == "given"
         self._arrays: dict[bool, dict[str, np.ndarray]] = {}
         reference = package.reference
         if reference is None:
             raise OpError("NO_REFERENCE", f"{package.name} has no reference to compare with")
         self._moe = jax.jit(reference.reference_moe)
-        self._routing = None if self._given else jax.jit(reference.reference_routing)
+        given = layer["routing"].get("where") == "given"
+        self._routing = None if given else jax.jit(reference.reference_routing)
 
     def arrays(self, marked: bool) -> dict[str, np.ndarray]:
-        """The model's arguments by name."""
+        """The model's arguments by name: random weights, or fingerprints where `marked`."""
         if marked not in self._arrays:
             self._arrays[marked] = self._maker.model(marked).arrays(self._layout)
         return self._arrays[marked]
@@ -86,7 +86,7 @@ class References:
         logits = rng.standard_normal((tokens, self._package.experts)).astype(np.float32)
         logits[0] = np.round(logits[0])
         x = rng.standard_normal((1, tokens, self._package.hidden), np.float32)
-        if self._given:
+        if self._routing is None:
             shares, ids = self._maker.given(logits)
         else:
             shares, ids = oracle.route(self._layer, logits, weights.correction_bias)

@@ -26,7 +26,6 @@ class Bench:
 
     def __init__(self, target: Target, seed: int, planned: Sequence[tuple[Case, int]]) -> None:
         """`planned` is every case with its T: what can be shared is known before the first."""
-
         self._target, self._seed = target, seed
         self._package, self._layer = target.package, target.layer
         self._bound = metrics.BOUNDS[str(self._package.dtype)]

@@ -13,6 +13,7 @@ import type {
   Wire,
 } from "../dsl/spec.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
+import { greatestCommonDivisor } from "./divisors.ts";
 import { isStreamed, specOf } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
 
@@ -108,18 +109,14 @@ function scaledShared(
 ): SharedExperts {
   const fewer = Math.min(count, SHARED_EXPERTS);
   const units = Math.max(1, Math.floor((count * intermediate) / unit));
-  const spread = commonDivisor(units, from);
+  const spread = greatestCommonDivisor(units, from);
   const devices = spread === from ? to : Math.min(spread, Math.max(1, Math.floor(to / 2)));
   // Where whole experts lie in VMEM, a tile may take two. Not as many as spread over more devices.
   const several = (streamed ? [2, 3] : [3, 2]).find(
-    (tiles) => commonDivisor(tiles * devices, to) === devices,
+    (tiles) => greatestCommonDivisor(tiles * devices, to) === devices,
   );
   const tiles = units === spread ? 1 : (several ?? 2);
   return { ...gate, count: fewer, intermediate: (devices * tiles * unit) / fewer };
-}
-
-function commonDivisor(a: number, b: number): number {
-  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** One device has no sums to send; its token rows are quantised as anywhere. */

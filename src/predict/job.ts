@@ -50,7 +50,3 @@ export function tile(job: Job, name: string, otherwise: number): number {
   const value = job.tiles[name];
   return typeof value === "number" && value > 0 ? value : otherwise;
 }
-
-export function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}

@@ -1,5 +1,6 @@
 /** Tile parameters of sgl-jax's kernels: their own clamps, and a choice where a record has none. */
-import { greatestCommonDivisor, type Job, tile, tokenShare, weightBytes } from "../job.ts";
+import { greatestCommonDivisor } from "../../plan/divisors.ts";
+import { type Job, tile, tokenShare, weightBytes } from "../job.ts";
 
 export interface FusedTiles {
   /** Own tokens of a pass. */

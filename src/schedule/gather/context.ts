@@ -14,14 +14,16 @@ import { hasConstants } from "./load.ts";
 import { takesNarrowRows } from "./rows.ts";
 import { rowsContext } from "./rows-context.ts";
 import { declareSemaphores } from "./semaphores.ts";
-import { isTiled, leavesSlots, type Shared, sharedOf } from "./shared.ts";
+import { isTiled, leavesSlots, type Shared, type SharedPlace, sharedOf } from "./shared.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 
 /** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
 const MOST_UNROLLED_DEVICES = 8;
 
-export function gatherContext(plan: Plan): Record<string, unknown> {
+export type Context = Readonly<Record<string, unknown>> & SharedPlace;
+
+export function gatherContext(plan: Plan): Context {
   const { layer, mesh } = plan;
   const [first] = plan.kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
@@ -46,13 +48,14 @@ export function gatherContext(plan: Plan): Record<string, unknown> {
   const quantizedRows = tokenRows(layer);
   const kernelRouting = routing.where === "kernel";
   const shared = sharedOf(layer, mesh.ep);
+  const sharedTexts = sharedContextOf(shared, plan, streamed);
   return {
     ...layerContext(plan),
     ...argumentsContext(plan, shared),
     ...tilingContext(plan, layout.paddedHidden),
     rowMultiple: hiddenRows(layer),
-    ...sharedContextOf(shared, plan, streamed),
-    ...productContext(plan, shared !== undefined && isTiled(shared, streamed)),
+    ...sharedTexts,
+    ...productContext(plan, sharedTexts),
     ...rowsContext(plan, narrow),
     constants: hasConstants(layer),
     sharedRegisters: sharesRegisters(mesh.ep),
@@ -125,12 +128,15 @@ function sharedContextOf(
   shared: Shared | undefined,
   { layer, mesh: { ep }, kernels }: Plan,
   streamed: boolean,
-): Record<string, unknown> {
+): Context {
+  const tiled = shared !== undefined && isTiled(shared, streamed);
   return {
     sharedAhead: shared !== undefined && leavesSlots(shared, layer, kernels, streamed),
     // Its columns are the whole array that a device has.
     sharedWhole: shared?.replicas === 1 || shared?.blocks === 1,
-    sharedTiled: shared !== undefined && isTiled(shared, streamed),
+    sharedTiled: tiled,
+    sharedSlot: tiled ? "slot" : "0",
+    sharedWidth: tiled ? "width" : "SHARED_COLUMNS",
     sharedReplicas: shared?.replicas ?? 1,
     sharedGroups: shared !== undefined && shared.replicas > 1,
     sharedColumns: shared?.columns ?? 0,

@@ -20,6 +20,7 @@ import { scaleBlock, sharedLayer } from "../../dsl/quantization.ts";
 import type { DeviceName, LayerSpec } from "../../dsl/spec.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { devices } from "../../target/device/registry.ts";
+import type { SharedPlace } from "./shared.ts";
 
 /**
  * - columns: the product's columns are scaled;
@@ -75,7 +76,10 @@ export function dequantizationText(plan: Plan): string | undefined {
 }
 
 /** How the templates say a product with weights that lie in VMEM. */
-export function productContext(plan: Plan, sharedTiled: boolean): Record<string, unknown> {
+export function productContext(
+  plan: Plan,
+  { sharedSlot: first, sharedWidth: size }: SharedPlace,
+): Record<string, unknown> {
   const way = dequantizationOf(plan);
   const ways = {
     scaleColumns: way === "columns",
@@ -102,7 +106,6 @@ export function productContext(plan: Plan, sharedTiled: boolean): Record<string,
     const scales = `${slot}${columns && `, :, :, ${columns}`}`;
     return `r.gate_up_tiles.at[${index}], r.gate_up_scales.at[${scales}]`;
   };
-  const [first, size] = sharedTiled ? ["slot", "width"] : ["0", "SHARED_COLUMNS"];
   const width = `pl.ds(0, ${size})`;
   return {
     ...ways,
@@ -118,7 +121,7 @@ export function productContext(plan: Plan, sharedTiled: boolean): Record<string,
     wideUpColumns: wide("up_columns"),
     sharedGateWidth: tile(0, width, first),
     sharedUpWidth: tile(1, width, first),
-    sharedDownWidth: sharedTiled ? sharedDown(width) : sharedDown(width, "0", "SHARED_COLUMNS"),
+    sharedDownWidth: sharedDown(width, first, size),
     sharedGateColumns: tile(0, "columns"),
     sharedUpColumns: tile(1, "columns"),
     sharedDownColumns: sharedDown("columns"),

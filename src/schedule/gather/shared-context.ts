@@ -5,42 +5,28 @@
 import { sharedApart, sharedLayer } from "../../dsl/quantization.ts";
 import { quantizationContext } from "../../emit/quantization.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { gatherContext } from "./context.ts";
+import { type Context, gatherContext } from "./context.ts";
 import { sharedDequantization } from "./dequantize.ts";
 
 /** Where copies come from, and how docstrings say where they go. */
 function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, unknown>) {
   const tiled = sharedTiled === true;
-  const slot = tiled ? "slot" : "0";
-  const common = {
-    sharedSlot: slot,
+  const given = tiled ? `s, ${sharedWhole === true ? "" : "me, "}tile` : "me";
+  /** A part of an array, or all of it where that is what a device takes. */
+  const part = (at: string): string => (sharedWhole === true && !tiled ? "" : at);
+  return {
     sharedSlotText: tiled ? "`slot`" : "0",
     sharedWidthText: tiled ? "shared_tile" : "SHARED_COLUMNS",
-  };
-  if (sharedWhole === true && !tiled) {
-    return {
-      ...common,
-      sharedSourceColumns: "",
-      sharedSourceRows: "",
-      sharedSourceScales: "",
-      sharedSourceScaleRows: "",
-    };
-  }
-  const given = tiled ? `s, ${sharedWhole === true ? "" : "me, "}tile` : "me";
-  return {
-    ...common,
-    sharedSourceColumns: ".at[:, columns]",
-    sharedSourceRows: ".at[columns]",
-    sharedSourceScales: ".at[:, :, columns]",
-    sharedSourceScaleRows: scaleBlocks === true ? `.at[_shared_scale_rows(${given})]` : "",
+    sharedSourceColumns: part(".at[:, columns]"),
+    sharedSourceRows: part(".at[columns]"),
+    sharedSourceScales: part(".at[:, :, columns]"),
+    sharedSourceScaleRows: scaleBlocks === true ? part(`.at[_shared_scale_rows(${given})]`) : "",
   };
 }
 
 /** Where copies go: into the slots that the routed experts' weights take as well. */
-function slotTexts({ layer }: Plan, { wide, streamed, sharedTiled }: Record<string, unknown>) {
-  const tiled = sharedTiled === true;
-  const slot = tiled ? "slot" : "0";
-  const width = tiled ? "width" : "SHARED_COLUMNS";
+function slotTexts({ layer }: Plan, context: Context) {
+  const { wide, streamed, sharedSlot: slot, sharedWidth: width } = context;
   const downWidth = streamed === true ? "s.tiles.shared_tile" : width;
   const part = (index: number, axes: string): string =>
     wide === true
@@ -63,8 +49,7 @@ function slotTexts({ layer }: Plan, { wide, streamed, sharedTiled }: Record<stri
 }
 
 /** The same with buffers of their own, and the products with what lies there. */
-function ownTexts(plan: Plan, { narrow, sharedTiled }: Record<string, unknown>) {
-  const slot = sharedTiled === true ? "slot" : "0";
+function ownTexts(plan: Plan, { narrow, sharedSlot: slot }: Context) {
   const way = sharedDequantization(plan);
   const tile = (name: string, index: string): string =>
     way === undefined

@@ -26,6 +26,12 @@ export interface Shared {
   readonly unit: number;
 }
 
+/** How templates say where a weight tile lies: in its turn's slot, or all columns in the first one. */
+export interface SharedPlace {
+  readonly sharedSlot: string;
+  readonly sharedWidth: string;
+}
+
 export function sharedOf(
   layer: Pick<Layer, "sharedExperts" | "quantization">,
   ep: number,

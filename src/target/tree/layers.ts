@@ -27,11 +27,12 @@ export interface LayerChoice {
   readonly given: readonly string[];
 }
 
-export function layerChoice({ attribute, was, becomes, given, ...where }: LayerChoice): Edit {
+export function layerChoice(choice: LayerChoice): Edit {
+  const { attribute, was, becomes, condition, given } = choice;
   return {
     edit: "branch",
-    at: { in: `${where.in}.__init__`, statement: `self.${attribute} = ${was}(...)` },
-    condition: where.condition,
+    at: { in: `${choice.in}.__init__`, statement: `self.${attribute} = ${was}(...)` },
+    condition,
     code: `self.${attribute} = ${becomes}(\n${argumentLines(given)})\n`,
   };
 }
