@@ -39,14 +39,14 @@ class Tiles(NamedTuple):
             (
                 "bf",
                 self.bf,
-                self.bf > 0 and 2880 % self.bf == 0 and self.bf % 16 == 0,
-                "a multiple of 16 that divides 2880",
+                self.bf >= 144 and 2880 % self.bf == 0 and self.bf % 16 == 0,
+                "a multiple of 16 that divides 2880, at least 144",
             ),
             (
                 "bd",
                 self.bd,
-                self.bd > 0 and 2880 % self.bd == 0 and self.bd % 16 == 0,
-                "a multiple of 16 that divides 2880",
+                self.bd in (240, 480, 720, 960, 1440, 2880),
+                "a multiple of 16 that divides 2880 and pads to at most 3072 columns in all",
             ),
             (
                 "btc",

@@ -39,14 +39,14 @@ class Tiles(NamedTuple):
             (
                 "bf",
                 self.bf,
-                self.bf > 0 and 2880 % self.bf == 0 and self.bf % 16 == 0,
-                "a multiple of 16 that divides 2880",
+                self.bf >= 192 and 2880 % self.bf == 0 and self.bf % 64 == 0,
+                "a multiple of 64 that divides 2880, at least 192",
             ),
             (
                 "bd",
                 self.bd,
-                self.bd > 0 and 2880 % self.bd == 0 and self.bd % 16 == 0,
-                "a multiple of 16 that divides 2880",
+                self.bd >= 960 and 2880 % self.bd == 0 and self.bd % 64 == 0,
+                "a multiple of 64 that divides 2880, at least 960",
             ),
             (
                 "btc",

@@ -1,5 +1,5 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
-import { packedRows, tokenRows } from "../../dsl/quantization.ts";
+import { packedRows, sharedLayer, tokenRows } from "../../dsl/quantization.ts";
 import type { LayerSpec } from "../../dsl/spec.ts";
 import { divisors } from "../../plan/divisors.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
@@ -8,9 +8,11 @@ import {
   fillsLanes,
   hiddenRows,
   LANES,
+  type Layer,
   narrowRows,
   paddedHidden,
   roundUp,
+  tileUnit,
 } from "./layout.ts";
 
 /** Most rows of one feed-forward body: above, a body's code outgrows what it saves. */
@@ -24,11 +26,16 @@ export function rowMultiple(layer: Pick<LayerSpec, "quantization" | "wire">): 16
 }
 
 /** Divisors of `size` that are multiples of `multiple`. */
-function cuts(size: number, multiple: number): readonly number[] {
+export function cuts(size: number, multiple: number): readonly number[] {
   return size % multiple === 0 ? divisors(size / multiple).map((n) => n * multiple) : [];
 }
 
-export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
+/** Least columns of the shared experts' weight tiles, which are no wider than the routed ones. */
+function leastSharedTile(layer: Pick<Layer, "quantization" | "sharedExperts">): number {
+  return layer.sharedExperts === undefined ? LANES : tileUnit(sharedLayer(layer));
+}
+
+export function axisRule(layer: Layer, axis: TileAxis): AxisRule {
   if (axis !== "bt") {
     const size = axis === "bf" ? layer.intermediate : layer.hidden;
     const name = axis === "bf" ? "F" : "D";
@@ -39,13 +46,19 @@ export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
       };
     }
     const unit = axisUnit(layer, axis, size);
+    const least = axis === "bf" ? leastSharedTile(layer) : LANES;
+    const legal = cuts(size, unit).filter((tile) => tile >= least);
+    const shared =
+      least > Math.max(unit, LANES) ? ", whole blocks of the shared experts' scales" : "";
     if (fillsLanes(size)) {
       const why = unit === LANES ? "" : `, in whole blocks of scales: of ${unit}`;
-      const text = `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}`;
-      return { text, legal: cuts(size, unit) };
+      const most = shared === "" ? "" : `, at least ${least}${shared}`;
+      return {
+        text: `divides ${name} = ${size} and is a multiple of ${LANES} lanes${why}${most}`,
+        legal,
+      };
     }
-    const text = `divides ${name} = ${size} into rows, a multiple of ${unit} and at least ${LANES}`;
-    const legal = cuts(size, unit).filter((tile) => tile >= LANES);
+    const text = `divides ${name} = ${size} into rows, a multiple of ${unit} and at least ${least}${shared}`;
     if (axis === "bf") return { text, legal };
     // Each tile's columns of a token row fill whole vector registers: a row has room for so many.
     const room = paddedHidden(layer);
@@ -78,6 +91,14 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   };
   need("hidden", "rows of a gate and up tile");
   need("intermediate", "rows of a down tile");
+  const least = leastSharedTile(layer);
+  if (problems.length === 0 && layer.intermediate < least) {
+    problems.push({
+      field: "intermediate",
+      message: `intermediate = ${layer.intermediate} is less than ${least}, whole blocks of the shared experts' scales`,
+      nearest: [least],
+    });
+  }
   return problems;
 };
 

@@ -1,27 +1,34 @@
 /** The rules of the generated tile table: what a caller's own tiles must keep. */
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { fillsLanes, type Layer, tileUnit } from "./layout.ts";
-import { ROW_MULTIPLE, rowMultiple } from "./rules.ts";
+import { axisUnit, fillsLanes, type Layer, paddedHidden } from "./layout.ts";
+import { axisRule, cuts, rowMultiple } from "./rules.ts";
 import { isTiled, leavesSlots, sharedOf } from "./shared.ts";
 import { MOST_PASS_TOKENS } from "./sizes.ts";
 
-function axisTexts(
-  layer: Layer,
-  axis: "bf" | "bd",
-  size: number,
-  streamed: boolean,
-): Record<string, string> {
-  const multiple = fillsLanes(size) ? tileUnit(layer) : ROW_MULTIPLE;
-  return streamed
-    ? {
-        [`${axis}Rule`]: `self.${axis} > 0 and ${size} % self.${axis} == 0 and self.${axis} % ${multiple} == 0`,
-        [`${axis}RuleText`]: `a multiple of ${multiple} that divides ${size}`,
-      }
-    : {
-        [`${axis}Rule`]: `self.${axis} == ${size}`,
-        [`${axis}RuleText`]: `${size}, the whole axis`,
-      };
+/** The rule of one axis as the checker has it, in Python and in words. */
+function axisTexts(layer: Layer, axis: "bf" | "bd", streamed: boolean): Record<string, string> {
+  const size = axis === "bf" ? layer.intermediate : layer.hidden;
+  const rule = (python: string, text: string): Record<string, string> => ({
+    [`${axis}Rule`]: python,
+    [`${axis}RuleText`]: text,
+  });
+  const whole = rule(`self.${axis} == ${size}`, `${size}, the whole axis`);
+  if (!streamed) return whole;
+  const { legal } = axisRule(layer, axis);
+  const [least = size] = legal;
+  if (least === size) return whole;
+  const unit = axisUnit(layer, axis, size);
+  const all = cuts(size, unit);
+  const divides = `${size} % self.${axis} == 0 and self.${axis} % ${unit} == 0`;
+  const text = `a multiple of ${unit} that divides ${size}`;
+  if (legal.length === all.length) return rule(`self.${axis} > 0 and ${divides}`, text);
+  if (legal.length === all.filter((tile) => tile >= least).length) {
+    return rule(`self.${axis} >= ${least} and ${divides}`, `${text}, at least ${least}`);
+  }
+  // Only hidden tiles that are padded one by one leave out others than the least.
+  const room = `pads to at most ${paddedHidden(layer)} columns in all`;
+  return rule(`self.${axis} in (${legal.join(", ")})`, `${text} and ${room}`);
 }
 
 export function tableContext(plan: Plan): Record<string, unknown> {
@@ -31,15 +38,15 @@ export function tableContext(plan: Plan): Record<string, unknown> {
   const cutDown = streamed && fillsLanes(layer.hidden);
   return {
     mostPassTokens: Math.floor(MOST_PASS_TOKENS / mesh.ep),
-    ...axisTexts(layer, "bf", layer.intermediate, streamed),
-    ...axisTexts(layer, "bd", layer.hidden, streamed),
+    ...axisTexts(layer, "bf", streamed),
+    ...axisTexts(layer, "bd", streamed),
     sharedColumns: shared?.columns ?? 0,
     // Down tiles are cut along columns where D fills lanes and weights stream.
     sharedTileText: cutDown ? "self.shared_tile * self.bd" : "self.shared_tile",
     sharedTilesText: `${shared?.columns ?? 0}${cutDown ? ` * ${layer.hidden}` : ""}`,
     sharedFills: shared !== undefined && !leavesSlots(shared, layer, kernels, streamed),
     sharedTiled: shared !== undefined && isTiled(shared, streamed),
-    tileUnit: tileUnit(layer),
+    sharedUnit: shared?.unit ?? 0,
     rowGroup: rowMultiple(layer),
   };
 }
