@@ -30,6 +30,9 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 
+/** Errors of a known name whose code says more: what the tree keeps of moegen is broken, not its kernel. */
+const BY_CODE: Readonly<Record<string, ExitCode>> = { "IntoError manifest": EXIT.environment };
+
 export function failureOf(thrown: unknown): Failure {
   if (!(thrown instanceof Error)) {
     return { exit: EXIT.internal, code: "internal", message: String(thrown) };
@@ -43,7 +46,7 @@ export function failureOf(thrown: unknown): Failure {
   const message = thrown.message.replace(/^error: /, "");
   // Commander has codes of its own for each way to be wrong; to a user they are one.
   const code = (known.exit === EXIT.usage ? undefined : textOf(thrown, "code")) ?? known.code;
-  const failure = { exit: known.exit, code, message };
+  const failure = { exit: BY_CODE[`${thrown.name} ${code}`] ?? known.exit, code, message };
   return fix === undefined ? failure : { ...failure, fix };
 }
 

@@ -70,7 +70,7 @@ export function revertInto(options: RevertOptions): Promise<IntoResult> {
     const unknown = options.names?.find((name) => !there.includes(name));
     if (unknown !== undefined) {
       const problem = `there is no kernel ${unknown} in this tree`;
-      throw new IntoError("manifest", problem, `those in it: ${there.join(", ")}`);
+      throw new IntoError("no-kernel", problem, `those in it: ${there.join(", ")}`);
     }
     const kept = there.filter(
       (name) => options.names !== undefined && !options.names.includes(name),
@@ -117,17 +117,17 @@ async function onTree(
   );
 }
 
+/** The tree of a manifest that was read: its name is known. */
 function treeNamed(name: string): Tree {
   const tree = Object.values(trees).find((one) => one.name === name);
-  if (tree !== undefined) return tree;
-  const problem = `the tree was built as ${JSON.stringify(name)}, which this moegen does not know`;
-  throw new IntoError("manifest", problem, "use the moegen that built it");
+  if (tree === undefined) throw new RangeError(`no tree is named ${name}`);
+  return tree;
 }
 
 /** Changes that are not committed; moegen's own files have a rule of their own, see `compare.ts`. */
 async function refuseDirty(root: string, manifest: Manifest | undefined): Promise<void> {
   const dirty = (await uncommitted(root)).filter(
-    (path) => !path.startsWith(`${STORE}/`) && manifest?.files[path] === undefined,
+    (path) => !path.startsWith(`${STORE}/`) && !Object.hasOwn(manifest?.files ?? {}, path),
   );
   if (dirty.length === 0) return;
   const shown = dirty.slice(0, 5).join(", ") + (dirty.length > 5 ? ", ..." : "");

@@ -9,6 +9,9 @@ export type IntoCode =
   | "conflict"
   | "dirty"
   | "path"
+  /** Asked for, and not in the tree. */
+  | "no-kernel"
+  /** `.moegen` in the tree is not what a build leaves. */
   | "manifest"
   | "interrupted";
 

@@ -3,9 +3,11 @@
  * what was generated beside it. Written last, read first, and believed in nothing unchecked.
  */
 import { createHash } from "node:crypto";
+import { trees } from "../target/tree/registry.ts";
 import type { HostedKernel } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
-import { isPlainPath, readInTree, STORE } from "./paths.ts";
+import { readInTree, STORE } from "./paths.ts";
+import { isKernelName, kernelOf, writableIn } from "./writable.ts";
 
 export const MANIFEST = `${STORE}/manifest.json`;
 export const originalOf = (path: string): string => `${STORE}/original/${path}`;
@@ -62,6 +64,10 @@ export function renderManifest(manifest: Manifest): string {
   return `${JSON.stringify(whole, null, 2)}\n`;
 }
 
+/**
+ * The manifest, where every path in it is one that a build of its tree can have written. The layers
+ * in it are judged where they are used, see `settle.ts`: taking everything out needs none of them.
+ */
 export function readManifest(root: string): Manifest | undefined {
   const text = readInTree(root, MANIFEST);
   if (text === undefined) return undefined;
@@ -69,19 +75,77 @@ export function readManifest(root: string): Manifest | undefined {
   try {
     value = JSON.parse(text);
   } catch {
-    throw broken("it is not JSON");
+    throw broken("its manifest is not JSON");
   }
-  const manifest = value as Manifest;
-  if (manifest?.schema !== 1) throw broken("its schema is not 1, the one that this moegen knows");
-  for (const name of Object.keys(manifest.specs)) {
-    if (!/^[A-Za-z_]\w*$/.test(name)) throw broken(`${JSON.stringify(name)} is no kernel name`);
+  return checkedManifest(value);
+}
+
+function checkedManifest(value: unknown): Manifest {
+  const whole = dict("the manifest", value);
+  const { schema, moegen, tree: treeName, folders } = whole;
+  if (schema !== 1) throw broken("its schema is not 1, the one that this moegen knows");
+  if (typeof moegen !== "string") throw broken("it names no version of moegen");
+  if (typeof treeName !== "string") throw broken("it names no tree");
+  const tree = Object.values(trees).find(({ name }) => name === treeName);
+  if (tree === undefined) {
+    throw broken(`the tree was built as ${show(treeName)}, which this moegen does not know`);
   }
-  for (const path of [...Object.keys(manifest.files), ...manifest.folders]) {
-    if (!isPlainPath(path) || path.split("/")[0] === STORE) {
-      throw broken(`${JSON.stringify(path)} is no path of the tree`);
+  const specs = dict("specs", whole.specs);
+  for (const [name, record] of Object.entries(specs)) checkSpec(name, record);
+  const files = dict("files", whole.files);
+  const writable = writableIn([tree]);
+  for (const [path, record] of Object.entries(files)) {
+    if (!writable.file(path)) throw broken(`no build writes ${show(path)} to ${tree.title}`);
+    const kernel = kernelOf(tree, path);
+    checkFile(
+      path,
+      record,
+      kernel !== undefined && Object.hasOwn(specs, kernel) ? kernel : undefined,
+    );
+  }
+  if (!Array.isArray(folders)) throw broken("folders is no list");
+  for (const folder of folders) {
+    if (typeof folder !== "string" || !writable.folder(folder)) {
+      throw broken(`no build makes the folder ${show(folder)} in ${tree.title}`);
     }
   }
-  return manifest;
+  // Every field was looked at above.
+  return value as Manifest;
+}
+
+function checkSpec(name: string, value: unknown): void {
+  if (!isKernelName(name)) throw broken(`${show(name)} is no kernel name`);
+  const { hash, kernel } = dict(`specs.${name}`, value);
+  if (!isHash(hash)) throw broken(`specs.${name}.hash is no SHA-256`);
+  if (dict(`specs.${name}.kernel`, kernel).name !== name) {
+    throw broken(`specs.${name}.kernel has another name`);
+  }
+}
+
+/** `owner`: the kernel in the tree whose package holds the path. */
+function checkFile(path: string, value: unknown, owner: string | undefined): void {
+  const { before, generated, after, kernel } = dict(show(path), value);
+  if (before !== null && !isHash(before)) throw broken(`before of ${path} is no SHA-256, nor null`);
+  if (!isHash(generated)) throw broken(`generated of ${path} is no SHA-256`);
+  if (!isHash(after)) throw broken(`after of ${path} is no SHA-256`);
+  if (kernel !== owner) throw broken(`${path} is of ${show(owner)}, not of ${show(kernel)}`);
+}
+
+/** Short enough for one line, whatever it is. */
+function show(value: unknown): string {
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+export function isHash(value: unknown): value is string {
+  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+}
+
+function dict(what: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw broken(`${what} is ${show(value)}, not an object`);
+  }
+  return value as Readonly<Record<string, unknown>>;
 }
 
 /** What the manifest keeps of a file, checked against its hash. */
@@ -92,7 +156,8 @@ export function readKept(root: string, path: string, hash: string): string {
   return text;
 }
 
-function broken(why: string): IntoError {
+/** The tree's record of moegen is not one that moegen wrote. */
+export function broken(why: string): IntoError {
   return new IntoError(
     "manifest",
     `${STORE} in the tree cannot be trusted: ${why}`,

@@ -8,12 +8,11 @@ export const STORE = ".moegen";
 
 /** The tree's folder, with every symbolic link in the way to it resolved. */
 export function treeRoot(folder: string): string {
-  try {
-    const root = realpathSync(folder);
-    if (statSync(root).isDirectory()) return root;
-  } catch {
-    // Told below.
+  const root = realFolder(folder);
+  if (root?.split(sep).some(isVersionControl)) {
+    throw new IntoError("path", `${root} is within a folder of version control, not a tree`);
   }
+  if (root !== undefined) return root;
   throw new IntoError(
     "not-a-tree",
     `${folder} is no folder`,
@@ -21,12 +20,35 @@ export function treeRoot(folder: string): string {
   );
 }
 
-/** A path as a manifest or a target may write it: relative, with `/`, without `.` and `..`. */
+function realFolder(folder: string): string | undefined {
+  try {
+    const root = realpathSync(folder);
+    return statSync(root).isDirectory() ? root : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A path as a manifest or a target may write it: relative, with `/`, of plain ASCII names, without
+ * `.` and `..`, and nowhere in a version control's own folder.
+ */
 export function isPlainPath(path: string): boolean {
   return (
     path !== "" &&
-    path.split("/").every((part) => /^[\w.-]+$/.test(part) && !/^\.{1,2}$/.test(part))
+    path
+      .split("/")
+      .every(
+        (part) => /^[A-Za-z0-9_.-]+$/.test(part) && !part.endsWith(".") && !isVersionControl(part),
+      )
   );
+}
+
+/** What is in these is run: hooks, settings that name programs. Some disks ignore case. */
+const VERSION_CONTROL = new Set([".git", ".hg", ".jj", ".svn", ".bzr", "_darcs"]);
+
+function isVersionControl(part: string): boolean {
+  return VERSION_CONTROL.has(part.toLowerCase());
 }
 
 /**
@@ -35,17 +57,21 @@ export function isPlainPath(path: string): boolean {
  */
 export function inTree(root: string, path: string): string {
   if (!isPlainPath(path))
-    throw new IntoError("path", `${JSON.stringify(path)} leads out of the tree`);
+    throw new IntoError("path", `${JSON.stringify(path)} is no path of a file of the tree`);
   let here = root;
   for (const part of path.split("/")) {
     here = join(here, part);
     const found = lstatSync(here, { throwIfNoEntry: false });
     if (found === undefined) break;
+    const place = here
+      .slice(root.length + 1)
+      .split(sep)
+      .join("/");
+    // Reading a pipe waits for ever.
+    if (!found.isFile() && !found.isDirectory() && !found.isSymbolicLink()) {
+      throw new IntoError("path", `${place} is no plain file`, "take it away");
+    }
     if (found.isSymbolicLink()) {
-      const place = here
-        .slice(root.length + 1)
-        .split(sep)
-        .join("/");
       throw new IntoError(
         "path",
         `${place} is a symbolic link: moegen writes only to files of the tree itself`,

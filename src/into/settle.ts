@@ -5,6 +5,7 @@ import { type Compared, compare, type HandEdits } from "./compare.ts";
 import { type DesiredFile, desiredFiles, type Remember } from "./desired.ts";
 import { type Disk, disk as realDisk } from "./disk.ts";
 import { IntoError } from "./errors.ts";
+import { checkHosted } from "./hosted.ts";
 import { generatedOf, type Manifest, originalOf, readKept, type SpecRecord } from "./manifest.ts";
 import { readInTree } from "./paths.ts";
 import type { Before } from "./recognise.ts";
@@ -80,6 +81,9 @@ export async function settle(
   const kernels: readonly HostedKernel[] = [...specs.values()]
     .map(({ kernel }) => kernel)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const [name, { kernel }] of specs) {
+    if (manifest?.specs[name]?.kernel === kernel) checkHosted(tree, name, kernel);
+  }
   refuseTwins(kernels);
   const remember = options.remember ?? ((_, make) => make());
   const desired = await desiredFiles(tree, kernels, packages, before, worker, remember);

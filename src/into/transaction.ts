@@ -4,38 +4,21 @@
  * killed before leaves the old tree and a stage that is swept away, one killed after leaves a
  * journal. Each step can be done twice.
  */
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "../house/lock.mjs";
 import type { Disk } from "./disk.ts";
 import { IntoError } from "./errors.ts";
+import { JOURNAL, type Journal, readJournal, STAGE, type Step, stagedFile } from "./journal.ts";
 import { MANIFEST, sha256 } from "./manifest.ts";
 import { foldersOf, inTree, readInTree, STORE } from "./paths.ts";
 
-const STAGE = `${STORE}/stage`;
-const JOURNAL = `${STORE}/journal.json`;
 const LOCK = `${STORE}/lock`;
 
 /** A file to be: its text, or nothing. */
 export interface Change {
   readonly path: string;
   readonly text: string | undefined;
-}
-
-interface Step {
-  readonly path: string;
-  /** SHA-256 before and after; null: no file. */
-  readonly before: string | null;
-  readonly after: string | null;
-  /** Name of the new text in the stage. */
-  readonly staged?: string;
-}
-
-interface Journal {
-  /** In order; the manifest is the last. */
-  readonly steps: readonly Step[];
-  /** Folders to take away when they are empty, innermost first. */
-  readonly folders: readonly string[];
 }
 
 /** Only one moegen changes a tree at a time. */
@@ -73,7 +56,7 @@ export function commit(
     if (before === after) return [];
     if (text === undefined) return [{ path, before, after }];
     const staged = String(index);
-    disk.write(inTree(root, `${STAGE}/${staged}`), text);
+    disk.write(inTree(root, stagedFile(staged)), text);
     return [{ path, before, after, staged }];
   });
   const journal: Journal = { steps, folders };
@@ -88,7 +71,7 @@ export function recover(root: string, disk: Disk, force: boolean): boolean {
     sweep(root, disk);
     return false;
   }
-  const journal = JSON.parse(readFileSync(inTree(root, JOURNAL), "utf8")) as Journal;
+  const journal = readJournal(root);
   const strangers = journal.steps.filter(({ path, before, after }) => {
     const now = hashOf(readInTree(root, path));
     return now !== before && now !== after;
@@ -111,10 +94,12 @@ function carryOut(root: string, { steps, folders }: Journal, disk: Disk, force: 
     const now = hashOf(readInTree(root, path));
     if (now === after) continue;
     if (now !== before && !force) throw new IntoError("interrupted", `${path} changed meanwhile`);
+    // A text that is in the stage no more was in its place and then overwritten by hand: the build or
+    // revert that follows deals with that.
     if (staged === undefined) disk.remove(file);
-    else {
+    else if (existsSync(inTree(root, stagedFile(staged)))) {
       disk.makeFolder(join(file, ".."));
-      disk.rename(inTree(root, `${STAGE}/${staged}`), file);
+      disk.rename(inTree(root, stagedFile(staged)), file);
     }
   }
   for (const folder of folders) {

@@ -1,6 +1,6 @@
 /** `kill -9` at every step of a build and of a revert leaves a tree that either of them repairs. */
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect, test, vi } from "vitest";
@@ -18,6 +18,10 @@ vi.setConfig({ testTimeout: 600_000 });
 
 const CHILD = fileURLToPath(new URL("killed.mjs", import.meta.url));
 const options = { preview: false, handEdits: "stop", version: "0" } as const;
+
+const CONFIG = "sgl_jax/srt/configs/model_config.py";
+const MODEL = "sgl_jax/srt/models/qwen3_moe.py";
+const KERNELS = "sgl_jax/srt/kernels/fused_moe";
 
 interface Job {
   readonly root: string;
@@ -60,18 +64,18 @@ async function prepared() {
 async function miniature() {
   const [before, after] = [emptyFolder(), emptyFolder()];
   for (const tree of [before, after]) {
-    mkdirSync(join(tree, "pkg"));
-    writeFileSync(join(tree, "pkg/config.py"), "a = 1\n");
-    writeFileSync(join(tree, "pkg/model.py"), "b = 2\n");
+    for (const path of [CONFIG, MODEL]) mkdirSync(join(tree, dirname(path)), { recursive: true });
+    writeFileSync(join(tree, CONFIG), "a = 1\n");
+    writeFileSync(join(tree, MODEL), "b = 2\n");
   }
   const texts = {
-    "pkg/config.py": "a = 2\n",
-    "pkg/model.py": "b = 3\n",
-    "pkg/kernels/k/__init__.py": "",
-    "pkg/kernels/k/kernel.py": "c = 4\n",
+    [CONFIG]: "a = 2\n",
+    [MODEL]: "b = 3\n",
+    [`${KERNELS}/__init__.py`]: "",
+    [`${KERNELS}/registry.py`]: "c = 4\n",
   };
   const desired = new Map(Object.entries(texts).map(([path, text]) => [path, { text }]));
-  const edits = new Set(["pkg/config.py", "pkg/model.py"]);
+  const edits = new Set([CONFIG, MODEL]);
   const compared = await compare(after, desired, edits, undefined, "stop");
   apply(after, compared, undefined, { moegen: "0", tree: "pypi", specs: {} }, disk);
   const made = readManifest(after)?.folders ?? [];
@@ -109,7 +113,7 @@ test.each(["build", "revert"] as const)("killed at every step of a %s", async (w
 
 /** Whether a tree without a journal is the old one: the change did not happen, or it is all done. */
 function seenOld(tree: string, old: ReadonlyMap<string, string>): boolean {
-  return contents(tree).get("pkg/config.py") === old.get("pkg/config.py");
+  return contents(tree).get(CONFIG) === old.get(CONFIG);
 }
 
 test("the commands themselves end what was interrupted, and say so", async () => {

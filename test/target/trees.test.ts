@@ -54,6 +54,8 @@ test.each(entries)("%s is what it says it is", (key, tree) => {
     tree.kernelFolder,
   ];
   expect(paths.filter((path) => !isPlainPath(path))).toEqual([]);
+  // What a manifest may name is told by the paths alone, whatever kernels there are.
+  expect(tree.files([]).map(({ path }) => path)).toEqual(files.map(({ path }) => path));
   // Each path has one owner: a file is made or edited, and edited in one list.
   const owned = [...tree.edits, ...files].map(({ path }) => path);
   expect(new Set(owned).size).toBe(owned.length);

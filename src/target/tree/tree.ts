@@ -99,7 +99,7 @@ export interface Tree {
   readonly kernelFolder: string;
   /** Top-level package, for isort. */
   readonly firstParty: string;
-  /** New files beside the kernel packages; `kernels` is not empty. */
+  /** New files beside the kernel packages. Their paths are the same for any kernels, and for none. */
   readonly files: (kernels: readonly HostedKernel[]) => readonly TreeFile[];
   readonly edits: readonly FileEdits[];
 }
