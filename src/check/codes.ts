@@ -148,6 +148,11 @@ export const codes = {
     "a block of scales is too small for quantised activations",
     "with quantised activations a product is made for each block along the contraction: a block is whole registers of 128",
   ),
+  MOE140: entry(
+    "the name belongs to something else",
+    "the name becomes a Python package: it hides no module of Python's, none that the package imports and none of its own",
+  ),
+  MOE141: entry("the name is too long", "folders are named after the spec: at most 100 letters"),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

@@ -2,6 +2,7 @@
 
 import { layerIncomplete } from "../dsl/brand.ts";
 import type { MoeSpec } from "../dsl/spec.ts";
+import { moduleNames } from "../emit/files.ts";
 import { lowerSpec, type Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
@@ -16,7 +17,7 @@ import {
   someBucket,
   tilesLegal,
 } from "./rules/buckets.ts";
-import { deviceList, nameIsIdentifier } from "./rules/identity.ts";
+import { deviceList, nameIsFree, nameIsIdentifier, nameIsNoModule } from "./rules/identity.ts";
 import type { Dict } from "./rules/kinds.ts";
 import {
   configProblems,
@@ -45,6 +46,7 @@ import {
 
 const RULES: readonly Rule[] = [
   nameIsIdentifier,
+  nameIsFree,
   configProblems,
   topKWithinExperts,
   groupsFit,
@@ -101,6 +103,9 @@ export function judge(spec: MoeSpec, registries: Registries): Judgement {
   const findings = [...shape, ...RULES.flatMap((rule) => rule(context))];
   const { resolved, findings: memory } = judgeKernels(context, findings);
   findings.push(...memory);
-  const failed = findings.some((finding) => finding.severity === "error");
-  return { findings, resolved, ...(failed ? {} : { plan: lowerSpec(spec, resolved) }) };
+  if (findings.some(({ severity }) => severity === "error")) return { findings, resolved };
+  const plan = lowerSpec(spec, resolved);
+  const named = nameIsNoModule(spec.name, moduleNames(plan));
+  if (named.length > 0) return { findings: [...findings, ...named], resolved };
+  return { findings, resolved, plan };
 }

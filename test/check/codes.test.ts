@@ -24,6 +24,16 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'name "qwen3-30b" is not a Python identifier',
     nearest: ["qwen3_30b"],
   },
+  MOE140: {
+    spec: specText({ name: '⟦"jax"⟧' }),
+    says: 'name "jax" is a package that the generated one imports',
+    nearest: ["jax_moe"],
+  },
+  MOE141: {
+    spec: specText({ name: `⟦"${"a".repeat(300)}"⟧` }),
+    says: "name has 300 letters, 100 are the most",
+    nearest: ["a".repeat(100)],
+  },
   MOE102: {
     spec: specText({ devices: '["v6e", ⟦"v9z"⟧ as "v6e"]' }),
     says: 'devices[1] = "v9z"',

@@ -79,14 +79,14 @@ const options = { preview: false, handEdits: "force", version: "0" } as const;
 describe("nothing that no build writes is written, restored or taken away", () => {
   test.each(STRANGE)("%j in a manifest", async (path) => {
     for (const before of [sha256(EVIL), null]) {
-      const record = { before, generated: sha256("x"), after: sha256("[core]\n") };
+      const record = { before, generated: sha256("[core]\n"), after: sha256("[core]\n") };
       // `__proto__` too must be a key of its own.
       const files = `{${JSON.stringify(path)}:${JSON.stringify(record)}}`;
       const text = manifest({}).replace('"files":{}', `"files":${files}`);
       const tree = treeWith({
         "manifest.json": text,
         "original/.git/config": EVIL,
-        "generated/.git/config": "x",
+        "generated/.git/config": "[core]\n",
       });
       const was = contents(tree, all);
       await expect(revertInto({ ...options, into: tree })).rejects.toMatchObject({
@@ -150,14 +150,14 @@ describe("nothing that no build writes is written, restored or taken away", () =
   });
 
   test("a path of a build, through a link to version control", async () => {
-    const record = { before: sha256(EVIL), generated: sha256("x"), after: sha256("[core]\n") };
+    const record = { before: sha256(EVIL), generated: sha256("[core]\n"), after: sha256("[core]\n") };
     const path = "sgl_jax/srt/server_args.py";
     const tree = treeWith({ "manifest.json": manifest({ [path]: record }) });
     for (const kept of ["original", "generated"]) {
       mkdirSync(dirname(join(tree, ".moegen", kept, path)), { recursive: true });
     }
     writeFileSync(join(tree, ".moegen/original", path), EVIL);
-    writeFileSync(join(tree, ".moegen/generated", path), "x");
+    writeFileSync(join(tree, ".moegen/generated", path), "[core]\n");
     symlinkSync("../../.git/config", join(tree, path));
     await expect(revertInto({ ...options, into: tree })).rejects.toMatchObject({ code: "path" });
     expect(contents(tree, all).get(".git/config")).toBe("[core]\n");
@@ -171,11 +171,11 @@ describe("nothing that no build writes is written, restored or taken away", () =
   });
 
   test("the command says so in a line or two, with exit code 69", async () => {
-    const record = { before: sha256(EVIL), generated: sha256("x"), after: sha256("[core]\n") };
+    const record = { before: sha256(EVIL), generated: sha256("[core]\n"), after: sha256("[core]\n") };
     const tree = treeWith({
       "manifest.json": manifest({ ".git/config": record }),
       "original/.git/config": EVIL,
-      "generated/.git/config": "x",
+      "generated/.git/config": "[core]\n",
     });
     const was = contents(tree, all);
     for (const flags of [[], ["--force"], ["--dry-run"], ["--merge"]]) {

@@ -1,14 +1,11 @@
 /** Names: of the package and the devices. */
+import type { Finding } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
+import { ownerOf, PYTHON_KEYWORDS } from "./python-names.ts";
 import { error, type Rule } from "./rule.ts";
 
-const PYTHON_KEYWORDS: ReadonlySet<string> = new Set(
-  (
-    "False None True and as assert async await break class continue def del elif else except " +
-    "finally for from global if import in is lambda nonlocal not or pass raise return try while " +
-    "with yield"
-  ).split(" "),
-);
+/** Folders and files are named after a spec; some disks stop at 143 bytes, and more is added to it. */
+const LONGEST_NAME = 100;
 
 export function isIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !PYTHON_KEYWORDS.has(name);
@@ -21,9 +18,15 @@ export function toIdentifier(name: string): string {
   return /^[0-9]/.test(cleaned) ? `_${cleaned}` : cleaned;
 }
 
+/** The nearest name of a package. */
+function toName(name: string): string {
+  const short = toIdentifier(name).slice(0, LONGEST_NAME).replace(/_+$/, "");
+  return isIdentifier(short) && ownerOf(short) === undefined ? short : `${short}_moe`;
+}
+
 export const nameIsIdentifier: Rule = ({ spec, sound }) => {
   if (!sound("name") || isIdentifier(spec.name)) return [];
-  const better = toIdentifier(spec.name);
+  const better = toIdentifier(spec.name) === "" ? "" : toName(spec.name);
   const keyword = PYTHON_KEYWORDS.has(spec.name);
   return [
     error({
@@ -36,6 +39,26 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
     }),
   ];
 };
+
+/** Of a name that is an identifier. */
+export const nameIsFree: Rule = ({ spec: { name }, sound }) => {
+  if (!sound("name") || !isIdentifier(name)) return [];
+  const owner = ownerOf(name);
+  if (owner !== undefined) return [taken(name, owner)];
+  if (name.length <= LONGEST_NAME) return [];
+  const message = `name has ${name.length} letters, ${LONGEST_NAME} are the most`;
+  return [error({ code: "MOE141", path: ["name"], message, nearest: [toName(name)] })];
+};
+
+/** A package of the name of one of its modules; `modules`: those that the plan makes. */
+export function nameIsNoModule(name: string, modules: readonly string[]): readonly Finding[] {
+  return modules.includes(name) ? [taken(name, "a module of the package itself")] : [];
+}
+
+function taken(name: string, owner: string): Finding {
+  const message = `name ${show(name)} is ${owner}`;
+  return error({ code: "MOE140", path: ["name"], message, nearest: [`${name}_moe`] });
+}
 
 export const deviceList: Rule = ({ spec, sound, devices }) => {
   if (!sound("devices")) return [];

@@ -1,0 +1,50 @@
+/** The modules of a package. Loads no formatter. */
+import { sharedApart, sharedLayer } from "../dsl/quantization.ts";
+import type { Plan } from "../plan/plan.ts";
+import { schedules } from "../schedule/registry.ts";
+import type { PackageFile } from "../schedule/schedule.ts";
+import { initContext, layerContext, tilesContext } from "./package.ts";
+import { quantizationContext } from "./quantization.ts";
+
+/** Which modules a plan has, each with its template. */
+export function filesOf(plan: Plan): readonly PackageFile[] {
+  const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
+  if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
+  const reference: PackageFile = {
+    file: "reference.py",
+    template: "package/reference",
+    context: layerContext,
+  };
+  const quantization: PackageFile = {
+    file: "quantization.py",
+    template: "package/quantization",
+    context: layerContext,
+  };
+  const sharedQuantization: PackageFile = {
+    file: "shared_quantization.py",
+    template: "package/shared_quantization",
+    context: (of) => ({ ...layerContext(of), ...quantizationContext(sharedLayer(of.layer)) }),
+  };
+  const quantized = plan.layer.quantization !== undefined;
+  const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);
+  return [
+    { file: "__init__.py", template: "package/init", context: initContext },
+    ...schedule.files(plan),
+    ...(plan.emit.reference && quantized ? [quantization] : []),
+    ...(plan.emit.reference ? [reference] : []),
+    ...(plan.emit.reference && shared ? [sharedQuantization] : []),
+    {
+      file: "tiles.py",
+      template: "package/tiles",
+      context: (of) => ({
+        ...tilesContext(of),
+        ...schedule.tableContext(of),
+      }),
+    },
+  ];
+}
+
+/** Names of the modules: "kernel", "tiles". */
+export function moduleNames(plan: Plan): readonly string[] {
+  return filesOf(plan).map(({ file }) => file.replace(/\.py$/, ""));
+}
