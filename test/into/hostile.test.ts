@@ -150,7 +150,11 @@ describe("nothing that no build writes is written, restored or taken away", () =
   });
 
   test("a path of a build, through a link to version control", async () => {
-    const record = { before: sha256(EVIL), generated: sha256("[core]\n"), after: sha256("[core]\n") };
+    const record = {
+      before: sha256(EVIL),
+      generated: sha256("[core]\n"),
+      after: sha256("[core]\n"),
+    };
     const path = "sgl_jax/srt/server_args.py";
     const tree = treeWith({ "manifest.json": manifest({ [path]: record }) });
     for (const kept of ["original", "generated"]) {
@@ -171,7 +175,11 @@ describe("nothing that no build writes is written, restored or taken away", () =
   });
 
   test("the command says so in a line or two, with exit code 69", async () => {
-    const record = { before: sha256(EVIL), generated: sha256("[core]\n"), after: sha256("[core]\n") };
+    const record = {
+      before: sha256(EVIL),
+      generated: sha256("[core]\n"),
+      after: sha256("[core]\n"),
+    };
     const tree = treeWith({
       "manifest.json": manifest({ ".git/config": record }),
       "original/.git/config": EVIL,
