@@ -2,7 +2,7 @@
  * What `import … from "moegen"` gives a spec. Kept light: loading a spec loads this, so nothing
  * here may pull in the checker, ts-morph or the emitter.
  */
-export { auto, choices } from "./dsl/choice.ts";
+
 export type {
   BucketInput,
   LayerInput,
@@ -15,27 +15,19 @@ export type {
   SharedExpertsInput,
 } from "./dsl/input.ts";
 export { moe } from "./dsl/moe.ts";
+export type { HuggingFaceConfig } from "./model/config.ts";
+export type { Auto, Choice, ChoiceSet } from "./spec/choice.ts";
+export { auto, choices } from "./spec/choice.ts";
+export type { Activation, LayerSpec, RoutingSpec, Scoring, SharedExperts } from "./spec/layer.ts";
+export type { MeshSpec } from "./spec/mesh.ts";
 export type {
-  Activation,
-  Auto,
-  BucketSpec,
-  Choice,
-  ChoiceSet,
-  DeviceName,
   DType,
-  EmitSpec,
-  LayerSpec,
-  MeshSpec,
-  MoeSpec,
-  PredictedTimes,
   Quantization,
   QuantizedDType,
-  RoutingSpec,
   RowDType,
   ScaleGranularity,
-  ScheduleSpec,
-  Scoring,
-  SharedExperts,
   Wire,
-} from "./dsl/spec.ts";
-export type { HuggingFaceConfig } from "./model/config.ts";
+} from "./spec/quantization.ts";
+export type { BucketSpec, PredictedTimes, ScheduleSpec } from "./spec/schedule.ts";
+export type { EmitSpec, MoeSpec } from "./spec/spec.ts";
+export type { DeviceName } from "./target/device/registry.ts";

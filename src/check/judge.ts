@@ -1,11 +1,11 @@
 /** Runs every rule over a spec. Knows nothing of files: findings carry paths, not positions. */
 
 import { layerIncomplete } from "../dsl/brand.ts";
-import type { MoeSpec } from "../dsl/spec.ts";
 import { moduleNames } from "../emit/files.ts";
 import { lowerSpec, type Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
 import { judgeKernels } from "./kernels.ts";
 import {

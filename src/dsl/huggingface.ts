@@ -1,9 +1,9 @@
 import { type HuggingFaceConfig, readConfig } from "../model/config.ts";
 import { readQuantization } from "../model/quantization.ts";
 import { findArchitecture, knownArchitectures } from "../model/registry.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import { brandLayer, type LayerProblem } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
-import type { LayerSpec } from "./spec.ts";
 
 /**
  * The layer of a published model, from its `config.json`. `overrides` replaces single values;

@@ -2,21 +2,20 @@
  * What a user writes: the spec with everything that has a default left optional. Each default is
  * named where it is left out, and each is judged by the same rules as a written value.
  */
+
+import type { ScheduleName } from "../schedule/registry.ts";
 import type {
   Activation,
-  BucketSpec,
-  DeviceName,
-  DType,
-  EmitSpec,
   ExpertGroups,
   LayerSpec,
-  Quantization,
-  ScheduleSpec,
   Scoring,
   SharedExperts,
   WeightLayout,
-  Wire,
-} from "./spec.ts";
+} from "../spec/layer.ts";
+import type { DType, Quantization, Wire } from "../spec/quantization.ts";
+import type { BucketSpec, PredictedTimes } from "../spec/schedule.ts";
+import type { EmitSpec } from "../spec/spec.ts";
+import type { DeviceName } from "../target/device/registry.ts";
 
 /** Routing in the kernel from router logits, or given by the caller as weights and expert ids. */
 export type RoutingInput =
@@ -116,11 +115,14 @@ export interface MeshInput {
 }
 
 /** Tiles for calls of up to `upTo` tokens. */
-export type BucketInput = BucketSpec;
+export interface BucketInput extends Omit<BucketSpec, "predicted"> {
+  /** By device, as `moegen predict --write` puts them. Default: not predicted. */
+  readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
+}
 
 export interface ScheduleInput {
   /** Key of `src/schedule/registry.ts`. */
-  readonly kind: ScheduleSpec["kind"];
+  readonly kind: ScheduleName;
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, BucketInput>>;
 }

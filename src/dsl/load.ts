@@ -7,8 +7,8 @@ import { extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import type { Diagnostic } from "../check/diagnostic.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { isSpec } from "./brand.ts";
-import type { MoeSpec } from "./spec.ts";
 
 export interface LoadedSpec {
   /** Absolute. */

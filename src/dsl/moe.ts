@@ -1,7 +1,7 @@
+import type { MoeSpec } from "../spec/spec.ts";
 import { brandLayer, brandSpec, layerOrigin } from "./brand.ts";
 import { fromHuggingFace } from "./huggingface.ts";
 import type { MoeInput } from "./input.ts";
-import type { MoeSpec } from "./spec.ts";
 
 type Dict = Record<string, unknown>;
 

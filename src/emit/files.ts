@@ -1,15 +1,15 @@
 /** The modules of a package. Loads no formatter. */
-import { sharedApart, sharedLayer } from "../dsl/quantization.ts";
+
 import type { Plan } from "../plan/plan.ts";
-import { schedules } from "../schedule/registry.ts";
+import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
+import { sharedApart, sharedLayer } from "../spec/formats.ts";
 import { initContext, layerContext, tilesContext } from "./package.ts";
 import { quantizationContext } from "./quantization.ts";
 
 /** Which modules a plan has, each with its template. */
 export function filesOf(plan: Plan): readonly PackageFile[] {
-  const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
-  if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
+  const schedule = scheduleOf(plan.schedule);
   const reference: PackageFile = {
     file: "reference.py",
     template: "package/reference",

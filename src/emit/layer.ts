@@ -1,5 +1,5 @@
 /** Activation and routing as the templates say them: one expression serves kernel and reference. */
-import type { Activation, RoutingSpec } from "../dsl/spec.ts";
+import type { Activation, RoutingSpec } from "../spec/layer.ts";
 import { pyFloat } from "./python.ts";
 
 interface ActivationTexts {

@@ -1,7 +1,7 @@
 /** What the common files of a generated package say, from the plan alone. */
 import { isStreamed } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import { activationContext, routingContext } from "./layer.ts";
 import { pyDocText, pyFloat, pyTuple } from "./python.ts";
 import { rowsContext } from "./rows.ts";
@@ -36,7 +36,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
 
 function tileEntry(kernel: KernelPlan): Record<string, unknown> {
   const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock, sharedTile } = kernel.tiles;
-  const vmemLimitBytes = devices[kernel.device].vmemBytes;
+  const vmemLimitBytes = deviceOf(kernel.device).vmemBytes;
   const counts = pyTuple(btc.map(String));
   const { predicted } = kernel;
   const more = {
@@ -57,7 +57,7 @@ export function tilesContext(plan: Plan): Record<string, unknown> {
     ...layerContext(plan),
     predicted: isPredicted(plan),
     table: kinds.map((device) => ({
-      kind: devices[device].kind,
+      kind: deviceOf(device).kind,
       entries: plan.kernels
         .filter((kernel) => kernel.device === device)
         .sort((a, b) => a.tiles.upTo - b.tiles.upTo)

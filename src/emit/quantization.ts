@@ -5,8 +5,9 @@ import {
   sharedApart,
   sharedLayer,
   weightsText,
-} from "../dsl/quantization.ts";
-import type { LayerSpec, Quantization } from "../dsl/spec.ts";
+} from "../spec/formats.ts";
+import type { LayerSpec } from "../spec/layer.ts";
+import type { Quantization } from "../spec/quantization.ts";
 
 interface WeightLike {
   readonly name: string;

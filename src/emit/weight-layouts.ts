@@ -1,5 +1,5 @@
 /** How the expert weights lie: arguments by layout, and the copies that stream them. */
-import type { LayerSpec, WeightLayout } from "../dsl/spec.ts";
+import type { LayerSpec, WeightLayout } from "../spec/layer.ts";
 
 export interface WeightInput {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Layouts of the expert weights: arguments, shapes and the copies that stream them. */
-import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../dsl/quantization.ts";
-import type { LayerSpec } from "../dsl/spec.ts";
+import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../spec/formats.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import { pyTuple } from "./python.ts";
 import {
   quantizationContext,

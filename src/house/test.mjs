@@ -28,7 +28,7 @@ const steps = () => [
     name: "no import cycles",
     program: bin("dpdm"),
     args: [
-      ...["--no-tree", "--no-warning", "--no-progress", "--transform"],
+      ...["--no-tree", "--no-warning", "--no-progress"],
       ...["--exit-code", "circular:1", "src/index.ts", "src/cli/main.ts"],
     ],
   },

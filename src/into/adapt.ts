@@ -1,8 +1,9 @@
 /** A spec as a tree needs it: its layer, its mesh axes, and the plan of that. */
 import { registries } from "../check/index.ts";
 import { judge } from "../check/judge.ts";
-import type { LayerSpec, MoeSpec } from "../dsl/spec.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { LayerSpec } from "../spec/layer.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { HostedKernel, Tree } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
 

@@ -1,6 +1,7 @@
 /** `build --into` and `revert`: a tree with these kernels, or without them. */
-import type { MoeSpec } from "../dsl/spec.ts";
+
 import type { Plan } from "../plan/plan.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { trees } from "../target/tree/registry.ts";
 import type { Tree } from "../target/tree/tree.ts";
 import { adaptSpec } from "./adapt.ts";

@@ -1,14 +1,10 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
-import { activationsWith } from "../dsl/quantization.ts";
-import type {
-  Activation,
-  LayerSpec,
-  MoeSpec,
-  Quantization,
-  RoutingSpec,
-  SharedExperts,
-} from "../dsl/spec.ts";
+
 import type { Schedules } from "../plan/lower.ts";
+import { activationsWith } from "../spec/formats.ts";
+import type { Activation, LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
+import type { Quantization } from "../spec/quantization.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
 
 /** A row made ready to run. */

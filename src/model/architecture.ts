@@ -1,5 +1,5 @@
 /** What a model family must provide: how its `config.json` says what the layer is. */
-import type { LayerSpec } from "../dsl/spec.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 
 export interface ReadLayer {

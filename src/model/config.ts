@@ -1,6 +1,7 @@
 /** Reads a Hugging Face `config.json` field by field and remembers what was wrong with it. */
 import type { LayerProblem } from "../dsl/brand.ts";
-import type { Activation, DType } from "../dsl/spec.ts";
+import type { Activation } from "../spec/layer.ts";
+import type { DType } from "../spec/quantization.ts";
 
 /** A published `config.json`, as a JSON import gives it. */
 export interface HuggingFaceConfig {

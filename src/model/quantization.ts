@@ -4,7 +4,7 @@
  * Sources: deepseek-ai/DeepSeek-V3, config.json and README_WEIGHTS.md (fp8); openai/gpt-oss,
  * gpt_oss/torch/weights.py (mxfp4); compressed-tensors, quantization/quant_args.py.
  */
-import type { Quantization, QuantizedDType } from "../dsl/spec.ts";
+import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
 import type { ConfigReader } from "./config.ts";
 
 type Dict = Readonly<Record<string, unknown>>;

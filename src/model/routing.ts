@@ -1,5 +1,5 @@
 /** How families of DeepSeek-V3's kind write their routing in a `config.json`. */
-import type { ExpertGroups, Scoring } from "../dsl/spec.ts";
+import type { ExpertGroups, Scoring } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 
 /** The scoring that the config names, under either of its names. */

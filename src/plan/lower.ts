@@ -1,6 +1,7 @@
 /** Assembles the plan: every bucket on every device, from tiles that are already numbers. */
-import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
+
 import type { Schedule } from "../schedule/schedule.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { KernelPlan, Plan, TileChoice } from "./plan.ts";
 import type { ResolvedTiles } from "./tiles.ts";
@@ -39,7 +40,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
     },
     mesh: {
       ep: spec.mesh.ep,
-      axes: [...spec.mesh.axes],
+      axes: spec.mesh.axes,
       tokenAxes: [...(spec.mesh.tokenAxes ?? spec.mesh.axes)],
     },
     localExperts: spec.layer.experts / spec.mesh.ep,
@@ -85,7 +86,9 @@ export function lowerFor(
   // The kernel made for this device keeps its limits at any T; for another they are chosen anew.
   const limits = own ? { limits: { passTokens, rowBlock } } : {};
   return schedule.lower({
-    spec: specOf(plan),
+    layer: plan.layer,
+    ep: plan.mesh.ep,
+    devices: plan.kernels.map((kernel) => kernel.device),
     device,
     tiles: request,
     tokens,
@@ -114,32 +117,4 @@ function tilesIn(
   );
   if (tiles === undefined) throw new RangeError("the plan has no kernel");
   return { tiles, own: own.length > 0 };
-}
-
-/** The spec a plan was made from, as far as lowering reads it. */
-export function specOf(plan: Plan): MoeSpec {
-  const { layer } = plan;
-  const names = [...new Set(plan.kernels.map((kernel) => kernel.device))];
-  const [firstDevice, ...otherDevices] = names;
-  const [firstAxis, ...otherAxes] = plan.mesh.axes;
-  if (firstDevice === undefined || firstAxis === undefined) {
-    throw new RangeError("the plan has no kernel or no mesh axis");
-  }
-  const tiles: Record<string, BucketSpec> = {};
-  for (const { tiles: made } of plan.kernels) {
-    tiles[made.bucket] ??= { upTo: made.upTo, bt: made.bt, bf: made.bf, bd: made.bd };
-  }
-  return {
-    name: plan.name,
-    ...(plan.source === undefined ? {} : { source: plan.source }),
-    layer,
-    mesh: {
-      ep: plan.mesh.ep,
-      axes: [firstAxis, ...otherAxes],
-      tokenAxes: plan.mesh.tokenAxes,
-    },
-    devices: [firstDevice, ...otherDevices],
-    schedule: { kind: plan.schedule as MoeSpec["schedule"]["kind"], tiles },
-    emit: plan.emit,
-  };
 }

@@ -2,18 +2,9 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
-import type {
-  Activation,
-  DeviceName,
-  DType,
-  PredictedTimes,
-  Quantization,
-  QuantizedDType,
-  RoutingSpec,
-  SharedExperts,
-  WeightLayout,
-  Wire,
-} from "../dsl/spec.ts";
+import type { Activation, RoutingSpec, SharedExperts, WeightLayout } from "../spec/layer.ts";
+import type { DType, Quantization, QuantizedDType, Wire } from "../spec/quantization.ts";
+import type { PredictedTimes } from "../spec/schedule.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -142,7 +133,7 @@ export interface Traffic {
 /** The kernel for one bucket on one device kind, at T = `tokens`. */
 export interface KernelPlan {
   readonly bucket: string;
-  readonly device: DeviceName;
+  readonly device: string;
   readonly tokens: number;
   readonly tiles: TileChoice;
   readonly passes: number;
@@ -181,7 +172,7 @@ export interface Plan {
   };
   readonly mesh: {
     readonly ep: number;
-    readonly axes: readonly string[];
+    readonly axes: readonly [string, ...string[]];
     /** Those that tokens are sharded over; the others see them replicated. */
     readonly tokenAxes: readonly string[];
   };

@@ -3,18 +3,15 @@
  * every device, two trips of every loop that has several, every kind of row body. For the
  * interpreter, which takes a second where a TPU takes microseconds.
  */
-import { sharedLayer, tokenRows, wholeBlocks } from "../dsl/quantization.ts";
-import type {
-  BucketSpec,
-  LayerSpec,
-  MoeSpec,
-  RoutingSpec,
-  SharedExperts,
-  Wire,
-} from "../dsl/spec.ts";
+
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
+import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
+import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
+import type { Wire } from "../spec/quantization.ts";
+import type { BucketSpec } from "../spec/schedule.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { greatestCommonDivisor } from "./divisors.ts";
-import { isStreamed, specOf } from "./lower.ts";
+import { isStreamed } from "./lower.ts";
 import type { Plan, TileChoice } from "./plan.ts";
 
 /** Three: the third expert reuses the first one's weight slot. */
@@ -139,19 +136,19 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
 }
 
 export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
-  const full = specOf(plan);
-  const device = full.devices[0];
+  const [device, ...others] = [...new Set(plan.kernels.map((kernel) => kernel.device))];
+  if (device === undefined) throw new RangeError("the plan has no kernel");
   const made = plan.kernels.filter((kernel) => kernel.device === device).map(({ tiles }) => tiles);
   made.sort((a, b) => a.upTo - b.upTo);
-  const local = Math.min(Math.max(1, Math.floor(full.layer.experts / ep)), LOCAL_EXPERTS);
+  const local = Math.min(Math.max(1, Math.floor(plan.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
-  const { sharedExperts, redundantExperts } = full.layer;
-  const unit = wholeBlocks(sharedLayer(full.layer), LANES);
+  const { sharedExperts, redundantExperts } = plan.layer;
+  const unit = wholeBlocks(sharedLayer(plan.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
   const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
-  const routing = scaledRouting(full.layer.routing, experts, topK);
-  const { redundantExperts: _, wire, ...plain } = full.layer;
+  const routing = scaledRouting(plan.layer.routing, experts, topK);
+  const { redundantExperts: _, wire, ...plain } = plan.layer;
   const counted: LayerSpec = {
     ...plain,
     experts,
@@ -206,13 +203,14 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     upTo *= 2;
   }
   const spec: MoeSpec = {
-    ...full,
+    name: plan.name,
+    ...(plan.source === undefined ? {} : { source: plan.source }),
     layer,
-    mesh: { ...full.mesh, ep },
+    mesh: { ...plan.mesh, ep },
     // All of them: how a product is written is one answer for all.
-    devices: full.devices,
-    schedule: { ...full.schedule, tiles },
-    emit: { ...full.emit, reference: true },
+    devices: [device, ...others],
+    schedule: { kind: plan.schedule, tiles },
+    emit: { ...plan.emit, reference: true },
   };
   return { spec, tokens, bucketTokens };
 }

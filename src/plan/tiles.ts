@@ -14,9 +14,11 @@
  * 3. `bt` last: rows beyond those of an expert are padding, so `bt` stops at the first legal
  *    value that holds every token of the bucket.
  */
-import { isAuto, members } from "../dsl/choice.ts";
-import type { BucketSpec, MoeSpec } from "../dsl/spec.ts";
+
 import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
+import { isAuto, members } from "../spec/choice.ts";
+import type { BucketSpec } from "../spec/schedule.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { KernelPlan } from "./plan.ts";
 
@@ -63,7 +65,15 @@ export function fits(kernel: KernelPlan): boolean {
 export function lowerBucket(target: Target, tiles: TileRequest): KernelPlan {
   const { spec, schedule, device, streamed = false } = target;
   const tokens = tiles.upTo;
-  return schedule.lower({ spec, device, tiles, tokens, ...(streamed ? { streamed } : {}) });
+  return schedule.lower({
+    layer: spec.layer,
+    ep: spec.mesh.ep,
+    devices: spec.devices,
+    device,
+    tiles,
+    tokens,
+    ...(streamed ? { streamed } : {}),
+  });
 }
 
 /** `btc` written for one `bt`, made to fit another: what is larger goes, `bt` itself is last. */

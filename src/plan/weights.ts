@@ -1,4 +1,6 @@
 /** What a layer's weights take of a device's HBM, and which devices have so much. */
+
+import type { Schedule } from "../schedule/schedule.ts";
 import {
   BLOCK,
   hasBlockColumns,
@@ -6,9 +8,8 @@ import {
   scaleRows,
   sharedLayer,
   weightBytes,
-} from "../dsl/quantization.ts";
-import type { LayerSpec } from "../dsl/spec.ts";
-import type { Schedule } from "../schedule/schedule.ts";
+} from "../spec/formats.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import type { Devices } from "./lower.ts";
 
 const FLOAT_BYTES = 4;

@@ -1,10 +1,11 @@
 /** What is predicted and compared: a spec's own kernel, or a published schedule at its shape. */
-import { scaleBlock, tokenRows } from "../dsl/quantization.ts";
+
 import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
 import { schedules } from "../schedule/registry.ts";
-import { devices } from "../target/device/registry.ts";
+import { scaleBlock, tokenRows } from "../spec/formats.ts";
+import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
 import { ownTiles } from "./pieces/shipped.ts";
 import { kernelSteps } from "./plan/kernel.ts";
@@ -15,7 +16,7 @@ import type { Step } from "./step.ts";
 import { parseWeightType } from "./weights.ts";
 
 export interface Call {
-  readonly device: keyof typeof devices;
+  readonly device: string;
   /** T, all devices together. */
   readonly tokens: number;
   readonly skew: Skew;
@@ -50,7 +51,7 @@ export function layerOf({ layer }: Plan): JobLayer {
 
 function requestOf(plan: Plan, { device, tokens, skew }: Call): JobRequest {
   return {
-    device: devices[device],
+    device: deviceOf(device),
     ep: plan.mesh.ep,
     tokens,
     layer: layerOf(plan),

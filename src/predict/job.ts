@@ -1,5 +1,5 @@
 /** One call to predict: the layer, where it runs and how its tokens are routed. */
-import type { RowDType } from "../dsl/spec.ts";
+import type { RowDType } from "../spec/quantization.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
 import { type Routing, Tally } from "./routing/sample.ts";
 import { type WeightType, widthOf } from "./weights.ts";

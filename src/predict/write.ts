@@ -2,11 +2,11 @@
 import { findLastProperty, findProperty } from "../check/locate.ts";
 import { type Edit, rewriteSpec, WriteError, withEdits } from "../check/rewrite.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
-import type { DeviceName, PredictedTimes } from "../dsl/spec.ts";
+import type { PredictedTimes } from "../spec/schedule.ts";
 
 export interface PredictedCall extends PredictedTimes {
   readonly bucket: string;
-  readonly device: DeviceName;
+  readonly device: string;
 }
 
 /** What a prediction is good for: more digits would look like more. */

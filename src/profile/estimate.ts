@@ -3,13 +3,12 @@
  * `Estimator`; `estimate` is the predictor's event simulation with the compiler's bundles.
  */
 
-import type { DeviceName } from "../dsl/spec.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { ownKernel } from "../predict/contender.ts";
 import { type Prediction, predict } from "../predict/predict.ts";
 import type { Bundles } from "../runner/types.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import type { KernelProfile } from "./profile.ts";
 
 export interface Floors {
@@ -36,7 +35,7 @@ export interface Estimate {
 /** A kernel that was compiled and profiled for one call. */
 export interface Profiled {
   readonly plan: Plan;
-  readonly device: DeviceName;
+  readonly device: string;
   /** T, all devices together. */
   readonly tokens: number;
   readonly bundles: Bundles;
@@ -61,6 +60,6 @@ export const estimate: Estimator = ({ plan, device, tokens, bundles, profile }) 
   const { seconds, range, floor, bound } = predict(request, steps);
   return {
     ...{ seconds, low: range.low, high: range.high, floor: floor.seconds, boundBy: bound },
-    compute: profile.total.cycles / devices[device].clock,
+    compute: profile.total.cycles / deviceOf(device).clock,
   };
 };

@@ -4,7 +4,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { compileSpec } from "../runner/index.ts";
 import type { CompileEvent, CompileOptions, CompileTargetResult } from "../runner/types.ts";
 import { schedules } from "../schedule/registry.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf, devices } from "../target/device/registry.ts";
 import { type Estimate, type Estimator, estimate } from "./estimate.ts";
 import { type KernelProfile, profileKernel } from "./profile.ts";
 
@@ -32,7 +32,7 @@ export function profileTarget(
   const kernel = lowerFor(plan, { device: name, tokens }, { schedules, devices });
   const schedule = bundles?.profile;
   if (!bundles || schedule === undefined) return { target, kernel, profile: null, estimate: null };
-  const profile = profileKernel(schedule, kernel.stages, devices[name]);
+  const profile = profileKernel(schedule, kernel.stages, deviceOf(name));
   const call = { plan, device: name, tokens, bundles, profile };
   return { target, kernel, profile, estimate: estimator(call) };
 }

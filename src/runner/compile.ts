@@ -1,11 +1,10 @@
 /** Plan → package in a temporary folder → the real TPU compiler, target by target. */
 import { availableParallelism } from "node:os";
-import type { DeviceName } from "../dsl/spec.ts";
 import { emitPackage } from "../emit/index.ts";
 import { lowerFor } from "../plan/lower.ts";
 import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf, devices } from "../target/device/registry.ts";
 import { isLoss } from "./errors.ts";
 import { type LocalWorker, withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
@@ -39,7 +38,7 @@ interface RawTarget {
 
 /** One kernel to compile: the plan's at this size. */
 export interface Target {
-  readonly device: DeviceName;
+  readonly device: string;
   readonly tokens: number;
   readonly kernel: KernelPlan;
 }
@@ -121,7 +120,7 @@ function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
     bundles: raw.bundles,
     vmem: {
       used: raw.vmem?.used ?? (overflow ? (failure.requested ?? planned) : planned),
-      capacity: devices[device].vmemBytes,
+      capacity: deviceOf(device).vmemBytes,
       planned,
       buffers: nameBuffers(raw.vmem?.buffers ?? [], vmem),
     },
@@ -136,10 +135,10 @@ function lostTarget(
   kind: "crash" | "timeout",
   message: string,
 ): CompileTargetResult {
-  const slices = devices[target.device].topologies;
+  const slices = deviceOf(target.device).topologies;
   return resultOf(target, {
     topology: slices[0]?.name ?? "",
-    deviceKind: devices[target.device].kind,
+    deviceKind: deviceOf(target.device).kind,
     fits: false,
     bundles: null,
     vmem: null,
@@ -195,7 +194,7 @@ export async function compileTarget(
   const params = {
     package: folder,
     layer: plan.layer,
-    slices: devices[target.device].topologies,
+    slices: deviceOf(target.device).topologies,
     tokens: target.tokens,
     tokenAxes: plan.mesh.tokenAxes,
     profile: options.profile ?? false,

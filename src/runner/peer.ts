@@ -1,8 +1,8 @@
 /** Another project's kernel through its adapter file and the real TPU compiler. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { LayerSpec } from "../dsl/spec.ts";
 import { root } from "../house/paths.mjs";
+import type { LayerSpec } from "../spec/layer.ts";
 import type { Device } from "../target/device/device.ts";
 import { withWorker } from "./local.ts";
 import type { RunnerOptions, ScheduleProfile } from "./types.ts";

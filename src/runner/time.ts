@@ -1,10 +1,9 @@
 /** Time of calls on a host: device time on a TPU, and wall time, never called anything else, on a CPU. */
 
 import type { LoadedSpec } from "../dsl/load.ts";
-import type { DeviceName } from "../dsl/spec.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import { type HostOptions, type HostWorker, hostName, understandHost, withHost } from "./host.ts";
 import type { CaseFailure, ValidatedSize } from "./types.ts";
 import { sizeOf, subjectOf } from "./validate.ts";
@@ -16,7 +15,7 @@ const TOKENS = [64, 2048];
 
 export interface TimeOptions extends Omit<HostOptions, "devices"> {
   /** The host must have this kind; absent: any. */
-  readonly device?: DeviceName;
+  readonly device?: string;
   readonly tokens?: readonly number[];
   readonly warmup: number;
   readonly repetitions: number;
@@ -109,7 +108,7 @@ export async function timeKernels(
     layer: first.plan.layer,
     tokenAxes: first.plan.mesh.tokenAxes,
     backend,
-    deviceKind: device === undefined ? null : devices[device].kind,
+    deviceKind: device === undefined ? null : deviceOf(device).kind,
     kernels: await Promise.all(
       kernels.map(async ({ plan, tokens }) => ({
         name: plan.name,

@@ -1,5 +1,4 @@
 /** What the runner gives back: plain data, as the CLI prints it and `--json` shows it. */
-import type { DeviceName } from "../dsl/spec.ts";
 import type { RunnerOptions } from "./options.ts";
 
 export type * from "./validated.ts";
@@ -23,7 +22,7 @@ export interface WorkerInfo {
 
 export interface CompileOptions extends RunnerOptions {
   /** Absent: the plan's. */
-  readonly devices?: readonly DeviceName[];
+  readonly devices?: readonly string[];
   /** Absent: 64 and 2048, as far as the plan's buckets hold them. */
   readonly tokens?: readonly number[];
   /** Workers at once; absent: by cores, at most 2. */
@@ -105,7 +104,7 @@ export interface CompileFailure {
 }
 
 export interface CompileTargetResult {
-  readonly device: DeviceName;
+  readonly device: string;
   readonly deviceKind: string;
   readonly topology: string;
   readonly tokens: number;
@@ -134,5 +133,5 @@ export interface CompileResult {
 
 export type CompileEvent =
   | { readonly event: "start"; readonly targets: number }
-  | { readonly event: "target-start"; readonly device: DeviceName; readonly tokens: number }
+  | { readonly event: "target-start"; readonly device: string; readonly tokens: number }
   | ({ readonly event: "target" } & CompileTargetResult);

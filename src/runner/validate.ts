@@ -2,11 +2,11 @@
 import { availableParallelism } from "node:os";
 import { judge } from "../check/judge.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
-import type { MoeSpec } from "../dsl/spec.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scaleSpec, usualTokens } from "../plan/scale.ts";
-import { schedules } from "../schedule/registry.ts";
+import { scheduleOf, schedules } from "../schedule/registry.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { devices } from "../target/device/registry.ts";
 import { CaseRun, type Subject } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
@@ -36,9 +36,7 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
     const full = ep === plan.mesh.ep ? plan : planOf(changed, `at ep ${ep}`);
     return { plan: { ...full, emit }, tokens: given ?? [usualTokens(ep)], bucketTokens: [] };
   }
-  const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
-  if (schedule === undefined) throw new RequestError(`no schedule ${plan.schedule}`);
-  const scaled = scaleSpec(plan, schedule, ep);
+  const scaled = scaleSpec(plan, scheduleOf(plan.schedule), ep);
   return {
     plan: planOf(scaled.spec, `scaled to ep ${ep}`),
     tokens: given ?? [scaled.tokens],

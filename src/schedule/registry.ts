@@ -7,3 +7,12 @@ const registry = { gather } as const;
 export type ScheduleName = keyof typeof registry;
 
 export const schedules: Readonly<Record<ScheduleName, Schedule>> = registry;
+
+/** @throws RangeError naming the kinds there are, where `kind` is none of them. */
+export function scheduleOf(kind: string): Schedule {
+  const found = Object.values(schedules).find((schedule) => schedule.kind === kind);
+  if (found === undefined) {
+    throw new RangeError(`no schedule ${kind}; known: ${Object.keys(schedules).join(", ")}`);
+  }
+  return found;
+}

@@ -1,6 +1,8 @@
 /** What a dispatch/combine scheme must provide. One folder each, plus one line in `registry.ts`. */
-import type { LayerSpec, MoeSpec, ScheduleSpec } from "../dsl/spec.ts";
+
 import type { KernelPlan, Plan } from "../plan/plan.ts";
+import type { LayerSpec } from "../spec/layer.ts";
+import type { ScheduleSpec } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 
 export type TileAxis = "bt" | "bf" | "bd";
@@ -18,7 +20,11 @@ export interface TileRequest {
 }
 
 export interface LowerInput {
-  readonly spec: MoeSpec;
+  readonly layer: LayerSpec;
+  /** Devices that the experts are spread over. */
+  readonly ep: number;
+  /** Names of all kinds that the package is for: some answers are one for all of them. */
+  readonly devices: readonly string[];
   readonly device: Device;
   readonly tiles: TileRequest;
   /** T, all devices together. */

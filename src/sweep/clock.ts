@@ -1,9 +1,8 @@
 /** Device time of the finalists on a TPU host, in turns, so that they compare. */
 import type { LoadedSpec } from "../dsl/load.ts";
-import type { DeviceName } from "../dsl/spec.ts";
 import { EnvironmentError, hostKind, timeOn } from "../runner/index.ts";
 import type { TimeOptions } from "../runner/time.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import { judgeCandidate } from "./prepare.ts";
 import { droppedAs, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -21,12 +20,9 @@ export interface ClockEvent {
 export type ClockOptions = Omit<TimeOptions, "device" | "tokens">;
 
 /** The kind that the host has. @throws EnvironmentError: no TPU, or none that the sweep is for. */
-export async function kindOfHost(
-  options: ClockOptions,
-  swept: readonly DeviceName[],
-): Promise<DeviceName> {
+export async function kindOfHost(options: ClockOptions, swept: readonly string[]): Promise<string> {
   const kind = await hostKind(options);
-  const known = swept.find((name) => devices[name].kind === kind);
+  const known = swept.find((name) => deviceOf(name).kind === kind);
   if (known !== undefined) return known;
   throw new EnvironmentError(
     "no-tpu",
@@ -40,7 +36,7 @@ export async function timeFinalists(
   { spec }: LoadedSpec,
   store: Store,
   records: readonly SweepRecord[],
-  device: DeviceName,
+  device: string,
   options: ClockOptions,
   onEvent: (event: ClockEvent) => void = () => {},
 ): Promise<readonly SweepRecord[]> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Estimator } from "../profile/estimate.ts";
 import { profileTarget } from "../profile/run.ts";
 import { compileTarget, type LocalWorker, WorkerError, writePackage } from "../runner/index.ts";
-import { devices } from "../target/device/registry.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import { filesOf, type Judged, type Prepared, type Refused } from "./prepare.ts";
 import { isTransient, keyOf, STORE_SCHEMA, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
@@ -32,7 +32,7 @@ export async function evaluate(
 ): Promise<Evaluated> {
   const start = performance.now();
   const { id, kernel, refused, prepared } = judged;
-  const device = devices[id.device];
+  const device = deviceOf(id.device);
   const versions = { jax: local.info.jax, libtpu: local.info.libtpu };
   // What the plan alone refuses has no source: its reason stands for it.
   const files = prepared

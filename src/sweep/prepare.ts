@@ -1,12 +1,13 @@
 /** A candidate as far as it needs no compiler: legal, then within VMEM, then a plan and its files. */
-import type { MoeSpec } from "../dsl/spec.ts";
+
 import { emitPackage } from "../emit/index.ts";
 import { lowerSpec } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { lowerBucket, requestOf, type Target } from "../plan/tiles.ts";
 import { trafficSeconds } from "../profile/estimate.ts";
-import { schedules } from "../schedule/registry.ts";
-import { devices } from "../target/device/registry.ts";
+import { scheduleOf } from "../schedule/registry.ts";
+import type { MoeSpec } from "../spec/spec.ts";
+import { deviceOf } from "../target/device/registry.ts";
 import type { CandidateId, DropStage, FailureKind } from "./record.ts";
 
 export interface Refused {
@@ -34,8 +35,8 @@ export interface Judged {
 const AXES = ["bt", "bf", "bd"] as const;
 
 export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
-  const device = devices[id.device];
-  const schedule = schedules[spec.schedule.kind];
+  const device = deviceOf(id.device);
+  const schedule = scheduleOf(spec.schedule.kind);
   const bucket = spec.schedule.tiles[id.bucket];
   if (bucket === undefined) throw new RangeError(`no bucket ${id.bucket}`);
   for (const axis of AXES) {
@@ -70,7 +71,7 @@ const SECONDS_A_COPY = 2e-7;
 
 /** Bytes and FLOPs, padded rows included, over peak rates: enough to try promising tiles first. */
 function guessOf(kernel: KernelPlan): number {
-  const { hbm, matrix, ici } = trafficSeconds(kernel, devices[kernel.device]);
+  const { hbm, matrix, ici } = trafficSeconds(kernel, deviceOf(kernel.device));
   const body = kernel.stages.find(({ flops, name }) => flops > 0 && name.startsWith("gate_up"));
   const multiplied = Number(body?.name.split("_").at(-1) ?? kernel.tiles.bt) * (body?.trips ?? 0);
   const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;

@@ -1,6 +1,5 @@
 /** What the store keeps of one candidate: one line of JSON. */
 import { createHash } from "node:crypto";
-import type { DeviceName } from "../dsl/spec.ts";
 import type { Estimate } from "../profile/estimate.ts";
 import type { Slot } from "../profile/slots.ts";
 
@@ -18,7 +17,7 @@ export interface Tiles {
 
 export interface CandidateId {
   readonly bucket: string;
-  readonly device: DeviceName;
+  readonly device: string;
   /** T that was compiled: the bucket's largest. */
   readonly tokens: number;
   readonly tiles: Tiles;

@@ -1,10 +1,10 @@
 /** The sweep: warm workers on all cores, one candidate at a time each, records as they come. */
 import { availableParallelism } from "node:os";
-import type { DeviceName, MoeSpec } from "../dsl/spec.ts";
 import { type Estimator, estimate } from "../profile/estimate.ts";
 import { inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
-import { schedules } from "../schedule/registry.ts";
+import { scheduleOf } from "../schedule/registry.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { evaluate, kindOf, messageOf } from "./evaluate.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
 import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
@@ -15,7 +15,7 @@ const CANDIDATE_SECONDS = 300;
 
 export interface SweepOptions extends RunnerOptions {
   readonly tiles: TileSets;
-  readonly devices: readonly DeviceName[];
+  readonly devices: readonly string[];
   readonly buckets?: readonly string[];
   /** Seconds after which no further candidate is begun. */
   readonly budget?: number;
@@ -56,7 +56,7 @@ export async function sweepSpec(
   options: SweepOptions,
   onEvent: (event: SweepEvent) => void = () => {},
 ): Promise<SweepResult> {
-  const spaces = spacesOf(spec, schedules[spec.schedule.kind], options);
+  const spaces = spacesOf(spec, scheduleOf(spec.schedule.kind), options);
   const candidates = spaces.reduce((sum, space) => sum + sizeOf(space), 0);
   if (candidates <= GRID_LIMIT) {
     return run(spec, store, gridSearch(spec, spaces), candidates, options, onEvent);

@@ -1,6 +1,7 @@
 /** Which candidate comes next: a grid where it is small, Optuna's TPE where it is not. */
-import type { MoeSpec } from "../dsl/spec.ts";
+
 import type { LocalWorker } from "../runner/index.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import { type Judged, judgeCandidate } from "./prepare.ts";
 import type { CandidateId, SweepRecord, Tiles } from "./record.ts";
 import { candidatesOf, type Space, sizeOf } from "./space.ts";

@@ -1,8 +1,10 @@
 /** The candidates of a sweep: choice sets of the spec, or what the command line asks for. */
-import { isAuto, members } from "../dsl/choice.ts";
-import type { BucketSpec, DeviceName, MoeSpec } from "../dsl/spec.ts";
+
 import { AUTO_ORDER } from "../plan/tiles.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
+import { isAuto, members } from "../spec/choice.ts";
+import type { BucketSpec } from "../spec/schedule.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { CandidateId } from "./record.ts";
 
 export type TileSets = Readonly<Partial<Record<TileAxis, readonly number[]>>>;
@@ -11,7 +13,7 @@ export type TileSets = Readonly<Partial<Record<TileAxis, readonly number[]>>>;
 export interface Space {
   readonly bucket: string;
   readonly spec: BucketSpec;
-  readonly device: DeviceName;
+  readonly device: string;
   readonly axes: Readonly<Record<TileAxis, readonly number[]>>;
 }
 
@@ -45,7 +47,7 @@ function valuesOf(
 
 export interface SpaceOptions {
   readonly tiles: TileSets;
-  readonly devices: readonly DeviceName[];
+  readonly devices: readonly string[];
   /** Names; absent: all. */
   readonly buckets?: readonly string[];
 }

@@ -4,8 +4,8 @@ import { pathToFileURL } from "node:url";
 import { dist } from "../../src/house/paths.mjs";
 import { specOf } from "./measure.mjs";
 
-/** @typedef {import("../../src/dsl/spec.ts").DeviceName} DeviceName */
-/** @typedef {import("../../src/dsl/spec.ts").Quantization} Quantization */
+/** @typedef {import("../../src/target/device/registry.ts").DeviceName} DeviceName */
+/** @typedef {import("../../src/spec/quantization.ts").Quantization} Quantization */
 /**
  * @typedef {object} Measured
  * @property {string} format

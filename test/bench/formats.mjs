@@ -41,7 +41,7 @@ async function main() {
     },
   });
   await ensureBuilt();
-  const devices = /** @type {import("../../src/dsl/spec.ts").DeviceName[]} */ (
+  const devices = /** @type {import("../../src/target/device/registry.ts").DeviceName[]} */ (
     (values.device ?? "v6e,v7x").split(",")
   );
   const formats = values.format?.split(",") ?? Object.keys(FORMATS);

@@ -42,9 +42,10 @@ await script(async () => {
   });
   await ensureBuilt();
   const build = buildTimes();
-  const devices = /** @type {import("../../src/dsl/spec.ts").DeviceName[] | undefined} */ (
-    values.device?.split(",")
-  );
+  const devices =
+    /** @type {import("../../src/target/device/registry.ts").DeviceName[] | undefined} */ (
+      values.device?.split(",")
+    );
   const chosen = examples().filter(
     (name) => positionals.length === 0 || positionals.includes(name),
   );

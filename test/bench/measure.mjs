@@ -53,7 +53,7 @@ export async function specOf(example) {
 
 /**
  * @param {string} example
- * @param {{ devices?: readonly import("../../src/dsl/spec.ts").DeviceName[],
+ * @param {{ devices?: readonly string[],
  *   tokens?: readonly number[], workers?: number, onTarget?: (target: Target) => void }} options
  * @returns {Promise<Compiled>}
  */

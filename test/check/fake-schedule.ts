@@ -1,8 +1,9 @@
 /** A schedule with round numbers: three VMEM buffers, whose sizes a test can work out by hand. */
-import type { LayerSpec } from "../../src/dsl/spec.ts";
+
 import type { Registries } from "../../src/plan/lower.ts";
 import type { Buffer, KernelPlan } from "../../src/plan/plan.ts";
 import type { LowerInput, Schedule } from "../../src/schedule/schedule.ts";
+import type { LayerSpec } from "../../src/spec/layer.ts";
 import { devices } from "../../src/target/device/registry.ts";
 
 const multiples = (step: number, most: number): readonly number[] =>
@@ -11,8 +12,8 @@ const multiples = (step: number, most: number): readonly number[] =>
 const tiling = (size: number): readonly number[] =>
   multiples(128, size).filter((tile) => size % tile === 0);
 
-function lower({ spec, device, tiles, tokens }: LowerInput): KernelPlan {
-  const { hidden, dtype } = spec.layer;
+function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
+  const { hidden, dtype } = layer;
   const item = dtype === "bfloat16" ? 2 : 4;
   const buffer = (name: string, bytes: number, slots = 1): Buffer => ({
     name,
@@ -27,7 +28,7 @@ function lower({ spec, device, tiles, tokens }: LowerInput): KernelPlan {
     buffer("weights", tiles.slots * 3 * tiles.bd * tiles.bf * item, tiles.slots),
     buffer("rows", tiles.bt * hidden * item),
     buffer("sums", tiles.bt * hidden * 4),
-    buffer("ids", tokens * spec.layer.topK * 4),
+    buffer("ids", tokens * layer.topK * 4),
   ];
   const used = (space: Buffer["space"]): number =>
     buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);

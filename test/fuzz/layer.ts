@@ -1,6 +1,5 @@
 /** Layers as a user writes them, most of them legal. A field of the DSL without values is a type error. */
 import fc from "fast-check";
-import { activationsWith } from "../../src/dsl/quantization.ts";
 import type {
   LayerInput,
   QuantizationInput,
@@ -8,6 +7,7 @@ import type {
   SharedExpertsInput,
   Wire,
 } from "../../src/index.ts";
+import { activationsWith } from "../../src/spec/formats.ts";
 
 /** An arbitrary for every field, the optional ones too. */
 type Fields<T> = { readonly [K in keyof Required<T>]: fc.Arbitrary<Required<T>[K]> };

@@ -62,6 +62,16 @@ describe("the repository", () => {
     }
   });
 
+  it("has a ground floor: the normalised spec imports nothing of the house", () => {
+    const above = tracked
+      .filter((name) => name.startsWith("src/spec/"))
+      .flatMap((name) => [
+        ...readFileSync(join(root, name), "utf8").matchAll(/from "(?!\.\/)[^"]*"/g),
+      ]);
+    expect(tracked).toContain("src/spec/spec.ts");
+    expect(above.map(([text]) => text)).toEqual([]);
+  });
+
   it("keeps hand-written files small", () => {
     const long = tracked
       .filter((name) => /^(src|test)\/.*\.(ts|mjs)$/.test(name))

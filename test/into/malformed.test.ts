@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import type { LayerSpec } from "../../src/dsl/spec.ts";
 import { apply } from "../../src/into/apply.ts";
 import { revertInto } from "../../src/into/build.ts";
 import { compare } from "../../src/into/compare.ts";
@@ -10,6 +9,7 @@ import { disk } from "../../src/into/disk.ts";
 import { checkHosted } from "../../src/into/hosted.ts";
 import { readJournal } from "../../src/into/journal.ts";
 import { type Manifest, readManifest, sha256 } from "../../src/into/manifest.ts";
+import type { LayerSpec } from "../../src/spec/layer.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import type { HostedKernel } from "../../src/target/tree/tree.ts";
 import { emptyFolder, moegen } from "../cli/moegen.ts";

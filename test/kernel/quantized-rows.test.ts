@@ -6,12 +6,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import config from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
-import type { Quantization } from "../../src/dsl/spec.ts";
 import { moe } from "../../src/index.ts";
 import { lowerFor } from "../../src/plan/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { compileSpec } from "../../src/runner/index.ts";
 import type { CompileTargetResult } from "../../src/runner/types.ts";
+import type { Quantization } from "../../src/spec/quantization.ts";
 import { feedForward } from "../bench/row-work.mjs";
 
 const TOKENS = 2048;

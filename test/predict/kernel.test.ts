@@ -11,7 +11,7 @@ import { cyclesOf, stageCost } from "../../src/predict/plan/cycles.ts";
 import { kernelSteps } from "../../src/predict/plan/kernel.ts";
 import { predict } from "../../src/predict/predict.ts";
 import { type JobRequest, jobOf } from "../../src/predict/run.ts";
-import { devices } from "../../src/target/device/registry.ts";
+import { deviceOf, devices } from "../../src/target/device/registry.ts";
 import counted from "./qwen3-v6e-64.bundles.json" with { type: "json" };
 
 const { bundles } = counted;
@@ -72,7 +72,7 @@ test.each(examples)(
       const tokens = Math.min(each.tokens, 512);
       const lowered = lowerFor(read!, { device: each.device, tokens }, registries);
       const job = jobOf({
-        ...{ device: devices[each.device], ep: read!.mesh.ep, tokens, tiles: {} },
+        ...{ device: deviceOf(each.device), ep: read!.mesh.ep, tokens, tiles: {} },
         ...{ layer: layerOf(read!), skew: { kind: "uniform" } },
       });
       const { seconds, hbmBytes } = simulate(kernelSteps(lowered, free, job), job.device, job.ep);

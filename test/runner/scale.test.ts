@@ -5,12 +5,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
-import type { RoutingSpec } from "../../src/dsl/spec.ts";
 import { moe } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { scaleSpec } from "../../src/plan/scale.ts";
 import { isTiled, sharedOf } from "../../src/schedule/gather/shared.ts";
 import { schedules } from "../../src/schedule/registry.ts";
+import type { RoutingSpec } from "../../src/spec/layer.ts";
 import { devices } from "../../src/target/device/registry.ts";
 
 const folder = fileURLToPath(new URL("../../examples", import.meta.url));

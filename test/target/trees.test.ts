@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { LayerSpec, Quantization } from "../../src/dsl/spec.ts";
 import { isPlainPath } from "../../src/into/paths.ts";
+import type { LayerSpec } from "../../src/spec/layer.ts";
+import type { Quantization } from "../../src/spec/quantization.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import type { HostedKernel, Tree } from "../../src/target/tree/tree.ts";
 

@@ -1,7 +1,10 @@
 /** Token buckets and the tiles in them, before any memory is counted. */
-import { isChoices, members } from "../../dsl/choice.ts";
-import type { BucketSpec, LayerSpec, MoeSpec } from "../../dsl/spec.ts";
+
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
+import { isChoices, members } from "../../spec/choice.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { BucketSpec } from "../../spec/schedule.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { error, type Rule, warning } from "./rule.ts";

@@ -4,6 +4,12 @@ import { isPositiveInteger, show } from "../numbers.ts";
 
 export type Dict = Readonly<Record<string, unknown>>;
 
+/** Names that the spec may use, from the registries. */
+export interface Vocabulary {
+  readonly devices: readonly string[];
+  readonly schedules: readonly string[];
+}
+
 export class Kinds {
   readonly findings: Finding[] = [];
 

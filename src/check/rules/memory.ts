@@ -2,11 +2,12 @@
  * VMEM and SMEM, from the lowered kernel: the same figures that `explain` prints. Only the tiles
  * that are built are judged; other members of a choice set are for the sweep to try and drop.
  */
-import type { BucketSpec } from "../../dsl/spec.ts";
+
 import { type Alternative, fittingAlternatives } from "../../plan/alternatives.ts";
 import type { Buffer, KernelPlan, MemorySpace } from "../../plan/plan.ts";
 import { type ResolvedTiles, resolveTiles, type Target } from "../../plan/tiles.ts";
 import type { TileAxis } from "../../schedule/schedule.ts";
+import type { BucketSpec } from "../../spec/schedule.ts";
 import type { Finding } from "../diagnostic.ts";
 import { formatBytes } from "../numbers.ts";
 import { bucketPath } from "./buckets.ts";

@@ -1,7 +1,9 @@
 /** Quantised weights against the layer: the routed experts', and the shared ones' own. */
-import { activationsWith, BLOCK, LEAST_BLOCK, scaleBlock } from "../../dsl/quantization.ts";
-import type { LayerSpec, Quantization } from "../../dsl/spec.ts";
+
 import { sharedSize } from "../../emit/weights.ts";
+import { activationsWith, BLOCK, LEAST_BLOCK, scaleBlock } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { Quantization } from "../../spec/quantization.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";

@@ -1,5 +1,5 @@
-import type { MoeSpec } from "../../dsl/spec.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 

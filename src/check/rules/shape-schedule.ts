@@ -1,9 +1,8 @@
 /** The kinds of values of a schedule: its buckets, their tiles, their predicted times. */
-import { isAuto, isChoices } from "../../dsl/choice.ts";
+import { isAuto, isChoices } from "../../spec/choice.ts";
 import type { SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
-import type { Kinds } from "./kinds.ts";
-import type { Vocabulary } from "./shape.ts";
+import type { Kinds, Vocabulary } from "./kinds.ts";
 
 export function checkSchedule(
   kinds: Kinds,

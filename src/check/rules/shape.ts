@@ -5,14 +5,8 @@
 import { layerIncomplete } from "../../dsl/brand.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
-import { type Dict, Kinds } from "./kinds.ts";
+import { type Dict, Kinds, type Vocabulary } from "./kinds.ts";
 import { checkSchedule } from "./shape-schedule.ts";
-
-/** Names that the spec may use, from the registries. */
-export interface Vocabulary {
-  readonly devices: readonly string[];
-  readonly schedules: readonly string[];
-}
 
 export function checkShape(spec: Dict, vocabulary: Vocabulary): readonly Finding[] {
   const kinds = new Kinds();

@@ -1,4 +1,3 @@
-import type { DeviceName } from "../../dsl/spec.ts";
 import type { CompileOptions } from "../../runner/types.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -9,7 +8,7 @@ import { compilationReport } from "../report/compilation.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
-  readonly device?: readonly DeviceName[];
+  readonly device?: readonly string[];
   readonly tokens?: readonly number[];
   readonly verbose?: boolean;
 }

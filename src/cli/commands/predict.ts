@@ -1,4 +1,3 @@
-import type { DeviceName } from "../../dsl/spec.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
@@ -19,7 +18,7 @@ import {
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
-  readonly device?: readonly DeviceName[];
+  readonly device?: readonly string[];
   readonly tokens?: readonly number[];
   readonly skew: string;
   readonly compare?: readonly string[];
@@ -27,7 +26,7 @@ interface Options {
 }
 
 interface PredictedCalls {
-  readonly device: DeviceName;
+  readonly device: string;
   readonly tokens: number;
   readonly predicted: readonly Predicted[];
   readonly verdict: Verdict | null;

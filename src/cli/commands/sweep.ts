@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "commander";
-import type { DeviceName } from "../../dsl/spec.ts";
 import type { ClockOptions } from "../../sweep/clock.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
@@ -13,7 +12,7 @@ import { duration, positive, positiveList, seed } from "../parse.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
-  readonly device?: readonly DeviceName[];
+  readonly device?: readonly string[];
   readonly tiles?: TileSets;
   readonly bucket?: readonly string[];
   readonly store: string;
@@ -154,7 +153,7 @@ export const sweep = defineCommand<Options>({
 /** Calls of each finalist on the host. */
 const REPETITIONS = { warmup: 3, repetitions: 20 };
 
-async function clockOf({ on, python }: Options, swept: readonly DeviceName[]) {
+async function clockOf({ on, python }: Options, swept: readonly string[]) {
   if (on === undefined) {
     if (python !== undefined) throw new UsageError("--python goes with --on");
     return undefined;

@@ -1,4 +1,3 @@
-import type { DeviceName } from "../../dsl/spec.ts";
 import type { TimeOptions } from "../../runner/time.ts";
 import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
@@ -13,7 +12,7 @@ interface Options {
   readonly on: string;
   readonly python?: string;
   readonly backend: readonly ["tpu" | "cpu"];
-  readonly device?: readonly DeviceName[];
+  readonly device?: readonly string[];
   readonly tokens?: readonly number[];
   readonly warmup: number;
   readonly repetitions: number;

@@ -1,4 +1,4 @@
-import { type MutantKind, mutantKinds } from "../../mutants/types.ts";
+import { mutantKinds } from "../../mutants/types.ts";
 import type { ValidateOptions } from "../../runner/types.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -9,23 +9,7 @@ import { validationReport } from "../report/validation.ts";
 import { checkSpecs } from "../specs.ts";
 import { runMatrix } from "../validate/matrix.ts";
 import { runMutants } from "../validate/mutants.ts";
-
-export interface Options {
-  readonly ep?: number;
-  readonly tokens?: readonly number[];
-  readonly fullSize?: boolean;
-  readonly case?: readonly string[];
-  readonly seed?: number;
-  readonly matrix?: boolean;
-  readonly all?: boolean;
-  readonly rows?: readonly number[];
-  readonly jitter?: number;
-  readonly orders?: number;
-  readonly mutants?: boolean;
-  readonly only?: readonly MutantKind[];
-  readonly sample?: number;
-  readonly mutant?: readonly string[];
-}
+import type { Options } from "../validate/options.ts";
 
 /** `moegen validate`: the generated kernel against the float32 reference, on simulated devices. */
 export const validate = defineCommand<Options>({

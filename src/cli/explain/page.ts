@@ -4,7 +4,7 @@ import { activationName } from "../../emit/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
 
-import { devices } from "../../target/device/registry.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 import { memoryLines } from "./memory.ts";
@@ -193,7 +193,7 @@ function traffic(kernel: KernelPlan): readonly string[] {
     intensity,
     activeExperts,
   } = kernel.traffic;
-  const device = devices[kernel.device];
+  const device = deviceOf(kernel.device);
   const micro = (value: number): string => `${(value * 1e6).toFixed(1)} us`;
   const hbmTime = hbm / device.hbmBandwidth;
   const flopTime = operations / device.bf16Flops;

@@ -12,7 +12,7 @@ import { profileKernel } from "../../profile/profile.ts";
 import type { ProfiledTarget } from "../../profile/run.ts";
 import { compilePeer, type PeerCase } from "../../runner/index.ts";
 import type { RunnerOptions } from "../../runner/types.ts";
-import { devices } from "../../target/device/registry.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { count, table } from "../format.ts";
 import type { Output } from "../output.ts";
 
@@ -56,7 +56,7 @@ export async function comparePeers(
   for (const adapter of adapters) {
     const cases = targets.map(
       ({ target: { device, tokens } }): PeerCase => ({
-        device: devices[device],
+        device: deviceOf(device),
         layer: plan.layer,
         ep: plan.mesh.ep,
         tokens,

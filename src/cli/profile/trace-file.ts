@@ -1,7 +1,7 @@
 import type { ProfiledTarget } from "../../profile/run.ts";
 import { timelineOf } from "../../profile/timeline.ts";
 import { chromeTrace } from "../../profile/trace.ts";
-import { devices } from "../../target/device/registry.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { writeAtomically } from "../files.ts";
 
 /** Writes every profiled kernel's timeline into one trace; returns the path. */
@@ -12,7 +12,7 @@ export function writeTrace(path: string, targets: readonly ProfiledTarget[]): st
       : [
           {
             name: `${target.device} T=${target.tokens}`,
-            spans: timelineOf(kernel, profile, devices[target.device]),
+            spans: timelineOf(kernel, profile, deviceOf(target.device)),
           },
         ],
   );

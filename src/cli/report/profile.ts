@@ -3,7 +3,7 @@ import { trafficSeconds } from "../../profile/estimate.ts";
 import type { KernelProfile, StageProfile } from "../../profile/profile.ts";
 import type { ProfiledTarget } from "../../profile/run.ts";
 import { SLOT_MEANING, SLOTS, type Slot } from "../../profile/slots.ts";
-import { devices } from "../../target/device/registry.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, count, table } from "../format.ts";
 import type { Output, Paint } from "../output.ts";
 
@@ -97,7 +97,7 @@ export function slotTable({ stages, total }: KernelProfile): readonly string[] {
 
 function timeLine({ kernel, estimate }: ProfiledTarget): string {
   if (estimate === null) return "";
-  const floors = trafficSeconds(kernel, devices[kernel.device]);
+  const floors = trafficSeconds(kernel, deviceOf(kernel.device));
   const parts = [
     `cycles ${microseconds(estimate.compute)}`,
     `HBM ${microseconds(floors.hbm)}`,

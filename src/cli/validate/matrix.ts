@@ -1,10 +1,10 @@
 /** `moegen validate --matrix`. */
 import { type Outcome, verdict } from "../command.ts";
-import type { Options } from "../commands/validate.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import type { Output } from "../output.ts";
 import { matrixReport } from "../report/matrix.ts";
+import type { Options } from "./options.ts";
 
 /** Options of a spec's validation that the matrix sets itself. */
 const OF_ONE_SPEC = ["ep", "tokens", "fullSize", "case", "jitter", "mutants"] as const;

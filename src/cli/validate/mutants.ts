@@ -1,12 +1,12 @@
 /** `moegen validate SPEC --mutants`. */
 import type { MutantOptions } from "../../mutants/types.ts";
 import { type Outcome, verdict } from "../command.ts";
-import type { Options } from "../commands/validate.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import type { Output } from "../output.ts";
 import { mutantsReport } from "../report/mutants.ts";
 import type { checkSpecs } from "../specs.ts";
+import type { Options } from "./options.ts";
 
 type Spec = Awaited<ReturnType<typeof checkSpecs>>["specs"][number];
 

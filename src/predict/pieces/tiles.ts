@@ -13,6 +13,22 @@ export interface FusedTiles {
   readonly bd2: number;
 }
 
+/** A kernel with token tiles outside and experts inside, and what its versions do otherwise. */
+export interface TokenTiles {
+  readonly job: Job;
+  readonly tiles: FusedTiles;
+  /** All entries of a tile are looked at for every expert, once, or are sorted before the kernel. */
+  readonly dispatch: "scan for each expert" | "scan once" | "sorted";
+  /** Experts after which all devices meet, because a row buffer is used again; 0: never. */
+  readonly barrierEvery: number;
+  /** Two copies are issued for each entry looked at, most of them of size 0. */
+  readonly branchless: boolean;
+  /** Weights of experts without rows are read as well. */
+  readonly readsInactive: boolean;
+  /** The first weight tile of the next expert is on its way while this one ends. */
+  readonly prefetchesNextExpert: boolean;
+}
+
 /** Part of VMEM that two slots of three weight tiles may take where nobody chose the tiles. */
 const WEIGHT_SHARE = 0.6;
 

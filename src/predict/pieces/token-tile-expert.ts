@@ -4,8 +4,7 @@ import { type Job, localExperts, tokenShare, weightBytes } from "../job.ts";
 import type { Tally } from "../routing/sample.ts";
 import type { Here, Step } from "../step.ts";
 import { down, gateUp } from "./parts.ts";
-import type { FusedTiles } from "./tiles.ts";
-import type { TokenTiles } from "./token-tiles.ts";
+import type { FusedTiles, TokenTiles } from "./tiles.ts";
 
 /** Scalar work of one step of the weight loops: conditions, addresses, loop control. */
 const STEP_CYCLES = 150;

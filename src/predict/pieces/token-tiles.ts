@@ -6,23 +6,8 @@ import { type Job, localExperts, rowBytes, tallyOf, tokenShare, weightBytes } fr
 import type { Tally } from "../routing/sample.ts";
 import type { Here, Step } from "../step.ts";
 import { combineOwn, exchangeCounts } from "./parts.ts";
-import type { FusedTiles } from "./tiles.ts";
+import type { TokenTiles } from "./tiles.ts";
 import { expertSteps, sharedExpert } from "./token-tile-expert.ts";
-
-export interface TokenTiles {
-  readonly job: Job;
-  readonly tiles: FusedTiles;
-  /** All entries of a tile are looked at for every expert, once, or are sorted before the kernel. */
-  readonly dispatch: "scan for each expert" | "scan once" | "sorted";
-  /** Experts after which all devices meet, because a row buffer is used again; 0: never. */
-  readonly barrierEvery: number;
-  /** Two copies are issued for each entry looked at, most of them of size 0. */
-  readonly branchless: boolean;
-  /** Weights of experts without rows are read as well. */
-  readonly readsInactive: boolean;
-  /** The first weight tile of the next expert is on its way while this one ends. */
-  readonly prefetchesNextExpert: boolean;
-}
 
 export function tokenTileSteps(input: TokenTiles): readonly Step[] {
   const { job, tiles } = input;

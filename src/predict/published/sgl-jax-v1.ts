@@ -1,6 +1,6 @@
 import { type Job, localExperts, rowBytes } from "../job.ts";
-import { type FusedTiles, fusedTiles } from "../pieces/tiles.ts";
-import { type TokenTiles, tokenTileSteps } from "../pieces/token-tiles.ts";
+import { type FusedTiles, fusedTiles, type TokenTiles } from "../pieces/tiles.ts";
+import { tokenTileSteps } from "../pieces/token-tiles.ts";
 import type { Published } from "./published.ts";
 
 /** Part of HBM that the kernel gives its row buffers (`_A2A_HBM_FRACTION`). */

@@ -1,10 +1,11 @@
 /** Arguments of the generated call: how each is sharded, and what of it the kernel gets. */
-import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
-import type { LayerSpec } from "../../dsl/spec.ts";
+
 import { pyString, pyTuple } from "../../emit/python.ts";
 import { quantizationContext, sharedQuantizationContext } from "../../emit/quantization.ts";
 import { biasesContext, sharedContext, weightsContext } from "../../emit/weights.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import { layoutOf } from "./layout.ts";
 import type { Shared } from "./shared.ts";
 

@@ -2,7 +2,7 @@
  * Buffers of the kernel, each declared once: the figure goes into the plan, the text into the
  * generated `scratch`.
  */
-import { sharedApart, tokenRows } from "../../dsl/quantization.ts";
+import { sharedApart, tokenRows } from "../../spec/formats.ts";
 import type { BufferDeclaration, BufferInput, Dim } from "./declaration.ts";
 import { fillsLanes, LANES, SUBLANES, TILE_PITCH } from "./layout.ts";
 import { heldRows, operandType, packedPart } from "./row-types.ts";

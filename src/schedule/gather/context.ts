@@ -1,10 +1,11 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
-import { quantizationText, sharedApart, sharedLayer, tokenRows } from "../../dsl/quantization.ts";
+
 import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { quantizationText, sharedApart, sharedLayer, tokenRows } from "../../spec/formats.ts";
 import { argumentsContext } from "./arguments.ts";
 import { declareBuffers } from "./buffers.ts";
 import type { BufferInput } from "./declaration.ts";

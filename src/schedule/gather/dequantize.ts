@@ -16,10 +16,11 @@
  * | int4, 128                | 3940, 2580                  | 917, 1455           | 933, 1380           |
  * | float4, 32               |                             |                     | 1050                |
  */
-import { scaleBlock, sharedLayer } from "../../dsl/quantization.ts";
-import type { DeviceName, LayerSpec } from "../../dsl/spec.ts";
+
 import type { Plan } from "../../plan/plan.ts";
-import { devices } from "../../target/device/registry.ts";
+import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import type { SharedPlace } from "./shared.ts";
 
 /**
@@ -41,14 +42,14 @@ const TEXTS: Readonly<Record<Dequantization, string>> = {
 /** One answer for all devices of a package: one body serves them. */
 export function dequantizationFor(
   { quantization }: Pick<LayerSpec, "quantization">,
-  names: readonly DeviceName[],
+  names: readonly string[],
 ): Dequantization | undefined {
   if (quantization === undefined) return undefined;
   const block = scaleBlock(quantization);
   if (block === undefined) return "columns";
   // Exact, where a rounding would decide how an activated value is quantised.
   if (quantization.activations !== undefined) return "products";
-  const kinds = names.map((name) => devices[name]);
+  const kinds = names.map((name) => deviceOf(name));
   const float8 = quantization.weights.startsWith("float8");
   if (float8 && !kinds.every(({ unpacksFloat8 }) => unpacksFloat8)) {
     return block < LEAST_PRODUCT.float8 ? "weights" : "products";

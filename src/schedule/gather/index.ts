@@ -1,5 +1,5 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
-import { tokenRows } from "../../dsl/quantization.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
 import { dequantizationText } from "./dequantize.ts";

@@ -1,6 +1,6 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
-import { packedRows, sharedLayer, tokenRows, wholeBlocks } from "../../dsl/quantization.ts";
-import type { LayerSpec } from "../../dsl/spec.ts";
+import { packedRows, sharedLayer, tokenRows, wholeBlocks } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 
 export const LANES = 128;
 export const SUBLANES = 8;

@@ -1,6 +1,7 @@
 /** What one device does in one call under uniform routing: rows, active experts, bytes, FLOPs. */
-import { sharedLayer, tokenRows, weightBytes } from "../../dsl/quantization.ts";
+
 import type { Traffic } from "../../plan/plan.ts";
+import { sharedLayer, tokenRows, weightBytes } from "../../spec/formats.ts";
 import type { Fit } from "./fit.ts";
 import { LANES, type Layer } from "./layout.ts";
 import { expertScaleBytes } from "./scales.ts";

@@ -1,7 +1,7 @@
 /** One bucket on one device as a plan. */
 
-import { sharedLayer } from "../../dsl/quantization.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
+import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
 import { dequantizationFor } from "./dequantize.ts";
 import { buffersOf, chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
@@ -34,32 +34,32 @@ function axesOf(fit: Fit): readonly Axis[] {
 }
 
 /** Weights arrive in tiles where the schedule cuts F or D; else a whole expert at a time. */
-function isStreamed({ spec, tiles, streamed }: LowerInput): boolean {
-  return streamed === true || tiles.bf < spec.layer.intermediate || tiles.bd < spec.layer.hidden;
+function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
+  return streamed === true || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
 export function lower(input: LowerInput): KernelPlan {
-  const { spec, device, tiles, tokens } = input;
+  const { layer, ep, device, devices, tiles, tokens } = input;
   const streamed = isStreamed(input);
-  const btc = tiles.btc ?? defaultRowCounts(spec.layer, tiles.bt);
+  const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const fit = chooseFit({
-    layer: spec.layer,
-    ep: spec.mesh.ep,
+    layer,
+    ep,
     device,
     tiles,
     tokens,
     streamed,
     ways: {
-      routed: dequantizationFor(spec.layer, spec.devices),
-      shared: dequantizationFor(sharedLayer(spec.layer), spec.devices),
+      routed: dequantizationFor(layer, devices),
+      shared: dequantizationFor(sharedLayer(layer), devices),
     },
-    narrow: takesNarrowRows(spec.layer, spec.devices),
+    narrow: takesNarrowRows(layer, devices),
     ...(input.limits === undefined ? {} : { limits: input.limits }),
   });
-  const shared = sharedOf(spec.layer, spec.mesh.ep);
+  const shared = sharedOf(layer, ep);
   const sharedTile =
     shared !== undefined && isTiled(shared, streamed)
-      ? sharedTileOf(shared, tileShapeOf(spec.layer, tiles))
+      ? sharedTileOf(shared, tileShapeOf(layer, tiles))
       : undefined;
   const buffers = buffersOf(fit.input, device);
   const used = (space: "VMEM" | "SMEM"): number =>

@@ -1,6 +1,7 @@
 /** Stages of the routed experts: rows in, products, results to sums. */
-import { tokenRows } from "../../dsl/quantization.ts";
+
 import { activationName } from "../../emit/layer.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import type { Fit } from "./fit.ts";
 import { expertTiles, loadOf } from "./load.ts";
 import { weightBuffers, weightStreams } from "./scales.ts";

@@ -1,6 +1,6 @@
 /** Types and names of what token rows become in VMEM. */
-import { tokenRows } from "../../dsl/quantization.ts";
-import type { DType, RowDType } from "../../dsl/spec.ts";
+import { tokenRows } from "../../spec/formats.ts";
+import type { DType, RowDType } from "../../spec/quantization.ts";
 import type { Layer, Layout } from "./layout.ts";
 
 /** Type of the operand: rows of 8 bits as they are, or what they stand for. */

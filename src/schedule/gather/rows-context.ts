@@ -1,6 +1,7 @@
 /** What the templates say of quantised token and activated rows. */
-import { tokenRows } from "../../dsl/quantization.ts";
+
 import type { Plan } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import { needsPassBarrier, packedPart } from "./row-types.ts";
 import { rowMultiple } from "./rules.ts";
 

@@ -1,19 +1,20 @@
 /** What quantised rows mean and cost, for `explain`. */
-import { scaleBlock, tokenRows } from "../../dsl/quantization.ts";
-import type { DeviceName, RowDType } from "../../dsl/spec.ts";
+
 import type { Plan } from "../../plan/plan.ts";
-import { devices } from "../../target/device/registry.ts";
+import { scaleBlock, tokenRows } from "../../spec/formats.ts";
+import type { RowDType } from "../../spec/quantization.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { LANES, layoutOf } from "./layout.ts";
 import { multiplies, takesNarrowRows } from "./rows.ts";
 
 /** Feed-forward of 128 rows beside that of bfloat16, where it was counted. */
 function costText(
-  name: DeviceName,
+  name: string,
   rows: RowDType,
   block: number | undefined,
   narrow: boolean,
 ): string {
-  const counted = devices[name].feedForwardBundles;
+  const counted = deviceOf(name).feedForwardBundles;
   const found = counted?.[rows];
   if (counted === undefined || found === undefined) return "";
   const size = block === undefined ? "channel" : block < 256 ? "block128" : "block256";
@@ -46,7 +47,7 @@ export function rowsText({ layer, kernels }: Plan): readonly string[] {
 }
 
 /** How quantised rows are multiplied on each device. */
-function productText(layer: Plan["layer"], names: readonly DeviceName[]): readonly string[] {
+function productText(layer: Plan["layer"], names: readonly string[]): readonly string[] {
   const { quantization } = layer;
   const rows = quantization?.activations;
   if (quantization === undefined || rows === undefined) {

@@ -14,21 +14,21 @@
  * weights scaled as bfloat16 are rounded (3333 and 2887 for 128 neighbours), and an activated value
  * that is off by so little is often quantised to its neighbour, an error near that of 8 bits itself.
  */
-import { scaleBlock } from "../../dsl/quantization.ts";
-import type { DeviceName, RowDType } from "../../dsl/spec.ts";
-import { devices } from "../../target/device/registry.ts";
+import { scaleBlock } from "../../spec/formats.ts";
+import type { RowDType } from "../../spec/quantization.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import type { Layer } from "./layout.ts";
 
 /** Whether a device's matrix units take both operands of the type at more than bfloat16's rate. */
-export function multiplies(device: DeviceName, rows: RowDType): boolean {
-  const { peak } = devices[device].timing;
+export function multiplies(device: string, rows: RowDType): boolean {
+  const { peak } = deviceOf(device).timing;
   return (rows === "int8" ? peak.int8 : peak.float8) > 1;
 }
 
 /** Whether the operands are rows of 8 bits, not what they stand for in bfloat16. */
 export function takesNarrowRows(
   { quantization }: Pick<Layer, "quantization">,
-  names: readonly DeviceName[],
+  names: readonly string[],
 ): boolean {
   const rows = quantization?.activations;
   if (quantization === undefined || rows === undefined) return false;

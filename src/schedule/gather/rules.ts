@@ -1,7 +1,8 @@
 /** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
-import { packedRows, sharedLayer, tokenRows } from "../../dsl/quantization.ts";
-import type { LayerSpec } from "../../dsl/spec.ts";
+
 import { divisors } from "../../plan/divisors.ts";
+import { packedRows, sharedLayer, tokenRows } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
 import {
   axisUnit,

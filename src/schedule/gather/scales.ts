@@ -1,5 +1,5 @@
 /** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
-import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../dsl/quantization.ts";
+import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Dim } from "./declaration.ts";
 import type { Layer } from "./layout.ts";
 

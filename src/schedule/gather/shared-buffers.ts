@@ -1,5 +1,5 @@
 /** Weight tiles of shared experts whose weights are of another kind than the routed ones'. */
-import { sharedLayer } from "../../dsl/quantization.ts";
+import { sharedLayer } from "../../spec/formats.ts";
 import type { BufferDeclaration, BufferInput, Dim } from "./declaration.ts";
 import { scaleTiles } from "./scales.ts";
 import { isTiled, sharedOf, sharedTileOf } from "./shared.ts";

@@ -2,9 +2,10 @@
  * What the templates of the shared experts say of their weights: those of the routed experts' kind
  * lie in the first columns of the routed experts' slots; others in buffers of their own, whole.
  */
-import { sharedApart, sharedLayer } from "../../dsl/quantization.ts";
+
 import { quantizationContext } from "../../emit/quantization.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { sharedApart, sharedLayer } from "../../spec/formats.ts";
 import { type Context, gatherContext } from "./context.ts";
 import { sharedDequantization } from "./dequantize.ts";
 

@@ -1,6 +1,7 @@
 /** Stages of the shared experts: between the routes and the routed experts. */
-import { sharedLayer, tokenRows, weightBytes } from "../../dsl/quantization.ts";
+
 import { activationName } from "../../emit/layer.ts";
+import { sharedLayer, tokenRows, weightBytes } from "../../spec/formats.ts";
 import type { Fit } from "./fit.ts";
 import { loadOf } from "./load.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "./scales.ts";

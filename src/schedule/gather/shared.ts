@@ -5,8 +5,8 @@
  * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
  */
 
-import { sharedLayer } from "../../dsl/quantization.ts";
 import { divisors } from "../../plan/divisors.ts";
+import { sharedLayer } from "../../spec/formats.ts";
 import { type Layer, tileUnit } from "./layout.ts";
 import { type TileShape, tileShapeOf } from "./tile-shape.ts";
 

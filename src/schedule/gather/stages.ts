@@ -1,7 +1,7 @@
 /** The stages in order. Names are the `jax.named_scope`s of the generated kernel. */
 
-import { tokenRows } from "../../dsl/quantization.ts";
 import type { Stage } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import type { Fit } from "./fit.ts";
 import { hasConstants, loadOf } from "./load.ts";
 import { loopTripsOf } from "./loop-trips.ts";

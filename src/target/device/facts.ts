@@ -6,7 +6,7 @@
  * two TensorCores into one device ("megacore"), so chip figures stand, VMEM apart.
  */
 
-import type { RowDType } from "../../dsl/spec.ts";
+import type { RowDType } from "../../spec/quantization.ts";
 import type { Timing } from "./timing.ts";
 
 export interface DeviceFacts {

@@ -12,4 +12,13 @@ export type DeviceName = keyof typeof registry;
 export const devices: Readonly<Record<DeviceName, DeviceFacts & { readonly name: DeviceName }>> =
   registry;
 
+/** @throws RangeError naming the kinds there are, where `name` is none of them. */
+export function deviceOf(name: string): DeviceFacts {
+  const found = Object.values(devices).find((device) => device.name === name);
+  if (found === undefined) {
+    throw new RangeError(`no device ${name}; known: ${Object.keys(devices).join(", ")}`);
+  }
+  return found;
+}
+
 export const deviceNames = Object.keys(registry) as readonly DeviceName[];

@@ -11,7 +11,7 @@
  * Templates of new files are in `templates/<folder>/NAME.py.hbs`; one that several trees share has a
  * folder of its own. Nothing of a tree is decided by a version number.
  */
-import type { LayerSpec, WeightLayout } from "../../dsl/spec.ts";
+import type { LayerSpec, WeightLayout } from "../../spec/layer.ts";
 import type { FileEdits } from "./edit.ts";
 
 /**

@@ -31,7 +31,9 @@ await script(async () => {
   const chosen = (await entries())
     .filter(({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)))
     .flatMap((entry) => {
-      const [first, ...others] = entry.spec.devices.filter((device) => wanted.includes(device));
+      const [first, ...others] = entry.spec.devices.filter((device) =>
+        wanted.some((name) => name === device),
+      );
       if (first === undefined) return [];
       return [
         { ...entry, spec: { ...entry.spec, devices: /** @type {const} */ ([first, ...others]) } },

@@ -4,8 +4,8 @@ import { pathToFileURL } from "node:url";
 import { dist } from "../../../src/house/paths.mjs";
 import { DECODE, examples, PREFILL, specOf } from "../measure.mjs";
 
-/** @typedef {import("../../../src/dsl/spec.ts").MoeSpec} MoeSpec */
-/** @typedef {import("../../../src/dsl/spec.ts").DeviceName} DeviceName */
+/** @typedef {import("../../../src/spec/spec.ts").MoeSpec} MoeSpec */
+/** @typedef {import("../../../src/target/device/registry.ts").DeviceName} DeviceName */
 /**
  * @typedef {object} Entry
  * @property {string} name

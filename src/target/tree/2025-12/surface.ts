@@ -1,5 +1,5 @@
 /** The surface of the tree of December 2025: gates return scores, a fused kernel chooses from them. */
-import type { LayerSpec, RoutingSpec } from "../../../dsl/spec.ts";
+import type { LayerSpec, RoutingSpec } from "../../../spec/layer.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {

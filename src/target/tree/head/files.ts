@@ -1,6 +1,7 @@
 /** New files of the newest tree. */
-import { scaleBlock } from "../../../dsl/quantization.ts";
+
 import { pyString } from "../../../emit/python.ts";
+import { scaleBlock } from "../../../spec/formats.ts";
 import type { HostedKernel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";

@@ -1,6 +1,7 @@
 /** The surface of the newest tree: models route, gate and up weights are two parameters. */
-import { BLOCK } from "../../../dsl/quantization.ts";
-import type { LayerSpec, Quantization, QuantizedDType } from "../../../dsl/spec.ts";
+import { BLOCK } from "../../../spec/formats.ts";
+import type { LayerSpec } from "../../../spec/layer.ts";
+import type { Quantization, QuantizedDType } from "../../../spec/quantization.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {

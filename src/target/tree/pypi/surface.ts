@@ -1,5 +1,5 @@
 /** The surface of sglang-jax 0.0.2: the gate returns logits, `EPMoE` takes top-k of them itself. */
-import type { LayerSpec } from "../../../dsl/spec.ts";
+import type { LayerSpec } from "../../../spec/layer.ts";
 import type { Adapted, Surface } from "../tree.ts";
 
 export const surface: Surface = {

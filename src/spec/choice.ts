@@ -1,4 +1,17 @@
-import type { Auto, Choice, ChoiceSet } from "./spec.ts";
+/** Values that a spec fixes, sweeps, or leaves to the plan. */
+
+/**
+ * A value the user fixes, a set of values to sweep (first one is built), or `auto`:
+ * the largest legal value that fits VMEM.
+ */
+export type Choice = number | ChoiceSet | Auto;
+export interface ChoiceSet {
+  readonly kind: "choices";
+  readonly values: readonly [number, ...number[]];
+}
+export interface Auto {
+  readonly kind: "auto";
+}
 
 /** A set of values to sweep; the first is the one that `build` takes. */
 export function choices(first: number, second: number, ...rest: number[]): ChoiceSet {

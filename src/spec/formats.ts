@@ -1,5 +1,6 @@
 /** What a quantised layer's scales are, in numbers. */
-import type { DType, LayerSpec, Quantization, QuantizedDType, RowDType } from "./spec.ts";
+import type { LayerSpec } from "./layer.ts";
+import type { DType, Quantization, QuantizedDType, RowDType } from "./quantization.ts";
 
 export const BLOCK = 128;
 /** Any block of scales is a multiple of it: rows of a packed register of 8-bit weights. */

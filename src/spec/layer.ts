@@ -1,0 +1,101 @@
+/** The mixture-of-experts layer: plain data, every default filled in. */
+import type { DType, Quantization, Wire } from "./quantization.ts";
+
+/**
+ * How gate and up weights lie: fused (E, 2, D, F); separate w1 and w3 (E, D, F); or side by side
+ * (E, D, 2F), gate columns first. The down weights w2 are (E, F, D) in all.
+ */
+export type WeightLayout = "fused" | "separate" | "side_by_side";
+
+/**
+ * What happens between the gate and up projections and the down projection:
+ * - silu, gelu (tanh form), gelu_erf: of gate, times up;
+ * - clamped_swiglu: gate at most `limit`, up within ±`limit`, then silu(gate) * up;
+ * - swigluoai (GPT-OSS): clamped likewise, then gate * sigmoid(alpha * gate) * (up + 1).
+ */
+export type Activation =
+  | "silu"
+  | "gelu"
+  | "gelu_erf"
+  | { readonly kind: "clamped_swiglu"; readonly limit: number }
+  | { readonly kind: "swigluoai"; readonly alpha: number; readonly limit: number };
+
+/** How router logits become scores; "none": what comes in are scores already. */
+export type Scoring = "softmax" | "sigmoid" | "none";
+
+/** Top-k within the best groups of neighbouring experts (DeepSeek-V3, Ling). */
+export interface ExpertGroups {
+  /** Groups in all; divides the experts. */
+  readonly count: number;
+  /** Groups that stay in the choice. */
+  readonly kept: number;
+  /** Score of a group: its best expert's, or the sum of its two best. */
+  readonly score: "max" | "sum_of_top_2";
+}
+
+/** Experts that every token goes through, beside the routed ones; their results are added. */
+export interface SharedExperts {
+  readonly count: number;
+  /** Intermediate size of one. */
+  readonly intermediate: number;
+  /** "sigmoid": times sigmoid(token · g), g (D,) an input (Qwen2-MoE); absent: added plainly. */
+  readonly gate?: "sigmoid";
+  /** Of their weights; "none": they are of `dtype`. Absent: as the routed experts' weights are. */
+  readonly quantization?: Omit<Quantization, "activations"> | "none";
+}
+
+/** The mixture-of-experts layer, in the terms of its `config.json`. */
+export interface LayerSpec {
+  /** E: experts in all, redundant ones included. */
+  readonly experts: number;
+  /** k: experts a token is routed to. */
+  readonly topK: number;
+  /** D: hidden size. */
+  readonly hidden: number;
+  /** F: intermediate size of one expert. */
+  readonly intermediate: number;
+  readonly activation: Activation;
+  /** Rows, weights and result; the accumulation is always float32. */
+  readonly dtype: DType;
+  readonly weights: WeightLayout;
+  /**
+   * Of the weights, with their scales as further inputs; of the shared experts' too, unless they
+   * have a `quantization` of their own. Absent: weights are of `dtype`.
+   */
+  readonly quantization?: Quantization;
+  /** Rows between devices. Absent: as `dtype`, or as `quantization.activations`. */
+  readonly wire?: Wire;
+  /**
+   * Biases of all three projections: b1 of gate and up, laid as their weights are (fused
+   * (E, 2, F)), and b2 (E, D). Absent: none.
+   */
+  readonly biases?: true;
+  readonly routing: RoutingSpec;
+  /** Computed in the kernel; absent: none, or added by the caller. */
+  readonly sharedExperts?: SharedExperts;
+  /**
+   * How many of `experts` are copies of others, for load balance (EPLB): given ids then name
+   * physical experts. Absent: none.
+   */
+  readonly redundantExperts?: number;
+}
+
+/** Routing in the kernel (from router logits), or given as top-k weights and ids. */
+export type RoutingSpec =
+  | {
+      readonly where: "kernel";
+      readonly scoring: Scoring;
+      /** Divide the k weights by their sum. */
+      readonly renormalize: boolean;
+      /** Multiplies the weights last; 1 changes nothing. */
+      readonly scalingFactor: number;
+      /** cap * tanh(logits / cap) before scoring (Grok); absent: none. */
+      readonly logitSoftCap?: number;
+      /** Choose by logits, then score the chosen ones alone (GPT-OSS); absent: score all first. */
+      readonly scoreChosen?: true;
+      /** Absent: top-k among all experts. */
+      readonly groups?: ExpertGroups;
+      /** An input (E,) is added to the scores for the choice; it does not weigh. */
+      readonly correctionBias?: true;
+    }
+  | { readonly where: "given" };

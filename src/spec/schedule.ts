@@ -1,0 +1,38 @@
+/** Which schedule, and its tiles by token count. */
+import type { Choice } from "./choice.ts";
+
+/** Predicted microseconds of one call of `upTo` tokens on one device kind. */
+export interface PredictedTimes {
+  /** Of this kernel. */
+  readonly fused: number;
+  /** Of sgl-jax's EPMoE: what a tree falls back to. */
+  readonly epmoe: number;
+}
+
+/** Tiles for calls of up to `upTo` tokens (all devices together). */
+export interface BucketSpec {
+  /** Largest token count T of this bucket. */
+  readonly upTo: number;
+  /** Rows of one expert multiplied at once. */
+  readonly bt: Choice;
+  /** Columns of the intermediate axis F in one weight tile. */
+  readonly bf: Choice;
+  /** Columns of the hidden axis D in one weight tile. */
+  readonly bd: Choice;
+  /** Row counts the feed-forward has a body for; ascending, the last is bt. Absent: chosen by rule. */
+  readonly btc?: readonly [number, ...number[]];
+  /** Weight tiles in VMEM at once (double buffering: 2). */
+  readonly slots?: 2 | 3 | 4;
+  /**
+   * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
+   * `auto` of a tree reads them there. Absent: not predicted.
+   */
+  readonly predicted?: Readonly<Record<string, PredictedTimes>>;
+}
+
+export interface ScheduleSpec {
+  /** Key of `src/schedule/registry.ts`. */
+  readonly kind: string;
+  /** Token-count buckets by name, ascending in `upTo`. */
+  readonly tiles: Readonly<Record<string, BucketSpec>>;
+}
