@@ -10,7 +10,10 @@ export const EXIT = {
   environment: 69,
   /** A fault of moegen itself. */
   internal: 70,
+  /** The terminal is gone (SIGHUP), Ctrl-C (SIGINT), asked to end (SIGTERM): 128 and the signal. */
+  hangup: 129,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

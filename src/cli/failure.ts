@@ -1,5 +1,6 @@
 /** Turns whatever was thrown into one failure: a code, a message, a fix, an exit code. */
 import { EXIT, type ExitCode } from "./exit.ts";
+import { systemFailure } from "./system-error.ts";
 
 /** The command line asks for something that cannot be meant. */
 export class UsageError extends Error {
@@ -30,14 +31,19 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 
-/** Errors of a known name whose code says more: what the tree keeps of moegen is broken, not its kernel. */
-const BY_CODE: Readonly<Record<string, ExitCode>> = { "IntoError manifest": EXIT.environment };
+/** Errors of a known name whose code says more: the tree's record or its disk is at fault, no kernel. */
+const BY_CODE: Readonly<Record<string, ExitCode>> = {
+  "IntoError manifest": EXIT.environment,
+  "IntoError disk": EXIT.environment,
+};
 
 export function failureOf(thrown: unknown): Failure {
   if (!(thrown instanceof Error)) {
     return { exit: EXIT.internal, code: "internal", message: String(thrown) };
   }
   const known = BY_NAME[thrown.name];
+  const system = known === undefined ? systemFailure(thrown) : undefined;
+  if (system !== undefined) return system;
   if (known === undefined) {
     const fault = { exit: EXIT.internal, code: "internal", message: thrown.message };
     return thrown.stack === undefined ? fault : { ...fault, stack: thrown.stack };

@@ -9,8 +9,22 @@ export function writeAtomically(path: string, text: string): void {
     writeFileSync(temporary, text);
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    takeAway(temporary);
+    throw about(path, error);
+  }
+}
+
+/** The error with the path that a user knows: that of a failed write has none, or a temporary one. */
+export function about(path: string, error: unknown): unknown {
+  return error instanceof Error ? Object.assign(error, { path }) : error;
+}
+
+/** Tidying up after a failure must not hide it. */
+export function takeAway(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // The failure itself is told.
   }
 }
 

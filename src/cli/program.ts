@@ -5,15 +5,15 @@ import { commands } from "./commands/registry.ts";
 import { compileWasmOnce } from "./engine.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { handleInterrupts, interrupted } from "./interrupt.ts";
+import { handleInterrupts, interrupted, interruptedExit } from "./interrupt.ts";
 import { Output } from "./output.ts";
 import { packageVersion } from "./package.ts";
 
-const INTERRUPTED: Failure = {
-  exit: EXIT.interrupted,
+const stopped = (): Failure => ({
+  exit: interruptedExit(),
   code: "interrupted",
   message: "interrupted",
-};
+});
 
 /** Runs one command line; resolves to the exit code and never rejects. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -21,7 +21,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   const name = args.find((arg) => commands.some((command) => command.name === arg));
   // Known before parsing, so that a usage error is one JSON object too.
   const out = new Output({ json: args.includes("--json") });
-  handleInterrupts(() => fail(out, name, INTERRUPTED));
+  handleInterrupts(() => fail(out, name, stopped()));
   let exit: ExitCode = EXIT.ok;
   const program = rootCommand(out);
   for (const command of commands) {
@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   } catch (thrown) {
     // Commander reports --help and --version by throwing as well.
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
-    return fail(out, name, interrupted.aborted ? INTERRUPTED : failureOf(thrown));
+    return fail(out, name, interrupted.aborted ? stopped() : failureOf(thrown));
   }
 }
 

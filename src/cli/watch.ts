@@ -2,10 +2,9 @@
 import { watch } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Outcome } from "./command.ts";
-import { EXIT } from "./exit.ts";
 import { failureOf } from "./failure.ts";
 import { readIfThere } from "./files.ts";
-import { interrupted } from "./interrupt.ts";
+import { interrupted, interruptedExit } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
 /** Editors write a file in several steps; one build answers them all. */
@@ -42,7 +41,7 @@ export async function watchSpecs(
     watcher.on("error", () => watcher.close());
   }
   await new Promise((stop) => interrupted.addEventListener("abort", stop));
-  return { exit: EXIT.interrupted, results: {} };
+  return { exit: interruptedExit(), results: {} };
 }
 
 /** The spec's own folder and those of its relative imports: a whole tree may hold node_modules. */

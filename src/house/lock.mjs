@@ -5,13 +5,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readOptional } from "./paths.mjs";
 import { say } from "./report.mjs";
 
-/** @param {string} file */
+/**
+ * True: the lock is ours. False: somebody has it. Throws where it cannot be made at all (a full disk).
+ * @param {string} file
+ */
 function take(file) {
   try {
     writeFileSync(file, String(process.pid), { flag: "wx" });
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    // Made, and no room for what is in it: nobody else would ever take it away.
+    if (error instanceof Error && "syscall" in error && error.syscall === "write") {
+      rmSync(file, { force: true });
+    }
+    throw error;
   }
 }
 

@@ -14,8 +14,17 @@ export class HouseError extends Error {
   }
 }
 
-/** The user pressed Ctrl-C while a step ran. */
-export class Interrupted extends Error {}
+/** The user pressed Ctrl-C while a step ran, or the step was asked to end. */
+export class Interrupted extends Error {
+  /** @param {number} exit 128 and the signal's number */
+  constructor(exit) {
+    super("interrupted");
+    this.exit = exit;
+  }
+}
+
+/** What a program that a signal stopped exits with. */
+const STOPPED = [129, 130, 143];
 
 /** @param {string} line */
 export function say(line) {
@@ -42,9 +51,10 @@ export function run(program, args, options = {}) {
     child.on("error", reject);
     child.on("close", (code, signal) => {
       process.off("SIGINT", forward).off("SIGTERM", forward);
+      const exit = code ?? 128 + constants.signals[signal ?? "SIGTERM"];
       // Ctrl-C ends the whole script, not only the step that ran.
-      if (signal === "SIGINT" || code === 130) reject(new Interrupted());
-      else resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
+      if (STOPPED.includes(exit)) reject(new Interrupted(exit));
+      else resolve(exit);
     });
   });
 }
@@ -58,7 +68,7 @@ export async function script(main) {
     process.exitCode = await main();
   } catch (error) {
     if (error instanceof Interrupted) {
-      process.exitCode = 130;
+      process.exitCode = error.exit;
     } else if (error instanceof HouseError) {
       say(`error: ${error.message}\n  fix: ${error.fix}`);
       process.exitCode = 69;

@@ -30,6 +30,9 @@ export const disk: Disk = {
     try {
       writeSync(file, text);
       fsyncSync(file);
+    } catch (error) {
+      // The error of a failed write does not say of what.
+      throw error instanceof Error ? Object.assign(error, { path }) : error;
     } finally {
       closeSync(file);
     }

@@ -13,6 +13,8 @@ export type IntoCode =
   | "no-kernel"
   /** `.moegen` in the tree is not what a build leaves. */
   | "manifest"
+  /** The system stopped a change half-way. */
+  | "disk"
   | "interrupted";
 
 /** The tree is not what it must be. Nothing was written, unless the message says so. */

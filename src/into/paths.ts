@@ -78,6 +78,8 @@ export function inTree(root: string, path: string): string {
         "replace the link by what it points to",
       );
     }
+    // Nothing is below a file.
+    if (!found.isDirectory()) break;
   }
   return join(root, ...path.split("/"));
 }

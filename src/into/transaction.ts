@@ -4,7 +4,7 @@
  * killed before leaves the old tree and a stage that is swept away, one killed after leaves a
  * journal. Each step can be done twice.
  */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "../house/lock.mjs";
 import type { Disk } from "./disk.ts";
@@ -47,7 +47,28 @@ export function commit(
   folders: readonly string[],
   disk: Disk,
 ): void {
+  refuseFilesInTheWay(root, changes);
   sweep(root, disk);
+  let journal: Journal;
+  try {
+    journal = stageAll(root, changes, folders, disk);
+  } catch (error) {
+    // The old tree, and nothing beside it; what made the stage fail is what is told.
+    try {
+      sweep(root, disk);
+    } catch {}
+    throw error;
+  }
+  carryOut(root, journal, disk, false);
+}
+
+/** Every text on the disk, and with the last step a journal that says so. */
+function stageAll(
+  root: string,
+  changes: readonly Change[],
+  folders: readonly string[],
+  disk: Disk,
+): Journal {
   disk.makeFolder(inTree(root, STAGE));
   const ordered = [...changes].sort((a, b) => rank(a) - rank(b));
   const steps = ordered.flatMap(({ path, text }, index): Step[] => {
@@ -62,7 +83,20 @@ export function commit(
   const journal: Journal = { steps, folders };
   disk.write(inTree(root, `${STAGE}/journal.json`), JSON.stringify(journal));
   disk.rename(inTree(root, `${STAGE}/journal.json`), inTree(root, JOURNAL));
-  carryOut(root, journal, disk, false);
+  return journal;
+}
+
+/** A file where a folder must be would stop the change half-way. */
+function refuseFilesInTheWay(root: string, changes: readonly Change[]): void {
+  for (const folder of new Set(changes.flatMap(({ path }) => foldersOf(path)))) {
+    const found = lstatSync(inTree(root, folder), { throwIfNoEntry: false });
+    if (found !== undefined && !found.isDirectory()) {
+      throw new IntoError(
+        "path",
+        `${folder} is a file where a folder must be; nothing was written`,
+      );
+    }
+  }
 }
 
 /** Ends what an interrupted build or revert began. False where there is nothing to end. */
@@ -88,7 +122,25 @@ export function recover(root: string, disk: Disk, force: boolean): boolean {
   return true;
 }
 
-function carryOut(root: string, { steps, folders }: Journal, disk: Disk, force: boolean): void {
+function carryOut(root: string, journal: Journal, disk: Disk, force: boolean): void {
+  try {
+    carryOutSteps(root, journal, disk, force);
+  } catch (error) {
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    throw new IntoError(
+      "disk",
+      `the tree is half old and half new: ${error.message}`,
+      "put that right, then run the same command again: it goes on where it stopped",
+    );
+  }
+}
+
+function carryOutSteps(
+  root: string,
+  { steps, folders }: Journal,
+  disk: Disk,
+  force: boolean,
+): void {
   for (const { path, before, after, staged } of steps) {
     const file = inTree(root, path);
     const now = hashOf(readInTree(root, path));

@@ -11,7 +11,12 @@ interface Stopped {
 }
 
 /** Runs a command, waits until it has a child that does some work, and presses Ctrl-C. */
-async function stopped(args: readonly string[], cwd: string, times = 1): Promise<Stopped> {
+async function stopped(
+  args: readonly string[],
+  cwd: string,
+  times = 1,
+  signal: NodeJS.Signals = "SIGINT",
+): Promise<Stopped> {
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd,
     stdio: ["ignore", "pipe", "ignore"],
@@ -28,7 +33,7 @@ async function stopped(args: readonly string[], cwd: string, times = 1): Promise
   for (let press = 0; press < times; press++) {
     // Two at once would arrive as one.
     if (press > 0) await new Promise((resolve) => setTimeout(resolve, 200));
-    child.kill("SIGINT");
+    child.kill(signal);
   }
   const code = await closed;
   await until(() => !started.some(isAlive), 5_000);
@@ -53,6 +58,20 @@ describe.runIf(process.platform === "linux")("Ctrl-C", () => {
       error: { code: "interrupted" },
     });
     expect(readdirSync(cwd)).toEqual([]);
+  });
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("%s ends with %i, and leaves no process either", async (signal, exit) => {
+    const { code, stdout, left } = await stopped(
+      ["validate", qwen, "--json"],
+      emptyFolder(),
+      1,
+      signal,
+    );
+    expect([code, left]).toEqual([exit, []]);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "interrupted" } });
   });
 
   it("twice does not wait, and leaves no process either", async () => {

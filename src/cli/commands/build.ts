@@ -12,8 +12,9 @@ import {
   refuseSameName,
 } from "../into/commands.ts";
 import type { Output } from "../output.ts";
-import { type FileState, inspect, write } from "../package-files.ts";
+import { type FileState, inspect } from "../package-files.ts";
 import { checkSpecs } from "../specs.ts";
+import { refuseFile, writePackages } from "../write-packages.ts";
 
 interface Options extends IntoFlags {
   readonly out: string;
@@ -35,7 +36,7 @@ export const build = defineCommand<Options>({
   configure: (command) => {
     command
       .argument("<specs...>", "spec files, *.moe.ts")
-      .option("--out <dir>", "folder that gets one package for each spec", "generated")
+      .option("-o, --out <dir>", "folder that gets one package for each spec", "generated")
       .option("--check", "write nothing; exit 2 if a file is not what would be built")
       .option("--watch", "build again whenever a spec or its config changes")
       .option("--into <tree>", "build into a sgl-jax source tree: kernel, layer, models, tests")
@@ -56,6 +57,7 @@ export const build = defineCommand<Options>({
 
 async function buildOnce(paths: readonly string[], options: Options, out: Output) {
   const start = performance.now();
+  refuseFile(options.out);
   const checked = await checkSpecs(paths, out);
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
   refuseSameName(checked.specs.map(({ path, plan }) => ({ path, name: plan.name })));
@@ -65,10 +67,10 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
     // A check trusts no cache.
     const made = await (options.check ? emitPlan(plan) : builtFrom(plan, emitPlan));
     const files = inspect(options.out, plan.name, made);
-    if (!options.check) write(options.out, files);
     packages.push({ name: plan.name, path, files });
-    report(plan.name, files, options, out);
   }
+  if (!options.check) writePackages(options.out, packages);
+  for (const { name, files } of packages) report(name, files, options, out);
   const files = packages.flatMap((one) => one.files);
   const changed = files.filter(({ state }) => state !== "unchanged");
   const drift = options.check === true && changed.length > 0;
