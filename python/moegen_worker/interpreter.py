@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .machine.machine import Machine
+    from .machine.threads import Threads
 
 # More would only repeat the same fault for each row or each device.
 MOST_REPORTS = 8
@@ -47,6 +48,7 @@ def quicken() -> bool:
 
     from . import races
     from .machine import install
+    from .progress import counter
 
     races.install()
     install.install()
@@ -62,6 +64,7 @@ def quicken() -> bool:
 
     def direct(*args: Any, result_avals: Any, callback: Any, sharding: Any, ordered: bool) -> Any:
         del result_avals, sharding, ordered
+        counter.steps += 1
         return jax.tree_util.tree_map(np.asarray, callback(*args))
 
     callbacks.io_callback_impl = direct
@@ -97,8 +100,9 @@ class Outcome:
     semaphores: tuple[str, ...] = ()
     out_of_bounds: str | None = None
     error: str | None = None
-    # Of a run in turns: copies that a call leaves behind, and devices that wait for ever.
+    # Of a run in turns: copies that a call leaves behind.
     unfinished: tuple[str, ...] = ()
+    # Who waits for what, where all devices wait for ever.
     deadlock: str | None = None
 
     @property
@@ -139,18 +143,20 @@ def _forget_effects() -> None:
         pass
 
 
-def run(program: Callable[[], Any], machine: Machine | None = None) -> Outcome:
-    """Runs `program` (which must block until its result is there) under watch; in turns, where
-    there is a `machine`."""
+def run(program: Callable[[], Any], devices: Machine | Threads | None = None) -> Outcome:
+    """Runs `program` (which must block until its result is there) under watch; in turns where
+    `devices` are a machine, as threads come otherwise."""
     import jax
     from jax.experimental.pallas import tpu as pltpu
 
     from .machine import install
+    from .machine.machine import Machine
 
+    machine = devices if isinstance(devices, Machine) else None
     capture = _Capture()
     value, error = None, None
     # The simulated devices print from their own threads: sys.stdout is one for all of them.
-    with contextlib.redirect_stdout(capture), install.running(machine):
+    with contextlib.redirect_stdout(capture), install.running(devices):
         try:
             value = jax.block_until_ready(program())
         except Exception as failure:  # noqa: BLE001 - any failure of a kernel is a finding
@@ -162,13 +168,13 @@ def run(program: Callable[[], Any], machine: Machine | None = None) -> Outcome:
     reports = [tidy_race(text) for text in capture.lines]
     races = [text for text in reports if "non-zero count" not in text]
     semaphores = [text for text in reports if "non-zero count" in text]
-    unfinished, deadlock = [], None
+    unfinished = []
     if machine is not None:
         semaphores += machine.semaphores
         unfinished = machine.unfinished
         # The runtime tells of one device; the machine knows what came first.
         error = machine.failure or error
-        deadlock = machine.deadlock
+    deadlock = None if devices is None else devices.deadlock
     out_of_bounds = error if error is not None and error.startswith("Out-of-bounds") else None
     return Outcome(
         value=value,

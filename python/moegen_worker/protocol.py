@@ -1,7 +1,8 @@
 """Line JSON on stdin and stdout.
 
 Requests are `{id, op, params}`. Answers are any number of `{id, event, ...}` followed by one
-`{id, ok, result}` or `{id, ok: false, error: {code, message, detail}}`.
+`{id, ok, result}` or `{id, ok: false, error: {code, message, detail}}`. Among the events are pulses,
+`{id, event: "pulse", seconds, cpu, steps}`, as long as an operation runs (see progress.py).
 """
 
 from __future__ import annotations

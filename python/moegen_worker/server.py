@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from .errors import OpError
+from .progress import Pulse
 from .protocol import Channel, Message
 from .registry import OPS
 
@@ -33,7 +34,9 @@ def _answer(channel: Channel, request: Message) -> None:
         if op is None:
             known = ", ".join(sorted(OPS))
             raise OpError("UNKNOWN_OP", f"unknown operation {name!r}; known: {known}")
-        result = op(request.get("params") or {}, Emitter(channel, request_id))
+        emit = Emitter(channel, request_id)
+        with Pulse(emit):
+            result = op(request.get("params") or {}, emit)
     except OpError as error:
         body = {"code": error.code, "message": error.message, "detail": error.detail}
         channel.send({"id": request_id, "ok": False, "error": body})

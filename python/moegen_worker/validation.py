@@ -16,6 +16,7 @@ from .inputs import InputMaker, Inputs
 from .judging import Verdict
 from .machine.machine import Machine
 from .machine.order import Order, of_seed
+from .machine.threads import Threads
 from .package import MoePackage
 from .programs import Program, Programs, Target
 from .references import References
@@ -72,14 +73,14 @@ class Bench:
             return judging.failed("the kernel does not build", error=message[:3000])
         arrays = self._place(inputs, case, wanted)
         times = np.int32(case.calls)
-        machine = None
+        refs = getattr(self._package.shapes, "Refs", None)
+        names = () if refs is None else tuple(refs._fields)
+        devices: Machine | Threads = Threads(names)
         if order is not None:
             # Where T does not divide, XLA's own copies between two calls hold devices together.
             together = tokens % self._package.ep != 0
-            refs = getattr(self._package.shapes, "Refs", None)
-            names = () if refs is None else tuple(refs._fields)
-            machine = Machine(self._package.ep, case.calls, order, together, names)
-        outcome = interpreter.run(lambda: program(times, *arrays), machine)
+            devices = Machine(self._package.ep, case.calls, order, together, names)
+        outcome = interpreter.run(lambda: program(times, *arrays), devices)
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"
             what = outcome.deadlock or what

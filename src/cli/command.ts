@@ -36,6 +36,17 @@ export function outcome(exit: ExitCode, results: Readonly<Record<string, unknown
   return { exit, results };
 }
 
+/** 0, 1, or 75 where nothing is wrong and something has no verdict. */
+export function decided(
+  cases: readonly { readonly ok: boolean; readonly failure?: { readonly kind?: string } }[],
+  undecided: number,
+  results: Readonly<Record<string, unknown>>,
+): Outcome {
+  const wrong = cases.some(({ ok, failure }) => !ok && failure?.kind !== "timeout");
+  if (wrong || (cases.length === 0 && undecided === 0)) return outcome(EXIT.failed, results);
+  return outcome(undecided > 0 ? EXIT.undecided : EXIT.ok, results);
+}
+
 /** 0 or 1. */
 export function verdict(ok: boolean, results: Readonly<Record<string, unknown>>): Outcome {
   return outcome(ok ? EXIT.ok : EXIT.failed, results);

@@ -10,6 +10,8 @@ export const EXIT = {
   environment: 69,
   /** A fault of moegen itself. */
   internal: 70,
+  /** Nothing is wrong as far as was seen, and not all was: a time-out, or a budget that is spent. */
+  undecided: 75,
   /** The terminal is gone (SIGHUP), Ctrl-C (SIGINT), asked to end (SIGTERM): 128 and the signal. */
   hangup: 129,
   interrupted: 130,

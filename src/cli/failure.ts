@@ -48,6 +48,9 @@ export function failureOf(thrown: unknown): Failure {
     const fault = { exit: EXIT.internal, code: "internal", message: thrown.message };
     return thrown.stack === undefined ? fault : { ...fault, stack: thrown.stack };
   }
+  if (thrown.name === "WorkerError" && textOf(thrown, "code") === "timeout") {
+    return { exit: EXIT.undecided, code: "timeout", message: thrown.message };
+  }
   const fix = textOf(thrown, "fix");
   const message = thrown.message.replace(/^error: /, "");
   // Commander has codes of its own for each way to be wrong; to a user they are one.

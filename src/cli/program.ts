@@ -40,13 +40,17 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
+function statusOf(exit: ExitCode): "ok" | "failed" | "undecided" {
+  if (exit === EXIT.ok) return "ok";
+  return exit === EXIT.undecided ? "undecided" : "failed";
+}
+
 async function runCommand(command: CliCommand, parsed: Command, out: Output): Promise<ExitCode> {
   const { exit, results } = await command.run(parsed, out);
   // What came to its end all the same is not what the user asked for any more.
   interrupted.throwIfAborted();
   if (out.json) {
-    const status = exit === EXIT.ok ? "ok" : "failed";
-    out.object({ command: command.name, status, ...results });
+    out.object({ command: command.name, status: statusOf(exit), ...results });
   }
   return exit;
 }
@@ -57,7 +61,7 @@ function fail(out: Output, name: string | undefined, failure: Failure): ExitCode
   out.settle();
   if (out.json) {
     const error = { code, message, ...(fix === undefined ? {} : { fix }) };
-    out.object({ command: name ?? null, status: "failed", error });
+    out.object({ command: name ?? null, status: statusOf(exit), error });
   } else {
     out.note(`${out.paint.red("error:")} ${message}`);
     if (fix !== undefined) out.note(`  fix: ${fix}`);

@@ -40,7 +40,9 @@ export interface Mutant {
 
 export interface MutantResult extends Mutant {
   readonly caught: boolean;
-  /** "deadlock", "data race", "out of bounds", ...; "time-out": still running when it was ended. */
+  /** It was given up before it was caught, or got through: no verdict. */
+  readonly undecided?: boolean;
+  /** "deadlock", "data race", "out of bounds", ... */
   readonly by?: string;
   /** What was found, in one sentence. */
   readonly message?: string;
@@ -66,6 +68,8 @@ export interface MutantsResult {
   readonly size: ValidatedSize;
   readonly seed: number;
   readonly killed: number;
+  /** Given up: neither caught nor through. */
+  readonly undecided: number;
   readonly total: number;
   readonly kinds: readonly KindCount[];
   readonly mutants: readonly MutantResult[];

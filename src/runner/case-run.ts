@@ -11,11 +11,14 @@ import type {
 } from "./types.ts";
 import type { WorkerEvent } from "./worker.ts";
 
-/** Seconds a case may take: far more than it does, so that only a deadlock takes longer. */
-const CASE_SECONDS = { scaled: 60, full: 1800 };
+/**
+ * Processor seconds a case may take: many times what it does. A deadlock is told exactly, so what
+ * takes longer runs without an end.
+ */
+const CASE_SECONDS = { scaled: 300, full: 7200 };
 /** Each of more devices than this has more peers, and all share the same cores. */
 const USUAL_DEVICES = 8;
-/** A kernel that deadlocks does so in most cases: lose a worker once, not ten times. */
+/** What ends a worker does so in most cases: lose one once, not ten times. */
 const MOST_LOST = 1;
 /** A small plan and the token counts it is run at. */
 export interface Subject {
@@ -33,6 +36,8 @@ export interface Subject {
 /** What the worker says of a case; `failure` lacks the line that only we can write. */
 type RawCase = Omit<CaseResult, "failure"> & { readonly failure?: Omit<CaseFailure, "reproduce"> };
 interface Running {
+  /** By `performance.now`. */
+  readonly began: number;
   readonly case: string;
   readonly title: string;
   readonly tokens: number;
@@ -59,6 +64,12 @@ export class CaseRun {
     this.#subject = subject;
     this.#with = options;
     this.seed = options.options.seed ?? 0;
+  }
+
+  /** Cases that were given up or, after that, not begun: they are not right, and not wrong. */
+  get undecided(): number {
+    const timeouts = this.#results.filter(({ failure }) => failure?.kind === "timeout").length;
+    return timeouts + Math.max(0, (this.#names?.length ?? 0) - this.#results.length);
   }
 
   /** Results in the order of the cases, not of the workers. */
@@ -104,15 +115,19 @@ export class CaseRun {
         return;
       } catch (error) {
         if (!isLoss(error)) throw understand(error);
-        const lost = running as Running | undefined;
-        if (lost === undefined) throw error;
+        if (running === undefined) throw error;
+        const { began, ...lost } = running as Running;
         this.#finish({
           ...lost,
           seed: this.seed,
           ok: false,
           error: null,
-          seconds: error.code === "timeout" ? seconds : 0,
-          failure: { message: describe(error, seconds), error: error.stderr || error.message },
+          seconds: Math.round(performance.now() - began) / 1000,
+          failure: {
+            kind: error.code === "timeout" ? "timeout" : "crash",
+            message: describe(error),
+            error: error.stderr || error.message,
+          },
         });
         if (worker.starts - starts >= MOST_LOST) return;
       }
@@ -129,7 +144,7 @@ export class CaseRun {
     } else if (event.event === "case-start") {
       const { case: name, title, tokens } = event as unknown as Running;
       onEvent({ event: "case-start", case: name, title, tokens });
-      return { case: name, title, tokens };
+      return { began: performance.now(), case: name, title, tokens };
     } else if (event.event === "case") {
       const { event: _, id: __, ...raw } = event;
       this.#finish(raw as unknown as RawCase);
@@ -154,8 +169,8 @@ function understand(error: unknown): unknown {
   return code === "UNKNOWN_CASE" ? new RequestError((error as WorkerError).message) : error;
 }
 
-function describe(error: WorkerError, seconds: number): string {
+function describe(error: WorkerError): string {
   return error.code === "timeout"
-    ? `deadlock or too slow: no end after ${seconds} s`
+    ? `given up, no verdict: ${error.message}`
     : `the worker was lost: ${error.message}`;
 }

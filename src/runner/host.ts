@@ -22,7 +22,7 @@ export interface HostOptions extends RunnerOptions {
   readonly devices: number;
 }
 
-/** Logging in, and Python's start on a host that is busy. */
+/** Of processor time: `hello` loads no JAX. */
 const HELLO_SECONDS = 60;
 /** ssh's own exit code, whatever it could not do. */
 const SSH_FAILED = "exit code 255";

@@ -10,8 +10,8 @@ import { Worker } from "./worker.ts";
 
 /** Devices to simulate where nothing asks for more. */
 const DEVICES = 8;
-/** `hello` loads no JAX. */
-const HELLO_SECONDS = 30;
+/** Of processor time: `hello` loads no JAX. */
+const HELLO_SECONDS = 60;
 
 export interface LocalWorker {
   readonly worker: Worker;

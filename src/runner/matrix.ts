@@ -29,6 +29,8 @@ export interface MatrixRowResult {
   readonly features: Row;
   readonly tokens: number;
   readonly ok: boolean;
+  /** Cases without a verdict: given up, or not begun after that. */
+  readonly undecided: number;
   readonly cases: readonly CaseResult[];
   /** Largest error of a case; null where one is not finite. */
   readonly worstError: number | null;
@@ -46,6 +48,7 @@ export interface FeatureCount {
 
 export interface MatrixResult {
   readonly ok: boolean;
+  readonly undecided: number;
   readonly seed: number;
   readonly rows: readonly MatrixRowResult[];
   readonly features: readonly FeatureCount[];
@@ -94,6 +97,7 @@ export async function validateMatrix(
   results.sort((a, b) => a.row - b.row);
   return {
     ok: results.length > 0 && results.every(({ ok }) => ok),
+    undecided: results.reduce((sum, row) => sum + row.undecided, 0),
     seed: options.seed ?? 0,
     rows: results,
     features: countFeatures(results),
@@ -127,6 +131,7 @@ async function runRow(
     features,
     tokens,
     ok: found.length === cases.length && found.every(({ ok }) => ok),
+    undecided: run.undecided,
     cases: found,
     worstError: errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[])),
     bound: run.bound,

@@ -4,7 +4,7 @@ export interface RunnerOptions {
   readonly signal?: AbortSignal;
   /** The worker's stderr as it comes; absent, it is kept only for crash reports. */
   readonly onStderr?: (text: string) => void;
-  /** Seconds without a sign of life before the worker is ended. */
+  /** Seconds of its own processor time without news before the worker is ended. */
   readonly timeout?: number;
   /** Where Python is looked for first; absent: the working directory. */
   readonly cwd?: string;

@@ -8,8 +8,9 @@ import { type HostOptions, type HostWorker, hostName, understandHost, withHost }
 import type { CaseFailure, ValidatedSize } from "./types.ts";
 import { sizeOf, subjectOf } from "./validate.ts";
 
-/** Seconds without a sign of life: weights of a large layer are made and sent meanwhile. */
-const STEP_SECONDS = 1800;
+/** Processor seconds, and seconds without any: weights of a large layer are made and sent meanwhile. */
+const STEP_SECONDS = 7200;
+const STILL_SECONDS = 1800;
 /** Decode and prefill, where nothing else is asked. */
 const TOKENS = [64, 2048];
 
@@ -123,7 +124,7 @@ export async function timeKernels(
   };
   try {
     const raw = await worker.request<Raw>("time", params, {
-      timeout,
+      ...{ timeout, still: STILL_SECONDS },
       onEvent: (event) => onEvent({ event: "step", what: String(event.what) }),
     });
     const calls = raw.calls.map(({ tokens, check, seconds }): TimedCall => {
@@ -145,8 +146,8 @@ export function hostKind(options: Omit<TimeOptions, "device" | "tokens">): Promi
   return withHost({ ...options, devices: 1 }, async ({ worker }) => {
     const params = { backend: options.backend, kernels: [], warmup: 0, repetitions: 0 };
     try {
-      const { timeout = STEP_SECONDS } = options;
-      return (await worker.request<Raw>("time", params, { timeout })).deviceKind;
+      const limits = { timeout: options.timeout ?? STEP_SECONDS, still: STILL_SECONDS };
+      return (await worker.request<Raw>("time", params, limits)).deviceKind;
     } catch (error) {
       throw understandHost(error, hostName(options.host));
     }

@@ -80,12 +80,13 @@ export async function validateSpec(
   const errors = cases.map(({ error }) => error);
   const worst = errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[]));
   return {
-    ok: cases.length > 0 && cases.every(({ ok }) => ok),
+    ok: cases.length > 0 && run.undecided === 0 && cases.every(({ ok }) => ok),
     name: plan.name,
     size,
     bound: run.bound,
     seed: run.seed,
     cases,
+    undecided: run.undecided,
     worstError: worst,
     seconds: Math.round(performance.now() - start) / 1000,
   };

@@ -24,6 +24,8 @@ export interface ValidateOptions extends RunnerOptions {
 
 /** What one case found wrong. */
 export interface CaseFailure {
+  /** The case gave no verdict: it was given up, or its worker was lost. Another run may give one. */
+  readonly kind?: "timeout" | "crash";
   /** In one sentence. */
   readonly message: string;
   /** Token with the largest error, and the expert that the error points to (null: unknown). */
@@ -54,7 +56,7 @@ export interface CaseFailure {
   readonly unfinished?: readonly string[];
   /** The order of devices and copies that found it, where it ran in one. */
   readonly order?: { readonly seed: number; readonly text: string };
-  /** What the kernel raised, or "deadlock or too slow". */
+  /** What the kernel raised, or the worker said last. */
   readonly error?: string;
   /** The command that runs this case alone. */
   readonly reproduce: string;
@@ -88,6 +90,8 @@ export interface ValidateResult {
   readonly bound: number;
   readonly seed: number;
   readonly cases: readonly CaseResult[];
+  /** Cases without a verdict: given up, or not begun after that. */
+  readonly undecided: number;
   /** Largest error of a case; null where one is not finite. */
   readonly worstError: number | null;
   /** Wall clock, worker start included. */

@@ -1,6 +1,7 @@
 /** One long-lived worker process and its protocol: line JSON, requests answered in order. */
 import { createInterface } from "node:readline";
 import { isLoss, WorkerError } from "./errors.ts";
+import { type Pulse, SILENT_SECONDS, STILL_SECONDS, Watch } from "./progress.ts";
 import type { Transport, WorkerProcess } from "./transport.ts";
 
 /** Lines of stderr kept for a crash report. */
@@ -20,8 +21,13 @@ export type WorkerEvent = { readonly event: string } & Readonly<Record<string, u
 
 export interface RequestOptions {
   readonly onEvent?: (event: WorkerEvent) => void;
-  /** Seconds without an event or an answer before the process is ended. */
+  /**
+   * Seconds of the worker's own processor time without an event or an answer before it is ended;
+   * absent: no limit.
+   */
   readonly timeout?: number;
+  /** Seconds in which it may do nothing at all; absent: 120, or `timeout` where that is less. */
+  readonly still?: number;
 }
 
 export interface WorkerOptions {
@@ -32,7 +38,10 @@ export interface WorkerOptions {
 interface Pending {
   readonly onEvent: (event: WorkerEvent) => void;
   readonly settle: (outcome: { result: unknown } | { error: WorkerError }) => void;
-  readonly alive: () => void;
+  /** Why the worker is given up, at this pulse. */
+  readonly pulse: (pulse: Pulse) => string | undefined;
+  readonly news: () => void;
+  readonly op: string;
 }
 
 type Message = Record<string, unknown>;
@@ -53,6 +62,9 @@ class Session {
   readonly #process: WorkerProcess;
   readonly #pending = new Map<number, Pending>();
   readonly #stderr: string[] = [];
+  /** Looks, since the process last said anything. */
+  #silent = 0;
+  #listening: NodeJS.Timeout | undefined;
   /** Why it ended, once it has. */
   #ended: WorkerError | undefined;
 
@@ -88,11 +100,27 @@ class Session {
 
   #end(error: WorkerError): void {
     this.#ended ??= error;
+    clearInterval(this.#listening);
     for (const pending of this.#pending.values()) pending.settle({ error: this.#ended });
     this.#pending.clear();
   }
 
+  #giveUp(op: string, why: string): void {
+    void this.stop(new WorkerError("timeout", `${op}: ${why}`, { stderr: this.stderr }));
+  }
+
+  /** Two looks: where this process itself was kept from running, lines are read between them. */
+  #listen(op: string): void {
+    clearInterval(this.#listening);
+    this.#silent = 0;
+    this.#listening = setInterval(() => {
+      this.#silent += 1;
+      if (this.#silent > 1) this.#giveUp(op, `no sign of life for ${SILENT_SECONDS} s`);
+    }, SILENT_SECONDS * 500);
+  }
+
   #read(line: string): void {
+    this.#silent = 0;
     const message = parse(line);
     const pending = message === undefined ? undefined : this.#pending.get(Number(message.id));
     // Not ours: something wrote to stdout before the worker took it over.
@@ -100,7 +128,12 @@ class Session {
       this.#keep(line);
       return;
     }
-    pending.alive();
+    if (message.event === "pulse") {
+      const why = pending.pulse(message as unknown as Pulse);
+      if (why !== undefined) this.#giveUp(pending.op, why);
+      return;
+    }
+    pending.news();
     if (typeof message.event === "string") {
       pending.onEvent(message as WorkerEvent);
       return;
@@ -121,28 +154,23 @@ class Session {
   async request(id: number, op: string, params: Params, options: RequestOptions): Promise<unknown> {
     if (this.#ended !== undefined) throw this.#ended;
     const { onEvent = () => {}, timeout } = options;
-    let timer: NodeJS.Timeout | undefined;
-    const watch = (): void => {
-      clearTimeout(timer);
-      if (timeout === undefined) return;
-      timer = setTimeout(() => {
-        const text = `no answer to ${op} for ${timeout} s`;
-        void this.stop(new WorkerError("timeout", text, { stderr: this.stderr }));
-      }, timeout * 1000);
-    };
+    const { still = Math.min(STILL_SECONDS, timeout ?? STILL_SECONDS) } = options;
+    const watch = timeout === undefined ? undefined : new Watch({ cpu: timeout, still });
+    if (watch !== undefined) this.#listen(op);
     try {
       return await new Promise<unknown>((resolve, reject) => {
         this.#pending.set(id, {
           onEvent,
-          alive: watch,
+          op,
+          pulse: (pulse) => watch?.pulse(pulse),
+          news: () => watch?.news(),
           settle: (outcome) =>
             "error" in outcome ? reject(outcome.error) : resolve(outcome.result),
         });
-        watch();
         this.#process.stdin.write(`${JSON.stringify({ id, op, params })}\n`);
       });
     } finally {
-      clearTimeout(timer);
+      if (this.#pending.size === 0) clearInterval(this.#listening);
     }
   }
 

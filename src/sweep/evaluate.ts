@@ -11,7 +11,7 @@ import type { Store } from "./store.ts";
 
 export interface EvaluateOptions {
   readonly estimator: Estimator;
-  /** Seconds for one candidate. */
+  /** Seconds of processor time for one candidate. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
 }

@@ -46,11 +46,14 @@ async function groupsOf(loaded: LoadedSpec, records: readonly Measured[]): Promi
 }
 
 /** Undefined: it is right. */
-function wrong({ ok, cases }: ValidateResult): Refused | undefined {
+function wrong({ ok, cases, undecided }: ValidateResult): Refused | undefined {
   if (ok) return undefined;
-  const failed = cases.find((one) => !one.ok);
+  // What is wrong is wrong, whatever else was given up.
+  const lost = cases.find((one) => !one.ok);
+  const failed = cases.find((one) => !one.ok && one.failure?.kind === undefined) ?? lost;
   const { message = "no case was run", error = "" } = failed?.failure ?? {};
-  const kind = /worker was lost/.test(`${message} ${error}`) ? "crash" : "numerics";
+  const without = undecided > 0 ? "timeout" : "worker";
+  const kind = failed === undefined ? without : (failed.failure?.kind ?? "numerics");
   const reason = `${failed?.title ?? "validate"}: ${message}${error ? `: ${error}` : ""}`;
   return { stage: "validate", kind, reason: reason.slice(0, 600) };
 }

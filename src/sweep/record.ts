@@ -90,11 +90,15 @@ export interface Dropped extends Common {
 
 export type SweepRecord = Measured | Dropped;
 
+/** What moegen 0.1.0 called wrong numerics of a kernel that a busy machine had not finished. */
+const CALLED_NUMERICS = /deadlock or too slow/;
+
 /** Outcomes that another run may change; a resumed sweep tries these again. */
 export function isTransient(record: SweepRecord): boolean {
-  return (
-    record.status === "dropped" && ["crash", "timeout", "worker", "disk"].includes(record.kind)
-  );
+  if (record.status !== "dropped") return false;
+  const { kind, reason } = record;
+  if (kind === "numerics") return CALLED_NUMERICS.test(reason);
+  return ["crash", "timeout", "worker", "disk"].includes(kind);
 }
 
 /** Of two records of one candidate the one that says more is kept, in whatever order they are read. */

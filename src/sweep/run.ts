@@ -11,7 +11,8 @@ import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } fro
 import { sizeOf, spacesOf, type TileSets } from "./space.ts";
 import type { Store } from "./store.ts";
 
-const CANDIDATE_SECONDS = 300;
+/** Of a worker's processor time: the slowest kernels take some two minutes to compile. */
+const CANDIDATE_SECONDS = 600;
 
 export interface SweepOptions extends RunnerOptions {
   readonly tiles: TileSets;

@@ -126,28 +126,64 @@ describe("a worker that", () => {
     expect(seen.join("")).toContain("hostname");
   });
 
-  it("hangs is ended after the time-out, and started again", async () => {
-    const worker = acting(`
-      if (request.op === "hang") say({ id: request.id, event: "pid", pid: process.pid });
-      else answer("alive");`);
+  /** Says `pulses` of [cpu, steps] one after the other, each a minute of its own, then answers. */
+  const pulsing = (pulses: readonly (readonly [number, number])[], news = false): Worker =>
+    acting(`
+      if (request.op !== "work") return answer("alive");
+      say({ id: request.id, event: "pid", pid: process.pid });
+      for (const [cpu, steps] of ${JSON.stringify(pulses)}) {
+        say({ id: request.id, event: "pulse", seconds: 60, cpu, steps });
+        if (${news}) say({ id: request.id, event: "news" });
+      }
+      if (${pulses.length > 5}) answer("done");`);
+  const LIMITS = { timeout: 300, still: 120 };
+
+  it.each([
+    [
+      "stands still",
+      [
+        [7, 5],
+        [7.1, 5],
+        [7.2, 5],
+      ],
+      "stood still for 120 s",
+    ],
+    [
+      "is busy without an end",
+      [
+        [7, 5],
+        [107, 6],
+        [307, 7],
+      ],
+      "no end after 300 s of processor",
+    ],
+  ] as const)("%s is ended, and started again", async (_, pulses, why) => {
+    const worker = pulsing(pulses);
     let pid = 0;
     const onEvent = (event: WorkerEvent): void => {
-      pid = Number(event.pid);
+      if (event.event === "pid") pid = Number(event.pid);
+      // A pulse is no news for anyone else.
+      expect(event.event).not.toBe("pulse");
     };
-    const error = await failure(worker.request("hang", {}, { timeout: 1, onEvent }));
+    const error = await failure(worker.request("work", {}, { ...LIMITS, onEvent }));
     expect(error.code).toBe("timeout");
+    expect(error.message).toContain(`work: ${why}`);
     await untilGone(pid);
     expect(await worker.request("any", {})).toBe("alive");
   });
 
-  it("is slow but says so is not ended", async () => {
-    const worker = acting(`
-      let n = 0;
-      const timer = setInterval(() => {
-        if (++n < 6) say({ id: request.id, event: "still here" });
-        else { clearInterval(timer); answer("done"); }
-      }, 300);`);
-    expect(await worker.request("slow", {}, { timeout: 1.2 })).toBe("done");
+  const hours = Array.from({ length: 600 }, (_, minute) => minute);
+  it.each([
+    // A twentieth of a processor for ten hours.
+    [
+      "gets little of a busy machine",
+      hours.map((n) => [n * 0.4, Math.floor(n / 2)] as const),
+      false,
+    ],
+    ["compiles on a busy machine", hours.slice(0, 90).map((n) => [n * 3, 0] as const), false],
+    ["says so each time", hours.map((n) => [n * 200, n] as const), true],
+  ])("%s is not ended, however long it takes", async (_, pulses, news) => {
+    expect(await pulsing(pulses, news).request("work", {}, LIMITS)).toBe("done");
   });
 
   it("ignores SIGTERM is ended all the same, with its children", async () => {

@@ -34,7 +34,7 @@ def compile_kernel(params, emit):
     if take("kill"):
         os.kill(os.getpid(), 9)
     if take("hang"):
-        time.sleep(1000)
+        time.sleep(1e6)
     if take("disk"):
         raise OSError(errno.ENOSPC, "No space left on device")
     if take("garbage"):
@@ -64,6 +64,8 @@ def validate(params, emit):
         emit("case-start", case=name, title=name, tokens=32)
         if take("lose-validate"):
             os.kill(os.getpid(), 9)
+        if take("hang-validate"):
+            time.sleep(1e6)
         wrong = take("wrong")
         failure = {"failure": {"message": "relative error 1.0e+00 is over 1e-02"}} if wrong else {}
         result = {"case": name, "title": name, "tokens": 32, "seed": 0, "seconds": 0.1}

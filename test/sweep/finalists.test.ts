@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Store } from "../../src/sweep/store.ts";
@@ -60,6 +61,40 @@ describe("moegen sweep --validate", () => {
     const first = found(await moegen(args, { cwd, env }));
     const lost = first.records.filter(({ status }) => status === "dropped");
     expect(lost.map(({ stage, kind }) => [stage, kind])).toContainEqual(["validate", "crash"]);
+    const again = found(await moegen(args, { cwd, env }));
+    expect(again.dropped).toEqual({});
+    expect(again.records.every(({ numerics }) => numerics?.error === 2e-3)).toBe(true);
+  });
+
+  it("takes a case that does not end for no verdict, and tries it the next time", async () => {
+    const cwd = emptyFolder();
+    const env = faulty(cwd, ["hang-validate"]);
+    const first = found(await moegen([...args, "--timeout", "2s"], { cwd, env }));
+    const late = first.records.filter(({ status }) => status === "dropped");
+    expect(new Set(late.map(({ stage, kind }) => `${stage}/${kind}`))).toEqual(
+      new Set(["validate/timeout"]),
+    );
+    expect(late[0]?.reason).toContain("given up, no verdict");
+    // What was compiled of it stands: only its numerics are open.
+    expect(Store.open(join(cwd, "s")).records.every(({ status }) => status === "ok")).toBe(true);
+    const again = found(await moegen(args, { cwd, env }));
+    expect(again.records.every(({ numerics }) => numerics?.error === 2e-3)).toBe(true);
+  });
+
+  it("does not believe an older store that calls a time-out wrong numerics", async () => {
+    const cwd = emptyFolder();
+    const env = faulty(cwd, ["wrong"]);
+    await moegen(args, { cwd, env });
+    const file = join(cwd, "s", "old.jsonl");
+    const [name = ""] = readdirSync(join(cwd, "s"));
+    const text = readFileSync(join(cwd, "s", name), "utf8");
+    const reason = "odd: deadlock or too slow: no end after 60 s: no answer to validate for 60 s";
+    rmSync(join(cwd, "s", name));
+    writeFileSync(
+      file,
+      text.replaceAll(/"reason":"uniform: relative[^"]*"/g, `"reason":"${reason}"`),
+    );
+    expect(readFileSync(file, "utf8")).toContain("deadlock or too slow");
     const again = found(await moegen(args, { cwd, env }));
     expect(again.dropped).toEqual({});
     expect(again.records.every(({ numerics }) => numerics?.error === 2e-3)).toBe(true);

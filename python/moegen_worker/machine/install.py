@@ -1,4 +1,4 @@
-"""Puts the machine in the place of the interpreter's functions, for the runs that ask for one."""
+"""Puts the machine, or a watch over threads, in the place of the interpreter's functions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import OpError
 from .machine import Machine
+from .threads import Threads
 
 # The interpreter's functions and their parameters, as this was written for.
 EXPECTED = {
@@ -29,23 +30,27 @@ EXPECTED = {
     "semaphore_wait": "token device_id local_core_id sem_id value source_info",
 }
 
-_machine: Machine | None = None
+# The interpreter's way to wait, which Threads does over again.
+WAIT = "self value global_core_id has_tasks logging_info"
+
+_running: Machine | Threads | None = None
 _installed: bool | None = None
 
 
 @contextmanager
-def running(chosen: Machine | None) -> Iterator[None]:
-    """Programs that run meanwhile run on `chosen`; None: as JAX runs them."""
-    global _machine
-    if chosen is not None and not install():
+def running(chosen: Machine | Threads | None) -> Iterator[None]:
+    """Programs that run meanwhile run on `chosen`; None: as JAX runs them. Another JAX's threads
+    run unwatched: a deadlock there is a run that stands still."""
+    global _running
+    if isinstance(chosen, Machine) and not install():
         raise OpError("INTERPRETER", "this JAX's interpreter is not the one that turns are for")
-    _machine = chosen
+    _running = chosen
     try:
         yield
-        if chosen is not None:
+        if isinstance(chosen, Machine):
             chosen.end()
     finally:
-        _machine = None
+        _running = None
 
 
 def install() -> bool:
@@ -59,24 +64,31 @@ def install() -> bool:
 def _install() -> bool:
     try:
         from jax._src.pallas.mosaic.interpret import interpret_pallas_call as jax
+        from jax._src.pallas.mosaic.interpret.shared_memory import Semaphore
     except ImportError:
+        return False
+    if list(inspect.signature(Semaphore.wait).parameters) != WAIT.split():
         return False
     for name, parameters in EXPECTED.items():
         function = getattr(jax, name, None)
         if function is None or list(inspect.signature(function).parameters) != parameters.split():
             return False
 
-    def replace(name: str, instead: Callable[..., Any]) -> None:
-        """`instead(machine, original, *arguments)` where there is a machine."""
+    def replace(
+        name: str, instead: Callable[..., Any], watched: Callable[..., Any] | None = None
+    ) -> None:
+        """`instead(machine, original, *arguments)` where there is a machine; `watched` threads."""
         original = getattr(jax, name)
         inside = getattr(original, "__wrapped__", original)
 
         @functools.wraps(original)
         def either(*args: Any, **options: Any) -> Any:
-            chosen = _machine
-            if chosen is None:
-                return inside(*args, **options)
-            return instead(chosen, inside, *args, **options)
+            chosen = _running
+            if isinstance(chosen, Machine):
+                return instead(chosen, inside, *args, **options)
+            if isinstance(chosen, Threads) and watched is not None:
+                return watched(chosen, inside, *args, **options)
+            return inside(*args, **options)
 
         # What fails inside is the device's failure, as it was.
         setattr(jax, name, jax.fail_on_exception(either) if inside is not original else either)
@@ -94,9 +106,11 @@ def _install() -> bool:
         machine.allocated(jax, int(device), name, int(buffer))
         return token, buffer
 
-    def allocate_semaphores(machine: Machine, original: Any, token: Any, device: Any, *rest: Any):
+    def allocate_semaphores(
+        devices: Machine | Threads, original: Any, token: Any, device: Any, *rest: Any
+    ):
         token, ids = original(token, device, *rest)
-        machine.numbered(int(device), int(ids.ravel()[0]), ids.size)
+        devices.numbers.numbered(int(ids.ravel()[0]), ids.size)
         return token, ids
 
     def validate(machine: Machine, original: Any, token: Any, device: Any):
@@ -110,8 +124,10 @@ def _install() -> bool:
         machine.start(jax, arguments, source_info)
         return token
 
-    def dma_wait(machine: Machine, original: Any, token: Any, *numbers: Any, source_info=None):
-        machine.wait(jax, *map(int, numbers), source_info)
+    def wait(
+        devices: Machine | Threads, original: Any, token: Any, *numbers: Any, source_info=None
+    ):
+        devices.wait(jax, *map(int, numbers), source_info)
         return token
 
     def signal(machine: Machine, original: Any, token: Any, device: Any, *rest: Any, **o: Any):
@@ -120,11 +136,11 @@ def _install() -> bool:
 
     replace("_initialize_shared_memory", initialize)
     replace("_allocate_buffer", allocate_buffer)
-    replace("_allocate_semaphores", allocate_semaphores)
+    replace("_allocate_semaphores", allocate_semaphores, allocate_semaphores)
     replace("_validate", validate)
     replace("_clean_up_shared_memory", clean_up)
     replace("dma_start", dma_start)
-    replace("dma_wait", dma_wait)
+    replace("dma_wait", wait, wait)
     replace("semaphore_signal", signal)
-    replace("semaphore_wait", dma_wait)
+    replace("semaphore_wait", wait, wait)
     return True

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..races import place
+from .names import Semaphores
 from .order import Order
 from .turns import Deadlock, Flight, Turns, Wait
 
@@ -48,8 +49,7 @@ class Machine:
         self.turns = Turns(self.devices, self.calls, self.order, self.together)
         self.unfinished: list[str] = []
         self.semaphores: list[str] = []
-        self._arrays: dict[int, tuple[int, int]] = {}
-        self._allocated = dict.fromkeys(range(self.devices), 0)
+        self.numbers = Semaphores(self.names)
         self._virtual = 0
         self._shared: Any = None
 
@@ -64,7 +64,6 @@ class Machine:
                 shared.dma_execution_mode = "on_wait"
                 shared.append_semaphore_task = lambda *_: None
                 shared.get_random_virtual_device_id = lambda: self._next_virtual(shared)
-        self._allocated[device] = 0
         self.turns.enter(device)
 
     def _next_virtual(self, shared: Any) -> int:
@@ -85,7 +84,7 @@ class Machine:
                 )
         for number, semaphore in sorted(shared.sem.items()):
             if semaphore.count_by_core[device] != 0:
-                self._not_zero(self.name(number), device, semaphore.count_by_core[device])
+                self._not_zero(self.numbers.name(number), device, semaphore.count_by_core[device])
         for key in [key for key in shared.mem if key[2] == device]:
             self._whole(jax, device, key)
             with shared.lock:
@@ -136,21 +135,6 @@ class Machine:
         _, clock = shared.get_semaphores_and_increment_clock([], device)
         jax.races.check_write(device, 0, clock, key, ())
 
-    def numbered(self, device: int, first: int, count: int) -> None:
-        """Semaphores `first`, ... are the device's next array of them."""
-        index = self._allocated[device]
-        self._allocated[device] = index + 1
-        for i in range(count):
-            self._arrays[first + i] = index, i
-
-    def name(self, semaphore: int) -> str:
-        """As the kernel calls it: its semaphores are the last of its references."""
-        if semaphore not in self._arrays:
-            return "barrier"
-        index, i = self._arrays[semaphore]
-        place = len(self.names) - max(self._allocated.values()) + index
-        return f"{self.names[place] if place >= 0 else index}[{i}]"
-
     # ------------------------------------------------------------------- starts, signals, waits
 
     def start(self, jax: Any, arguments: tuple[Any, ...], source: Any) -> None:
@@ -186,7 +170,7 @@ class Machine:
 
         def text() -> str:
             have = int(semaphore.count_by_core[core])
-            return f"for {self.name(number)}, {have} of {value}, {place(source)}"
+            return f"for {self.numbers.name(number)}, {have} of {value}, {place(source)}"
 
         self.turns.pause(device, Wait(semaphore, core, value, text))
         semaphore.count_by_core[core] -= value

@@ -58,7 +58,11 @@ export const sweep = defineCommand<Options>({
       .option("--store <folder>", "where records are kept and looked for", STORE)
       .option("--budget <time>", "begin no candidate after so long, e.g. 10m", duration)
       .option("--jobs <n>", "compiler processes at once (default: one a core)", positive)
-      .option("--timeout <time>", "give a candidate up after so long (default: 5m)", duration)
+      .option(
+        "--timeout <time>",
+        "give a candidate up after so much processor time (default: 10m; a case: 5m)",
+        duration,
+      )
       .option("--seed <n>", "of a sampled search", seed)
       .option("--validate", "run what compiles on simulated devices too, scaled as validate does")
       .option("--on <host>", "time the finalists in turns on a TPU: local or ssh:HOST")
@@ -102,7 +106,11 @@ export const sweep = defineCommand<Options>({
     let found = swept.records;
     if (options.validate === true) {
       const { proveSurvivors } = await import("../../sweep/prove.ts");
-      found = await proveSurvivors(loaded, store, found, { signal: interrupted }, report.proved);
+      const limits = {
+        signal: interrupted,
+        ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      };
+      found = await proveSurvivors(loaded, store, found, limits, report.proved);
     }
     let lost: string | null = null;
     if (clock !== undefined) {

@@ -1,6 +1,6 @@
 import { mutantKinds } from "../../mutants/types.ts";
 import type { ValidateOptions } from "../../runner/types.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
+import { decided, defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
@@ -87,6 +87,7 @@ export const validate = defineCommand<Options>({
     const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);
     if (result.ok) out.line(`next: moegen compile ${spec.path}`);
-    return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
+    const results = { ...result, diagnostics: checked.diagnostics };
+    return decided(result.cases, result.undecided, results);
   },
 });

@@ -27,7 +27,7 @@ export function matrixReport(out: Output) {
       }
       finished += 1;
       const { row, tokens, ok, worstError, features } = event;
-      const mark = ok ? paint.green("✓") : paint.red("✗");
+      const mark = ok ? paint.green("✓") : event.undecided > 0 ? paint.yellow("?") : paint.red("✗");
       const head = `${String(row).padStart(4)}  ep ${String(features.ep).padEnd(2)}  T=${String(tokens).padEnd(4)}`;
       const error = scientific(worstError).padEnd(8);
       out.line(
@@ -41,6 +41,9 @@ export function matrixReport(out: Output) {
       out.line();
       for (const line of table(result.features)) out.line(line);
       const failed = result.rows.filter(({ ok }) => !ok).length;
+      if (result.undecided > 0) {
+        out.line(paint.yellow(`${plural(result.undecided, "case")} without a verdict`));
+      }
       const cases = result.rows.reduce((sum, { cases: list }) => sum + list.length, 0);
       const took = seconds(result.seconds);
       out.line(

@@ -22,7 +22,10 @@ export function mutantsReport(name: string, out: Output) {
         out.progress(`  ${finished} of ${total}: ${event.id} ...`);
       } else {
         finished += 1;
-        if (!event.caught) for (const line of survivor(event, name)) out.line(line);
+        if (event.undecided) {
+          const why = paint.yellow(`no verdict: ${event.message ?? "given up"}`);
+          out.line(`  ${event.id.padEnd(20)} ${why}`);
+        } else if (!event.caught) for (const line of survivor(event, name)) out.line(line);
         else if (event.named)
           out.line(`  ${event.id.padEnd(20)} ${paint.green("✓")} ${caught(event)}`);
         if (finished % 25 === 0) out.line(`  ${finished} of ${total} run`);
@@ -36,9 +39,12 @@ export function mutantsReport(name: string, out: Output) {
         const ways = waysOf(result.mutants.filter((one) => one.kind === kind));
         out.line(`  ${kind.padEnd(10)} ${mark} ${`${killed} of ${all}`.padEnd(10)} ${ways}`);
       }
-      const { killed, total: all } = result;
+      const { killed, undecided, total: all } = result;
+      const open = undecided > 0 ? `, ${undecided} without a verdict` : "";
       const sum =
-        killed === all ? `${plural(all, "mutant")}, each caught` : `${killed} of ${all} caught`;
+        killed === all
+          ? `${plural(all, "mutant")}, each caught`
+          : `${killed} of ${all} caught${open}`;
       out.line(`${sum}, in ${seconds(result.seconds)}, seed ${result.seed}`);
     },
   };

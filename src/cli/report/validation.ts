@@ -15,7 +15,8 @@ const TITLE_WIDTH = 28;
 export function validationReport(name: string, out: Output) {
   const { paint } = out;
   const one = (result: CaseResult): void => {
-    const mark = result.ok ? paint.green("✓") : paint.red("✗");
+    const given = result.failure?.kind === "timeout" ? paint.yellow("?") : paint.red("✗");
+    const mark = result.ok ? paint.green("✓") : given;
     const title = result.title.padEnd(TITLE_WIDTH);
     const tokens = `T=${result.tokens}`.padEnd(7);
     const error = scientific(result.error).padEnd(8);
@@ -42,8 +43,14 @@ export function validationReport(name: string, out: Output) {
       }
     },
     end(result: ValidateResult): void {
-      const { cases, worstError, bound } = result;
-      const failed = cases.filter(({ ok }) => !ok).length;
+      const { cases, worstError, bound, undecided } = result;
+      const failed = cases.filter(({ ok, failure }) => !ok && failure?.kind !== "timeout").length;
+      if (undecided > 0) {
+        out.line(
+          paint.yellow(`${plural(undecided, "case")} without a verdict: not right, not wrong`),
+        );
+      }
+      if (undecided > 0 && failed === 0) return;
       const worst = `worst ${scientific(worstError)} (limit ${scientific(bound)})`;
       out.line(
         failed === 0

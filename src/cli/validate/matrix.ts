@@ -1,5 +1,5 @@
 /** `moegen validate --matrix`. */
-import { type Outcome, verdict } from "../command.ts";
+import { decided, type Outcome } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import type { Output } from "../output.ts";
@@ -27,5 +27,6 @@ export async function runMatrix(
   };
   const result = await validateMatrix(chosen, report.event);
   report.end(result);
-  return verdict(result.ok, { ...result });
+  const cases = result.rows.flatMap(({ cases }) => cases);
+  return decided(cases, result.undecided, { ...result });
 }

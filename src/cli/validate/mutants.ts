@@ -1,6 +1,7 @@
 /** `moegen validate SPEC --mutants`. */
 import type { MutantOptions } from "../../mutants/types.ts";
-import { type Outcome, verdict } from "../command.ts";
+import { type Outcome, outcome, verdict } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import type { Output } from "../output.ts";
@@ -28,5 +29,8 @@ export async function runMutants(spec: Spec, options: Options, out: Output): Pro
   };
   const result = await run(spec.loaded, spec.plan, chosen, report.event);
   report.end(result);
+  const { killed, undecided, total } = result;
+  const doubtful = undecided > 0 && killed + undecided === total;
+  if (doubtful) return outcome(EXIT.undecided, { ...result });
   return verdict(result.ok, { ...result });
 }
