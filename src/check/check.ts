@@ -4,6 +4,7 @@ import { type LoadedSpec, loadSpec, SpecError } from "../dsl/load.ts";
 import type { Registries } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedTiles } from "../plan/tiles.ts";
+import { unreadBeside } from "./beside.ts";
 import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
@@ -20,8 +21,10 @@ export interface CheckResult {
 
 async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
   const { findings, resolved, plan } = judge(loaded.spec, using);
-  const diagnostics = await placed(findings, loaded);
-  return { diagnostics, resolved, ...(plan === undefined ? {} : { plan }) };
+  const beside = unreadBeside(loaded);
+  const diagnostics = await placed([...findings, ...beside], loaded);
+  const legal = plan !== undefined && beside.length === 0;
+  return { diagnostics, resolved, ...(legal ? { plan } : {}) };
 }
 
 export interface FileResult extends CheckResult {

@@ -184,7 +184,7 @@ export const codes = {
   ),
   MOE306: entry(
     "the checkpoint's quantisation is not read",
-    "quantization_config is fp8 in blocks of 128 x 128, mxfp4, or compressed-tensors of 8 or 4 bits without zero points; any other is answered by an override of quantization",
+    "quantization_config is fp8 in blocks of 128 x 128, mxfp4, or compressed-tensors of 8 or 4 bits without zero points, the same for all experts, and every key of it is known; any other, and what a file beside the config says, is answered by an override of quantization",
   ),
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 

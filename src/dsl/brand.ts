@@ -24,6 +24,8 @@ export interface LayerOrigin {
   readonly problems: readonly LayerProblem[];
   /** Layers of this kind in the model. */
   readonly layers?: number;
+  /** The spec says nothing of quantisation: what lies beside the config may say something. */
+  readonly askBeside?: true;
 }
 
 function mark<T extends object>(value: T, key: symbol, data: unknown): T {

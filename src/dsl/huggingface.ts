@@ -18,7 +18,7 @@ export function fromHuggingFace(
   const name = reader.architecture();
   const architecture = findArchitecture(name);
   // A null from plain JavaScript is no override.
-  const { sharedExperts, quantization, ...replaced } = overrides ?? {};
+  const { sharedExperts, quantization, quantConfig, ...replaced } = overrides ?? {};
   if (architecture === undefined) {
     const known = knownArchitectures();
     const problem: LayerProblem = {
@@ -37,7 +37,7 @@ export function fromHuggingFace(
     });
   }
   const { layer, fields: read, layers } = architecture.read(reader);
-  const checkpoint = readQuantization(reader);
+  const checkpoint = readQuantization(reader, layer.experts, quantConfig);
   const fields = { ...read, ...(checkpoint && { quantization: checkpoint.field }) };
   const given = Object.entries({
     ...replaced,
@@ -67,6 +67,7 @@ export function fromHuggingFace(
   return brandLayer(merged, {
     architecture: name ?? "unknown",
     ...(layers === undefined ? {} : { layers }),
+    ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),
     problems: reader.problems.filter(
       (problem) => problem.layerField === undefined || !overridden.has(problem.layerField),

@@ -96,6 +96,11 @@ export interface LayerOverrides
    */
   readonly quantization?: QuantizationInput | "none";
   /**
+   * What `hf_quant_config.json` or `quantize_config.json` says, where the checkpoint has one beside its
+   * config. Default: there is none; the checker says where one lies.
+   */
+  readonly quantConfig?: unknown;
+  /**
    * "outside": the caller adds the shared experts' result; this kernel computes the routed experts
    * alone. Default: the config's, in the kernel.
    */

@@ -41,6 +41,22 @@ export class ConfigReader {
     return this.#config[field] ?? undefined;
   }
 
+  /** All fields with their values, as they stand in the config. */
+  entries(): readonly (readonly [field: string, value: unknown])[] {
+    return Object.entries(this.#config);
+  }
+
+  /** The value at a path such as "text_config.quantization_config". */
+  at(path: string): unknown {
+    return path
+      .split(".")
+      .reduce<unknown>(
+        (value, step) =>
+          typeof value === "object" && value !== null ? Reflect.get(value, step) : undefined,
+        this.#config,
+      );
+  }
+
   report(problem: ConfigProblem): void {
     this.problems.push(problem);
   }

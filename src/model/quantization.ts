@@ -1,13 +1,12 @@
 /**
- * Reads `quantization_config`: how a checkpoint's expert weights are quantised, so that the kernel
- * takes them as they are. Scales are counted as float32, which holds every type they come in.
- * Sources: deepseek-ai/DeepSeek-V3, config.json and README_WEIGHTS.md (fp8); openai/gpt-oss,
- * gpt_oss/torch/weights.py (mxfp4); compressed-tensors, quantization/quant_args.py.
+ * How a checkpoint's expert weights are quantised, so that the kernel takes them as they are: from
+ * `quantization_config`, and from the file that some checkpoints have beside their config. What says
+ * anything of quantisation is understood or refused by name; nothing is passed over.
  */
-import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
+import type { Quantization } from "../spec/quantization.ts";
 import type { ConfigReader } from "./config.ts";
-
-type Dict = Readonly<Record<string, unknown>>;
+import { type PlainModules, plainModules } from "./plain-modules.ts";
+import { type Dict, isDict, readMethod, shown } from "./quantization-methods.ts";
 
 export interface ReadQuantization {
   readonly quantization: Quantization;
@@ -17,102 +16,133 @@ export interface ReadQuantization {
   readonly field: string;
 }
 
+/**
+ * Files beside a `config.json` that say how its checkpoint is quantised: modelopt's, AutoGPTQ's and
+ * AutoAWQ's. They count though `quantization_config` is missing.
+ */
+export const QUANTIZATION_FILES = [
+  "hf_quant_config.json",
+  "quantize_config.json",
+  "quant_config.json",
+] as const;
+
 const CONFIG = "quantization_config";
 const LAYER_FIELD = "quantization";
+/** Further fields of a config that say something of it, whoever wrote them. */
+const SPEAKING = /quant|^compression_config$|^expert_dtype$/i;
+/** Lists of the modules that are not quantised, by any of their names. */
+const LEFT = ["modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules"] as const;
 
-function isDict(value: unknown): value is Dict {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Its message, where the checkpoint is one that the kernel does not take. */
+function refuse(config: ConfigReader, where: string, field: string, refused: string): void {
+  config.report({
+    code: "MOE306",
+    layerField: LAYER_FIELD,
+    configField: field,
+    message: `${where} has ${refused}, which the kernel does not take`,
+    nearest: ['quantization: "none"', 'quantization: { weights: …, granularity: "per_channel" }'],
+  });
 }
 
-type Read = { readonly quantization: Quantization } | { readonly refused: string };
-
-const per = (weights: QuantizedDType, granularity: Quantization["granularity"]): Read => ({
-  quantization: { weights, granularity, scales: "float32" },
-});
-
-const shown = (value: unknown): string => JSON.stringify(value) ?? "nothing";
-
-/** DeepSeek-V3 and Qwen3-FP8: one scale for a block of 128 x 128. */
-function fp8(config: Dict): Read {
-  const format = config.fmt ?? "e4m3";
-  const weights = { e4m3: "float8_e4m3fn", e5m2: "float8_e5m2" } as const;
-  if (format !== "e4m3" && format !== "e5m2") {
-    return { refused: `fp8 of the format ${shown(format)}` };
+/**
+ * What the checkpoint says of the experts' weights; undefined: nothing, they are of its dtype, or it
+ * was refused and the reader has the problem. `experts`: routed ones of the layer. `beside`: what one
+ * of QUANTIZATION_FILES says, where there is one.
+ */
+export function readQuantization(
+  config: ConfigReader,
+  experts: number,
+  beside?: unknown,
+): ReadQuantization | undefined {
+  const problems = config.problems.length;
+  for (const field of strays(config)) {
+    refuse(config, "the config", field, `the field ${field} (${shown(config.at(field))})`);
   }
-  const block = config.weight_block_size;
-  if (shown(block) === "[128,128]") return per(weights[format], "blocks_128x128");
-  const size =
-    block === undefined || block === null ? "one scale a tensor" : `a scale for ${shown(block)}`;
-  return { refused: `fp8 with ${size}` };
-}
-
-/** llm-compressor's checkpoints: the weights of the first group of layers. */
-function compressedTensors(config: Dict): Read {
-  const groups = isDict(config.config_groups) ? Object.values(config.config_groups) : [];
-  const [group] = groups;
-  if (groups.length !== 1 || !isDict(group) || !isDict(group.weights)) {
-    return { refused: `compressed-tensors with ${groups.length} groups of layers` };
-  }
-  const { num_bits: bits, type, strategy, group_size: size, symmetric } = group.weights;
-  const what = `compressed-tensors, ${shown(bits)} bits of type ${shown(type)} by ${shown(strategy)}`;
-  if (symmetric === false) return { refused: `${what} with zero points` };
-  const kinds: Readonly<Record<string, QuantizedDType>> = {
-    "8 float": "float8_e4m3fn",
-    "8 int": "int8",
-    "4 int": "int4",
-  };
-  const weights = kinds[`${String(bits)} ${String(type)}`];
-  if (weights === undefined) return { refused: what };
-  if (strategy === "channel") return per(weights, "per_channel");
-  if (strategy === "group" && typeof size === "number") {
-    return per(weights, { kind: "sub_channel", block: size });
-  }
-  if (strategy === "block" && shown(group.weights.block_structure) === "[128,128]") {
-    return per(weights, "blocks_128x128");
-  }
-  return { refused: what };
-}
-
-/** OCP microscaling: E2M1 weights, a power of two for 32 neighbours along the contraction. */
-const mxfp4 = (): Read => per("float4_e2m1fn", { kind: "sub_channel", block: 32 });
-
-const METHODS: Readonly<Record<string, (config: Dict) => Read>> = {
-  fp8,
-  mxfp4,
-  "compressed-tensors": compressedTensors,
-};
-
-/** What the config says of the experts' weights; undefined: nothing, they are of its dtype. */
-export function readQuantization(config: ConfigReader): ReadQuantization | undefined {
+  if (beside !== undefined && beside !== null) readBeside(config, experts, beside);
   const value = config.get(CONFIG);
-  if (value === undefined) return undefined;
-  const method = isDict(value) ? value.quant_method : undefined;
+  if (config.problems.length > problems || value === undefined) return undefined;
   const field = `${CONFIG}.quant_method`;
-  const read = typeof method === "string" ? METHODS[method] : undefined;
-  const result: Read =
-    read === undefined || !isDict(value)
-      ? { refused: method === undefined ? shown(value) : `the method ${shown(method)}` }
-      : read(value);
-  if ("refused" in result) {
-    config.report({
-      code: "MOE306",
-      layerField: LAYER_FIELD,
-      configField: field,
-      message: `${CONFIG} has ${result.refused}, which the kernel does not take`,
-      nearest: ['quantization: "none"', 'quantization: { weights: …, granularity: "per_channel" }'],
-    });
+  const read = readMethod(value, (targets) => {
+    const named = plainOf(config, experts, { ignore: targets });
+    return "routed" in named && named.routed === "all";
+  });
+  if ("refused" in read) {
+    refuse(config, CONFIG, field, read.refused);
     return undefined;
   }
-  const left = isDict(value) ? leftAsTheyAre(value) : [];
-  if (left.some((name) => /(?<!shared_)experts/.test(name))) return undefined;
-  // shared_expert_gate is a row of its own.
-  const sharedPlain = left.some((name) => /shared_experts?(?!_gate)/.test(name));
-  return { quantization: result.quantization, sharedPlain, field };
+  const left = plainOf(config, experts, isDict(value) ? value : {});
+  if ("refused" in left) {
+    refuse(config, CONFIG, field, left.refused);
+    return undefined;
+  }
+  if (left.routed === "all") return undefined;
+  return { quantization: read.quantization, sharedPlain: left.shared === "all", field };
 }
 
-/** Patterns of the modules that are not quantised. */
-function leftAsTheyAre(config: Dict): readonly string[] {
-  return [config.modules_to_not_convert, config.ignore, config.ignored_layers]
-    .flatMap((list): readonly unknown[] => (Array.isArray(list) ? list : []))
-    .filter((name) => typeof name === "string");
+/** Fields of the config, and of the parts that it has, that speak of quantisation and are not read. */
+function strays(config: ConfigReader): readonly string[] {
+  const says = (value: unknown): boolean =>
+    value !== null && value !== undefined && value !== false && shown(value) !== "{}";
+  return config.entries().flatMap(([field, value]) => {
+    if (field === CONFIG) return [];
+    if (SPEAKING.test(field)) return says(value) ? [field] : [];
+    if (!isDict(value)) return [];
+    return Object.entries(value)
+      .filter(([inner, part]) => SPEAKING.test(inner) && says(part))
+      .map(([inner]) => `${field}.${inner}`);
+  });
+}
+
+/** Modules that are not quantised, as far as they are experts. */
+function plainOf(config: ConfigReader, experts: number, of: Dict): PlainModules {
+  const patterns: string[] = [];
+  for (const name of LEFT) {
+    const list = of[name];
+    if (list === undefined || list === null) continue;
+    if (!Array.isArray(list) || !list.every((one) => typeof one === "string")) {
+      return { refused: `${name} ${shown(list)}` };
+    }
+    patterns.push(...list);
+  }
+  const dense = config.get("mlp_only_layers");
+  const first = config.number("first_k_dense_replace", 0);
+  return plainModules(patterns, {
+    container: config.architecture()?.startsWith("Mixtral") ? "block_sparse_moe" : "mlp",
+    experts,
+    layers: config.number("num_hidden_layers", 0) || undefined,
+    sparse: (layer) => layer >= first && !(Array.isArray(dense) && dense.includes(layer)),
+  });
+}
+
+/** A file beside the config: none of its formats is one that the kernel takes. */
+function readBeside(config: ConfigReader, experts: number, beside: unknown): void {
+  const { where, what, left } = besideOf(beside);
+  if (what === undefined) return;
+  const plain = left === undefined ? undefined : plainOf(config, experts, left);
+  if (plain !== undefined && "routed" in plain && plain.routed === "all") return;
+  refuse(config, where, "quantConfig", what);
+}
+
+interface Beside {
+  readonly where: string;
+  /** In words that go on after "has"; undefined: weights are not quantised. */
+  readonly what?: string;
+  readonly left?: Dict;
+}
+
+function besideOf(beside: unknown): Beside {
+  const [modelopt, gptq, awq] = QUANTIZATION_FILES;
+  if (!isDict(beside)) return { where: "quantConfig", what: shown(beside) };
+  if (isDict(beside.quantization)) {
+    const { quant_algo: algorithm, group_size: size } = beside.quantization;
+    const more = typeof size === "number" ? `, a scale for ${size} weights` : "";
+    // A cache alone may be quantised.
+    if (algorithm === null) return { where: modelopt };
+    return { where: modelopt, what: `${shown(algorithm)}${more}`, left: beside.quantization };
+  }
+  const bits = (value: unknown, size: unknown): string =>
+    `weights of ${shown(value)} bits, a scale for ${shown(size)} of them`;
+  if ("bits" in beside) return { where: gptq, what: bits(beside.bits, beside.group_size) };
+  if ("w_bit" in beside) return { where: awq, what: bits(beside.w_bit, beside.q_group_size) };
+  return { where: "quantConfig", what: shown(beside) };
 }

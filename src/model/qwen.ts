@@ -1,6 +1,9 @@
 import type { Architecture } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
 
+/** The second is its name in configs that transformers 5 saves. */
+const EXPERTS = ["num_experts", "num_local_experts"] as const;
+
 /**
  * Qwen2-MoE and Qwen3-MoE: softmax over all experts, top-k, weights divided by their sum when
  * `norm_topk_prob` (Hugging Face's default is false; every published config states it). Qwen2-MoE
@@ -13,7 +16,7 @@ export const qwen: Architecture = {
     const shared = config.number("shared_expert_intermediate_size", 0);
     return {
       layer: {
-        experts: config.size("experts", "num_experts"),
+        experts: config.size("experts", ...EXPERTS),
         topK: config.size("topK", "num_experts_per_tok"),
         hidden: config.size("hidden", "hidden_size"),
         intermediate: config.size("intermediate", "moe_intermediate_size"),
@@ -31,7 +34,7 @@ export const qwen: Architecture = {
       },
       layers: sparseLayers(config),
       fields: {
-        experts: "num_experts",
+        experts: config.source(...EXPERTS),
         topK: "num_experts_per_tok",
         hidden: "hidden_size",
         intermediate: "moe_intermediate_size",

@@ -1,0 +1,214 @@
+/**
+ * The quantisation methods that are read. Every key of a method is known here, with what it may say:
+ * another key, or another value, is refused by name, for it may change what the weights mean.
+ * Sources: deepseek-ai/DeepSeek-V3, config.json and README_WEIGHTS.md (fp8); openai/gpt-oss,
+ * gpt_oss/torch/weights.py (mxfp4); compressed-tensors, quantization/quant_args.py, quant_scheme.py
+ * and config/format.py; transformers, utils/quantization_config.py.
+ */
+import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
+
+export type Dict = Readonly<Record<string, unknown>>;
+
+/** What a method says of the weights, or why it is not read, in words that go on after "has". */
+export type Read = { readonly quantization: Quantization } | { readonly refused: string };
+
+type Says = (value: unknown) => boolean;
+type Keys = Readonly<Record<string, Says>>;
+
+export function isDict(value: unknown): value is Dict {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value in a message, cut where it is long. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** Scales are counted as float32, which holds every type they come in. */
+const per = (weights: QuantizedDType, granularity: Quantization["granularity"]): Read => ({
+  quantization: { weights, granularity, scales: "float32" },
+});
+
+/** Read elsewhere, or without meaning for the experts' weights. */
+const any: Says = () => true;
+const one =
+  (...values: readonly unknown[]): Says =>
+  (value) =>
+    values.includes(value);
+const empty: Says = (value) => isDict(value) && Object.keys(value).length === 0;
+const nothing: Says = () => false;
+
+/** The first key that is not understood, as "key value"; one that is null says nothing. */
+function strange(config: Dict, keys: Keys): string | undefined {
+  const found = Object.entries(config).find(
+    ([key, value]) => value !== null && value !== undefined && !(own(keys, key) ?? nothing)(value),
+  );
+  return found === undefined ? undefined : `${found[0]} ${shown(found[1])}`;
+}
+
+/** A table's own entry: keys are data, "constructor" too. */
+function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+const FP8_FORMATS: Readonly<Record<string, QuantizedDType>> = {
+  e4m3: "float8_e4m3fn",
+  float8_e4m3fn: "float8_e4m3fn",
+  e5m2: "float8_e5m2",
+  float8_e5m2: "float8_e5m2",
+};
+
+const FP8_KEYS: Keys = {
+  quant_method: any,
+  fmt: any,
+  weight_block_size: any,
+  // Rows stay as they are here: where a checkpoint has them quantised as they come, nothing is lost.
+  activation_scheme: one("dynamic"),
+  // Powers of two, which float32 holds.
+  scale_fmt: one("ue8m0", "float32"),
+  is_checkpoint_fp8_serialized: one(true),
+  dequantize: one(false),
+  modules_to_not_convert: any,
+  ignored_layers: any,
+  kv_cache_scheme: any,
+};
+
+/** DeepSeek-V3 and Qwen3-FP8: one scale for a block of 128 x 128. */
+function fp8(config: Dict): Read {
+  const format = config.fmt ?? "e4m3";
+  const weights = typeof format === "string" ? own(FP8_FORMATS, format) : undefined;
+  if (weights === undefined) return { refused: `fp8 of the format ${shown(format)}` };
+  const block = config.weight_block_size;
+  if (shown(block) !== "[128,128]") {
+    const size =
+      block === undefined || block === null ? "one scale a tensor" : `a scale for ${shown(block)}`;
+    return { refused: `fp8 with ${size}` };
+  }
+  const odd = strange(config, FP8_KEYS);
+  return odd === undefined ? per(weights, "blocks_128x128") : { refused: `fp8 with ${odd}` };
+}
+
+const MXFP4 = "mxfp4-pack-quantized";
+
+const COMPRESSED_KEYS: Keys = {
+  quant_method: any,
+  config_groups: any,
+  format: one("pack-quantized", "int-quantized", "float-quantized", "naive-quantized", MXFP4),
+  ignore: any,
+  quantization_status: one("compressed", "frozen"),
+  // A figure of the whole file, a cache's format, the writer's version.
+  global_compression_ratio: any,
+  kv_cache_scheme: any,
+  version: any,
+  sparsity_config: (value) => empty(value) || (isDict(value) && value.format === "dense"),
+  // Rotations of the weights, which the kernel would have to undo.
+  transform_config: empty,
+};
+
+const GROUP_KEYS: Keys = {
+  targets: any,
+  weights: any,
+  format: COMPRESSED_KEYS.format ?? nothing,
+  input_activations: (value) => isDict(value) && value.dynamic === true,
+};
+
+const WEIGHT_KEYS: Keys = {
+  num_bits: any,
+  type: any,
+  strategy: any,
+  group_size: any,
+  block_structure: any,
+  symmetric: any,
+  // "group" and its old names permute the contraction, so that a group's weights lie apart.
+  actorder: one(false, "weight", "static"),
+  dynamic: one(false),
+  scale_dtype: one("torch.float32", "torch.bfloat16", "torch.float16"),
+  // How scales were found.
+  observer: any,
+  observer_kwargs: any,
+};
+
+const KINDS: Readonly<Record<string, QuantizedDType>> = {
+  "8 float": "float8_e4m3fn",
+  "8 int": "int8",
+  "4 int": "int4",
+};
+
+/** llm-compressor's checkpoints: the weights of the one group of layers. */
+function compressedTensors(config: Dict, holdsExperts: HoldsExperts): Read {
+  const groups = isDict(config.config_groups) ? Object.values(config.config_groups) : [];
+  const [group] = groups;
+  if (groups.length !== 1 || !isDict(group) || !isDict(group.weights)) {
+    return { refused: `compressed-tensors with ${groups.length} groups of layers` };
+  }
+  const { num_bits: bits, type, strategy, symmetric } = group.weights;
+  const what = `compressed-tensors, ${shown(bits)} bits of type ${shown(type)} by ${shown(strategy)}`;
+  const refused = (why: string): Read => ({ refused: `${what}${why}` });
+  if (symmetric === false) return refused(" with zero points");
+  const mxfp4 = (group.format ?? config.format) === MXFP4;
+  const weightKeys = mxfp4 ? { ...WEIGHT_KEYS, scale_dtype: one("torch.uint8") } : WEIGHT_KEYS;
+  const odd =
+    strange(config, COMPRESSED_KEYS) ??
+    strange(group, GROUP_KEYS) ??
+    strange(group.weights, weightKeys);
+  const read = mxfp4 ? mxfp4Group(group.weights) : groupOf(group.weights);
+  if (read === undefined) return refused("");
+  if (odd !== undefined) return refused(` with ${odd}`);
+  const { targets } = group;
+  return Array.isArray(targets) && (targets.includes("Linear") || holdsExperts(targets))
+    ? read
+    : refused(` for the modules ${shown(targets)}`);
+}
+
+function groupOf(weights: Dict): Read | undefined {
+  const { num_bits: bits, type, strategy, group_size: size } = weights;
+  const kind = own(KINDS, `${String(bits)} ${String(type)}`);
+  if (kind === undefined) return undefined;
+  if (strategy === "channel") return per(kind, "per_channel");
+  if (strategy === "group" && typeof size === "number" && size > 0) {
+    return per(kind, { kind: "sub_channel", block: size });
+  }
+  const structure = weights.block_structure;
+  const blocks = shown(structure) === "[128,128]" || structure === "128x128";
+  return strategy === "block" && blocks ? per(kind, "blocks_128x128") : undefined;
+}
+
+function mxfp4Group(weights: Dict): Read | undefined {
+  const { num_bits: bits, type, group_size: size } = weights;
+  return bits === 4 && type === "float" && size === 32 ? MICROSCALED : undefined;
+}
+
+/** OCP microscaling: E2M1 weights, a power of two for 32 neighbours along the contraction. */
+const MICROSCALED = per("float4_e2m1fn", { kind: "sub_channel", block: 32 });
+
+const MXFP4_KEYS: Keys = {
+  quant_method: any,
+  modules_to_not_convert: any,
+  dequantize: one(false),
+};
+
+function mxfp4(config: Dict): Read {
+  const odd = strange(config, MXFP4_KEYS);
+  return odd === undefined ? MICROSCALED : { refused: `mxfp4 with ${odd}` };
+}
+
+/** Whether a list of modules names all routed experts. */
+type HoldsExperts = (targets: readonly unknown[]) => boolean;
+
+const METHODS: Readonly<Record<string, (config: Dict, holdsExperts: HoldsExperts) => Read>> = {
+  fp8,
+  mxfp4,
+  "compressed-tensors": compressedTensors,
+};
+
+/** What a `quantization_config` says of the weights of the modules that it is for. */
+export function readMethod(config: unknown, holdsExperts: HoldsExperts): Read {
+  const method = isDict(config) ? config.quant_method : undefined;
+  const read = typeof method === "string" ? own(METHODS, method) : undefined;
+  if (isDict(config) && read !== undefined) return read(config, holdsExperts);
+  if (method === undefined) return { refused: shown(config) };
+  const algorithm = isDict(config) ? (config.quant_algo ?? config.format) : undefined;
+  const more = typeof algorithm === "string" ? `, ${algorithm}` : "";
+  return { refused: `the method ${shown(method)}${more}` };
+}
