@@ -1,11 +1,11 @@
 /** The modules of a package. Loads no formatter. */
 
+import { quantizationContext } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { sharedApart, sharedLayer } from "../spec/formats.ts";
 import { initContext, layerContext, tilesContext } from "./package.ts";
-import { quantizationContext } from "./quantization.ts";
 
 /** Which modules a plan has, each with its template. */
 export function filesOf(plan: Plan): readonly PackageFile[] {

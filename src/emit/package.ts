@@ -1,11 +1,17 @@
 /** What the common files of a generated package say, from the plan alone. */
+
+import { activationContext, routingContext } from "../kernel/api/layer.ts";
+import {
+  arrayArguments,
+  biasesContext,
+  sharedContext,
+  weightsContext,
+} from "../kernel/weights/arguments.ts";
 import { isStreamed } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { deviceOf } from "../target/device/registry.ts";
-import { activationContext, routingContext } from "./layer.ts";
 import { pyDocText, pyFloat, pyTuple } from "./python.ts";
 import { rowsContext } from "./rows.ts";
-import { arrayArguments, biasesContext, sharedContext, weightsContext } from "./weights.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {

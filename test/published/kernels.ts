@@ -1,5 +1,5 @@
 /** VMEM scratch that published kernels declare, from their tiles; see README.md for sources. */
-import { paddedBytes } from "../../src/schedule/gather/bytes.ts";
+import { paddedBytes } from "../../src/kernel/memory/bytes.ts";
 
 export interface PublishedTiles {
   readonly kernel: "sgl_fused_moe_v1" | "sgl_fused_moe_v2" | "tpu_inference_fused_moe_v1";

@@ -1,6 +1,6 @@
 /** Quantised weights against the layer: the routed experts', and the shared ones' own. */
 
-import { sharedSize } from "../../emit/weights.ts";
+import { sharedSize } from "../../kernel/weights/arguments.ts";
 import { activationsWith, BLOCK, LEAST_BLOCK, scaleBlock } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";

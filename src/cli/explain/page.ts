@@ -1,6 +1,6 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
-import { activationName } from "../../emit/layer.ts";
+import { activationName } from "../../kernel/api/layer.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
 

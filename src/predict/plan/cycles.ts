@@ -33,9 +33,12 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
   const all = Object.entries(bundles.scopes)
     .filter(([path]) => last(path) === stage.name)
     .reduce((sum, [, count]) => sum + count, 0);
-  const planned = stage.loops ?? [PEERS];
+  const planned = (stage.loops ?? [PEERS]).flatMap(({ counted, over, each }) =>
+    counted === "once" ? [] : [{ over: counted ?? over, each: counted === undefined ? each : 1 }],
+  );
   // What the compiler unrolled is straight code; the loops that are left are the inner ones.
-  const found = bodies(bundles.loops, stage.name).slice(-planned.length);
+  const loops = bodies(bundles.loops, stage.name);
+  const found = loops.slice(Math.max(0, loops.length - planned.length));
   const inLoops = found.reduce((sum, body) => sum + body, 0);
   return {
     straight: Math.max(0, all - inLoops),

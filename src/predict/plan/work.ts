@@ -119,6 +119,7 @@ export class Work {
       const trip = (count: number): number => Math.ceil(count / each);
       switch (over) {
         case "own tokens":
+        case "real tokens":
           return trip(this.passTokens);
         case "all tokens":
           return trip(this.passTokens * this.ep);
@@ -129,7 +130,12 @@ export class Work {
         case "peers":
           return trip(this.ep - 1);
         case "local experts":
+        case "row blocks":
           return trip(this.local);
+        case "row tiles":
+        case "columns":
+          // The stage itself runs for each.
+          return 1;
         case "rows":
           return trip(rows ?? this.blockRows(here));
         case "rows of each device": {

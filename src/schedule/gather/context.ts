@@ -1,23 +1,29 @@
 /** What the templates in `templates/gather` say, from the plan alone. */
 
-import { activationName } from "../../emit/layer.ts";
 import { layerContext } from "../../emit/package.ts";
 import { pyString, pyTuple } from "../../emit/python.ts";
+import { argumentsContext } from "../../kernel/api/arguments.ts";
+import { activationName } from "../../kernel/api/layer.ts";
+import { hasConstants } from "../../kernel/constants.ts";
+import { productContext } from "../../kernel/feed-forward/dequantize.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import { declareBuffers, declareSemaphores } from "../../kernel/part.ts";
+import { rowsContext } from "../../kernel/rows/context.ts";
+import { fillsLanes, hiddenRows, layoutOf } from "../../kernel/rows/layout.ts";
+import { takesNarrowRows } from "../../kernel/rows/widening.ts";
+import {
+  isTiled,
+  leavesSlots,
+  type Shared,
+  type SharedPlace,
+  sharedOf,
+} from "../../kernel/shared-experts/spread.ts";
+import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { quantizationText, sharedApart, sharedLayer, tokenRows } from "../../spec/formats.ts";
-import { argumentsContext } from "./arguments.ts";
-import { declareBuffers } from "./buffers.ts";
-import type { BufferInput } from "./declaration.ts";
-import { productContext } from "./dequantize.ts";
-import { fillsLanes, hiddenRows, layoutOf } from "./layout.ts";
-import { hasConstants } from "./load.ts";
-import { takesNarrowRows } from "./rows.ts";
-import { rowsContext } from "./rows-context.ts";
-import { declareSemaphores } from "./semaphores.ts";
-import { isTiled, leavesSlots, type Shared, type SharedPlace, sharedOf } from "./shared.ts";
+import { composition } from "./composition.ts";
 import { sharesRegisters, sizesOf, TOKEN_BITS } from "./sizes.ts";
-import { tileShapeOf } from "./tile-shape.ts";
 
 /** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
 const MOST_UNROLLED_DEVICES = 8;
@@ -36,7 +42,7 @@ export function gatherContext(plan: Plan): Context {
     plan.kernels.map(({ device }) => device),
   );
   // The texts of the declarations are the same for every kernel of the plan; the sizes are not.
-  const input: BufferInput = {
+  const input: KernelInput = {
     layer,
     layout,
     ep: mesh.ep,
@@ -87,14 +93,18 @@ export function gatherContext(plan: Plan): Context {
     widerLanes: layout.expertLanes !== layout.expertRows,
     splitHidden: plan.kernels.some((kernel) => kernel.tiles.bd < layer.hidden),
     tokenBits: TOKEN_BITS,
-    buffers: declareBuffers(input).map(({ name, space, dims, dtypeText, meaning }) => ({
-      name,
-      space,
-      dtypeText,
-      meaning,
-      python: pyTuple(dims.map(([text]) => text)),
-    })),
-    semaphores: declareSemaphores(input).map(({ name, count }) => ({ name, python: count[0] })),
+    buffers: declareBuffers(composition, input).map(
+      ({ name, space, dims, dtypeText, meaning }) => ({
+        name,
+        space,
+        dtypeText,
+        meaning,
+        python: pyTuple(dims.map(([text]) => text)),
+      }),
+    ),
+    semaphores: declareSemaphores(composition, input)
+      .filter(({ kind }) => kind === "dma")
+      .map(({ name, count }) => ({ name, python: count[0] })),
   };
 }
 

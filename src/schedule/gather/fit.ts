@@ -3,21 +3,16 @@
  * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
  * from skew). A pass never has fewer than 16 tokens a device.
  */
-import type { Buffer } from "../../plan/plan.ts";
+import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
+import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
+import { type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
-import { declareBuffers } from "./buffers.ts";
-import { toBuffer } from "./bytes.ts";
-import { compilerBuffers } from "./compiler-memory.ts";
-import type { BufferInput, Ways } from "./declaration.ts";
-import { type Layer, layoutOf, roundUp } from "./layout.ts";
-import { MOST_PASS_TOKENS, roundTokens, type Sizes, sizesOf } from "./sizes.ts";
-
-/** SMEM that the compiler keeps for itself and for spilled scalars. */
-export const SMEM_RESERVE = 64 * 1024;
+import { composition } from "./composition.ts";
+import { MOST_PASS_TOKENS, roundTokens, sizesOf } from "./sizes.ts";
 
 export interface Fit {
-  readonly input: BufferInput;
+  readonly input: KernelInput;
   readonly sizes: Sizes;
   /** Most token rows a device contributes to a pass: `pass_tokens` of the tile table. */
   readonly passLimit: number;
@@ -39,19 +34,10 @@ export interface FitRequest {
   readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
 }
 
-/** Everything in VMEM and SMEM: what the kernel declares, then what the compiler adds. */
-export function buffersOf(input: BufferInput, device: Device): readonly Buffer[] {
-  return [...declareBuffers(input).map(toBuffer), ...compilerBuffers(input, device)];
-}
-
-function usage(buffers: readonly Buffer[], space: Buffer["space"]): number {
-  return buffers.reduce((sum, buffer) => sum + (buffer.space === space ? buffer.bytes : 0), 0);
-}
-
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
   const { layer, ep, tiles, tokens, streamed, narrow } = request;
   const sizes = sizesOf(layer, tokens, ep, passLimit);
-  const input: BufferInput = {
+  const input: KernelInput = {
     layer,
     layout: layoutOf(layer),
     ep,
@@ -67,11 +53,11 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
 }
 
 function fits(fit: Fit, device: Device): boolean {
-  const buffers = buffersOf(fit.input, device);
+  const { vmem, smem } = usageOf(buffersOf(composition, fit.input, device), device);
   return (
     fit.sizes.allTokens <= MOST_PASS_TOKENS &&
-    usage(buffers, "VMEM") <= device.vmemBudget &&
-    usage(buffers, "SMEM") <= device.smemBytes - SMEM_RESERVE
+    vmem.used <= vmem.available &&
+    smem.used <= smem.available
   );
 }
 

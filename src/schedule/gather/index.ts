@@ -1,14 +1,15 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
+
+import { tableContext } from "../../kernel/api/table.ts";
+import { dequantizationText } from "../../kernel/feed-forward/dequantize.ts";
+import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
+import { rowsText } from "../../kernel/rows/text.ts";
+import { sharedExpertsContext } from "../../kernel/shared-experts/context.ts";
+import { sharedOf } from "../../kernel/shared-experts/spread.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import type { Schedule } from "../schedule.ts";
 import { gatherContext } from "./context.ts";
-import { dequantizationText } from "./dequantize.ts";
 import { lower } from "./lower.ts";
-import { rowsText } from "./rows-text.ts";
-import { axisRule, layerProblems } from "./rules.ts";
-import { sharedOf } from "./shared.ts";
-import { sharedExpertsContext } from "./shared-context.ts";
-import { tableContext } from "./table.ts";
 
 export const gather: Schedule = {
   kind: "gather",

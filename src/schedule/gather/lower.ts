@@ -1,21 +1,21 @@
 /** One bucket on one device as a plan. */
-
+import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
+import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
+import type { Frame } from "../../kernel/frame.ts";
+import { loadOf } from "../../kernel/load.ts";
+import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
+import { semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
+import { takesNarrowRows } from "../../kernel/rows/widening.ts";
+import { isTiled, sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
+import { trafficOf } from "../../kernel/traffic.ts";
+import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
-import { dequantizationFor } from "./dequantize.ts";
-import { buffersOf, chooseFit, type Fit, SMEM_RESERVE } from "./fit.ts";
-import { loadOf, trafficOf } from "./load.ts";
-import { takesNarrowRows } from "./rows.ts";
-import { defaultRowCounts } from "./rules.ts";
-import { toSemaphores } from "./semaphores.ts";
-import { isTiled, sharedOf, sharedTileOf } from "./shared.ts";
-import { stagesOf } from "./stages.ts";
-import { streamsOf } from "./streams.ts";
-import { tileShapeOf } from "./tile-shape.ts";
+import { composition } from "./composition.ts";
+import { chooseFit } from "./fit.ts";
 
-function axesOf(fit: Fit): readonly Axis[] {
-  const { layer, ep, sizes, tiles } = fit.input;
+function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => ({
     name,
     size,
@@ -23,7 +23,7 @@ function axesOf(fit: Fit): readonly Axis[] {
     trips: Math.ceil(size / tile),
     meaning,
   });
-  const rows = Math.ceil(loadOf(fit).rowsPerExpert);
+  const rows = Math.ceil(load.rowsPerExpert);
   return [
     axis("ep", layer.experts, layer.experts / ep, "experts over devices"),
     axis("tokens", sizes.deviceShare, sizes.passTokens, "tokens of a device over passes"),
@@ -61,9 +61,9 @@ export function lower(input: LowerInput): KernelPlan {
     shared !== undefined && isTiled(shared, streamed)
       ? sharedTileOf(shared, tileShapeOf(layer, tiles))
       : undefined;
-  const buffers = buffersOf(fit.input, device);
-  const used = (space: "VMEM" | "SMEM"): number =>
-    buffers.filter((b) => b.space === space).reduce((sum, b) => sum + b.bytes, 0);
+  const frame: Frame = { ...fit.input, load: loadOf(fit.input, fit.reads), btc };
+  const buffers = buffersOf(composition, fit.input, device);
+  const streams = streamsOf(composition, frame);
   return {
     bucket: tiles.bucket,
     device: device.name,
@@ -82,13 +82,12 @@ export function lower(input: LowerInput): KernelPlan {
       ...(sharedTile === undefined ? {} : { sharedTile }),
     },
     passes: fit.sizes.passes,
-    axes: axesOf(fit),
+    axes: axesOf(frame),
     buffers,
-    streams: streamsOf(fit),
-    semaphores: toSemaphores(fit.input),
-    stages: stagesOf(fit, btc),
-    vmem: { used: used("VMEM"), available: device.vmemBudget },
-    smem: { used: used("SMEM"), available: device.smemBytes - SMEM_RESERVE },
-    traffic: trafficOf(fit),
+    streams,
+    semaphores: semaphoresOf(composition, fit.input),
+    stages: stagesOf(composition, frame),
+    ...usageOf(buffers, device),
+    traffic: trafficOf(frame, streams),
   };
 }

@@ -1,21 +1,7 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { LANES, type Layer, layoutOf, roundUp, UNROLL } from "./layout.ts";
-
-export interface Sizes {
-  readonly tokens: number;
-  readonly deviceShare: number;
-  readonly passes: number;
-  readonly passTokens: number;
-  readonly allTokens: number;
-  readonly laneTokens: number;
-  readonly chunk: number;
-  /** Words from one choice's weights to the next in a device's routes. */
-  readonly choiceStride: number;
-  /** Where weights and offsets start in a device's routes, and their length, in words. */
-  readonly weightsAt: number;
-  readonly offsetsAt: number;
-  readonly routeWords: number;
-}
+import type { Sizes } from "../../kernel/frame.ts";
+import { UNROLL } from "../../kernel/loops.ts";
+import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {

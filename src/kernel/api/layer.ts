@@ -1,0 +1,89 @@
+/** Activation and routing as the templates say them: one expression serves kernel and reference. */
+
+import { pyFloat } from "../../emit/python.ts";
+import type { Activation, RoutingSpec } from "../../spec/layer.ts";
+
+interface ActivationTexts {
+  /** In words, for docstrings. */
+  readonly activationText: string;
+  /** Python, of float32 `gate` and `up`. */
+  readonly activationExpression: string;
+  /** Clamps both before; empty: no clamp. */
+  readonly clampLimit: string;
+}
+
+const PLAIN: Readonly<Record<"silu" | "gelu" | "gelu_erf", readonly [string, string]>> = {
+  silu: ["silu(gate) * up", "gate * jax.nn.sigmoid(gate) * up"],
+  gelu: ["gelu(gate), tanh form, * up", "jax.nn.gelu(gate, approximate=True) * up"],
+  gelu_erf: ["gelu(gate) * up", "0.5 * gate * (1.0 + jax.lax.erf(gate * 0.5**0.5)) * up"],
+};
+
+export function activationContext(activation: Activation): ActivationTexts {
+  if (typeof activation === "string") {
+    const [activationText, activationExpression] = PLAIN[activation];
+    return { activationText, activationExpression, clampLimit: "" };
+  }
+  const clampLimit = pyFloat(activation.limit);
+  if (activation.kind === "clamped_swiglu") {
+    const activationText = "silu(clamped gate) * clamped up";
+    return { activationText, activationExpression: PLAIN.silu[1], clampLimit };
+  }
+  return {
+    activationText: "gate * sigmoid(alpha * gate) * (up + 1), both clamped",
+    activationExpression: `gate * jax.nn.sigmoid(${pyFloat(activation.alpha)} * gate) * (up + 1.0)`,
+    clampLimit,
+  };
+}
+
+/** In one word, for headers and `explain`. */
+export function activationName(activation: Activation): string {
+  return typeof activation === "string" ? activation : activation.kind;
+}
+
+const SCORES = {
+  softmax: "jax.nn.softmax(logits, axis=-1)",
+  sigmoid: "jax.nn.sigmoid(logits)",
+  none: "logits",
+} as const;
+const SCORING = { softmax: "Softmax", sigmoid: "Sigmoid", none: "Scores as given" } as const;
+
+interface RoutingTexts extends Record<string, unknown> {
+  /** Names of the routing's arguments, joined. */
+  readonly routingArguments: string;
+}
+
+export function routingContext(routing: RoutingSpec): RoutingTexts {
+  if (routing.where === "given") {
+    return {
+      routeInKernel: false,
+      routingArguments: "topk_weights, topk_ids",
+      renormalize: false,
+      scalingFactor: "",
+      softCap: "",
+      biased: false,
+      groups: false,
+    };
+  }
+  const chosen = routing.scoreChosen === true;
+  const all = chosen ? "none" : routing.scoring;
+  const { scalingFactor, logitSoftCap: cap, groups } = routing;
+  const biased = routing.correctionBias === true;
+  return {
+    routeInKernel: true,
+    routingArguments: biased ? "gating_output, correction_bias" : "gating_output",
+    routerInput: routing.scoring === "none" ? "router scores" : "router logits",
+    scoringText: chosen ? "Logits" : SCORING[routing.scoring],
+    referenceScores: SCORES[all],
+    rawScores: all === "none",
+    softmaxAll: all === "softmax",
+    sigmoidAll: all === "sigmoid",
+    softmaxChosen: chosen && routing.scoring === "softmax",
+    sigmoidChosen: chosen && routing.scoring === "sigmoid",
+    renormalize: routing.renormalize,
+    scalingFactor: scalingFactor === 1 ? "" : pyFloat(scalingFactor),
+    softCap: cap === undefined ? "" : pyFloat(cap),
+    biased,
+    groups: groups ?? false,
+    groupMax: groups?.score === "max",
+  };
+}

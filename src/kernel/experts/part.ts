@@ -1,0 +1,50 @@
+/** The loop over the local experts that have rows. */
+import { type Dim, smem } from "../declaration.ts";
+import type { KernelInput } from "../frame.ts";
+import type { DraftLoop } from "../loops.ts";
+import type { Part } from "../part.ts";
+import { expertStreams } from "../weights/part.ts";
+
+/** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
+function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
+  const local = layer.experts / ep;
+  const perToken = Math.min(layer.topK, local);
+  return [
+    `LOCAL_EXPERTS + s.all_tokens * ${perToken} // s.row_block + 1`,
+    local + Math.floor((sizes.allTokens * perToken) / tiles.rowBlock) + 1,
+  ];
+}
+
+const EXPERTS: DraftLoop = { over: "local experts", each: 1 };
+
+export const experts: Part = {
+  buffers: (input) => {
+    const { layer, ep, streamed } = input;
+    if (!streamed) {
+      const local: Dim = ["LOCAL_EXPERTS + 1", layer.experts / ep + 1];
+      return [smem("active_experts", [local], "local experts that have rows")];
+    }
+    const items = blocksOf(input);
+    return [
+      smem("item_experts", [items], "local expert of each block of rows"),
+      smem("item_first_rows", [items], "first row of each block"),
+    ];
+  },
+  stages: (frame) => [
+    {
+      name: "active_experts",
+      meaning: "local experts that have rows; the first one's weights start",
+      reads: ["all_routes"],
+      writes: frame.streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
+      starts: expertStreams(frame),
+      per: "pass",
+      trips: frame.sizes.passes,
+      loops: frame.streamed
+        ? [
+            { ...EXPERTS, counted: "once" },
+            { over: "row blocks", each: 1, counted: "local experts" },
+          ]
+        : [EXPERTS],
+    },
+  ],
+};

@@ -1,0 +1,130 @@
+/**
+ * How the kernel multiplies quantised weights. The matrix units take bfloat16 rows with 8-bit and
+ * 4-bit weights as they are (measured, float4 on v7x alone), so one scale a column costs a multiply
+ * of the product. Scales along the contraction cost more, by bundles of one product of 128 rows, K
+ * 2048, N 768 (v5e is as v5p):
+ *
+ * | weights, rows of a scale | v5p scaled, product a block | v6e scaled, a block | v7x scaled, a block |
+ * | ------------------------ | --------------------------- | ------------------- | ------------------- |
+ * | bfloat16                 | 2552                        | 1013                | 963                 |
+ * | float8, 32               | 6181, 8021                  | 3574, 5452          | 944                 |
+ * | float8, 64               | 5760, 4127                  | 3352, 2887          |                     |
+ * | float8, 128              | 5611, 2315                  | 3285, 1551          | 928, 1310           |
+ * | int8, 32                 | 4235, 7173                  | 946                 |                     |
+ * | int8, 128                | 3791, 2553                  | 917, 1473           |                     |
+ * | int4, 32                 | 4343                        | 960                 | 944                 |
+ * | int4, 128                | 3940, 2580                  | 917, 1455           | 933, 1380           |
+ * | float4, 32               |                             |                     | 1050                |
+ */
+
+import type { Plan } from "../../plan/plan.ts";
+import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import { deviceOf } from "../../target/device/registry.ts";
+import type { SharedPlace } from "../shared-experts/spread.ts";
+
+/**
+ * - columns: the product's columns are scaled;
+ * - weights: weights are scaled, in bfloat16, before the product;
+ * - products: a product for each block along the contraction, scaled and added up.
+ */
+export type Dequantization = "columns" | "weights" | "products";
+
+/** Least rows of a scale for which a product a block costs less than scaled weights. */
+const LEAST_PRODUCT = { float8: 64, smallUnits: 128 } as const;
+
+const TEXTS: Readonly<Record<Dequantization, string>> = {
+  columns: "a product is scaled by column: one multiply for each of its elements",
+  weights: "weights are made bfloat16 and scaled before a product, again for each row tile",
+  products: "a product for each block of scales, scaled and added up in float32",
+};
+
+/** One answer for all devices of a package: one body serves them. */
+export function dequantizationFor(
+  { quantization }: Pick<LayerSpec, "quantization">,
+  names: readonly string[],
+): Dequantization | undefined {
+  if (quantization === undefined) return undefined;
+  const block = scaleBlock(quantization);
+  if (block === undefined) return "columns";
+  // Exact, where a rounding would decide how an activated value is quantised.
+  if (quantization.activations !== undefined) return "products";
+  const kinds = names.map((name) => deviceOf(name));
+  const float8 = quantization.weights.startsWith("float8");
+  if (float8 && !kinds.every(({ unpacksFloat8 }) => unpacksFloat8)) {
+    return block < LEAST_PRODUCT.float8 ? "weights" : "products";
+  }
+  const small = kinds.every(({ mxu }) => mxu.size === 128);
+  return small && block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
+}
+
+function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
+  return dequantizationFor(
+    layer,
+    kernels.map(({ device }) => device),
+  );
+}
+
+/** The same for the shared experts' weights, which may be of another kind. */
+export function sharedDequantization(plan: Plan): Dequantization | undefined {
+  return dequantizationOf({ ...plan, layer: sharedLayer(plan.layer) });
+}
+
+/** What it costs, for `explain`. */
+export function dequantizationText(plan: Plan): string | undefined {
+  const way = dequantizationOf(plan);
+  return way === undefined ? undefined : TEXTS[way];
+}
+
+/** How the templates say a product with weights that lie in VMEM. */
+export function productContext(
+  plan: Plan,
+  { sharedSlot: first, sharedWidth: size }: SharedPlace,
+): Record<string, unknown> {
+  const way = dequantizationOf(plan);
+  const ways = {
+    scaleColumns: way === "columns",
+    scaleWeights: way === "weights",
+    scaleProducts: way === "products",
+  };
+  /** A tile as `dot` takes it; with scales as `scaled_dot` does. `columns`: those it has of F. */
+  const tile = (part: 0 | 1, columns: string, slot = "slot"): string => {
+    const index = `${slot}, ${part}`;
+    if (way === undefined) return `r.gate_up_tiles[${index}${columns && `, :, ${columns}`}]`;
+    const scales = `r.gate_up_scales.at[${index}${columns && `, :, :, ${columns}`}]`;
+    return `r.gate_up_tiles.at[${index}${columns && `, :, ${columns}`}], ${scales}`;
+  };
+  /** Of the shared experts: the first rows of the tile, and their scales. */
+  const sharedDown = (rows: string, slot = "slot", width = "s.tiles.shared_tile"): string => {
+    if (way === undefined) return `r.down_tiles[${slot}, ${rows}, :]`;
+    const scales = way === "columns" ? "" : `, pl.ds(0, ${width} // SCALE_BLOCK)`;
+    return `r.down_tiles.at[${slot}, ${rows}], r.down_scales.at[${slot}${scales}]`;
+  };
+  /** All columns of a wide tile, or some of them. */
+  const wide = (columns: string, slot = "slot"): string => {
+    const index = `${slot}${columns && `, :, ${columns}`}`;
+    if (way === undefined) return `r.gate_up_tiles[${index}]`;
+    const scales = `${slot}${columns && `, :, :, ${columns}`}`;
+    return `r.gate_up_tiles.at[${index}], r.gate_up_scales.at[${scales}]`;
+  };
+  const width = `pl.ds(0, ${size})`;
+  return {
+    ...ways,
+    dot: way === undefined ? "dot" : "scaled_dot",
+    gateTile: tile(0, ""),
+    upTile: tile(1, ""),
+    downTile:
+      way === undefined ? "r.down_tiles[slot]" : "r.down_tiles.at[slot], r.down_scales.at[slot]",
+    wideTile: wide(""),
+    wideGateWidth: wide(width, first),
+    wideUpWidth: wide(`pl.ds(${size}, ${size})`, first),
+    wideGateColumns: wide("columns"),
+    wideUpColumns: wide("up_columns"),
+    sharedGateWidth: tile(0, width, first),
+    sharedUpWidth: tile(1, width, first),
+    sharedDownWidth: sharedDown(width, first, size),
+    sharedGateColumns: tile(0, "columns"),
+    sharedUpColumns: tile(1, "columns"),
+    sharedDownColumns: sharedDown("columns"),
+  };
+}

@@ -1,0 +1,86 @@
+/** What a part of a kernel is worked out from: the layer, and what was chosen for one call of it. */
+import type { Dequantization } from "./feed-forward/dequantize.ts";
+import type { Layer, Layout } from "./rows/layout.ts";
+
+/** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
+export interface Sizes {
+  /** T, all devices together, and what one of them has of it. */
+  readonly tokens: number;
+  readonly deviceShare: number;
+  /** Times that a device goes through its experts, and the token rows that it brings each time. */
+  readonly passes: number;
+  readonly passTokens: number;
+  /** Token rows of all devices in one pass. */
+  readonly allTokens: number;
+  /** Own tokens of a pass in whole vector registers. */
+  readonly laneTokens: number;
+  /** Token rows copied between HBM and VMEM at once. */
+  readonly chunk: number;
+  /** Words from one choice's weights to the next in a device's routes. */
+  readonly choiceStride: number;
+  /** Where weights and offsets start in a device's routes, and their length, in words. */
+  readonly weightsAt: number;
+  readonly offsetsAt: number;
+  readonly routeWords: number;
+}
+
+/** How products with the weights of the routed and of the shared experts are made. */
+export interface Ways {
+  readonly routed: Dequantization | undefined;
+  readonly shared: Dequantization | undefined;
+}
+
+/** What declarations of buffers and semaphores are worked out from. */
+export interface KernelInput {
+  readonly layer: Layer;
+  readonly layout: Layout;
+  readonly ep: number;
+  readonly sizes: Sizes;
+  readonly tiles: {
+    readonly bt: number;
+    readonly bf: number;
+    readonly bd: number;
+    readonly slots: number;
+    /** Rows of one expert kept at hand while its weights stream by. */
+    readonly rowBlock: number;
+  };
+  /** Weights arrive in tiles, not a whole expert at a time. */
+  readonly streamed: boolean;
+  /** Absent: weights are plain, or it does not matter. */
+  readonly ways?: Ways;
+  /** Operands of 8 bits. */
+  readonly narrow: boolean;
+}
+
+/** The routed experts on one device, in one call. */
+export interface Load {
+  readonly localExperts: number;
+  /** (token, expert) pairs of one device. */
+  readonly routedRows: number;
+  /** Expected local experts with at least one row in a pass. */
+  readonly activeExperts: number;
+  readonly rowsPerExpert: number;
+  /** The same as a whole number of rows: what picks a body and counts tiles. */
+  readonly typicalRows: number;
+  /** Row tiles of all active experts in all passes. */
+  readonly rowTiles: number;
+  /** Times an active expert's weights cross HBM. */
+  readonly reads: number;
+  readonly weightBytes: { readonly gateUp: number; readonly down: number };
+  /** Float32 scales of one expert's weights, or 0. */
+  readonly scaleBytes: { readonly gateUp: number; readonly down: number };
+  /** Float32 biases of one expert, or 0. */
+  readonly biasBytes: number;
+  /** A token or result row in HBM. */
+  readonly rowBytes: number;
+  /** A token row, and a row of partial sums, between devices. */
+  readonly sentRowBytes: number;
+  readonly partRowBytes: number;
+}
+
+/** What copies and stages are worked out from: the same, and the work of one call. */
+export interface Frame extends KernelInput {
+  readonly load: Load;
+  /** Row counts with a feed-forward body, ascending. */
+  readonly btc: readonly number[];
+}

@@ -1,0 +1,41 @@
+/** What one device does in one call under uniform routing: rows, active experts and their bytes. */
+import { weightBytes } from "../spec/formats.ts";
+import type { KernelInput, Load } from "./frame.ts";
+import { LANES } from "./rows/layout.ts";
+import { expertScaleBytes } from "./weights/scales.ts";
+import { tileCounts } from "./weights/tile-shape.ts";
+
+/** @param reads times an active expert's weights cross HBM */
+export function loadOf(input: KernelInput, reads: number): Load {
+  const { layer, ep, layout, sizes, tiles } = input;
+  const localExperts = layer.experts / ep;
+  const passRows = sizes.tokens / sizes.passes;
+  const activeExperts = localExperts * (1 - (1 - layer.topK / layer.experts) ** passRows);
+  const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
+  const typicalRows = Math.max(1, Math.round(rowsPerExpert));
+  const tile = layer.hidden * layer.intermediate * weightBytes(layer);
+  return {
+    localExperts,
+    routedRows: (sizes.tokens * layer.topK) / ep,
+    activeExperts,
+    rowsPerExpert,
+    typicalRows,
+    rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),
+    reads,
+    weightBytes: { gateUp: 2 * tile, down: tile },
+    scaleBytes: expertScaleBytes(layer),
+    biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
+    rowBytes: layout.paddedHidden * layout.itemBytes,
+    sentRowBytes: layout.row * LANES * 4,
+    partRowBytes: layout.partRow * LANES * 4,
+  };
+}
+
+/** Weight tiles of one routed expert, as its copies bring them. */
+export function expertTiles({ layer, tiles, streamed }: KernelInput): {
+  readonly intermediate: number;
+  readonly gateUp: number;
+  readonly down: number;
+} {
+  return streamed ? tileCounts(layer, tiles) : { intermediate: 1, gateUp: 1, down: 1 };
+}

@@ -1,0 +1,46 @@
+/** What the templates say of quantised token and activated rows. */
+
+import type { Plan } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
+import { rowMultiple } from "../feed-forward/rules.ts";
+import { needsPassBarrier, packedPart } from "./types.ts";
+
+export function rowsContext({ layer }: Plan, narrow: boolean): Record<string, unknown> {
+  const rows = tokenRows(layer);
+  const part = packedPart(layer);
+  const quantized = rows !== undefined;
+  const summed = layer.wire?.combine !== undefined;
+  return {
+    quantizedRows: quantized,
+    quantizedActivations: layer.quantization?.activations !== undefined,
+    rowDtype: rows ?? layer.dtype,
+    integerRows: rows === "int8",
+    narrow,
+    exactSums: narrow && rows === "int8",
+    sharedActivations:
+      layer.quantization?.activations === undefined ? "activations" : "shared_activations",
+    operandDtype: narrow ? rows : layer.dtype,
+    /** Rows of one tile of the operand. */
+    rowGroup: rowMultiple(layer),
+    partRow: part,
+    narrowSums: summed,
+    /** Two sizes of packed rows: each with its name. */
+    partRows: part === "PART_ROW",
+    passBarrier: needsPassBarrier(layer),
+    partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",
+    /** Result rows have a size of their own: neither token rows nor sums are packed in pairs. */
+    resultRows: quantized && summed,
+    ...resultNames(quantized, summed, part),
+  };
+}
+
+/** Names of the sublanes of a result row in pairs, and of its pitch: those of whatever lies alike. */
+function resultNames(
+  quantized: boolean,
+  summed: boolean,
+  part: string,
+): { readonly resultRow: string; readonly resultPitch: string } {
+  if (!quantized) return { resultRow: "ROW", resultPitch: "ROW_PITCH" };
+  const resultRow = summed ? "RESULT_ROW" : part;
+  return { resultRow, resultPitch: "RESULT_PITCH" };
+}

@@ -1,0 +1,121 @@
+/** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
+import { packedRows, sharedLayer, tokenRows, wholeBlocks } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+
+export const LANES = 128;
+export const SUBLANES = 8;
+/** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
+export const TILE_PITCH = SUBLANES + 1;
+
+export type Layer = Pick<
+  LayerSpec,
+  | "experts"
+  | "topK"
+  | "hidden"
+  | "intermediate"
+  | "dtype"
+  | "weights"
+  | "quantization"
+  | "wire"
+  | "biases"
+  | "routing"
+  | "activation"
+  | "sharedExperts"
+>;
+
+export interface Layout {
+  readonly itemBytes: 2 | 4;
+  /** Element of a packed row: four values of 8 bits or two bfloat16 in a uint32, or one float32. */
+  readonly word: "uint32" | "float32";
+  /** Columns of a token row in VMEM: D in whole words of 128 lanes. */
+  readonly paddedHidden: number;
+  /** Sublanes of a packed token row; one of 8 bits has its scale in the last, in every lane. */
+  readonly row: number;
+  /** Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. */
+  readonly rowPitch: number;
+  /** Sublanes of a row of partial sums on its way, packed as `dtype` or as 8 bits with its scale. */
+  readonly partRow: number;
+  /** Sublanes of a result row packed as `dtype`, and from one gathered to the next. */
+  readonly resultRow: number;
+  readonly resultPitch: number;
+  /** Sublanes of a row of float32 sums. */
+  readonly sumRow: number;
+  readonly choiceRows: number;
+  readonly expertRows: number;
+  readonly expertLanes: number;
+  readonly logitLanes: number;
+}
+
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Least cut of an axis that fills lanes: a tile has whole blocks of scales. */
+export function tileUnit(layer: Pick<Layer, "quantization">): number {
+  return wholeBlocks(layer, LANES);
+}
+
+type Weights = Pick<Layer, "dtype" | "quantization" | "sharedExperts">;
+
+/** Least rows of D that copies of all weights can begin at, those of the shared experts too. */
+export function hiddenRows(layer: Weights): number {
+  return Math.max(packedRows(layer), packedRows(sharedLayer(layer)));
+}
+
+/**
+ * Least cut of F, or of D, which cuts the shared experts' weights as well: whole lanes where the
+ * axis fills them, else whole packed rows; and whole blocks of scales.
+ */
+export function axisUnit(layer: Weights, axis: "bf" | "bd", size: number): number {
+  if (axis === "bf") return wholeBlocks(layer, fillsLanes(size) ? LANES : packedRows(layer));
+  const unit = wholeBlocks(layer, fillsLanes(size) ? LANES : hiddenRows(layer));
+  return wholeBlocks(sharedLayer(layer), unit);
+}
+
+/** Whether an axis splits into whole vector registers along lanes. */
+export function fillsLanes(size: number): boolean {
+  return size % LANES === 0;
+}
+
+/** Whether token rows or partial sums have four columns in a word. */
+export function narrowRows(layer: Pick<Layer, "quantization" | "wire">): boolean {
+  return tokenRows(layer) !== undefined || layer.wire?.combine !== undefined;
+}
+
+/**
+ * D where it is a row's columns. A size that does not fill lanes leaves room for tiles that are
+ * padded one by one: their columns must begin at whole vector registers.
+ */
+export function paddedHidden(
+  layer: Pick<Layer, "hidden" | "dtype" | "quantization" | "wire">,
+): number {
+  const { hidden, dtype } = layer;
+  const words = narrowRows(layer) ? 4 : dtype === "bfloat16" || !fillsLanes(hidden) ? 2 : 1;
+  return roundUp(hidden, words * LANES);
+}
+
+export function layoutOf(layer: Layer): Layout {
+  const bf16 = layer.dtype === "bfloat16";
+  const columns = paddedHidden(layer);
+  const packed = columns / (bf16 ? 2 * LANES : LANES);
+  const narrow = columns / (4 * LANES) + 1;
+  const row = tokenRows(layer) === undefined ? packed : narrow;
+  const partRow = layer.wire?.combine === undefined ? packed : narrow;
+  // Given ids may say "no expert": one more row for those.
+  const rows = layer.routing.where === "kernel" ? layer.experts : layer.experts + 1;
+  return {
+    itemBytes: bf16 ? 2 : 4,
+    word: bf16 ? "uint32" : "float32",
+    paddedHidden: columns,
+    row,
+    rowPitch: row | 1,
+    partRow,
+    resultRow: packed,
+    resultPitch: packed | 1,
+    sumRow: columns / LANES,
+    choiceRows: roundUp(layer.topK, SUBLANES),
+    expertRows: roundUp(rows, SUBLANES),
+    expertLanes: roundUp(rows + 1, LANES),
+    logitLanes: roundUp(layer.experts, LANES),
+  };
+}

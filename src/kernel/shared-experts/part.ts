@@ -1,0 +1,167 @@
+/** The shared experts: their weights' copies, and stages between the routes and the routed experts. */
+import { sharedLayer, weightBytes } from "../../spec/formats.ts";
+import { activationName } from "../api/layer.ts";
+import { projectionBuffers, rowScales } from "../feed-forward/part.ts";
+import type { Frame } from "../frame.ts";
+import { GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
+import type { Draft, Part } from "../part.ts";
+import { sharedBuffers, sharedStreams, weightStreams } from "../weights/scales.ts";
+import { sharedTiles } from "./buffers.ts";
+import { type SharedLoad, sharedLoad } from "./load.ts";
+import { isTiled, sharedOf } from "./spread.ts";
+import { sharedStreamsOf } from "./streams.ts";
+
+const PLACE = "shared_experts";
+
+/**
+ * Bodies that are needed, with the row tiles of a pass that take each: whole tiles, and what is
+ * left of own and of other tokens.
+ */
+function bodiesOf({ layer, ep, sizes, tiles, streamed, btc }: Frame): ReadonlyMap<number, number> {
+  const blocks = sharedOf(layer, ep)?.blocks ?? 1;
+  const own = sizes.passTokens;
+  const bodies = new Map<number, number>();
+  const take = (count: number, times: number): void => {
+    const body = btc.find((most) => count <= most);
+    if (count === 0 || times === 0 || body === undefined) return;
+    bodies.set(body, (bodies.get(body) ?? 0) + times);
+  };
+  for (const size of streamed ? [blocks * own] : [own, (blocks - 1) * own]) {
+    take(tiles.bt, Math.floor(size / tiles.bt));
+    take(size % tiles.bt, 1);
+  }
+  return new Map([...bodies].sort(([a], [b]) => a - b));
+}
+
+/** What all of its stages have in common. */
+function common({ layer, ep }: Frame) {
+  return { place: PLACE, overlaps: [...(ep > 1 ? ["rows_out"] : []), ...weightStreams(layer)] };
+}
+
+/** Where activated rows lie: the routed experts' are of another type where those are quantised. */
+function activationsOf({ layer }: Frame): string {
+  return layer.quantization?.activations === undefined ? "activations" : "shared_activations";
+}
+
+/** What a gate of the result reads. */
+function gateOf({ layer }: Frame): readonly string[] {
+  return layer.sharedExperts?.gate === "sigmoid" ? ["operand", "shared_gate_row"] : [];
+}
+
+/** The gate and up, activation and down of so many rows at most. */
+function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): readonly Draft[] {
+  const { layer, streamed } = frame;
+  const buffers = sharedBuffers(layer);
+  const weights = load.weightBytes.down / weightBytes(sharedLayer(layer));
+  const flops = 2 * weights * load.rows;
+  const share = Math.min(1, (count * rowTiles) / load.rows);
+  const each = { per: "row tile", rows: count, ...common(frame) } as const;
+  const activation: Draft = {
+    name: `shared_activation_${count}`,
+    meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
+    reads: gateOf(frame),
+    writes: [],
+    ...each,
+    trips: rowTiles * load.tiles.columns,
+  };
+  return [
+    {
+      name: `shared_gate_up_${count}`,
+      meaning: `gate and up projection of the shared experts, at most ${count} rows`,
+      reads: ["operand", ...rowScales(frame), ...buffers.gateUp],
+      writes: streamed ? projectionBuffers(frame) : [],
+      ...each,
+      trips: rowTiles * load.tiles.gateUp,
+      flops: 2 * flops * share,
+    },
+    ...(streamed ? [] : [activation]),
+    {
+      name: `shared_down_${count}`,
+      meaning: `down projection of the shared experts, at most ${count} rows`,
+      reads: streamed ? [activationsOf(frame), ...buffers.down] : buffers.down,
+      writes: ["result_tiles"],
+      ...each,
+      trips: rowTiles * load.tiles.down,
+      flops: flops * share,
+    },
+  ];
+}
+
+/** Rows that a stage goes over in one call: the weights' columns are gone through for each tile. */
+function rowsOnce({ streamed }: Frame, { rows: all, tiles }: SharedLoad): number {
+  return all * (streamed ? 1 : tiles.columns);
+}
+
+function before(frame: Frame, load: SharedLoad): readonly Draft[] {
+  const { layer, ep, streamed } = frame;
+  const { reads, tiles, rowTiles } = load;
+  const spread = sharedOf(layer, ep);
+  const tiled = spread !== undefined && isTiled(spread, streamed);
+  const { gateUp, down } = sharedBuffers(layer);
+  return [
+    {
+      name: "await_shared",
+      meaning: tiled
+        ? "weight tiles of the shared experts are here; the next ones start"
+        : "weights of the shared experts are here",
+      reads: [],
+      writes: [...gateUp, ...down],
+      starts: tiled ? [...sharedStreams(layer), ...weightStreams(layer)] : [],
+      place: PLACE,
+      per: "weight tile",
+      trips: reads * (streamed ? tiles.gateUp + tiles.down : tiles.columns),
+      loops: [{ over: "columns", each: 1, all: reads * tiles.columns, counted: "peers" }],
+    },
+    {
+      name: "shared_rows",
+      meaning: "token rows as matrix operand, own ones first",
+      reads: ["token_rows", "gathered_rows"],
+      writes: ["gathered_rows", "operand", ...rowScales(frame)],
+      per: "row tile",
+      trips: rowTiles * (streamed ? 1 : tiles.columns),
+      loops: [ROW_TILES, { ...rows(GROUP), all: rowsOnce(frame, load) }],
+      ...common(frame),
+    },
+  ];
+}
+
+function after(frame: Frame, load: SharedLoad): readonly Draft[] {
+  const { layer, streamed } = frame;
+  const { reads, tiles, rowTiles, rows: all } = load;
+  const combine: Draft = {
+    name: "shared_combine",
+    meaning: "results added to their tokens' sums",
+    reads: ["result_tiles", "token_sums"],
+    writes: ["token_sums"],
+    per: "row tile",
+    trips: streamed ? reads : rowTiles * tiles.columns,
+    loops: [{ ...rows(UNROLL), all: rowsOnce(frame, load) }],
+    flops: all * layer.hidden,
+    ...common(frame),
+  };
+  if (!streamed) return [combine];
+  const activation: Draft = {
+    name: "shared_activation",
+    meaning: `${activationName(layer.activation)} of gate and up of all rows at hand`,
+    reads: [...projectionBuffers(frame), ...gateOf(frame)],
+    writes: [activationsOf(frame)],
+    per: "weight tile",
+    trips: reads * tiles.columns,
+    loops: [{ ...rows(GROUP), all: all * tiles.columns, counted: "peers" }],
+    ...common(frame),
+  };
+  return [activation, combine];
+}
+
+export const sharedExperts: Part = {
+  buffers: sharedTiles,
+  streams: sharedStreamsOf,
+  stages: (frame) => {
+    const load = sharedLoad(frame);
+    if (load === undefined) return [];
+    const made = [...bodiesOf(frame)].flatMap(([count, tiles]) =>
+      body(frame, load, count, tiles * frame.sizes.passes),
+    );
+    return [...before(frame, load), ...made, ...after(frame, load)];
+  },
+};

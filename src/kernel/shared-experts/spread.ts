@@ -1,0 +1,90 @@
+/**
+ * How the shared experts are spread: as one feed-forward of S = count * intermediate columns, cut
+ * over the devices, so that their weights cross HBM once in all. Each device adds its columns'
+ * share to the sums of every token. Where S does not cut into whole registers for every device,
+ * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
+ */
+
+import { divisors } from "../../plan/divisors.ts";
+import { sharedLayer } from "../../spec/formats.ts";
+import { type Layer, tileUnit } from "../rows/layout.ts";
+import { type TileShape, tileShapeOf } from "../weights/tile-shape.ts";
+
+type TileSizes = Parameters<typeof tileShapeOf>[1];
+
+export interface Shared {
+  /** S: columns of all shared experts together. */
+  readonly size: number;
+  /** Devices that take the same columns; 1: the arrays are sharded, else on every device whole. */
+  readonly replicas: number;
+  /** Columns of one device. */
+  readonly columns: number;
+  /** Devices whose tokens one device computes. */
+  readonly blocks: number;
+  readonly gated: boolean;
+  /** Least columns of a tile. */
+  readonly unit: number;
+}
+
+/** How templates say where a weight tile lies: in its turn's slot, or all columns in the first one. */
+export interface SharedPlace {
+  readonly sharedSlot: string;
+  readonly sharedWidth: string;
+}
+
+export function sharedOf(
+  layer: Pick<Layer, "sharedExperts" | "quantization">,
+  ep: number,
+): Shared | undefined {
+  const { sharedExperts } = layer;
+  if (sharedExperts === undefined) return undefined;
+  const size = sharedExperts.count * sharedExperts.intermediate;
+  const unit = tileUnit(sharedLayer(layer));
+  const cuts = (replicas: number): boolean => size % (unit * (ep / replicas)) === 0;
+  const replicas = divisors(ep).find(cuts) ?? ep;
+  const blocks = ep / replicas;
+  return {
+    size,
+    replicas,
+    columns: size / blocks,
+    blocks,
+    gated: sharedExperts.gate === "sigmoid",
+    unit,
+  };
+}
+
+/**
+ * Whether a device's columns may be several tiles. Whole experts in VMEM leave nothing to tile in
+ * the least columns that there are: the kernel then has no loop over them.
+ */
+export function isTiled({ columns, unit }: Shared, streamed: boolean): boolean {
+  return streamed || columns > unit;
+}
+
+/**
+ * Whether some tiles have more slots than the shared experts' weight tiles take before the routed
+ * ones start: than gate and up ones or down ones, whichever are fewer.
+ */
+export function leavesSlots(
+  shared: Shared,
+  layer: Layer,
+  kernels: readonly { readonly tiles: TileSizes & { readonly slots: number } }[],
+  streamed: boolean,
+): boolean {
+  return kernels.some(({ tiles }) => {
+    const shape = tileShapeOf(layer, tiles);
+    const columns = shared.columns / sharedTileOf(shared, shape);
+    const least = streamed ? columns * (layer.hidden / shape.downColumns) : columns;
+    return tiles.slots - 1 > least;
+  });
+}
+
+/** Columns of one weight tile of the shared experts: they use the routed experts' slots. */
+export function sharedTileOf({ columns, unit }: Shared, shape: TileShape): number {
+  const most = Math.min(shape.gateUpColumns, shape.downRows);
+  let tile = unit;
+  for (let size = unit; size <= Math.min(most, columns); size += unit) {
+    if (columns % size === 0) tile = size;
+  }
+  return tile;
+}

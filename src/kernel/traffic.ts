@@ -1,0 +1,49 @@
+/** Bytes and FLOPs of one call on one device, and the least that any kernel needs. */
+import type { Stream, Traffic } from "../plan/plan.ts";
+import { sharedLayer, tokenRows, weightBytes } from "../spec/formats.ts";
+import type { Frame } from "./frame.ts";
+import { sharedLoad } from "./shared-experts/load.ts";
+import { sharedOf } from "./shared-experts/spread.ts";
+
+/** @param streams all copies of the kernel */
+export function trafficOf(frame: Frame, streams: readonly Stream[]): Traffic {
+  const { layer, ep, layout, sizes, load } = frame;
+  const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
+  const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
+  // Experts that are active in at least one pass.
+  const everActive = load.localExperts * (1 - (1 - layer.topK / layer.experts) ** sizes.tokens);
+  const routing = layer.routing.where === "kernel" ? layer.experts * 4 : layer.topK * 8;
+  const ownRows = sizes.passTokens * sizes.passes;
+  const shared = sharedOf(layer, ep)?.size ?? 0;
+  const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));
+  const both = (bytes: { readonly gateUp: number; readonly down: number }): number =>
+    bytes.gateUp + bytes.down;
+  const own = sharedLoad(frame);
+  const sharedRead =
+    own === undefined ? 0 : own.reads * (both(own.weightBytes) + both(own.scaleBytes));
+  const hbm =
+    load.activeExperts * load.reads * weights +
+    sharedRead +
+    ownRows * (2 * load.rowBytes + routing);
+  const rowMinimum = 2 * layer.hidden * layout.itemBytes;
+  const sentMinimum =
+    layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));
+  const hbmMinimum =
+    everActive * weights +
+    (shared * sharedWeights) / ep +
+    sizes.deviceShare * (rowMinimum + routing);
+  const remote = streams.filter((stream) => stream.remote);
+  // A row must reach each other device that owns one of its experts, and one sum must return.
+  const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
+  const flops =
+    6 * layer.hidden * (load.routedRows * layer.intermediate + (sizes.tokens * shared) / ep);
+  return {
+    hbm,
+    hbmMinimum,
+    ici: remote.reduce((sum, { bytes }) => sum + bytes, 0),
+    iciMinimum: sizes.deviceShare * peers * sentMinimum,
+    flops,
+    intensity: flops / hbm,
+    activeExperts: load.activeExperts,
+  };
+}

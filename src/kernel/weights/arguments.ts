@@ -1,0 +1,152 @@
+/** Layouts of the expert weights: arguments, shapes and the copies that stream them. */
+
+import { pyTuple } from "../../emit/python.ts";
+import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import { type ArrayInput, D, E, F, gateUpCopies, LAYOUTS, S } from "./layouts.ts";
+import {
+  quantizationContext,
+  scaleIndex,
+  scaleInput,
+  scaleName,
+  scaleRef,
+  scaleSizes,
+  sharedQuantizationContext,
+} from "./quantization.ts";
+
+/** S: the shared experts as one, their gate and up columns and down rows one after the other. */
+export function sharedSize({ sharedExperts }: Pick<LayerSpec, "sharedExperts">): number {
+  return sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate;
+}
+
+/** An argument as templates say it: `shape` in the package's constants, `size` in figures. */
+function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
+  const axes: Readonly<Record<string, number>> = {
+    [E]: layer.experts,
+    [D]: layer.hidden,
+    [F]: layer.intermediate,
+    [`2 * ${F}`]: 2 * layer.intermediate,
+    [S]: sharedSize(layer),
+  };
+  const { quantization } = layer;
+  const sizes = quantization === undefined ? axes : { ...axes, ...scaleSizes(axes, quantization) };
+  const size = pyTuple(dims.map((dim) => String(sizes[dim] ?? dim)));
+  return { name, meaning, shape: pyTuple(dims), size };
+}
+
+/** An expression of the reference, with the layer's F in it. */
+function sliced(text: string, layer: LayerSpec): string {
+  return text.replace("INTERMEDIATE", String(layer.intermediate));
+}
+
+/** Scales of weight arrays, in their order; none where the weights are not quantised. */
+function scalesOf<W extends ArrayInput>(layer: LayerSpec, weights: readonly W[]): readonly W[] {
+  const { quantization } = layer;
+  return quantization === undefined ? [] : weights.map((one) => scaleInput(one, quantization));
+}
+
+/** Copies of weights, and beside each what the copy of its scales says differently. */
+function scaledCopies(layer: LayerSpec): readonly object[] {
+  const { quantization } = layer;
+  const copies = gateUpCopies(layer);
+  if (quantization === undefined) return copies;
+  return copies.map((copy) => ({
+    ...copy,
+    scaleRef: scaleRef(copy.ref),
+    scaleWhole: scaleIndex(copy.whole, quantization),
+    scaleTiled: scaleIndex(copy.tiled, quantization),
+  }));
+}
+
+/** The scales of weights that an expression of the reference names. */
+function scalesReference(text: string, layer: LayerSpec): string {
+  const { quantization, intermediate } = layer;
+  if (quantization === undefined) return "";
+  const columns = hasBlockColumns(quantization) ? intermediate / BLOCK : intermediate;
+  const [name = "", index = ""] = text.split("[");
+  return `${scaleName(name)}[${index.replace(":, ", "..., ").replace("INTERMEDIATE", String(columns))}`;
+}
+
+export function weightsContext(layer: LayerSpec): Record<string, unknown> {
+  const { inputs, gate, up } = LAYOUTS[layer.weights];
+  return {
+    ...quantizationContext(layer),
+    scaleInputs: scalesOf(layer, inputs).map((input) => ({
+      ref: scaleRef(input.ref),
+      ...described(layer, input),
+    })),
+    quantizedArguments: [...inputs, ...(layer.sharedExperts === undefined ? [] : SHARED_WEIGHTS)]
+      .map(({ name }) => name)
+      .join(", "),
+    gateScaleReference: scalesReference(gate, layer),
+    upScaleReference: scalesReference(up, layer),
+    weightArguments: inputs.map(({ name }) => name).join(", "),
+    weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
+    gateUpCopies: scaledCopies(layer),
+    gateReference: sliced(gate, layer),
+    upReference: sliced(up, layer),
+  };
+}
+
+function biasInputs(layer: LayerSpec): readonly ArrayInput[] {
+  return layer.biases === true ? LAYOUTS[layer.weights].biases : [];
+}
+
+/** Biases as arguments, laid as the weights are: of any floating dtype, taken as float32. */
+export function biasesContext(layer: LayerSpec): Record<string, unknown> {
+  const { gateBias, upBias } = LAYOUTS[layer.weights];
+  return {
+    biases: layer.biases === true,
+    biasInputs: biasInputs(layer).map((input) => described(layer, input)),
+    gateBiasReference: sliced(gateBias, layer),
+    upBiasReference: sliced(upBias, layer),
+  };
+}
+
+const SHARED_WEIGHTS: readonly ArrayInput[] = [
+  { name: "shared_w1", dims: [D, S], meaning: "gate of the shared experts" },
+  { name: "shared_w2", dims: [S, D], meaning: "down of the shared experts" },
+  { name: "shared_w3", dims: [D, S], meaning: "up of the shared experts" },
+];
+const SHARED_GATE: ArrayInput = {
+  name: "shared_gate",
+  dims: [D],
+  meaning: "gate of the shared experts' result",
+};
+
+function sharedInputs(layer: LayerSpec): readonly ArrayInput[] {
+  const { sharedExperts } = layer;
+  if (sharedExperts === undefined) return [];
+  const weights = [...SHARED_WEIGHTS, ...scalesOf(sharedLayer(layer), SHARED_WEIGHTS)];
+  return sharedExperts.gate === "sigmoid" ? [...weights, SHARED_GATE] : weights;
+}
+
+/** Weights of the shared experts, of the layer's dtype; their gate of any floating dtype. */
+export function sharedContext(layer: LayerSpec): Record<string, unknown> {
+  const inputs = sharedInputs(layer);
+  const own = sharedLayer(layer);
+  return {
+    sharedExperts: inputs.length > 0,
+    ...sharedQuantizationContext(layer),
+    sharedGated: inputs.includes(SHARED_GATE),
+    sharedIntermediate: sharedSize(layer),
+    sharedInputs: inputs.map((input) => {
+      const found = described(own, input);
+      // The routed experts' constants are others.
+      const shape = found.shape.replaceAll("SCALE_BLOCK", "SHARED_SCALE_BLOCK");
+      return sharedApart(layer) ? { ...found, shape } : found;
+    }),
+    sharedWeightInputs: inputs
+      .filter((input) => SHARED_WEIGHTS.includes(input))
+      .map((input) => described(own, input)),
+  };
+}
+
+/** Names of all arrays after `tokens`, in the order of the arguments; `routing` as it is written. */
+export function arrayArguments(layer: LayerSpec, routing: string): string {
+  const names = (inputs: readonly ArrayInput[]): readonly string[] =>
+    inputs.map(({ name }) => name);
+  const { inputs } = LAYOUTS[layer.weights];
+  const weights = [...inputs, ...scalesOf(layer, inputs), ...biasInputs(layer)];
+  return [...names(weights), routing, ...names(sharedInputs(layer))].join(", ");
+}

@@ -1,0 +1,122 @@
+/** The routed experts' weights: tiles in slots, copied ahead of their use, scales with them. */
+import type { Stream } from "../../plan/plan.ts";
+import { type Dim, dma, type ElementType, FLOAT, TWO, vmem } from "../declaration.ts";
+import type { Frame, KernelInput } from "../frame.ts";
+import { expertTiles } from "../load.ts";
+import type { Part } from "../part.ts";
+import { fillsLanes } from "../rows/layout.ts";
+import { elementType } from "../rows/types.ts";
+import { gateUpCopies, gateUpRefs } from "./layouts.ts";
+import { scaleStreams } from "./scale-streams.ts";
+import { scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
+import { tileShapeOf } from "./tile-shape.ts";
+
+/** Slots of weight tiles, and the axes of one: rows and columns, of gate and up and of down. */
+export function tileDims({ layer, tiles }: KernelInput) {
+  const bf: Dim = ["s.tiles.bf", tiles.bf];
+  const bd: Dim = ["s.tiles.bd", tiles.bd];
+  const columnsF: Dim = fillsLanes(layer.intermediate)
+    ? bf
+    : ["INTERMEDIATE_SIZE", layer.intermediate];
+  const columnsD: Dim = fillsLanes(layer.hidden) ? bd : ["HIDDEN_SIZE", layer.hidden];
+  const bothF: Dim = ["2 * INTERMEDIATE_SIZE", 2 * layer.intermediate];
+  const slots: Dim = ["s.tiles.slots", tiles.slots];
+  const { wide } = tileShapeOf(layer, tiles);
+  return { slots, bf, bd, columnsF, columnsD, bothF, wide };
+}
+
+function buffers(input: KernelInput) {
+  const { layer, tiles } = input;
+  const { slots, bf, bd, columnsF, columnsD, bothF, wide } = tileDims(input);
+  const { quantization } = layer;
+  const weight: ElementType =
+    quantization === undefined
+      ? elementType(layer)
+      : { dtype: quantization.weights, dtypeText: "WEIGHT_DTYPE" };
+  const gateUp = wide ? [slots, bd, bothF] : [slots, TWO, bd, columnsF];
+  const found = [
+    vmem("gate_up_tiles", gateUp, weight, "gate and up weight tiles", tiles.slots),
+    vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots),
+  ];
+  if (quantization === undefined) return found;
+  const scales = scaleTiles(
+    { quantization, prefix: "" },
+    slots,
+    { rows: bd, columns: wide ? bothF : columnsF, wide },
+    { rows: bf, columns: columnsD },
+  );
+  return [
+    ...found,
+    vmem("gate_up_scales", scales.gateUp, FLOAT, "scales of gate and up weights", tiles.slots),
+    vmem("down_scales", scales.down, FLOAT, "scales of down weights", tiles.slots),
+  ];
+}
+
+function streams(frame: Frame): readonly Stream[] {
+  const { layer, load, streamed } = frame;
+  const tiles = expertTiles(frame);
+  const trips = load.activeExperts * load.reads;
+  const ahead = {
+    from: "HBM",
+    to: "VMEM",
+    remote: false,
+    issuedBy: streamed ? "await_weights" : "merge",
+    awaitedBy: "await_weights",
+  } as const;
+  return [
+    {
+      name: "gate_up_in",
+      ...ahead,
+      source: gateUpRefs(layer.weights).join(", "),
+      destination: "gate_up_tiles",
+      semaphore: "gate_up_arrived",
+      bytes: trips * load.weightBytes.gateUp,
+      copies: trips * tiles.gateUp * gateUpCopies(layer).length,
+      meaning: "gate and up weights of active experts, ahead of their use",
+    },
+    {
+      name: "down_in",
+      ...ahead,
+      source: "down_weights",
+      destination: "down_tiles",
+      semaphore: "down_arrived",
+      bytes: trips * load.weightBytes.down,
+      copies: trips * tiles.down,
+      meaning: "down weights of active experts, ahead of their use",
+    },
+    ...scaleStreams(frame),
+  ];
+}
+
+export const weights: Part = {
+  buffers,
+  semaphores: (input) => {
+    const { slots } = tileDims(input);
+    return [
+      dma("gate_up_arrived", slots, "gate and up tile in its slot"),
+      dma("down_arrived", slots, "down tile in its slot"),
+    ];
+  },
+  streams,
+  stages: (frame) => {
+    const { layer, load, streamed } = frame;
+    const tiles = expertTiles(frame);
+    const { gateUp, down } = weightBuffers(layer);
+    return [
+      {
+        name: "await_weights",
+        meaning: "weight tiles of this step are here",
+        reads: [],
+        writes: [...gateUp, ...down],
+        per: streamed ? "weight tile" : "expert",
+        trips: load.activeExperts * load.reads * (streamed ? tiles.gateUp + tiles.down : 1),
+      },
+    ];
+  },
+};
+
+/** Copies that bring what one routed expert needs. */
+export function expertStreams({ layer }: Pick<KernelInput, "layer">): readonly string[] {
+  const found = weightStreams(layer);
+  return layer.biases === true ? [...found, "biases_in"] : found;
+}

@@ -1,0 +1,125 @@
+/** Scales of quantised weights: arguments, shapes and the copies that stream them. */
+import {
+  hasBlockColumns,
+  scaleBlock,
+  sharedApart,
+  sharedLayer,
+  weightsText,
+} from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { Quantization } from "../../spec/quantization.ts";
+
+interface WeightLike {
+  readonly name: string;
+  /** Contraction and output channels last. */
+  readonly dims: readonly string[];
+  readonly meaning: string;
+}
+
+/** The scales of a weight array: its dimensions with scales for the last two. */
+export function scaleInput<W extends WeightLike>(weight: W, quantization: Quantization): W {
+  const leading = weight.dims.slice(0, -2);
+  const [contraction = "", channels = ""] = weight.dims.slice(-2);
+  const rows = scaleBlock(quantization) === undefined ? "1" : `${contraction} // SCALE_BLOCK`;
+  const columns = hasBlockColumns(quantization) ? [`${channels} // SCALE_BLOCK`] : ["1", channels];
+  return {
+    ...weight,
+    name: scaleName(weight.name),
+    dims: [...leading, rows, ...columns],
+    meaning: `scales of ${weight.name}`,
+  };
+}
+
+export function scaleName(weight: string): string {
+  return `${weight}_scale`;
+}
+
+/** Sizes of the dimensions that `scaleInput` names. */
+export function scaleSizes(
+  sizes: Readonly<Record<string, number>>,
+  quantization: Quantization,
+): Readonly<Record<string, number>> {
+  const block = scaleBlock(quantization);
+  if (block === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(sizes).map(([name, size]) => [`${name} // SCALE_BLOCK`, size / block]),
+  );
+}
+
+/** Name of the kernel's reference to the scales of a weight reference. */
+export function scaleRef(weights: string): string {
+  return weights.replace(/_weights$/, "_scale");
+}
+
+/**
+ * An index into weights (…, K, N) as one into their scale rows (…, K / SCALE_BLOCK, 1, N); `rows`
+ * names the rows of a tile in it.
+ */
+export function scaleIndex(index: string, quantization: Quantization): string {
+  const rows = scaleBlock(quantization) === undefined ? ":" : "scale_rows";
+  return index.includes("rows")
+    ? index.replace("rows", `${rows}, :`)
+    : index.replace(", :, ", ", :, :, ");
+}
+
+/** What tells the shared experts' weights apart from the routed ones'; their own constants. */
+export function sharedQuantizationContext(layer: LayerSpec): Record<string, unknown> {
+  const apart = sharedApart(layer);
+  const own = quantizationContext(sharedLayer(layer));
+  return {
+    sharedApart: apart,
+    sharedOwnQuantized: apart && own.quantized === true,
+    sharedQuantized: own.quantized,
+    sharedWeightDtype: own.weightDtype,
+    sharedScaleDtype: own.scaleDtype ?? "",
+    sharedScaleBlock: own.scaleBlock,
+    sharedScaleBlocks: own.scaleBlocks,
+    sharedBlockColumns: own.blockColumns,
+    sharedDequantize: apart ? "shared_quantization.dequantize" : "dequantize",
+    quantizationImports: [
+      ...(apart && own.quantized === true ? ["from . import shared_quantization"] : []),
+      ...(layer.quantization === undefined ? [] : ["from .quantization import dequantize"]),
+    ].join("\n"),
+  };
+}
+
+function scaleShapeText(quantization: Quantization): string {
+  if (scaleBlock(quantization) === undefined) return "(..., 1, 1, N)";
+  return hasBlockColumns(quantization)
+    ? "(..., K / SCALE_BLOCK, N / SCALE_BLOCK)"
+    : "(..., K / SCALE_BLOCK, 1, N)";
+}
+
+const NO_QUANTIZATION = {
+  quantized: false,
+  scaleBlock: 0,
+  scaleBlocks: false,
+  blockColumns: false,
+  mxfp4: false,
+} as const;
+
+/** OCP microscaling: its checkpoints have 4-bit weights as bytes. */
+function isMxfp4({ weights, granularity }: Quantization): boolean {
+  return weights === "float4_e2m1fn" && scaleBlock({ granularity }) === 32;
+}
+
+export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
+  const { quantization, dtype } = layer;
+  if (quantization === undefined) {
+    return { ...NO_QUANTIZATION, weightDtype: dtype, weightDtypeName: "DTYPE" };
+  }
+  return {
+    quantized: true,
+    weightDtype: quantization.weights,
+    weightDtypeName: "WEIGHT_DTYPE",
+    scaleDtype: quantization.scales,
+    scaleBlock: scaleBlock(quantization) ?? 0,
+    scaleBlocks: scaleBlock(quantization) !== undefined,
+    blockColumns: hasBlockColumns(quantization),
+    integer: quantization.weights.startsWith("int"),
+    mxfp4: isMxfp4(quantization),
+    quantizationText: weightsText(quantization),
+    scaleShapeText: scaleShapeText(quantization),
+    scaleAxes: hasBlockColumns(quantization) ? "(-3, -1)" : "-2",
+  };
+}

@@ -1,0 +1,42 @@
+/** Copies of scales: each goes with the copy of its weight tile. */
+import type { Stream } from "../../plan/plan.ts";
+import type { Frame } from "../frame.ts";
+import { expertTiles } from "../load.ts";
+import { gateUpCopies, gateUpRefs } from "./layouts.ts";
+import { scaleRef } from "./quantization.ts";
+
+export function scaleStreams(frame: Frame): readonly Stream[] {
+  const { layer, load, streamed } = frame;
+  if (layer.quantization === undefined) return [];
+  const tiles = expertTiles(frame);
+  const trips = load.activeExperts * load.reads;
+  const stream = {
+    from: "HBM",
+    to: "VMEM",
+    remote: false,
+    issuedBy: streamed ? "await_weights" : "merge",
+    awaitedBy: "await_weights",
+  } as const;
+  return [
+    {
+      name: "gate_up_scales_in",
+      ...stream,
+      source: gateUpRefs(layer.weights).map(scaleRef).join(", "),
+      destination: "gate_up_scales",
+      semaphore: "gate_up_arrived",
+      bytes: trips * load.scaleBytes.gateUp,
+      copies: trips * tiles.gateUp * gateUpCopies(layer).length,
+      meaning: "scales of gate and up weights, with their tiles",
+    },
+    {
+      name: "down_scales_in",
+      ...stream,
+      source: "down_scale",
+      destination: "down_scales",
+      semaphore: "down_arrived",
+      bytes: trips * load.scaleBytes.down,
+      copies: trips * tiles.down,
+      meaning: "scales of down weights, with their tiles",
+    },
+  ];
+}

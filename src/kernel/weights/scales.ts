@@ -1,0 +1,87 @@
+/** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
+import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import type { Dim } from "../declaration.ts";
+import type { Layer } from "../rows/layout.ts";
+
+/** Scale rows of a weight tile of `tile` rows, `text` in the generated code. */
+function rowsOf({ quantization, prefix }: Format, [text, tile]: Dim): Dim {
+  const block = quantization === undefined ? undefined : scaleBlock(quantization);
+  return block === undefined ? ["1", 1] : [`${text} // ${prefix}SCALE_BLOCK`, tile / block];
+}
+
+/** Weights of one kind, and what the names of their constants begin with. */
+interface Format extends Pick<Layer, "quantization"> {
+  readonly prefix: "" | "SHARED_";
+}
+
+/** Of a weight tile: its rows, and its columns. */
+interface Cut {
+  readonly rows: Dim;
+  readonly columns: Dim;
+}
+
+/**
+ * One row of scales is a buffer of its own in the last two axes: it is read across sublanes. `wide`:
+ * gate and up columns lie side by side.
+ */
+export function scaleTiles(
+  format: Format,
+  slots: Dim,
+  gateUp: Cut & { readonly wide: boolean },
+  down: Cut,
+): { readonly gateUp: readonly Dim[]; readonly down: readonly Dim[] } {
+  const tile = ({ rows, columns }: Cut): readonly Dim[] => [
+    rowsOf(format, rows),
+    ["1", 1],
+    columns,
+  ];
+  const both: readonly Dim[] = gateUp.wide ? [] : [["2", 2]];
+  return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
+}
+
+/** Float32 bytes of one routed expert's scales; of the shared ones', for their columns. */
+export function expertScaleBytes(
+  { quantization, hidden, intermediate: routed }: Layer,
+  intermediate = routed,
+): {
+  readonly gateUp: number;
+  readonly down: number;
+} {
+  if (quantization === undefined) return { gateUp: 0, down: 0 };
+  return {
+    gateUp: 4 * 2 * scaleRows(quantization, hidden) * intermediate,
+    down: 4 * scaleRows(quantization, intermediate) * hidden,
+  };
+}
+
+/** Streams of the routed experts' weights. */
+export function weightStreams({ quantization }: Layer): readonly string[] {
+  const scales = quantization === undefined ? [] : ["gate_up_scales_in", "down_scales_in"];
+  return ["gate_up_in", "down_in", ...scales];
+}
+
+/** The same of the shared experts. */
+export function sharedStreams(layer: Layer): readonly string[] {
+  return weightStreams(sharedLayer(layer)).map((name) => `shared_${name}`);
+}
+
+/** Buffers of a weight tile: what a projection reads, the weights first. */
+interface Buffers {
+  readonly gateUp: readonly string[];
+  readonly down: readonly string[];
+}
+
+/** Of the shared experts: the routed ones' slots, or of their own where their weights differ. */
+export function sharedBuffers(layer: Layer): Buffers {
+  const { gateUp, down } = weightBuffers(sharedLayer(layer));
+  const own = (name: string): string => (sharedApart(layer) ? `shared_${name}` : name);
+  return { gateUp: gateUp.map(own), down: down.map(own) };
+}
+
+export function weightBuffers({ quantization }: Layer): Buffers {
+  const scaled = quantization !== undefined;
+  return {
+    gateUp: scaled ? ["gate_up_tiles", "gate_up_scales"] : ["gate_up_tiles"],
+    down: scaled ? ["down_tiles", "down_scales"] : ["down_tiles"],
+  };
+}

@@ -1,0 +1,42 @@
+/** The parts of the schedule, and the order of their stages. */
+import { constants } from "../../kernel/constants.ts";
+import { devices } from "../../kernel/devices/barrier.ts";
+import { experts } from "../../kernel/experts/part.ts";
+import { feedForward } from "../../kernel/feed-forward/part.ts";
+import type { Composition } from "../../kernel/part.ts";
+import { routing } from "../../kernel/routing/part.ts";
+import { tokensIn } from "../../kernel/rows/tokens-in.ts";
+import { sharedExperts } from "../../kernel/shared-experts/part.ts";
+import { biases } from "../../kernel/weights/biases.ts";
+import { weights } from "../../kernel/weights/part.ts";
+import { expertRows } from "./expert-rows.ts";
+import { resultOut } from "./result-out.ts";
+import { routesOut } from "./routes-out.ts";
+import { rowsOut } from "./rows-out.ts";
+import { sumsOut } from "./sums-out.ts";
+
+export const composition: Composition = {
+  parts: [
+    devices,
+    tokensIn,
+    routing,
+    rowsOut,
+    routesOut,
+    sumsOut,
+    weights,
+    sharedExperts,
+    biases,
+    constants,
+    feedForward,
+    expertRows,
+    experts,
+    resultOut,
+  ],
+  first: [rowsOut, sumsOut],
+  order: [
+    ...["barrier", "constants", "load_rows", "all_gather_rows", "route", "sort"],
+    ...["exchange_routes", "active_experts", "zero_sums", "await_rows", "shared_experts"],
+    ...["merge", "gather", "operand", "await_weights", "await_biases", "products", "activation"],
+    ...["combine", "reduce_scatter", "write_output", "pass_barrier"],
+  ],
+};

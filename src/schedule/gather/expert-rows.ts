@@ -1,0 +1,57 @@
+/** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
+import { type Dim, smem } from "../../kernel/declaration.ts";
+import type { Frame } from "../../kernel/frame.ts";
+import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
+import { weightStreams } from "../../kernel/weights/scales.ts";
+
+function combine({ layer, load, streamed }: Frame): Draft {
+  return {
+    name: "combine",
+    meaning: "weighted results added to their tokens' sums",
+    reads: [
+      ...["result_tiles", "expert_entries", "all_routes", "token_sums"],
+      ...(layer.biases === true ? ["down_biases"] : []),
+    ],
+    writes: ["token_sums"],
+    per: streamed ? "expert" : "row tile",
+    trips: streamed ? load.activeExperts * load.reads : load.rowTiles,
+    loops: [rows(UNROLL)],
+    flops: 2 * load.routedRows * layer.hidden,
+    overlaps: weightStreams(layer),
+  };
+}
+
+export const expertRows: Part = {
+  buffers: ({ sizes }) => {
+    const merged: Dim = ["s.all_tokens + 16", sizes.allTokens + 16];
+    return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
+  },
+  stages: (frame) => {
+    const { layer, load } = frame;
+    const overlaps = weightStreams(layer);
+    return [
+      {
+        name: "merge",
+        meaning: "one expert's rows of all devices in one list; next weights start",
+        reads: ["all_routes"],
+        writes: ["expert_entries"],
+        per: "expert",
+        trips: load.activeExperts * load.reads,
+        loops: [DEVICES, { over: "rows of each device", each: UNROLL }],
+        overlaps,
+      },
+      {
+        name: "gather",
+        meaning: "the expert's rows side by side",
+        reads: ["token_rows", "expert_entries"],
+        writes: ["gathered_rows"],
+        per: "row tile",
+        trips: load.rowTiles,
+        loops: [ROW_TILES, rows(GROUP)],
+        overlaps,
+      },
+      combine(frame),
+    ];
+  },
+};

@@ -1,0 +1,44 @@
+/** The devices' sums of this device's tokens, added up, rounded and written. */
+import { dma, TWO } from "../../kernel/declaration.ts";
+import { GROUP } from "../../kernel/loops.ts";
+import type { Part } from "../../kernel/part.ts";
+
+export const resultOut: Part = {
+  semaphores: () => [dma("output_written", TWO, "result rows left staging")],
+  streams: ({ sizes, load }) => [
+    {
+      name: "output_out",
+      from: "VMEM",
+      to: "HBM",
+      remote: false,
+      source: "staging",
+      destination: "output",
+      issuedBy: "write_output",
+      awaitedBy: "write_output",
+      semaphore: "output_written",
+      bytes: sizes.passTokens * sizes.passes * load.rowBytes,
+      copies: (sizes.passTokens / sizes.chunk) * sizes.passes,
+      meaning: "result rows",
+    },
+  ],
+  stages: ({ layer, ep, sizes }) => {
+    const narrow = layer.wire?.combine !== undefined;
+    const own = narrow ? "token_rows" : "token_sums";
+    return [
+      {
+        name: "write_output",
+        meaning: "sums added up, rounded and written",
+        reads: narrow || ep > 1 ? [own, "arrived_sums"] : [own],
+        writes: ["gathered_rows", "staging", "output"],
+        waits: ep > 1 ? ["sums_out"] : [],
+        per: "pass",
+        trips: sizes.passes,
+        loops: [
+          { over: "own tokens", each: sizes.chunk },
+          { over: "own tokens", each: GROUP },
+        ],
+        flops: (ep - 1) * (sizes.passTokens * sizes.passes) * layer.hidden,
+      },
+    ];
+  },
+};

@@ -1,0 +1,76 @@
+/** Every device's sorted entries to every other one, and all of them to the scalar unit. */
+import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts";
+import type { Frame } from "../../kernel/frame.ts";
+import { PEERS } from "../../kernel/loops.ts";
+import type { Part } from "../../kernel/part.ts";
+import { listCopy } from "../../kernel/routing/lists.ts";
+import type { Stream } from "../../plan/plan.ts";
+
+function routesOutOf({ ep, sizes }: Frame): Stream {
+  return {
+    name: "routes_out",
+    from: "VMEM",
+    to: "VMEM",
+    remote: true,
+    source: "routes",
+    destination: "routes",
+    issuedBy: "exchange_routes",
+    awaitedBy: "exchange_routes",
+    semaphore: "routes_sent, routes_arrived",
+    bytes: (ep - 1) * 4 * sizes.routeWords * sizes.passes,
+    copies: (ep - 1) * sizes.passes,
+    meaning: "sorted entries to every other device",
+  };
+}
+
+export const routesOut: Part = {
+  buffers: ({ ep, sizes }) => {
+    const words: readonly Dim[] = [
+      ["EP_SIZE", ep],
+      ["s.route_words", sizes.routeWords],
+    ];
+    const all: Dim = ["EP_SIZE * s.route_words", ep * sizes.routeWords];
+    return [
+      vmem(
+        "routes",
+        words,
+        INT,
+        "by device: entries sorted by expert, weight bits by choice, first entry of each expert",
+      ),
+      smem("all_routes", [all], "routes of all devices"),
+    ];
+  },
+  semaphores: ({ ep }) =>
+    ep === 1
+      ? []
+      : [
+          dma("routes_sent", ONE, "own routes left"),
+          dma("routes_arrived", ["EP_SIZE", ep], "routes of a device arrived"),
+        ],
+  streams: (frame) => {
+    const { ep, sizes } = frame;
+    const routesIn: Stream = {
+      name: "routes_in",
+      from: "VMEM",
+      to: "SMEM",
+      ...listCopy("exchange_routes"),
+      source: "routes",
+      destination: "all_routes",
+      bytes: ep * 4 * sizes.routeWords * sizes.passes,
+      copies: ep * sizes.passes,
+      meaning: "entries of all devices to the scalar unit",
+    };
+    return ep === 1 ? [routesIn] : [routesOutOf(frame), routesIn];
+  },
+  stages: ({ sizes }) => [
+    {
+      name: "exchange_routes",
+      meaning: "sorted entries to and from all devices",
+      reads: ["routes"],
+      writes: ["routes", "all_routes"],
+      per: "pass",
+      trips: sizes.passes,
+      loops: [PEERS],
+    },
+  ],
+};
