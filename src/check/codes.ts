@@ -23,6 +23,10 @@ export const codes = {
     "the default export is not made by moe()",
     "the default export is what moe() returns",
   ),
+  MOE006: entry(
+    "the spec does not come to its end",
+    "a spec describes a layer: it ends by itself, within seconds, and ends nothing else",
+  ),
 
   MOE101: entry(
     "the name is not a Python identifier",

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Diagnostic } from "../check/index.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
 import type { Plan } from "../plan/plan.ts";
+import { interrupted } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
 export interface CheckedSpec {
@@ -20,13 +21,24 @@ export interface Checked {
   readonly ok: boolean;
 }
 
+/** What takes no longer is not worth a line. */
+const PATIENCE_MS = 1000;
+
 /** All errors of all specs at once. */
 export async function checkSpecs(paths: readonly string[], out: Output): Promise<Checked> {
+  const { endLoader, startLoader } = await import("../dsl/loader.ts");
+  // Starts beside us while the rules are loaded.
+  startLoader();
+  interrupted.addEventListener("abort", endLoader, { once: true });
   const { checkFile, hasErrors, renderDiagnostics, summarise } = await import("../check/index.ts");
   const specs: CheckedSpec[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const path of distinct(paths)) {
+    const told = setInterval(() => out.progress(`loading ${path} ...`), PATIENCE_MS);
     const { loaded, plan, text, diagnostics: found } = await checkFile(path);
+    clearInterval(told);
+    out.settle();
+    interrupted.throwIfAborted();
     diagnostics.push(...found);
     if (found.length > 0) {
       const texts = Object.fromEntries(found.map((diagnostic) => [diagnostic.file, text]));

@@ -28,9 +28,12 @@ function failure(
   };
 }
 
-export function explainUnreadable(path: string, cause: unknown): Diagnostic {
-  const reason = errorCode(cause) === "ENOENT" ? "there is no such file" : messageOf(cause);
-  return failure("MOE001", path, START, reason);
+export function explainUnreadable(path: string, why: string): Diagnostic {
+  return failure("MOE001", path, START, why);
+}
+
+export function explainEndless(path: string, why: string): Diagnostic {
+  return failure("MOE006", path, START, `the spec does not come to its end: ${why}`);
 }
 
 export async function explainFailure(
@@ -76,10 +79,6 @@ function messageOf(cause: unknown): string {
   const line = text.split("\n")[0]?.trim() ?? text;
   // Transpiling writes a call of an import as (0, _module.name)(…).
   return line.replace(/\(0 ?, ?_\w+\.(\w+)\)/g, "$1");
-}
-
-function errorCode(cause: unknown): unknown {
-  return typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
 }
 
 /** A path as the spec could have written it; module names stay. */

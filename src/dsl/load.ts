@@ -1,14 +1,13 @@
 /**
- * Loads a `*.moe.ts` module. Only this file runs the user's code; ts-morph, which finds positions,
- * is loaded only when something is wrong.
+ * Loads a `*.moe.ts` module, which runs in a process of its own (see `loader.ts`); ts-morph, which finds
+ * positions, is loaded only when something is wrong.
  */
-import { readFile } from "node:fs/promises";
-import { extname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { createJiti } from "jiti";
+import { access, constants, readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Diagnostic } from "../check/diagnostic.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { isSpec } from "./brand.ts";
+import { type Limits, loadApart } from "./loader.ts";
 
 export interface LoadedSpec {
   /** Absolute. */
@@ -31,40 +30,52 @@ export class SpecError extends Error {
   }
 }
 
-/** `moegen` in a spec means this copy of the package: its source under test, its build otherwise. */
-const ENTRY = fileURLToPath(new URL(`../index${extname(import.meta.url)}`, import.meta.url));
-
-// A fresh module cache for every load, so that `build --watch` sees a changed spec or config;
-// transpiled text is cached on disk by content, which is what makes a warm load quick.
-const jiti = createJiti(import.meta.url, { alias: { moegen: ENTRY }, moduleCache: false });
-
-export async function loadSpec(path: string): Promise<LoadedSpec> {
+export async function loadSpec(path: string, limits?: Limits): Promise<LoadedSpec> {
   const absolute = resolve(path);
   const text = await read(absolute);
-  let exported: unknown;
-  try {
-    exported = await jiti.import(absolute);
-  } catch (cause) {
-    const { explainFailure } = await import("./failure.ts");
-    throw new SpecError([await explainFailure(absolute, text, cause)], text);
-  }
-  const made = defaultOf(exported);
-  if (made !== undefined && isSpec(made)) return { path: absolute, text, spec: made as MoeSpec };
-  const { explainExport } = await import("./failure.ts");
-  throw new SpecError([await explainExport(absolute, text, made)], text);
+  const loaded = await loadApart(absolute, limits);
+  const made = loaded.kind === "made" ? loaded.made : undefined;
+  if (isSpec(made)) return { path: absolute, text, spec: made as MoeSpec };
+  const { explainEndless, explainExport, explainFailure } = await import("./failure.ts");
+  const diagnostic =
+    loaded.kind === "thrown"
+      ? await explainFailure(absolute, text, loaded.thrown)
+      : loaded.kind === "endless"
+        ? explainEndless(absolute, loaded.why)
+        : await explainExport(absolute, text, made);
+  throw new SpecError([diagnostic], text);
 }
 
 async function read(path: string): Promise<string> {
+  const wrong = await whyNoSpec(path);
+  if (wrong === undefined) return await readFile(path, "utf8");
+  const { explainUnreadable } = await import("./failure.ts");
+  throw new SpecError([explainUnreadable(path, wrong)], "");
+}
+
+/** Why a path cannot be that of a spec, for a sentence; nothing where it can. */
+async function whyNoSpec(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    const found = await stat(path);
+    if (found.isDirectory()) return "it is a folder";
+    if (!found.isFile()) return "it is no plain file";
+    if (!SPEC_FILE.test(path)) return "its name does not end in .ts";
+    await access(path, constants.R_OK);
+    return undefined;
   } catch (cause) {
-    const { explainUnreadable } = await import("./failure.ts");
-    throw new SpecError([explainUnreadable(path, cause)], "");
+    return (
+      WHY[String(cause instanceof Error ? Reflect.get(cause, "code") : cause)] ?? String(cause)
+    );
   }
 }
 
-function defaultOf(exported: unknown): unknown {
-  return typeof exported === "object" && exported !== null && "default" in exported
-    ? exported.default
-    : undefined;
-}
+/** TypeScript, and the JavaScript that is some of it. */
+const SPEC_FILE = /\.[cm]?[jt]s$/;
+
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EACCES: "permission denied",
+  ELOOP: "its symbolic links lead in a circle",
+  ENAMETOOLONG: "its name is longer than the disk takes",
+};

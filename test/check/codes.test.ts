@@ -19,6 +19,10 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     spec: 'const a = 1;\nexport default ⟦{ name: "small" }⟧;\n',
     says: 'the default export is {"name":"small"}, not made by moe()',
   },
+  MOE006: {
+    spec: "⟦a⟧wait new Promise(() => {});\nexport default 3;\n",
+    says: "the spec does not come to its end: it awaits what nothing can bring about any more",
+  },
   MOE101: {
     spec: specText({ name: '⟦"qwen3-30b"⟧' }),
     says: 'name "qwen3-30b" is not a Python identifier',

@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -59,6 +59,17 @@ describe("a failed load", () => {
     ]);
   });
 
+  test.each([
+    ['throw new Error("x");\nimport { moe } from "moegen";\nexport default moe({});\n', 1],
+    ['throw new Error("x"); export default 1;\n', 1],
+    ['import { moe } from "moegen"; throw new Error("x");\n', 1],
+    ['const a = 1;\n\nthrow new Error("x");\n\nimport "moegen";\n', 3],
+    ['// a\n\nimport "moegen";\nconst f = () => {\n  throw new Error("x");\n};\nf();\n', 5],
+  ])("of %j points at the line as it was written", async (text, line) => {
+    const error = await failure(text);
+    expect(error.diagnostics).toMatchObject([{ line, message: "loading the spec throws: x" }]);
+  });
+
   test("of a name that moegen does not have says the name", async () => {
     const error = await failure('import { moo } from "moegen";\nexport default moo({});\n');
     expect(error.diagnostics).toMatchObject([
@@ -76,6 +87,84 @@ describe("a failed load", () => {
     const error = await failure(text);
     expect(error.diagnostics).toHaveLength(1);
   });
+});
+
+describe("a spec that does not come to its end", () => {
+  const short = { cpu: 1, beats: 8 };
+  const endless = async (text: string): Promise<SpecError> => {
+    const path = join(folder, "endless.moe.ts");
+    await writeFile(path, text);
+    return loadSpec(path, short).then(
+      () => expect.unreachable("it loaded"),
+      (error: unknown) => error as SpecError,
+    );
+  };
+
+  test.each([
+    ["while (true);", "more than 1 s of processor time"],
+    ["await 1;\nwhile (true);", "more than 1 s of processor time"],
+    ["const a: never[] = [];\nfor (;;) a.length = 0;", "more than 1 s of processor time"],
+    ["await new Promise(() => {});", "awaits what nothing can bring about"],
+    ["setInterval(() => {}, 10);\nawait new Promise(() => {});", "waits for more than 2 s"],
+    ['process.kill(process.pid, "SIGTERM");\nwhile (true);', "ends its process (SIGTERM)"],
+    ["process.reallyExit(0);", "ends its process (exit code 0)"],
+    ["process.abort();", "ends its process (SIGABRT)"],
+  ])("%j", async (text, why) => {
+    const { diagnostics } = await endless(`// @ts-nocheck\n${text}\nexport default 3;\n`);
+    expect(diagnostics).toMatchObject([{ code: "MOE006", message: expect.stringContaining(why) }]);
+    // The next one is loaded as if nothing had been.
+    expect((await loadSpec(example)).spec.name).toBe("qwen3_30b_a3b");
+  });
+
+  test.each([
+    "process.exit(0);",
+    "process.exit();",
+    "process.exit(3);",
+    "try { process.exit(0); } catch {}",
+    'import { exit } from "node:process";\nexit(0);',
+    "await 1;\nprocess.exit(0);",
+    "setTimeout(() => process.exit(0));\nawait new Promise(() => {});",
+  ])("%j is an error", async (text) => {
+    const error = await failure(`${text}\nexport default 3;\n`);
+    expect(error.diagnostics).toMatchObject([{ code: "MOE003", severity: "error" }]);
+    expect(error.message).toContain("in a spec");
+  });
+});
+
+test.each([
+  ["a folder", "it is a folder"],
+  ["gone.moe.ts", "there is no such file"],
+  ["spec.moe.json", "its name does not end in .ts"],
+  ["spec.moe.json/below", "a part of its path is a file"],
+  [`${"x".repeat(300)}.moe.ts`, "longer than the disk takes"],
+  ["pipe.moe.ts", "no plain file"],
+])("%j is no spec", async (name, why) => {
+  await mkdir(join(folder, "a folder"), { recursive: true });
+  await writeFile(join(folder, "spec.moe.json"), "{}");
+  spawnSync("mkfifo", [join(folder, "pipe.moe.ts")]);
+  const error = await loadSpec(join(folder, name)).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ diagnostics: [{ code: "MOE001" }] });
+  expect((error as SpecError).diagnostics[0]?.message).toContain(why);
+});
+
+test("values that are no data arrive as what they are", async () => {
+  const path = join(folder, "odd.moe.ts");
+  await writeFile(
+    path,
+    `import { moe } from "moegen";
+const layer: Record<string, unknown> = { a: undefined, f: () => 1, s: Symbol("x"), n: NaN, b: 10n };
+layer.self = layer;
+export default moe({ name: "odd", layer, ["__proto__"]: 1 } as never);`,
+  );
+  const { spec } = await loadSpec(path);
+  const layer = spec.layer as unknown as Record<string, unknown>;
+  expect([typeof layer.f, typeof layer.s, layer.n, layer.b]).toEqual([
+    "function",
+    "symbol",
+    Number.NaN,
+    10n,
+  ]);
+  expect(Object.isFrozen(spec) && Object.isFrozen(layer)).toBe(true);
 });
 
 test("a sound spec does not load ts-morph", async () => {
