@@ -1,11 +1,12 @@
 /** The modules of a package. Loads no formatter. */
 
+import { layerContext } from "../kernel/api/context.ts";
 import { quantizationContext } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { sharedApart, sharedLayer } from "../spec/formats.ts";
-import { initContext, layerContext, tilesContext } from "./package.ts";
+import { initContext, tilesContext } from "./package.ts";
 
 /** Which modules a plan has, each with its template. */
 export function filesOf(plan: Plan): readonly PackageFile[] {

@@ -1,44 +1,10 @@
 /** What the common files of a generated package say, from the plan alone. */
 
-import { activationContext, routingContext } from "../kernel/api/layer.ts";
-import {
-  arrayArguments,
-  biasesContext,
-  sharedContext,
-  weightsContext,
-} from "../kernel/weights/arguments.ts";
-import { isStreamed } from "../plan/lower.ts";
+import { layerContext } from "../kernel/api/context.ts";
+import { weightsContext } from "../kernel/weights/arguments.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { deviceOf } from "../target/device/registry.ts";
-import { pyDocText, pyFloat, pyTuple } from "./python.ts";
-import { rowsContext } from "./rows.ts";
-
-/** Facts of the layer that several templates use. */
-export function layerContext(plan: Plan): Record<string, unknown> {
-  const { layer, mesh, name } = plan;
-  const routing = routingContext(layer.routing);
-  return {
-    name,
-    source: pyDocText(plan.source ?? ""),
-    experts: layer.experts,
-    topK: layer.topK,
-    hidden: layer.hidden,
-    intermediate: layer.intermediate,
-    dtype: layer.dtype,
-    bf16: layer.dtype === "bfloat16",
-    ...activationContext(layer.activation),
-    ep: mesh.ep,
-    distributed: mesh.ep > 1,
-    localExperts: plan.localExperts,
-    ...routing,
-    ...rowsContext(layer),
-    ...weightsContext(layer),
-    ...biasesContext(layer),
-    ...sharedContext(layer),
-    arrayArguments: arrayArguments(layer, routing.routingArguments),
-    streamed: isStreamed(plan.kernels),
-  };
-}
+import { pyFloat, pyTuple } from "./python.ts";
 
 function tileEntry(kernel: KernelPlan): Record<string, unknown> {
   const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock, sharedTile } = kernel.tiles;

@@ -12,17 +12,14 @@ type Render = (context: Record<string, unknown>) => string;
 let environment: typeof Handlebars | undefined;
 const compiled = new Map<string, Render>();
 
-/** Every template is a partial as well, by its path: `{{> gather/route}}`. */
+/** Every template is a partial as well, by its path: `{{> kernel/routing/routing}}`. */
 function load(): typeof Handlebars {
   if (environment !== undefined) return environment;
   environment = Handlebars.create();
-  for (const folder of readdirSync(ROOT, { withFileTypes: true })) {
-    if (!folder.isDirectory()) continue;
-    for (const file of readdirSync(join(ROOT, folder.name))) {
-      if (!file.endsWith(SUFFIX)) continue;
-      const name = `${folder.name}/${file.slice(0, -SUFFIX.length)}`;
-      environment.registerPartial(name, readFileSync(join(ROOT, folder.name, file), "utf8"));
-    }
+  for (const file of readdirSync(ROOT, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(SUFFIX)) continue;
+    const name = file.slice(0, -SUFFIX.length).replaceAll("\\", "/");
+    environment.registerPartial(name, readFileSync(join(ROOT, file), "utf8"));
   }
   return environment;
 }

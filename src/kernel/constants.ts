@@ -17,6 +17,7 @@ export function hasConstants(layer: Layer): boolean {
 }
 
 export const constants: Part = {
+  context: ({ layer }) => ({ constants: hasConstants(layer) }),
   buffers: ({ layer, layout }) => {
     if (!constantsOf(layer).gated) return [];
     const row = [ONE, rowColumns(layer, layout)];

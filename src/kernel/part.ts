@@ -2,7 +2,7 @@
  * What every schedule is built from. A part holds all that one job of the kernel declares: buffers,
  * semaphores, copies and stages with their loops. A schedule is a list of them and an order.
  */
-import type { Buffer, Semaphore, Stage, Stream } from "../plan/plan.ts";
+import type { Buffer, Plan, Semaphore, Stage, Stream } from "../plan/plan.ts";
 import type { BufferDeclaration, SemaphoreDeclaration } from "./declaration.ts";
 import type { Frame, KernelInput } from "./frame.ts";
 import { type DraftLoop, tripsOf } from "./loops.ts";
@@ -20,7 +20,20 @@ export interface Draft
   readonly place?: string;
 }
 
+/** A module of the generated package. */
+export interface Module {
+  /** Without ".py". */
+  readonly name: string;
+  /** Path below `templates/`. */
+  readonly template: string;
+  /** What it says beside what all modules do (`common`). */
+  readonly more?: (plan: Plan, common: Readonly<Record<string, unknown>>) => object;
+}
+
 export interface Part {
+  readonly modules?: (plan: Plan) => readonly Module[];
+  /** Plain data for the templates of all modules. */
+  readonly context?: (plan: Plan) => Readonly<Record<string, unknown>>;
   readonly buffers?: (input: KernelInput) => readonly BufferDeclaration[];
   readonly semaphores?: (input: KernelInput) => readonly SemaphoreDeclaration[];
   readonly streams?: (frame: Frame) => readonly Stream[];

@@ -1,8 +1,8 @@
 /** The rules of the generated tile table: what a caller's own tiles must keep. */
 import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { MOST_PASS_TOKENS } from "../../schedule/gather/sizes.ts";
 import { axisRule, cuts, rowMultiple } from "../feed-forward/rules.ts";
+import { MOST_PASS_TOKENS } from "../routing/words.ts";
 import { axisUnit, fillsLanes, type Layer, paddedHidden } from "../rows/layout.ts";
 import { isTiled, leavesSlots, sharedOf } from "../shared-experts/spread.ts";
 

@@ -1,9 +1,12 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
+
+import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import type { Part } from "../part.ts";
-import { LANES, SUBLANES } from "../rows/layout.ts";
+import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
 import { logitsIn, ownLists, routingIn } from "./lists.ts";
+import { sharesRegisters, TOKEN_BITS } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -81,7 +84,24 @@ function stages(frame: Frame) {
   ];
 }
 
+function context({ layer, mesh }: Plan): Record<string, unknown> {
+  const layout = layoutOf(layer);
+  return {
+    sharedRegisters: sharesRegisters(mesh.ep),
+    tokenBits: TOKEN_BITS,
+    choiceRows: layout.choiceRows,
+    expertRows: layout.expertRows,
+    expertLanes: layout.expertLanes,
+    logitLanes: layout.logitLanes,
+    paddedExperts: inKernel({ layer }) && layout.expertRows !== layer.experts,
+    paddedLogits: layout.logitLanes !== layer.experts,
+    widerLanes: layout.expertLanes !== layout.expertRows,
+  };
+}
+
 export const routing: Part = {
+  modules: () => [{ name: "routing", template: "kernel/routing/routing" }],
+  context,
   buffers,
   semaphores: (input) => [
     ...(inKernel(input) ? [dma("logits_arrived", ONE, "router logits in VMEM")] : []),

@@ -3,14 +3,22 @@
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { rowMultiple } from "../feed-forward/rules.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 import { needsPassBarrier, packedPart } from "./types.ts";
+import { takesNarrowRows } from "./widening.ts";
 
-export function rowsContext({ layer }: Plan, narrow: boolean): Record<string, unknown> {
+export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
+  const layout = layoutOf(layer);
+  const narrow = takesNarrowRows(
+    layer,
+    kernels.map(({ device }) => device),
+  );
   const rows = tokenRows(layer);
   const part = packedPart(layer);
   const quantized = rows !== undefined;
   const summed = layer.wire?.combine !== undefined;
   return {
+    ...packedTexts(layer, layout),
     quantizedRows: quantized,
     quantizedActivations: layer.quantization?.activations !== undefined,
     rowDtype: rows ?? layer.dtype,
@@ -43,4 +51,23 @@ function resultNames(
   if (!quantized) return { resultRow: "ROW", resultPitch: "ROW_PITCH" };
   const resultRow = summed ? "RESULT_ROW" : part;
   return { resultRow, resultPitch: "RESULT_PITCH" };
+}
+
+/** How a token row, its partial sums and its result lie in VMEM. */
+function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unknown> {
+  return {
+    word: layout.word,
+    wordText:
+      tokenRows(layer) !== undefined
+        ? "uint32, four columns a quarter of the row apart"
+        : layer.dtype === "bfloat16"
+          ? `uint32: columns i (low half) and i + ${layout.paddedHidden / 2}`
+          : "float32",
+    rowSublanes: layout.row,
+    partSublanes: layout.partRow,
+    sumSublanes: layout.sumRow,
+    rowPitch: layout.rowPitch,
+    resultSublanes: layout.resultRow,
+    resultPitchSublanes: layout.resultPitch,
+  };
 }

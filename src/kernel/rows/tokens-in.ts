@@ -3,9 +3,13 @@ import { tokenRows } from "../../spec/formats.ts";
 import { dma, TWO, vmem } from "../declaration.ts";
 import { GROUP } from "../loops.ts";
 import type { Part } from "../part.ts";
+import { rowsContext } from "./context.ts";
 import { elementType, rowColumns } from "./types.ts";
 
 export const tokensIn: Part = {
+  modules: ({ layer }) =>
+    tokenRows(layer) === undefined ? [] : [{ name: "rows", template: "kernel/rows/rows" }],
+  context: rowsContext,
   buffers: ({ layer, layout, sizes }) => [
     vmem(
       "staging",

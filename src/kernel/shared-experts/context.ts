@@ -3,11 +3,13 @@
  * lie in the first columns of the routed experts' slots; others in buffers of their own, whole.
  */
 
+import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { type Context, gatherContext } from "../../schedule/gather/context.ts";
 import { sharedApart, sharedLayer } from "../../spec/formats.ts";
+import type { Context } from "../context.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
 import { quantizationContext } from "../weights/quantization.ts";
+import { isTiled, leavesSlots, type SharedPlace, sharedOf } from "./spread.ts";
 
 /** Where copies come from, and how docstrings say where they go. */
 function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, unknown>) {
@@ -26,14 +28,14 @@ function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, u
 }
 
 /** Where copies go: into the slots that the routed experts' weights take as well. */
-function slotTexts({ layer }: Plan, context: Context) {
-  const { wide, streamed, sharedSlot: slot, sharedWidth: width } = context;
+function slotTexts(plan: Plan, { wide, streamed }: Context) {
+  const { sharedSlot: slot, sharedWidth: width } = sharedSpreadContext(plan);
   const downWidth = streamed === true ? "s.tiles.shared_tile" : width;
   const part = (index: number, axes: string): string =>
     wide === true
       ? `${slot}, ${axes}:, pl.ds(${index === 0 ? "0" : width}, ${width})`
       : `${slot}, ${index}, ${axes}:, pl.ds(0, ${width})`;
-  const { scaleBlocks } = quantizationContext(layer);
+  const { scaleBlocks } = quantizationContext(plan.layer);
   return {
     gateInto: `r.gate_up_tiles.at[${part(0, "")}]`,
     upInto: `r.gate_up_tiles.at[${part(1, "")}]`,
@@ -50,7 +52,8 @@ function slotTexts({ layer }: Plan, context: Context) {
 }
 
 /** The same with buffers of their own, and the products with what lies there. */
-function ownTexts(plan: Plan, { narrow, sharedSlot: slot }: Context) {
+function ownTexts(plan: Plan, { narrow }: Context) {
+  const { sharedSlot: slot } = sharedSpreadContext(plan);
   const way = sharedDequantization(plan);
   const tile = (name: string, index: string): string =>
     way === undefined
@@ -86,9 +89,34 @@ function ownTexts(plan: Plan, { narrow, sharedSlot: slot }: Context) {
   };
 }
 
-export function sharedExpertsContext(plan: Plan): Record<string, unknown> {
-  const context = gatherContext(plan);
+/** What the module of the shared experts says beside what all modules do. */
+export function sharedExpertsContext(plan: Plan, context: Context): Record<string, unknown> {
   const own = sharedApart(plan.layer) ? ownTexts(plan, context) : {};
-  const texts = { ...context, ...slotTexts(plan, context), ...own };
-  return { ...texts, ...sourceTexts(texts) };
+  const texts = { ...slotTexts(plan, context), ...own };
+  return { ...texts, ...sourceTexts({ ...context, ...texts }) };
+}
+
+/** How they are spread over the devices, and where their weights lie. */
+export function sharedSpreadContext({
+  layer,
+  mesh: { ep },
+  kernels,
+}: Plan): Record<string, unknown> & SharedPlace {
+  const shared = sharedOf(layer, ep);
+  const streamed = isStreamed(kernels);
+  const tiled = shared !== undefined && isTiled(shared, streamed);
+  return {
+    sharedAhead: shared !== undefined && leavesSlots(shared, layer, kernels, streamed),
+    // Its columns are the whole array that a device has.
+    sharedWhole: shared?.replicas === 1 || shared?.blocks === 1,
+    sharedTiled: tiled,
+    sharedSlot: tiled ? "slot" : "0",
+    sharedWidth: tiled ? "width" : "SHARED_COLUMNS",
+    sharedReplicas: shared?.replicas ?? 1,
+    sharedGroups: shared !== undefined && shared.replicas > 1,
+    sharedColumns: shared?.columns ?? 0,
+    sharedBlocks: shared?.blocks ?? 0,
+    sharedOwnOnly: shared?.blocks === 1,
+    sharedEveryBlock: shared?.blocks === ep && ep > 1,
+  };
 }

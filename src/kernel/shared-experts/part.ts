@@ -7,6 +7,7 @@ import { GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "../weights/scales.ts";
 import { sharedTiles } from "./buffers.ts";
+import { sharedExpertsContext, sharedSpreadContext } from "./context.ts";
 import { type SharedLoad, sharedLoad } from "./load.ts";
 import { isTiled, sharedOf } from "./spread.ts";
 import { sharedStreamsOf } from "./streams.ts";
@@ -154,6 +155,17 @@ function after(frame: Frame, load: SharedLoad): readonly Draft[] {
 }
 
 export const sharedExperts: Part = {
+  modules: ({ layer }) =>
+    layer.sharedExperts === undefined
+      ? []
+      : [
+          {
+            name: "shared_experts",
+            template: "kernel/shared_experts/shared_experts",
+            more: sharedExpertsContext,
+          },
+        ],
+  context: sharedSpreadContext,
   buffers: sharedTiles,
   streams: sharedStreamsOf,
   stages: (frame) => {

@@ -53,6 +53,13 @@ export function sharedOf(
   };
 }
 
+/** Columns of S that lie in the HBM of one of `ep` devices. */
+export function sharedHeld(layer: Layer, ep: number): number {
+  const shared = sharedOf(layer, ep);
+  if (shared === undefined) return 0;
+  return shared.replicas === 1 ? shared.columns : shared.size;
+}
+
 /**
  * Whether a device's columns may be several tiles. Whole experts in VMEM leave nothing to tile in
  * the least columns that there are: the kernel then has no loop over them.

@@ -10,6 +10,7 @@ import { gateUpCopies, gateUpRefs } from "./layouts.ts";
 import { scaleStreams } from "./scale-streams.ts";
 import { scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
 import { tileShapeOf } from "./tile-shape.ts";
+import { tilingContext } from "./tiling.ts";
 
 /** Slots of weight tiles, and the axes of one: rows and columns, of gate and up and of down. */
 export function tileDims({ layer, tiles }: KernelInput) {
@@ -89,6 +90,7 @@ function streams(frame: Frame): readonly Stream[] {
 }
 
 export const weights: Part = {
+  context: tilingContext,
   buffers,
   semaphores: (input) => {
     const { slots } = tileDims(input);

@@ -1,11 +1,13 @@
 /** The parts of the schedule, and the order of their stages. */
+import { api } from "../../kernel/api/part.ts";
 import { constants } from "../../kernel/constants.ts";
 import { devices } from "../../kernel/devices/barrier.ts";
 import { experts } from "../../kernel/experts/part.ts";
 import { feedForward } from "../../kernel/feed-forward/part.ts";
-import type { Composition } from "../../kernel/part.ts";
+import type { Composition, Part } from "../../kernel/part.ts";
 import { routing } from "../../kernel/routing/part.ts";
 import { tokensIn } from "../../kernel/rows/tokens-in.ts";
+import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
@@ -15,8 +17,17 @@ import { routesOut } from "./routes-out.ts";
 import { rowsOut } from "./rows-out.ts";
 import { sumsOut } from "./sums-out.ts";
 
+/** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
+const body: Part = {
+  modules: () =>
+    ["kernel", "transport", "experts"].map((name) => ({ name, template: `gather/${name}` })),
+};
+
 export const composition: Composition = {
   parts: [
+    body,
+    shapes,
+    api,
     devices,
     tokensIn,
     routing,

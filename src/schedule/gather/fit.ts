@@ -5,11 +5,12 @@
  */
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
+import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
 import { type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
-import { MOST_PASS_TOKENS, roundTokens, sizesOf } from "./sizes.ts";
+import { roundTokens, sizesOf } from "./sizes.ts";
 
 export interface Fit {
   readonly input: KernelInput;

@@ -7,6 +7,9 @@ import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { needsPassBarrier, packedPart, wordType } from "../../kernel/rows/types.ts";
 
+/** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
+const MOST_UNROLLED_DEVICES = 8;
+
 const lanes: Dim = ["LANES", LANES];
 
 function buffers({ layer, layout, ep, sizes: s }: KernelInput) {
@@ -52,6 +55,11 @@ function reduceScatter({ layer, sizes }: Frame): Draft {
 }
 
 export const sumsOut: Part = {
+  modules: ({ layer }) =>
+    layer.wire?.combine === undefined
+      ? []
+      : [{ name: "partial_sums", template: "gather/partial_sums" }],
+  context: ({ mesh }) => ({ manyDevices: mesh.ep > MOST_UNROLLED_DEVICES }),
   buffers,
   semaphores: ({ ep }) =>
     ep === 1

@@ -1,6 +1,6 @@
 /** Quantised rows as the reference says them. */
-import { tokenRows } from "../spec/formats.ts";
-import type { LayerSpec } from "../spec/layer.ts";
+import { tokenRows } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 
 export function rowsContext(layer: LayerSpec): Record<string, unknown> {
   const rows = tokenRows(layer);

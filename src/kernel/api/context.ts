@@ -1,0 +1,97 @@
+/** Facts of the layer and of the mesh, as many templates use them. */
+import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
+import { isStreamed } from "../../plan/lower.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { quantizationText, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import { rowsContext } from "../rows/reference.ts";
+import {
+  arrayArguments,
+  biasesContext,
+  sharedContext,
+  weightsContext,
+} from "../weights/arguments.ts";
+import { activationContext, activationName, routingContext } from "./layer.ts";
+
+/** Facts of the layer that several templates use. */
+export function layerContext(plan: Plan): Record<string, unknown> {
+  const { layer, mesh, name } = plan;
+  const routing = routingContext(layer.routing);
+  return {
+    name,
+    source: pyDocText(plan.source ?? ""),
+    experts: layer.experts,
+    topK: layer.topK,
+    hidden: layer.hidden,
+    intermediate: layer.intermediate,
+    dtype: layer.dtype,
+    bf16: layer.dtype === "bfloat16",
+    ...activationContext(layer.activation),
+    ep: mesh.ep,
+    distributed: mesh.ep > 1,
+    localExperts: plan.localExperts,
+    ...routing,
+    ...rowsContext(layer),
+    ...weightsContext(layer),
+    ...biasesContext(layer),
+    ...sharedContext(layer),
+    arrayArguments: arrayArguments(layer, routing.routingArguments),
+    streamed: isStreamed(plan.kernels),
+  };
+}
+
+/** What the kernel's own modules say beyond it. */
+export function headerContext(plan: Plan): Record<string, unknown> {
+  const { axes } = plan.mesh;
+  return {
+    layerLine: layerLine(plan),
+    meshLine: meshLine(plan),
+    meshAxes: pyTuple(axes.map(pyString)),
+    meshAxesText: axes.join(" x "),
+  };
+}
+
+function layerLine({ layer }: Plan): string {
+  const size = `${layer.experts} experts, top-${layer.topK}, hidden ${layer.hidden}, intermediate ${layer.intermediate}`;
+  const { routing } = layer;
+  const text =
+    routing.where === "given"
+      ? "routing given"
+      : [
+          routing.scoring === "none" ? "scores as given" : routing.scoring,
+          ...(routing.logitSoftCap === undefined
+            ? []
+            : [`logits capped at ${routing.logitSoftCap}`]),
+          ...(routing.scoreChosen === true ? ["of the chosen alone"] : []),
+          ...(routing.groups === undefined
+            ? []
+            : [`within ${routing.groups.kept} of ${routing.groups.count} groups`]),
+          ...(routing.correctionBias === true ? ["correction bias"] : []),
+          ...(routing.renormalize ? ["renormalised"] : []),
+          ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
+        ].join(", ");
+  const { sharedExperts, biases } = layer;
+  const more = [
+    ...(biases === true ? ["biases"] : []),
+    ...(sharedExperts === undefined
+      ? []
+      : [
+          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}${sharedApart(layer) ? ` in ${sharedText(layer)}` : ""}`,
+        ]),
+  ];
+  const quantized = [
+    ...(layer.quantization === undefined ? [] : [quantizationText(layer.quantization)]),
+    ...(layer.wire?.dispatch === undefined ? [] : [`${layer.wire.dispatch} rows sent`]),
+    ...(layer.wire?.combine === undefined ? [] : [`${layer.wire.combine} sums sent`]),
+  ];
+  const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
+  return `${size}, ${kinds};\nrouting: ${text}.`;
+}
+
+function sharedText(layer: Plan["layer"]): string {
+  const { quantization } = sharedLayer(layer);
+  return quantization === undefined ? layer.dtype : quantizationText(quantization);
+}
+
+function meshLine({ mesh, localExperts }: Plan): string {
+  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device.`;
+}

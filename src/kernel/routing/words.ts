@@ -1,0 +1,32 @@
+/** How the sorted entries of one device lie in 32-bit words. */
+import { UNROLL } from "../loops.ts";
+import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
+
+/** Above so many devices the routes of all must be short, or they do not fit SMEM. */
+const MOST_LONG_ROUTES = 16;
+
+/** Whether the weights of several choices share a vector register where tokens are few. */
+export function sharesRegisters(ep: number): boolean {
+  return ep > MOST_LONG_ROUTES;
+}
+
+/** A power of two up to a whole register, so that each register holds whole choices. */
+function strideOf(passTokens: number): number {
+  let stride = 16;
+  while (stride < passTokens && stride < LANES) stride *= 2;
+  return Math.max(stride, passTokens);
+}
+
+/** Bits of the token in a routed entry; the weight's address takes those above. */
+export const TOKEN_BITS = 13;
+/** Token rows of all devices in one pass at most: one more index stands for "no token". */
+export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
+
+/** Entries, then weights by choice, then the first entry of each expert. */
+export function routeWords(layer: Layer, passTokens: number, ep: number) {
+  const weightsAt = roundUp(passTokens * layer.topK + UNROLL, LANES);
+  const choiceStride = sharesRegisters(ep) ? strideOf(passTokens) : roundUp(passTokens, LANES);
+  const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
+  const words = roundUp(offsetsAt + layoutOf(layer).expertLanes, 1024);
+  return { choiceStride, weightsAt, offsetsAt, routeWords: words };
+}

@@ -1,0 +1,34 @@
+/** How the templates cut F and D. */
+import type { Plan } from "../../plan/plan.ts";
+import { fillsLanes, hiddenRows, paddedHidden as paddedHiddenOf } from "../rows/layout.ts";
+import { tileShapeOf } from "./tile-shape.ts";
+
+/** Along columns where they fill lanes, else along rows. */
+export function tilingContext({ layer, kernels }: Plan): Record<string, unknown> {
+  const paddedHidden = paddedHiddenOf(layer);
+  const raggedHidden = !fillsLanes(layer.hidden);
+  const raggedIntermediate = !fillsLanes(layer.intermediate);
+  const padded = paddedHidden !== layer.hidden;
+  const [first] = kernels;
+  const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
+  const columnsF = "(INTERMEDIATE_SIZE // self.tiles.bf)";
+  const columnsD = "(HIDDEN_SIZE // self.tiles.bd)";
+  return {
+    rowMultiple: hiddenRows(layer),
+    splitHidden: kernels.some(({ tiles }) => tiles.bd < layer.hidden),
+    raggedHidden,
+    raggedIntermediate,
+    padded,
+    paddedHidden,
+    wide,
+    rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
+    operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
+    operandTile: raggedHidden ? "operand_columns" : "bd",
+    operandTileText: raggedHidden ? "s.operand_columns" : "s.tiles.bd",
+    intermediateTile: raggedIntermediate ? "INTERMEDIATE_SIZE" : "bf",
+    hiddenTile: raggedHidden ? "HIDDEN_SIZE" : "bd",
+    activationShape: raggedIntermediate || layer.biases === true,
+    gateUpTilesText: raggedIntermediate ? columnsD.slice(1, -1) : `${columnsF} * ${columnsD}`,
+    downTilesText: raggedHidden ? columnsF.slice(1, -1) : `${columnsF} * ${columnsD}`,
+  };
+}
