@@ -1,8 +1,18 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { publishedModels } from "../../src/cli/init/models.ts";
 import { emptyFolder, moegen, onlyObject, root } from "./moegen.ts";
+
+/** A config that is read without a finding. */
+const QWEN = {
+  architectures: ["Qwen3MoeForCausalLM"],
+  num_experts: 64,
+  num_experts_per_tok: 4,
+  hidden_size: 2048,
+  moe_intermediate_size: 768,
+  norm_topk_prob: true,
+};
 
 describe("moegen init", () => {
   it.each(publishedModels())("starts from %s with a spec that checks", async (model) => {
@@ -41,5 +51,106 @@ describe("moegen init", () => {
     expect(ran.code).toBe(64);
     expect(ran.stderr).toContain("LlamaForCausalLM");
     expect(ran.stderr).toContain("Qwen3MoeForCausalLM");
+  });
+
+  const shared = (name: string): string => join(root, "examples", "configs", name);
+
+  it("takes a device that the layer runs on, and says why it is not the usual one", async () => {
+    const cwd = emptyFolder();
+    const ran = await moegen(["init", "--config", shared("gpt-oss-120b.json"), "--json"], { cwd });
+    const made = onlyObject(ran);
+    expect(made).toMatchObject({ checks: true, spec: "gpt-oss.moe.ts" });
+    expect(readFileSync(join(cwd, "gpt-oss.moe.ts"), "utf8")).toContain('devices: ["v7x"]');
+    expect(made.remarks).toEqual([
+      "v7x, ep 4: elsewhere v6e has no products with float4_e2m1fn weights",
+    ]);
+    const asked = ["init", "--config", shared("gpt-oss-120b.json"), "--device", "v6e", "--force"];
+    expect(onlyObject(await moegen([...asked, "--json"], { cwd }))).toMatchObject({
+      checks: false,
+    });
+  });
+
+  it("takes an ep that divides the experts", async () => {
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, "config.json"), JSON.stringify({ ...QWEN, num_experts: 6 }));
+    const made = onlyObject(await moegen(["init", "--config", "config.json", "--json"], { cwd }));
+    expect(made).toMatchObject({ checks: true });
+    expect(readFileSync(join(cwd, "moe.moe.ts"), "utf8")).toContain("ep: 2,");
+  });
+
+  it.each([
+    ["[]", "is a list; a config.json is one JSON object"],
+    ["null", "is null; a config.json is one JSON object"],
+    ['"x"', "is a string; a config.json is one JSON object"],
+    ["7", "is a number; a config.json is one JSON object"],
+    ["", "is empty; a config.json is one JSON object"],
+    ["{", "is not JSON: "],
+    ["{}", "architecture (none) is not known"],
+    ['{ "architectures": {} }', "architecture (none) is not known"],
+  ])("refuses a config that is %s", async (text, says) => {
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, "config.json"), text);
+    const ran = await moegen(["init", "--config", "config.json"], { cwd });
+    expect(ran.code).toBe(64);
+    expect(ran.stderr).toContain(says);
+    expect(readdirSync(cwd)).toEqual(["config.json"]);
+  });
+
+  it("refuses a folder, and a name that is none", async () => {
+    const cwd = emptyFolder();
+    const folder = await moegen(["init", "--config", "."], { cwd });
+    expect(folder.code).toBe(64);
+    expect(folder.stderr).toContain(". is a folder; name the config.json in it");
+    const config = shared("qwen3-30b-a3b.json");
+    const named = await moegen(["init", "--config", config, "--name", "../a"], { cwd });
+    expect(named.code).toBe(64);
+    expect(named.stderr).toContain("--name ../a is not a Python identifier");
+  });
+
+  it("reads what Python writes beyond JSON, and keeps strings", async () => {
+    const cwd = emptyFolder();
+    const odd = JSON.stringify({ ...QWEN, note: "Infinity" });
+    writeFileSync(join(cwd, "config.json"), `${odd.slice(0, -1)}, "limit": [0.0, -Infinity, NaN]}`);
+    const made = onlyObject(await moegen(["init", "--config", "config.json", "--json"], { cwd }));
+    expect(made).toMatchObject({ checks: true });
+    const copy: unknown = JSON.parse(readFileSync(join(cwd, "configs", "moe.json"), "utf8"));
+    expect(copy).toMatchObject({ note: "Infinity", limit: [0, Number.NEGATIVE_INFINITY, null] });
+  });
+
+  describe("beside whose config a quantisation file lies", () => {
+    const beside = (quantization: object): string => {
+      const cwd = emptyFolder();
+      writeFileSync(join(cwd, "config.json"), JSON.stringify(QWEN));
+      writeFileSync(join(cwd, "hf_quant_config.json"), JSON.stringify({ quantization }));
+      return cwd;
+    };
+
+    it("refuses a format that is not read, by its name, and writes nothing", async () => {
+      const cwd = beside({ quant_algo: "NVFP4", group_size: 16 });
+      const ran = await moegen(["init", "--config", "config.json"], { cwd });
+      expect(ran.code).toBe(64);
+      expect(ran.stderr).toContain('hf_quant_config.json has "NVFP4"');
+      expect(ran.stderr).toContain("--quantization none");
+      expect(readdirSync(cwd).sort()).toEqual(["config.json", "hf_quant_config.json"]);
+    });
+
+    it("writes weights of the config's dtype where that is asked for", async () => {
+      const cwd = beside({ quant_algo: "NVFP4", group_size: 16 });
+      const args = ["init", "--config", "config.json", "--quantization", "none", "--json"];
+      expect(onlyObject(await moegen(args, { cwd }))).toMatchObject({ checks: true });
+      const text = readFileSync(join(cwd, "moe.moe.ts"), "utf8");
+      expect(text).toContain('moe.fromHuggingFace(config, { quantization: "none" })');
+    });
+
+    it("takes it along where it says nothing of the weights", async () => {
+      const cwd = beside({ quant_algo: null, kv_cache_quant_algo: "FP8" });
+      const made = onlyObject(await moegen(["init", "--config", "config.json", "--json"], { cwd }));
+      expect(made).toMatchObject({ checks: true });
+      expect(readdirSync(join(cwd, "configs")).sort()).toEqual([
+        "moe-hf_quant_config.json",
+        "moe.json",
+      ]);
+      expect(readFileSync(join(cwd, "moe.moe.ts"), "utf8")).toContain("{ quantConfig }");
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { deviceNames } from "../../target/device/registry.ts";
+import { Option } from "commander";
+import { type DeviceName, deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { readIfThere, writeAtomically } from "../files.ts";
@@ -11,8 +12,9 @@ interface Options {
   readonly model?: string;
   readonly config?: string;
   readonly name?: string;
-  readonly ep: number;
-  readonly device: readonly string[];
+  readonly ep?: number;
+  readonly device?: readonly DeviceName[];
+  readonly quantization?: "none";
   readonly dir: string;
   readonly force?: boolean;
 }
@@ -26,14 +28,25 @@ export const init = defineCommand<Options>({
   examples: [
     "moegen init --model qwen3-30b-a3b",
     "moegen init --config path/to/config.json --ep 4 --device v6e,v7x",
+    "moegen init --config path/to/config.json --quantization none",
   ],
   configure: (command) =>
     command
       .option("--model <name>", `a published model: ${models.join(", ")}`)
       .option("--config <file>", "a Hugging Face config.json of a known architecture")
       .option("--name <name>", "Python package name (default: from the config's model type)")
-      .option("--ep <n>", "with --config: devices the experts are spread over", positive, 4)
-      .option("--device <list>", "with --config: devices to run on", wordList(deviceNames), ["v6e"])
+      .option("--ep <n>", "with --config: devices the experts are spread over (4)", positive)
+      .option(
+        "--device <list>",
+        "with --config: devices to run on (v6e, or the first that takes the layer)",
+        wordList(deviceNames),
+      )
+      .addOption(
+        new Option(
+          "--quantization <kind>",
+          "with --config: weights of the config's dtype, whatever the checkpoint has",
+        ).choices(["none"]),
+      )
       .option("--dir <dir>", "where to write", ".")
       .option("--force", "overwrite files that are there"),
   async run(_args, options, out) {
@@ -58,6 +71,7 @@ export const init = defineCommand<Options>({
       writeAtomically(path, text);
       out.line(`wrote ${path}`);
     }
+    for (const remark of starter.remarks) out.note(remark);
     const spec = join(options.dir, starter.spec);
     const checked = await checkSpecs([spec], out);
     out.line(
@@ -68,6 +82,7 @@ export const init = defineCommand<Options>({
       spec,
       files: files.map(({ path }) => path),
       checks: checked.ok,
+      remarks: starter.remarks,
       diagnostics: checked.diagnostics,
     });
   },

@@ -1,14 +1,26 @@
 /** The files of a starter: an example that ships with moegen, or one written around a config. */
 import { basename, join } from "node:path";
+import { quantizationBeside } from "../../check/beside.ts";
+import { registries } from "../../check/index.ts";
+import { judge } from "../../check/judge.ts";
+import { isIdentifier } from "../../check/rules/identity.ts";
+import { layerOrigin } from "../../dsl/brand.ts";
+import { type LayerOverrides, moe } from "../../index.ts";
 import { findArchitecture, knownArchitectures } from "../../model/registry.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { DeviceName } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
 import { readIfThere } from "../files.ts";
+import { type JsonFile, readJsonObject } from "./json-file.ts";
 import { EXAMPLES, publishedModels, SUFFIX } from "./models.ts";
+import { type Placement, placementOf } from "./placement.ts";
 
 export interface Starter {
   readonly spec: string;
   /** Name below the user's folder, and text. */
   readonly files: ReadonlyMap<string, string>;
+  /** What was chosen otherwise than usual, and why. */
+  readonly remarks: readonly string[];
 }
 
 /** The example and the config it imports. */
@@ -23,49 +35,127 @@ export function starterFromModel(model: string): Starter {
     const config = readIfThere(join(EXAMPLES, name));
     if (config !== undefined) files.set(name, config);
   }
-  return { spec, files };
+  return { spec, files, remarks: [] };
 }
 
 export interface ConfigStarterOptions {
   readonly config: string;
   readonly name?: string;
-  readonly ep: number;
-  readonly device: readonly string[];
+  /** Absent: as usual, or what the layer takes. */
+  readonly ep?: number;
+  readonly device?: readonly DeviceName[];
+  /** Weights are of the config's dtype, whatever the checkpoint has. */
+  readonly quantization?: "none";
 }
 
-/** A spec around the user's own config.json; every tile is `auto`, so that it is legal anywhere. */
+/**
+ * A spec around the user's own config.json; every tile is `auto`, so that it is legal anywhere. Throws
+ * UsageError for what is no config of a known architecture, and for a checkpoint whose format is not read.
+ */
 export function starterFromConfig(options: ConfigStarterOptions): Starter {
-  const text = readIfThere(options.config);
-  if (text === undefined) throw new UsageError(`there is no file ${options.config}`);
-  const config = parse(text, options.config);
-  const architecture = firstText(config.architectures);
+  const config = readJsonObject(options.config);
+  const architecture = firstText(config.value.architectures);
   if (findArchitecture(architecture) === undefined) {
     const known = knownArchitectures().join(", ");
     throw new UsageError(
       `${options.config}: architecture ${architecture ?? "(none)"} is not known; known: ${known}`,
     );
   }
-  const name = options.name ?? identifier(firstText([config.model_type]) ?? "moe");
-  const spec = `${name.replaceAll("_", "-")}${SUFFIX}`;
-  const copy = `configs/${name.replaceAll("_", "-")}.json`;
-  return {
-    spec,
-    files: new Map([
-      [spec, starterText(name, copy, options)],
-      [copy, text],
-    ]),
-  };
+  const beside = besideOf(options);
+  const layer = layerOf(config, beside, options);
+  const name = nameOf(options, config, layer);
+  const place = placementOf(name, layer, options);
+  const stem = name.replaceAll("_", "-");
+  const spec = `${stem}${SUFFIX}`;
+  const copy = `configs/${stem}.json`;
+  const quantCopy = beside && `configs/${stem}-${basename(beside.path)}`;
+  const files = new Map([
+    [spec, starterText({ name, config: copy, quantConfig: quantCopy, place, options })],
+    [copy, config.text],
+  ]);
+  if (beside !== undefined && quantCopy !== undefined) files.set(quantCopy, beside.file.text);
+  const where = `${place.device.join(", ")}, ep ${place.ep}`;
+  const remarks = place.why === undefined ? [] : [`${where}: elsewhere ${place.why}`];
+  return { spec, files, remarks };
 }
 
-function starterText(name: string, config: string, { ep, device, ...from }: ConfigStarterOptions) {
+interface Beside {
+  readonly path: string;
+  readonly file: JsonFile;
+}
+
+/** The file that says how the checkpoint is quantised; not asked where the user says it. */
+function besideOf({ config, quantization }: ConfigStarterOptions): Beside | undefined {
+  const [path] = quantization === undefined ? quantizationBeside(config) : [];
+  return path === undefined ? undefined : { path, file: readJsonObject(path) };
+}
+
+function layerOf(
+  { value }: JsonFile,
+  beside: Beside | undefined,
+  { config, quantization }: ConfigStarterOptions,
+): LayerSpec {
+  const overrides: LayerOverrides = {
+    ...(beside === undefined ? {} : { quantConfig: beside.file.value }),
+    ...(quantization === undefined ? {} : { quantization }),
+  };
+  const layer = moe.fromHuggingFace(value, overrides);
+  const refused = layerOrigin(layer)?.problems.find(({ code }) => code === "MOE306");
+  if (refused !== undefined) {
+    throw new UsageError(
+      `${beside?.path ?? config}: ${refused.message}; --quantization none is for weights of ${layer.dtype}`,
+    );
+  }
+  return layer;
+}
+
+/** As asked; else what the config calls the model, with more to it where that is taken. */
+function nameOf({ name }: ConfigStarterOptions, config: JsonFile, layer: LayerSpec): string {
+  if (name !== undefined) {
+    if (isIdentifier(name)) return name;
+    throw new UsageError(`--name ${name} is not a Python identifier`);
+  }
+  const made = identifier(firstText([config.value.model_type]) ?? "moe");
+  const spec = moe({
+    name: made,
+    layer,
+    mesh: { ep: 1 },
+    devices: ["v6e"],
+    schedule: { kind: "gather", tiles: {} },
+  });
+  const taken = judge(spec, registries).findings.some(({ path }) => path[0] === "name");
+  return taken ? `${made.slice(0, 60)}_moe` : made;
+}
+
+interface StarterParts {
+  readonly name: string;
+  readonly config: string;
+  readonly quantConfig: string | undefined;
+  readonly place: Placement;
+  readonly options: ConfigStarterOptions;
+}
+
+function starterText({ name, config, quantConfig, place, options }: StarterParts): string {
+  const { ep, device } = place;
+  const overrides = [
+    ...(quantConfig === undefined ? [] : ["quantConfig"]),
+    ...(options.quantization === undefined ? [] : [`quantization: "${options.quantization}"`]),
+  ];
+  const more = overrides.length === 0 ? "" : `, { ${overrides.join(", ")} }`;
+  const second =
+    quantConfig === undefined
+      ? ""
+      : `import quantConfig from "./${quantConfig}" with { type: "json" };\n`;
+  // A file may have any name; a comment ends with its line.
+  const from = basename(options.config).replace(/\s+/g, " ");
   return `import { auto, moe } from "moegen";
 import config from "./${config}" with { type: "json" };
-
+${second}
 export default moe({
   name: "${name}",
-  // From ${basename(from.config)}. Where the figures come from, e.g. the model card:
+  // From ${from}. Where the figures come from, e.g. the model card:
   // source: "https://...",
-  layer: moe.fromHuggingFace(config),
+  layer: moe.fromHuggingFace(config${more}),
   mesh: { ep: ${ep}, axes: ["data", "tensor"] },
   devices: [${device.map((one) => `"${one}"`).join(", ")}],
   schedule: {
@@ -78,16 +168,6 @@ export default moe({
   },
 });
 `;
-}
-
-function parse(text: string, path: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return { ...value };
-  } catch {
-    // Told below, like any other file that is not an object.
-  }
-  throw new UsageError(`${path} is not a JSON object`);
 }
 
 function firstText(value: unknown): string | undefined {
