@@ -1,6 +1,6 @@
 #!/usr/bin/env node
+import { oldNode } from "../house/node-version.mjs";
 import { EXIT } from "./exit.ts";
-import { main } from "./program.ts";
 
 // Whoever reads the output may have had enough of it: `moegen build ... --diff | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -9,4 +9,20 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(EXIT.environment);
 });
 
-process.exitCode = await main(process.argv.slice(2));
+const args = process.argv.slice(2);
+const old = oldNode();
+if (old === undefined) {
+  // Only now: an older Node may not even load it.
+  const { main } = await import("./program.ts");
+  process.exitCode = await main(args);
+} else {
+  if (args.includes("--json")) {
+    const error = { code: "old-node", ...old };
+    process.stdout.write(
+      `${JSON.stringify({ command: null, status: "failed", error }, null, 2)}\n`,
+    );
+  } else {
+    process.stderr.write(`error: ${old.message}\n  fix: ${old.fix}\n`);
+  }
+  process.exitCode = EXIT.environment;
+}

@@ -10,7 +10,10 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const cacheFolder = join(root, ".cache");
 export const nodeModules = join(root, "node_modules");
 export const dist = join(root, "dist");
+/** What the worker needs; in an installed package too. */
 export const pythonRequirements = join(root, "python", "requirements.lock");
+/** The same and what a checkout is tested with; not in the package. */
+export const developerRequirements = join(root, "python", "requirements-dev.lock");
 
 /**
  * One hash over the paths and contents of files.

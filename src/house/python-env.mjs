@@ -1,5 +1,6 @@
 /**
- * The Python environment of the worker: found, made, kept in step with `python/requirements.lock`.
+ * The Python environment of the worker: found, made, kept in step with `python/requirements.lock`, that of
+ * a checkout with `python/requirements-dev.lock`.
  * Plain JavaScript with built-ins only, because `npm start` needs it before `npm ci`.
  */
 import { spawnSync } from "node:child_process";
@@ -8,14 +9,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { withLock } from "./lock.mjs";
-import { pythonRequirements, readOptional, root } from "./paths.mjs";
+import { developerRequirements, pythonRequirements, readOptional, root } from "./paths.mjs";
 import { elapsed, HouseError, run, say } from "./report.mjs";
 
 /** Oldest Python that the locked JAX runs on. */
 const OLDEST = [3, 11];
 const CANDIDATES = ["python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"];
 
-const requirementsHash = (requirements = pythonRequirements) =>
+const requirementsHash = (/** @type {string} */ requirements) =>
   createHash("sha256").update(readFileSync(requirements)).digest("hex");
 
 /** @param {string} environment */
@@ -30,7 +31,7 @@ export const checkoutEnvironment = join(root, ".venv");
 /** The environment of an installed package: one for each locked set of requirements, shared by projects. */
 export function cachedEnvironment() {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return join(cache, "moegen", `python-${requirementsHash().slice(0, 16)}`);
+  return join(cache, "moegen", `python-${requirementsHash(pythonRequirements).slice(0, 16)}`);
 }
 
 /** A checkout has the sources beside it; an installed package has not. */
@@ -41,10 +42,17 @@ export const isCheckout = () =>
 export const ownEnvironment = () => (isCheckout() ? checkoutEnvironment : cachedEnvironment());
 
 /**
+ * The lock file of an environment: a checkout's own is for developing too.
+ * @param {string} environment
+ */
+export const requirementsOf = (environment) =>
+  environment === checkoutEnvironment ? developerRequirements : pythonRequirements;
+
+/**
  * @param {string} environment
  * @param {string} [requirements] its lock file
  */
-export const environmentInStep = (environment, requirements) =>
+export const environmentInStep = (environment, requirements = requirementsOf(environment)) =>
   existsSync(interpreterOf(environment)) &&
   readOptional(join(environment, ".moegen-stamp")) === requirementsHash(requirements);
 
@@ -76,7 +84,7 @@ export function systemPython() {
  * @returns {Promise<string>}
  */
 export async function ensurePythonEnvironment(environment = ownEnvironment(), options = {}) {
-  const { requirements = pythonRequirements, what = "JAX with libtpu" } = options;
+  const { requirements = requirementsOf(environment), what = "JAX with libtpu" } = options;
   const interpreter = interpreterOf(environment);
   if (environmentInStep(environment, requirements)) return interpreter;
   mkdirSync(dirname(environment), { recursive: true });

@@ -1,6 +1,7 @@
 /** What set-up shows on stderr. One place, so that all of it looks alike. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { oldNode } from "./node-version.mjs";
 
 /** A problem the user can do something about: shown without a stack trace. */
 export class HouseError extends Error {
@@ -65,6 +66,8 @@ export function run(program, args, options = {}) {
  */
 export async function script(main) {
   try {
+    const old = oldNode();
+    if (old !== undefined) throw new HouseError(old.message, old.fix);
     process.exitCode = await main();
   } catch (error) {
     if (error instanceof Interrupted) {

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { publishedModels } from "../../src/cli/init/models.ts";
 import { emptyFolder, moegen, onlyObject, root } from "./moegen.ts";
@@ -42,6 +43,49 @@ describe("moegen init", () => {
     expect(ran.code).toBe(0);
     expect(onlyObject(ran)).toMatchObject({ spec: "my-moe.moe.ts", checks: true });
     expect(readFileSync(join(cwd, "my-moe.moe.ts"), "utf8")).toContain('devices: ["v6e", "v7x"]');
+  });
+
+  /** A fresh npm project with moegen in it. */
+  const project = (type: "commonjs" | "module"): string => {
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, "package.json"), JSON.stringify({ name: "fresh", type }));
+    mkdirSync(join(cwd, "node_modules"));
+    symlinkSync(root, join(cwd, "node_modules/moegen"));
+    return cwd;
+  };
+  const typed = (cwd: string) =>
+    execa(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", cwd], {
+      reject: false,
+    });
+
+  it.each(["commonjs", "module"] as const)("is without red in an editor: %s", async (type) => {
+    const cwd = project(type);
+    expect((await moegen(["init", "--model", "qwen3-30b-a3b"], { cwd })).code).toBe(0);
+    expect(await typed(cwd)).toMatchObject({ stdout: "", exitCode: 0 });
+    // The types are there: a wrong value is red.
+    const spec = join(cwd, "qwen3-30b-a3b.moe.ts");
+    writeFileSync(spec, readFileSync(spec, "utf8").replace("ep: 4", 'ep: "4"'));
+    expect((await typed(cwd)).stdout).toContain("TS2322");
+  });
+
+  it("says what a project's own settings lack, and leaves them", async () => {
+    const cwd = project("commonjs");
+    const own = '{ "compilerOptions": { "module": "nodenext", "resolveJsonModule": false } }\n';
+    writeFileSync(join(cwd, "tsconfig.json"), own);
+    const ran = await moegen(["init", "--model", "qwen3-30b-a3b"], { cwd });
+    expect(ran.stdout).toContain('"resolveJsonModule": true in compilerOptions of tsconfig.json');
+    expect(ran.stdout).toContain('"type": "module" in package.json');
+    expect(readFileSync(join(cwd, "tsconfig.json"), "utf8")).toBe(own);
+    writeFileSync(join(cwd, "tsconfig.json"), '{ "include": ["src"] }');
+    const { stdout } = await moegen(["init", "--model", "grok-2", "-o", "specs"], { cwd });
+    expect(stdout).toContain('"module": "preserve" in compilerOptions');
+    expect(stdout).toContain('"**/*.moe.ts" in include');
+    // Followed, there is nothing left to say.
+    const settings = { compilerOptions: { module: "preserve" }, include: ["**/*.moe.ts"] };
+    writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify(settings));
+    const last = await moegen(["init", "--model", "grok-2", "-o", "specs", "--json"], { cwd });
+    expect(onlyObject(last).editor).toEqual([]);
+    expect(await typed(cwd)).toMatchObject({ stdout: "", exitCode: 0 });
   });
 
   it("names the known architectures when it meets another", async () => {

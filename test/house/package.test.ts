@@ -78,9 +78,9 @@ describe("the packed package", () => {
       ].sort(),
     );
     expect(packed).toContain("python/requirements.lock");
-    expect(packed.filter((path) => /__pycache__|\.test\.|^python\/tests|stamp/.test(path))).toEqual(
-      [],
-    );
+    expect(
+      packed.filter((path) => /__pycache__|\.test\.|^python\/tests|-dev\.|stamp/.test(path)),
+    ).toEqual([]);
   });
 
   it("builds a spec of the user's own", async () => {

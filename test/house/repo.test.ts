@@ -2,6 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import {
+  cachedEnvironment,
+  checkoutEnvironment,
+  requirementsOf,
+} from "../../src/house/python-env.mjs";
 import { root } from "../cli/moegen.ts";
 
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
@@ -53,13 +58,44 @@ describe("the repository", () => {
   });
 
   it("locks Python packages by version and hash", () => {
-    const lock = readFileSync(join(root, "python", "requirements.lock"), "utf8");
-    expect(lock).not.toContain("://");
-    const pins = [...lock.matchAll(/^[a-z0-9-]+==\S+ \\\n {4}--hash=sha256:/gm)];
-    expect(pins.length).toBe([...lock.matchAll(/^[a-z0-9-]+==/gm)].length);
-    for (const pin of ["jax==0.10.2", "libtpu==0.0.42.1", "black==24.10.0", "isort==5.13.2"]) {
-      expect(lock).toContain(`\n${pin} `);
+    for (const name of ["requirements.lock", "requirements-dev.lock"]) {
+      const lock = readFileSync(join(root, "python", name), "utf8");
+      expect(lock).not.toContain("://");
+      const pins = [...lock.matchAll(/^[a-z0-9-]+==\S+ \\\n {4}--hash=sha256:/gm)];
+      expect(pins.length).toBe([...lock.matchAll(/^[a-z0-9-]+==/gm)].length);
+      for (const pin of ["jax==0.10.2", "libtpu==0.0.42.1", "black==24.10.0", "isort==5.13.2"]) {
+        expect(lock).toContain(`\n${pin} `);
+      }
     }
+  });
+
+  it("gives users what the worker needs, and a checkout the same and its tools", () => {
+    const pinned = (name: string): ReadonlyMap<string, string> => {
+      const text = readFileSync(join(root, "python", name), "utf8");
+      const blocks = text.split(/^(?=[a-z0-9-]+(?:\[[a-z]+\])?==)/m).slice(1);
+      return new Map(
+        blocks.map((block) => [
+          /^[a-z0-9-]+/.exec(block)?.[0] ?? "",
+          block.split("    # via")[0] ?? "",
+        ]),
+      );
+    };
+    const [users, developers] = [pinned("requirements.lock"), pinned("requirements-dev.lock")];
+    for (const [name, pin] of users) expect(developers.get(name)).toBe(pin);
+    const more = [...developers.keys()].filter((name) => !users.has(name));
+    expect(more).toEqual(["iniconfig", "pluggy", "pygments", "pytest", "ruff"]);
+    const asked = (name: string) =>
+      [...readFileSync(join(root, "python", name), "utf8").matchAll(/^([a-z0-9-]+).*==/gm)].map(
+        ([, word = ""]) => word,
+      );
+    expect(asked("requirements.in").filter((name) => !users.has(name))).toEqual([]);
+    expect(asked("requirements-dev.in").filter((name) => !more.includes(name))).toEqual([]);
+    // Each is there because another one is: none of them has gone.
+    const lock = readFileSync(join(root, "python", "requirements.lock"), "utf8");
+    const via = [...lock.matchAll(/^ {4}#(?: via)? +([a-z0-9-]+)$/gm)].map(([, name = ""]) => name);
+    expect(via.filter((name) => name !== "via" && !users.has(name))).toEqual([]);
+    expect(requirementsOf(checkoutEnvironment)).toMatch(/requirements-dev\.lock$/);
+    expect(requirementsOf(cachedEnvironment())).toMatch(/requirements\.lock$/);
   });
 
   it("has a ground floor: the normalised spec imports nothing of the house", () => {

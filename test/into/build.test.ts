@@ -49,6 +49,11 @@ describe("a tree and back", () => {
     expect(folders(tree)).toEqual(beforeFolders);
     const nothing = await revert(tree, "--json");
     expect([nothing.code, onlyObject(nothing).tree]).toEqual([0, null]);
+    expect(onlyObject(nothing).written).toBe(false);
+    expect(onlyObject(again).written).toBe(false);
+    expect(onlyObject(first).written).toBe(true);
+    expect((await revert(tree)).stdout).toMatch(/nothing to take out/);
+    expect((await revert(tree)).stdout).not.toMatch(/written/);
   });
 
   test("--diff is what git apply makes the same tree of", async () => {

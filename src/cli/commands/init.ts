@@ -15,7 +15,8 @@ interface Options {
   readonly ep?: number;
   readonly device?: readonly DeviceName[];
   readonly quantization?: "none";
-  readonly dir: string;
+  readonly out: string;
+  readonly dir?: string;
   readonly force?: boolean;
 }
 
@@ -47,10 +48,13 @@ export const init = defineCommand<Options>({
           "with --config: weights of the config's dtype, whatever the checkpoint has",
         ).choices(["none"]),
       )
-      .option("--dir <dir>", "where to write", ".")
+      .option("-o, --out <dir>", "folder that gets the spec", ".")
+      // Its name before the other commands had one.
+      .addOption(new Option("--dir <dir>").hideHelp())
       .option("--force", "overwrite files that are there"),
   async run(_args, options, out) {
     if (options.model && options.config) throw new UsageError("give --model or --config, not both");
+    const folder = options.dir ?? options.out;
     const { ask } = await import("../init/ask.ts");
     const { starterFromConfig, starterFromModel } = await import("../init/starter.ts");
     const choice =
@@ -59,7 +63,7 @@ export const init = defineCommand<Options>({
       ? starterFromConfig({ ...options, config: choice.config })
       : starterFromModel(choice.model ?? "qwen3-30b-a3b");
     const files = [...starter.files].map(([name, text]) => ({
-      path: join(options.dir, name),
+      path: join(folder, name),
       text,
     }));
     const taken = files.filter(({ path, text }) => ![undefined, text].includes(readIfThere(path)));
@@ -71,8 +75,16 @@ export const init = defineCommand<Options>({
       writeAtomically(path, text);
       out.line(`wrote ${path}`);
     }
+    const { editorHelp } = await import("../init/editor.ts");
+    const { file, missing } = editorHelp(folder, starter.spec);
+    if (file !== undefined) {
+      files.push(file);
+      writeAtomically(file.path, file.text);
+      out.line(`wrote ${file.path}, with what an editor needs to read specs`);
+    }
+    for (const line of missing) out.line(`for an editor to read the spec: ${line}`);
     for (const remark of starter.remarks) out.note(remark);
-    const spec = join(options.dir, starter.spec);
+    const spec = join(folder, starter.spec);
     const checked = await checkSpecs([spec], out);
     out.line(
       checked.ok ? `next: moegen build ${spec}` : `edit ${spec}, then: moegen check ${spec}`,
@@ -81,6 +93,7 @@ export const init = defineCommand<Options>({
     return verdict(true, {
       spec,
       files: files.map(({ path }) => path),
+      editor: missing,
       checks: checked.ok,
       remarks: starter.remarks,
       diagnostics: checked.diagnostics,

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
@@ -15,6 +16,7 @@ import {
   verdictLine,
   verdictOf,
 } from "../report/prediction.ts";
+import { nearestWord } from "../similar.ts";
 import { checkSpecs } from "../specs.ts";
 
 interface Options {
@@ -157,6 +159,16 @@ async function skewOf(text: string): Promise<Skew> {
   if (/^(uniform|balanced|zipf|hotspot)\b/.test(text)) {
     throw new UsageError(
       `--skew ${text}: wanted uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file`,
+    );
+  }
+  // A word with a number behind it is a distribution, unless there is such a file.
+  if (/^[A-Za-z]+(:[^/\\]*)?$/.test(text) && !existsSync(text)) {
+    const [word = "", ...rest] = text.split(":");
+    const near = nearestWord(word, ["uniform", "balanced", "zipf", "hotspot"]);
+    throw new UsageError(
+      `--skew ${text}: there is no distribution ${word}, and no such file` +
+        (near === undefined ? "" : `; did you mean ${[near, ...rest].join(":")}?`) +
+        "\n  wanted: uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file",
     );
   }
   const { readRouting } = await import("../../predict/routing/file.ts");

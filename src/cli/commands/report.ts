@@ -1,10 +1,12 @@
+import { Option } from "commander";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { writeAtomically } from "../files.ts";
 import { plural } from "../format.ts";
 
 interface Options {
-  readonly output: string;
+  readonly out: string;
+  readonly output?: string;
 }
 
 /** `moegen report`: a store of sweeps as one page. */
@@ -15,8 +17,11 @@ export const report = defineCommand<Options>({
   configure: (command) =>
     command
       .argument("<store>", "folder that `sweep --store` wrote")
-      .option("-o, --output <file>", "where the page is written", "report.html"),
-  async run([folder = ""], { output }, out) {
+      .option("-o, --out <file>", "where the page is written", "report.html")
+      // Its name before the other commands had one.
+      .addOption(new Option("--output <file>").hideHelp()),
+  async run([folder = ""], options, out) {
+    const output = options.output ?? options.out;
     const { Store } = await import("../../sweep/store.ts");
     const store = Store.open(folder, {
       warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),

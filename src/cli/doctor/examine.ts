@@ -1,6 +1,7 @@
 /** Looks at the machine. Nothing here loads JAX: versions come from metadata. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
+import { oldNode } from "../../house/node-version.mjs";
 import { pythonRequirements } from "../../house/paths.mjs";
 import { findPython } from "../../house/python-env.mjs";
 import { bytes } from "../format.ts";
@@ -24,9 +25,9 @@ export async function examine(): Promise<readonly Finding[]> {
 }
 
 function node(): Finding {
-  const { node: version } = process.versions;
-  const ok = Number(version.split(".")[0]) >= 20;
-  return { name: "Node", ok, needed: true, value: version, fix: "install Node 20 or newer" };
+  const old = oldNode();
+  const finding = { name: "Node", ok: old === undefined, needed: true };
+  return { ...finding, value: process.versions.node, ...(old && { fix: old.fix }) };
 }
 
 /** Asks the worker itself, so that what is found is what validate and compile will use. */

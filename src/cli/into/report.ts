@@ -39,7 +39,7 @@ export function showTree(result: IntoResult, options: ShowOptions, out: Output):
   return outcome(drift ? EXIT.drift : failed ? EXIT.failed : EXIT.ok, {
     tree: tree === undefined ? null : { name: tree.name, title: tree.title, root },
     kernels,
-    written: !preview,
+    written: !preview && (recovered || pending.length > 0),
     drift,
     recovered,
     files: files.map(({ path, state }) => ({ path, state })),
@@ -79,11 +79,13 @@ function summarise(
   const changed = files.filter(({ state }) => state !== "unchanged").length;
   const time = seconds((performance.now() - options.start) / 1000);
   const done = options.check ? "differ" : options.preview ? "would be written" : "written";
-  out.line(`${changed} of ${plural(files.length, "file")} ${done} in ${time}`);
-  if (tree !== undefined) {
-    const names = kernels.length === 0 ? "none" : kernels.join(", ");
-    out.line(`kernels ${options.preview ? "afterwards" : "in the tree"}: ${names}`);
+  if (tree === undefined) {
+    out.line("nothing to take out: no kernel of moegen is in this tree");
+    return;
   }
+  out.line(`${changed} of ${plural(files.length, "file")} ${done} in ${time}`);
+  const names = kernels.length === 0 ? "none" : kernels.join(", ");
+  out.line(`kernels ${options.preview ? "afterwards" : "in the tree"}: ${names}`);
   if (options.drift || (options.dryRun && changed > 0 && options.next !== "")) {
     out.line(`next: ${options.next}`);
   } else if (options.verb === "build" && !options.preview) {

@@ -37,7 +37,7 @@ const running = () => load("runner", "index.js");
 /** What the compiler was given: the generated files, and the compiler itself. */
 function fingerprint(/** @type {ReadonlyMap<string, string>} */ files) {
   const hash = createHash("sha256");
-  hash.update(readFileSync(join(root, "python", "requirements.lock")));
+  hash.update(readFileSync(join(root, "python", "requirements-dev.lock")));
   for (const [path, text] of [...files].sort()) hash.update(`${path}\0${text}\0`);
   return hash.digest("hex");
 }
