@@ -18,8 +18,6 @@ import type {
   CompileTargetResult,
 } from "./types.ts";
 
-/** Decode and prefill, where nothing else is asked. */
-const TOKENS = [64, 2048];
 /** Of processor time: the largest kernels take some two minutes. */
 const TARGET_SECONDS = 1200;
 /** More than two workers at once only wait for memory. */
@@ -76,11 +74,15 @@ export function nameBuffers(
   });
 }
 
+/** The largest T of each bucket, in rising order: what fits there fits in all of the bucket. */
+export function largestTokens(plan: Plan): readonly number[] {
+  const largest = new Set(plan.kernels.map(({ tiles }) => tiles.upTo));
+  return [...largest].sort((a, b) => a - b);
+}
+
 function targetsOf(plan: Plan, options: CompileOptions): readonly Target[] {
   const kinds = options.devices ?? [...new Set(plan.kernels.map(({ device }) => device))];
-  const largest = Math.max(...plan.kernels.map(({ tiles }) => tiles.upTo));
-  const usual = TOKENS.filter((tokens) => tokens <= largest);
-  const counts = options.tokens ?? (usual.length > 0 ? usual : [largest]);
+  const counts = options.tokens ?? largestTokens(plan);
   return kinds.flatMap((device) =>
     counts.map((tokens) => {
       const kernel = lowerFor(plan, { device, tokens }, { schedules, devices });
@@ -157,7 +159,8 @@ export async function compileSpec(
   const start = performance.now();
   const targets = targetsOf(plan, options);
   const files = await emitPackage(plan);
-  onEvent({ event: "start", targets: targets.length });
+  const buckets = options.tokens === undefined;
+  onEvent({ event: "start", targets: targets.length, buckets });
   const queue = targets.map((target, index) => ({ target, index }));
   const results: CompileTargetResult[] = [];
 

@@ -4,6 +4,7 @@ import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import { deviceOf } from "../target/device/registry.ts";
+import { largestTokens } from "./compile.ts";
 import { type HostOptions, type HostWorker, hostName, understandHost, withHost } from "./host.ts";
 import type { CaseFailure, ValidatedSize } from "./types.ts";
 import { sizeOf, subjectOf } from "./validate.ts";
@@ -11,8 +12,6 @@ import { sizeOf, subjectOf } from "./validate.ts";
 /** Processor seconds, and seconds without any: weights of a large layer are made and sent meanwhile. */
 const STEP_SECONDS = 7200;
 const STILL_SECONDS = 1800;
-/** Decode and prefill, where nothing else is asked. */
-const TOKENS = [64, 2048];
 
 export interface TimeOptions extends Omit<HostOptions, "devices"> {
   /** The host must have this kind; absent: any. */
@@ -180,9 +179,7 @@ export async function timeSpec(
   const start = performance.now();
   const scaled = options.backend === "cpu";
   const { seed, tokens: given } = options;
-  const largest = Math.max(...plan.kernels.map(({ tiles }) => tiles.upTo));
-  const usual = TOKENS.filter((count) => count <= largest);
-  const counts = given ?? (usual.length > 0 ? usual : [largest]);
+  const counts = given ?? largestTokens(plan);
   // A CPU that interprets takes hours for what a TPU does in a millisecond.
   const subject = scaled
     ? subjectOf(loaded, plan, given === undefined ? {} : { tokens: given })

@@ -23,7 +23,7 @@ export interface WorkerInfo {
 export interface CompileOptions extends RunnerOptions {
   /** Absent: the plan's. */
   readonly devices?: readonly string[];
-  /** Absent: 64 and 2048, as far as the plan's buckets hold them. */
+  /** Absent: the largest T of each bucket. */
   readonly tokens?: readonly number[];
   /** Workers at once; absent: by cores, at most 2. */
   readonly workers?: number;
@@ -132,6 +132,7 @@ export interface CompileResult {
 }
 
 export type CompileEvent =
-  | { readonly event: "start"; readonly targets: number }
+  /** `buckets`: each one's largest T, since nobody asked for others. */
+  | { readonly event: "start"; readonly targets: number; readonly buckets: boolean }
   | { readonly event: "target-start"; readonly device: string; readonly tokens: number }
   | ({ readonly event: "target" } & CompileTargetResult);

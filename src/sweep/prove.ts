@@ -7,11 +7,12 @@ import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import { subjectOf, validateSpec } from "../runner/index.ts";
 import type { RunnerOptions, ValidateResult } from "../runner/types.ts";
+import { Budget } from "./budget.ts";
 import { kindOf, messageOf } from "./evaluate.ts";
 import { judgeCandidate, type Refused } from "./prepare.ts";
 import { droppedAs, type Measured, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
-import { isMeasured } from "./winners.ts";
+import { isMeasured, ranked } from "./winners.ts";
 
 /** Uneven routing, and T beyond one pass with blocks of rows: the cases that tiles decide. */
 const CASES = ["uniform", "hot-expert", "odd"];
@@ -30,6 +31,7 @@ interface Group {
   readonly records: Measured[];
 }
 
+/** In the order of `records`. */
 async function groupsOf(loaded: LoadedSpec, records: readonly Measured[]): Promise<Group[]> {
   const groups = new Map<string, Group>();
   for (const record of records) {
@@ -58,19 +60,40 @@ function wrong({ ok, cases, undecided }: ValidateResult): Refused | undefined {
   return { stage: "validate", kind, reason: reason.slice(0, 600) };
 }
 
-/** All records again: those that are right say how right, those that are not are dropped. */
+/** The best of each bucket and device first, then the second best: what a budget ends is the tail. */
+function bestFirst(records: readonly SweepRecord[]): readonly Measured[] {
+  const places = new Map<string, number>();
+  for (const group of ranked(records)) {
+    for (const [place, { key }] of group.records.entries()) places.set(key, place);
+  }
+  const placeOf = ({ key }: Measured): number => places.get(key) ?? places.size;
+  return records.filter(isMeasured).sort((a, b) => placeOf(a) - placeOf(b));
+}
+
+export interface ProveOptions extends RunnerOptions {
+  readonly budget?: Budget;
+}
+
+export interface Proved {
+  /** All records again: those that are right say how right, those that are not are dropped. */
+  readonly records: readonly SweepRecord[];
+  /** Candidates whose numerics the budget did not reach. */
+  readonly left: number;
+}
+
 export async function proveSurvivors(
   loaded: LoadedSpec,
   store: Store,
   records: readonly SweepRecord[],
-  options: RunnerOptions,
+  { budget = new Budget(), ...options }: ProveOptions,
   onEvent: (event: ProveEvent) => void = () => {},
-): Promise<readonly SweepRecord[]> {
-  const todo = records.filter(isMeasured).filter(({ numerics }) => numerics === undefined);
+): Promise<Proved> {
+  const todo = bestFirst(records).filter(({ numerics }) => numerics === undefined);
   const groups = await groupsOf(loaded, todo);
   const found = new Map<string, SweepRecord>();
   for (const [at, { plan, records: members }] of groups.entries()) {
-    const outcome = await judged(loaded, plan, options);
+    const outcome = await budget.within((signal) => judged(loaded, plan, { ...options, signal }));
+    if (outcome === undefined) break;
     const made = members.map((record) =>
       "kind" in outcome ? droppedAs(record, outcome) : { ...record, numerics: outcome },
     );
@@ -80,7 +103,8 @@ export async function proveSurvivors(
     }
     onEvent({ event: "prove", done: at + 1, total: groups.length, records: made });
   }
-  return records.map((record) => found.get(record.key) ?? record);
+  const left = todo.filter(({ key }) => !found.has(key)).length;
+  return { records: records.map((record) => found.get(record.key) ?? record), left };
 }
 
 async function judged(

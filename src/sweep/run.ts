@@ -5,6 +5,7 @@ import { inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { MoeSpec } from "../spec/spec.ts";
+import { Budget } from "./budget.ts";
 import { evaluate, kindOf, messageOf } from "./evaluate.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
 import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
@@ -18,8 +19,10 @@ export interface SweepOptions extends RunnerOptions {
   readonly tiles: TileSets;
   readonly devices: readonly string[];
   readonly buckets?: readonly string[];
-  /** Seconds after which no further candidate is begun. */
-  readonly budget?: number;
+  /** Besides the spec's tiles, the legal ones next to them. */
+  readonly neighbours?: boolean;
+  /** Ends what runs when it is spent; absent: without an end. */
+  readonly budget?: Budget;
   /** Workers; absent: one a core. */
   readonly jobs?: number;
   readonly seed?: number;
@@ -49,6 +52,8 @@ export interface SweepResult {
   readonly workers: number;
   /** The budget ended the sweep. */
   readonly stopped: boolean;
+  /** Candidates of a grid that the budget did not reach. */
+  readonly left: number;
 }
 
 export async function sweepSpec(
@@ -62,12 +67,21 @@ export async function sweepSpec(
   if (candidates <= GRID_LIMIT) {
     return run(spec, store, gridSearch(spec, spaces), candidates, options, onEvent);
   }
+  const { budget = new Budget(undefined, options.signal) } = options;
   // Without a budget a sampled search needs an end.
-  const limit = options.budget === undefined ? SAMPLED : Number.POSITIVE_INFINITY;
-  return withWorker({ ...options, ep: 1 }, async (searcher) => {
-    const search = await tpeSearch(searcher, spec, spaces, limit, options.seed ?? 0);
-    return run(spec, store, search, candidates, options, onEvent);
-  });
+  const limit = budget.limited ? Number.POSITIVE_INFINITY : SAMPLED;
+  const swept = await budget.within((signal) =>
+    withWorker({ ...options, signal, ep: 1 }, async (searcher) => {
+      const search = await tpeSearch(searcher, spec, spaces, limit, options.seed ?? 0);
+      return run(spec, store, search, candidates, { ...options, budget }, onEvent);
+    }),
+  );
+  return swept ?? run(spec, store, nothing("tpe"), candidates, { ...options, budget }, onEvent);
+}
+
+/** A search that the budget did not let begin. */
+function nothing(kind: Search["kind"]): Search {
+  return { kind, total: 0, next: async () => undefined };
 }
 
 async function run(
@@ -82,12 +96,13 @@ async function run(
   const elapsed = (): number => (performance.now() - start) / 1000;
   const records: SweepRecord[] = [];
   const failures: Partial<Record<FailureKind, number>> = {};
-  let [known, compiled, stopped] = [0, 0, false];
+  let [known, compiled] = [0, 0];
   const progress = (): Progress => ({
     ...{ done: records.length, total: search.total, known, compiled },
     ...{ seconds: elapsed(), failures: { ...failures } },
   });
-  const { estimator = estimate, timeout = CANDIDATE_SECONDS, signal } = options;
+  const { estimator = estimate, timeout = CANDIDATE_SECONDS } = options;
+  const { budget = new Budget(undefined, options.signal) } = options;
   onEvent({ event: "start", search: search.kind, total: search.total });
 
   const finish = async (job: Job, found: SweepRecord, stored: boolean): Promise<void> => {
@@ -112,20 +127,14 @@ async function run(
   // One at a time: a search is a conversation.
   let asking: Promise<unknown> = Promise.resolve();
   const next = (): Promise<Job | undefined> => {
-    const asked = asking.then(() => {
-      if (options.budget !== undefined && elapsed() >= options.budget) {
-        stopped = true;
-        return undefined;
-      }
-      return search.next();
-    });
+    const asked = asking.then(() => (budget.spent ? undefined : search.next()));
     asking = asked.catch(() => {});
     return asked;
   };
   const work = async (local: LocalWorker): Promise<void> => {
     for (let job = await next(); job !== undefined; job = await next()) {
       const { judged } = job;
-      const limits = { estimator, timeout, ...(signal === undefined ? {} : { signal }) };
+      const limits = { estimator, timeout, signal: budget.signal };
       const { record, known: had } = await evaluate(judged, spec.name, store, local, limits);
       if (!had && judged.prepared !== undefined) compiled += 1;
       await finish(job, record, had);
@@ -133,8 +142,13 @@ async function run(
   };
   const wanted = options.jobs ?? availableParallelism();
   const workers = Math.max(1, Math.min(wanted, search.total));
-  await inParallel(workers, signal, (_, either) =>
-    withWorker({ ...options, signal: either, ep: spec.mesh.ep }, work),
+  await budget.within((signal) =>
+    inParallel(workers, signal, (_, either) =>
+      withWorker({ ...options, signal: either, ep: spec.mesh.ep }, work),
+    ),
   );
-  return { search: search.kind, candidates, records, progress: progress(), workers, stopped };
+  const left = search.kind === "grid" ? search.total - records.length : 0;
+  const stopped = budget.spent && (left > 0 || search.kind === "tpe");
+  const { kind } = search;
+  return { search: kind, candidates, records, progress: progress(), workers, stopped, left };
 }

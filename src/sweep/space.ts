@@ -27,26 +27,40 @@ function spread(values: readonly number[]): readonly number[] {
   return [...new Set(picked)];
 }
 
+/** `values`, and of `legal` the next smaller and the next larger of each. */
+function withNext(values: readonly number[], legal: readonly number[]): readonly number[] {
+  const sorted = [...legal].sort((a, b) => a - b);
+  const next = values.flatMap((value) => [
+    sorted.filter((other) => other < value).at(-1) ?? value,
+    value,
+    sorted.find((other) => other > value) ?? value,
+  ]);
+  return [...new Set(next)].sort((a, b) => a - b);
+}
+
 /** `--tiles` before the spec; a number is a set of one, `auto` some of what is legal. */
 function valuesOf(
   { layer }: MoeSpec,
   schedule: Schedule,
   bucket: BucketSpec,
   axis: TileAxis,
-  asked: TileSets,
+  { tiles: asked, neighbours = false }: SpaceOptions,
 ): readonly number[] {
   const wanted = asked[axis];
   if (wanted !== undefined) return [...new Set(wanted)];
   const choice = bucket[axis];
-  if (!isAuto(choice)) return members(choice);
   const { legal } = schedule.axisRule(layer, axis);
   // Larger row tiles than an expert can have rows are padding.
   const enough = axis === "bt" ? legal.find((value) => value >= bucket.upTo) : undefined;
-  return spread(enough === undefined ? legal : legal.filter((value) => value <= enough));
+  const useful = enough === undefined ? legal : legal.filter((value) => value <= enough);
+  if (isAuto(choice)) return spread(useful);
+  return neighbours ? withNext(members(choice), useful) : members(choice);
 }
 
 export interface SpaceOptions {
   readonly tiles: TileSets;
+  /** Besides the spec's tiles, the legal ones next to them. */
+  readonly neighbours?: boolean;
   readonly devices: readonly string[];
   /** Names; absent: all. */
   readonly buckets?: readonly string[];
@@ -55,13 +69,14 @@ export interface SpaceOptions {
 export function spacesOf(
   spec: MoeSpec,
   schedule: Schedule,
-  { tiles, devices, buckets }: SpaceOptions,
+  options: SpaceOptions,
 ): readonly Space[] {
+  const { devices, buckets } = options;
   return Object.entries(spec.schedule.tiles)
     .filter(([name]) => buckets === undefined || buckets.includes(name))
     .flatMap(([name, bucket]) => {
       const [bd = [], bf = [], bt = []] = AUTO_ORDER.map((axis) =>
-        valuesOf(spec, schedule, bucket, axis, tiles),
+        valuesOf(spec, schedule, bucket, axis, options),
       );
       return devices.map((device) => ({
         bucket: name,
@@ -70,6 +85,12 @@ export function spacesOf(
         axes: { bt, bf, bd },
       }));
     });
+}
+
+/** Every bucket has one set of tiles, and nobody asked for others. */
+export function nothingToChoose(spec: MoeSpec, schedule: Schedule, options: SpaceOptions): boolean {
+  if (Object.keys(options.tiles).length > 0 || options.neighbours) return false;
+  return spacesOf(spec, schedule, options).every((space) => sizeOf(space) === 1);
 }
 
 export function sizeOf({ axes }: Space): number {

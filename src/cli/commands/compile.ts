@@ -25,7 +25,11 @@ export const compile = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
-      .option("--tokens <list>", "token counts, all devices together", positiveList)
+      .option(
+        "--tokens <list>",
+        "token counts, all devices together (default: the largest of each bucket)",
+        positiveList,
+      )
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
     const checked = await checkSpecs(paths, out);

@@ -35,7 +35,11 @@ export const profile = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
-      .option("--tokens <list>", "token counts, all devices together", positiveList)
+      .option(
+        "--tokens <list>",
+        "token counts, all devices together (default: the largest of each bucket)",
+        positiveList,
+      )
       .option(
         "--rows <list>",
         "rows of one expert instead: token counts that give each expert so many",

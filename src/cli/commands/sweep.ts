@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from "commander";
+import type { MoeSpec } from "../../spec/spec.ts";
 import type { ClockOptions } from "../../sweep/clock.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
+import { defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { failureOf, UsageError } from "../failure.ts";
+import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption } from "../options.ts";
 import { duration, positive, positiveList, seed } from "../parse.ts";
@@ -16,6 +17,7 @@ interface Options {
   readonly tiles?: TileSets;
   readonly bucket?: readonly string[];
   readonly store: string;
+  readonly neighbours?: boolean;
   readonly budget?: number;
   readonly jobs?: number;
   readonly timeout?: number;
@@ -45,6 +47,7 @@ export const sweep = defineCommand<Options>({
   summary: "try tile sizes with the real compiler and predict their time, without a TPU",
   examples: [
     "moegen sweep my-model.moe.ts",
+    "moegen sweep my-model.moe.ts --neighbours",
     "moegen sweep my-model.moe.ts --tiles bt=64,128 bf=384,768 --device v6e",
     "moegen sweep my-model.moe.ts --validate --budget 10m --store sweeps --write",
     "moegen sweep my-model.moe.ts --on ssh:tpu-vm --python venv/bin/python --device v6e",
@@ -56,7 +59,12 @@ export const sweep = defineCommand<Options>({
       .option("--tiles <sets...>", "instead of the spec's choices, e.g. bt=16,64 bf=384", tileSet)
       .option("--bucket <list>", "token buckets by name (default: all)", (text) => text.split(","))
       .option("--store <folder>", "where records are kept and looked for", STORE)
-      .option("--budget <time>", "begin no candidate after so long, e.g. 10m", duration)
+      .option("--neighbours", "besides the spec's tiles, the legal ones next to them")
+      .option(
+        "--budget <time>",
+        "end after so long, validation included, and say what was not reached, e.g. 10m",
+        duration,
+      )
       .option("--jobs <n>", "compiler processes at once (default: one a core)", positive)
       .option(
         "--timeout <time>",
@@ -80,61 +88,30 @@ export const sweep = defineCommand<Options>({
     if (unknown.length > 0) {
       throw new UsageError(`no bucket ${unknown.join(", ")}; the spec has ${names.join(", ")}`);
     }
-    const [{ Store }, { sweepSpec }, { chooseWinners }, { sweepReport }] = await Promise.all([
+    const [{ Store }, { chooseWinners }, { sweepReport }, { runStages }] = await Promise.all([
       import("../../sweep/store.ts"),
-      import("../../sweep/run.ts"),
       import("../../sweep/winners.ts"),
       import("../report/sweep.ts"),
+      import("../sweep/stages.ts"),
     ]);
+    const sweep = chosenOf(options, loaded.spec.devices);
     const store = Store.open(options.store, {
       warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),
     });
-    const chosen: SweepOptions = {
-      signal: interrupted,
-      tiles: options.tiles ?? {},
-      devices: options.device ?? loaded.spec.devices,
-      ...(options.bucket === undefined ? {} : { buckets: options.bucket }),
-      ...(options.budget === undefined ? {} : { budget: options.budget }),
-      ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
-      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-    };
+    const { Budget } = await import("../../sweep/budget.ts");
+    const budget = new Budget(options.budget, interrupted);
     // A host that cannot measure is said before an hour of compiling, not after.
-    const clock = await clockOf(options, chosen.devices);
+    const clock = await clockOf(options, sweep.devices);
+    await refuseNothing(loaded.spec, sweep);
     const report = sweepReport(loaded.spec.name, options.store, out);
-    const swept = await sweepSpec(loaded.spec, store, chosen, report.event);
-    let found = swept.records;
-    if (options.validate === true) {
-      const { proveSurvivors } = await import("../../sweep/prove.ts");
-      const limits = {
-        signal: interrupted,
-        ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-      };
-      found = await proveSurvivors(loaded, store, found, limits, report.proved);
-    }
-    let lost: string | null = null;
-    if (clock !== undefined) {
-      const { timeFinalists } = await import("../../sweep/clock.ts");
-      try {
-        found = await timeFinalists(
-          loaded,
-          store,
-          found,
-          clock.device,
-          clock.options,
-          report.timed,
-        );
-      } catch (error) {
-        interrupted.throwIfAborted();
-        // What was compiled is told and stored all the same.
-        lost = failureOf(error).message;
-      }
-    }
-    const result = { ...swept, records: found };
-    const choice = chooseWinners(result.records);
+    const stages = { sweep, budget, validate: options.validate === true, clock };
+    const result = await runStages(loaded, store, stages, report).catch((error: unknown) => {
+      if (interrupted.aborted) report.interrupted();
+      throw error;
+    });
+    const choice = chooseWinners(result.eligible);
     report.end(result, choice);
-    const { search, candidates, progress, records, workers, stopped } = result;
-    const dropped = droppedByStage(records);
+    const { lost, stopped } = result;
     let written: boolean | null = null;
     if (lost !== null) {
       out.line(out.paint.red(`ranked by prediction alone: the finalists were not timed: ${lost}`));
@@ -148,15 +125,49 @@ export const sweep = defineCommand<Options>({
         ? `next: moegen build ${spec.path}`
         : `next: moegen report ${options.store} -o report.html`,
     );
+    const { search, candidates, progress, records, workers, left, unproved } = result;
     const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
       ...{ bucket, tiles, worstRatio },
     }));
-    return verdict(lost === null && choice.winners.length > 0 && choice.without.length === 0, {
-      ...{ search, candidates, workers, stopped, progress, dropped, winners, written, lost },
+    const found = lost === null && choice.winners.length > 0 && choice.without.length === 0;
+    const missed = stopped ? EXIT.undecided : EXIT.failed;
+    return outcome(found ? EXIT.ok : missed, {
+      ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
+      ...{ progress, dropped: droppedByStage(records), winners, written, lost },
       ...{ store: options.store, records, diagnostics: checked.diagnostics },
     });
   },
 });
+
+function chosenOf(options: Options, devices: readonly string[]): Omit<SweepOptions, "budget"> {
+  return {
+    signal: interrupted,
+    tiles: options.tiles ?? {},
+    devices: options.device ?? devices,
+    neighbours: options.neighbours === true,
+    ...(options.bucket === undefined ? {} : { buckets: options.bucket }),
+    ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+  };
+}
+
+/** @throws UsageError: every bucket has one set of tiles. */
+async function refuseNothing(
+  spec: MoeSpec,
+  sweep: Pick<SweepOptions, "tiles" | "devices" | "neighbours" | "buckets">,
+): Promise<void> {
+  const [{ nothingToChoose }, { scheduleOf }] = await Promise.all([
+    import("../../sweep/space.ts"),
+    import("../../schedule/registry.ts"),
+  ]);
+  if (!nothingToChoose(spec, scheduleOf(spec.schedule.kind), sweep)) return;
+  throw new UsageError(
+    `nothing to choose: each bucket of ${spec.name} has one set of tiles. ` +
+      "--neighbours sweeps the legal tiles next to them too, --tiles bt=64,128 those that it names, " +
+      "and choices(...) or auto in the spec what they say",
+  );
+}
 
 /** Calls of each finalist on the host. */
 const REPETITIONS = { warmup: 3, repetitions: 20 };

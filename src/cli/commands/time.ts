@@ -48,7 +48,7 @@ export const time = defineCommand<Options>({
       )
       .option(
         "--tokens <list>",
-        "token counts, all devices together (default: 64 and 2048)",
+        "token counts, all devices together (default: the largest of each bucket)",
         positiveList,
       )
       .option("--warmup <n>", "calls before the measured ones", positive, 3)

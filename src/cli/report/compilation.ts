@@ -3,8 +3,10 @@ import type { CompileEvent, CompileResult, CompileTargetResult } from "../../run
 import { bytes, bytesOf, count, plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 
-const WIDTHS = [6, 6, 4, 18, 8, 8];
-const TITLES = ["device", "tokens", "fits", "VMEM", "program", "compile"];
+const WIDTHS = [6, 6, 8, 4, 18, 8, 8];
+const TITLES = ["device", "tokens", "bucket", "fits", "VMEM", "program", "compile"];
+/** Words, which stand left. */
+const WORDS = ["device", "bucket", "fits"];
 /** Of the compiler's list, enough to see what is too large. */
 const BUFFERS_SHOWN = 4;
 
@@ -14,7 +16,8 @@ export function compilationReport(name: string, out: Output) {
     event(event: CompileEvent): void {
       out.settle();
       if (event.event === "start") {
-        out.line(`compile ${paint.bold(name)}`);
+        const what = event.buckets ? "  the largest T of each bucket" : "";
+        out.line(`compile ${paint.bold(name)}${what}`);
         out.line(row(TITLES));
       } else if (event.event === "target-start") {
         out.progress(`  ${event.device} T=${event.tokens} ...`);
@@ -30,10 +33,11 @@ export function compilationReport(name: string, out: Output) {
 }
 
 function target(result: CompileTargetResult, { paint }: Output): readonly string[] {
-  const { device, tokens, fits, vmem, bundles, seconds: time, failure } = result;
+  const { device, tokens, bucket, fits, vmem, bundles, seconds: time, failure } = result;
   const line = row([
     device,
     `${tokens}`,
+    bucket,
     fits ? "yes" : "no",
     bytesOf(failure?.kind === "vmem" ? (failure.requested ?? vmem.used) : vmem.used, vmem.capacity),
     bundles === null ? "-" : count(bundles.total),
@@ -56,7 +60,7 @@ function target(result: CompileTargetResult, { paint }: Output): readonly string
 function row(cells: readonly string[]): string {
   const padded = cells.map((cell, index) => {
     const width = WIDTHS[index] ?? 0;
-    return index === 0 || index === 2 ? cell.padEnd(width) : cell.padStart(width);
+    return WORDS.includes(TITLES[index] ?? "") ? cell.padEnd(width) : cell.padStart(width);
   });
   return `  ${padded.join("  ")}`.trimEnd();
 }

@@ -3,10 +3,11 @@
 import type { ClockEvent } from "../../sweep/clock.ts";
 import type { ProveEvent } from "../../sweep/prove.ts";
 import type { FailureKind, Measured, SweepRecord } from "../../sweep/record.ts";
-import type { Progress, SweepEvent, SweepResult } from "../../sweep/run.ts";
+import type { Progress, SweepEvent } from "../../sweep/run.ts";
 import { type Choice, faster, isDropped, isMeasured, ranked } from "../../sweep/winners.ts";
 import { bytesOf, count, plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
+import type { Staged } from "../sweep/stages.ts";
 import { microseconds } from "./profile.ts";
 
 /** Best of a bucket and device that are shown. */
@@ -24,9 +25,12 @@ function failureText(failures: Progress["failures"]): string {
 
 export function sweepReport(name: string, store: string, out: Output) {
   const best = new Map<string, Measured>();
+  const seen = new Map<string, SweepRecord>();
+  let total = 0;
   return {
     event(event: SweepEvent): void {
       if (event.event === "start") {
+        ({ total } = event);
         const how = event.search === "grid" ? "all of them" : "sampled (TPE)";
         out.line(
           `sweep ${out.paint.bold(name)}  ${plural(event.total, "candidate")}, ${how}; records in ${store}`,
@@ -34,6 +38,7 @@ export function sweepReport(name: string, store: string, out: Output) {
         return;
       }
       const { record, progress } = event;
+      seen.set(record.key, record);
       const place = `${record.bucket} ${record.device}`;
       const known = best.get(place);
       if (isMeasured(record) && (known === undefined || faster(record, known) < 0)) {
@@ -46,6 +51,7 @@ export function sweepReport(name: string, store: string, out: Output) {
     },
     proved({ done, total, records }: ProveEvent): void {
       const [first] = records;
+      for (const record of records) seen.set(record.key, record);
       out.progress(`  numerics ${done}/${total}`);
       if (first?.status !== "dropped") return;
       out.settle();
@@ -55,18 +61,33 @@ export function sweepReport(name: string, store: string, out: Output) {
     timed({ bucket, what }: ClockEvent): void {
       out.progress(`  ${bucket}: ${what} ...`);
     },
-    end(result: SweepResult, choice: Choice): void {
+    /** Ctrl-C: the table so far, and that nothing of it is lost. */
+    interrupted(): void {
       out.settle();
-      const { progress, records, stopped, search, candidates } = result;
+      const records = [...seen.values()];
+      for (const line of pasteTable(records)) out.line(line);
+      const of = Number.isFinite(total) ? ` of ${count(total)}` : "";
+      out.line(
+        `stopped after ${count(records.length)}${of} candidates: the same command goes on from there, their records are in ${store}`,
+      );
+    },
+    end(result: Staged, choice: Choice): void {
+      out.settle();
+      const { progress, records, stopped, search, candidates, left, unproved } = result;
       for (const line of pasteTable(records)) out.line(line);
       for (const line of droppedLines(records)) out.line(line);
       const { done, known, compiled } = progress;
       const rate = compiled > 0 ? `, ${(compiled / progress.seconds).toFixed(2)} a second` : "";
       const share = search === "tpe" ? ` of ${count(candidates)}` : "";
-      const end = stopped ? "; the budget ended it" : "";
+      const end = stopped ? "; the budget ended it, the same command goes on from there" : "";
       out.line(
         `${count(done)}${share} candidates: ${count(compiled)} compiled in ${seconds(progress.seconds)}${rate}, ${count(known)} known from the store${end}`,
       );
+      if (left > 0) out.line(out.paint.yellow(`  not reached: ${plural(left, "candidate")}`));
+      if (unproved > 0) {
+        const many = plural(unproved, "candidate");
+        out.line(out.paint.yellow(`  not reached: the numerics of ${many}, which cannot win`));
+      }
       for (const { bucket, tiles, worstRatio } of choice.winners) {
         const behind =
           worstRatio > 1.0005 ? `, ${((worstRatio - 1) * 100).toFixed(1)}% behind on a device` : "";
