@@ -171,7 +171,7 @@ export const codes = {
 
   MOE301: entry(
     "the architecture is not known",
-    "architectures[0] is one that moegen can read, or the layer is written out",
+    "one of architectures, or model_type, is one that moegen can read, or the layer is written out",
   ),
   MOE302: entry(
     "a field of the config is missing",
@@ -189,6 +189,10 @@ export const codes = {
   MOE306: entry(
     "the checkpoint's quantisation is not read",
     "quantization_config is fp8 in blocks of 128 x 128, mxfp4, or compressed-tensors of 8 or 4 bits without zero points, the same for all experts, and every key of it is known; any other, and what a file beside the config says, is answered by an override of quantization",
+  ),
+  MOE307: entry(
+    "the model's experts are of another kind",
+    "an expert is gate, up and down projections of a token's row, weighed at its output; shared experts are of the same kind",
   ),
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 

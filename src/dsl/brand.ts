@@ -26,6 +26,8 @@ export interface LayerOrigin {
   readonly layers?: number;
   /** The spec says nothing of quantisation: what lies beside the config may say something. */
   readonly askBeside?: true;
+  /** What the layer's caller or its weights' loader must do for this model. */
+  readonly notes?: readonly string[];
 }
 
 function mark<T extends object>(value: T, key: symbol, data: unknown): T {

@@ -1,6 +1,7 @@
 import { type HuggingFaceConfig, readConfig } from "../model/config.ts";
+import { languageModel } from "../model/nested.ts";
 import { readQuantization } from "../model/quantization.ts";
-import { findArchitecture, knownArchitectures } from "../model/registry.ts";
+import { identify, nearestArchitectures } from "../model/registry.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 import { brandLayer, type LayerProblem } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
@@ -14,13 +15,13 @@ export function fromHuggingFace(
   config: HuggingFaceConfig,
   overrides: LayerOverrides = {},
 ): LayerSpec {
-  const reader = readConfig(config);
-  const name = reader.architecture();
-  const architecture = findArchitecture(name);
+  const model = languageModel(config);
+  const reader = readConfig(model.config);
+  const known = identify(model.names, model.types);
   // A null from plain JavaScript is no override.
   const { sharedExperts, quantization, quantConfig, ...replaced } = overrides ?? {};
-  if (architecture === undefined) {
-    const known = knownArchitectures();
+  if (known === undefined) {
+    const [name] = model.names;
     const problem: LayerProblem = {
       code: "MOE301",
       configField: "architectures",
@@ -28,7 +29,7 @@ export function fromHuggingFace(
         name === undefined
           ? "the config names no architecture"
           : `architecture ${name} is not known`,
-      nearest: known,
+      nearest: nearestArchitectures(name ?? ""),
     };
     return brandLayer(replaced as LayerSpec, {
       architecture: name ?? "unknown",
@@ -36,7 +37,7 @@ export function fromHuggingFace(
       problems: [problem],
     });
   }
-  const { layer, fields: read, layers } = architecture.read(reader);
+  const { layer, fields: read, layers, notes = [] } = known.family.read(reader, known.name);
   const checkpoint = readQuantization(reader, layer.experts, quantConfig);
   const fields = { ...read, ...(checkpoint && { quantization: checkpoint.field }) };
   const given = Object.entries({
@@ -46,6 +47,7 @@ export function fromHuggingFace(
   }).filter(([, value]) => value !== undefined);
   const overridden = new Set(given.map(([key]) => key));
   if (quantization === "none") overridden.add("quantization");
+  if (sharedExperts === "outside") overridden.add("sharedExperts");
   const { sharedExperts: published, ...routed } = layer;
   // Where the checkpoint leaves the shared experts as they are, so does the kernel.
   const inside =
@@ -65,12 +67,17 @@ export function fromHuggingFace(
     ...Object.fromEntries(given),
   };
   return brandLayer(merged, {
-    architecture: name ?? "unknown",
+    architecture: known.name,
     ...(layers === undefined ? {} : { layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
-    fields: Object.fromEntries(Object.entries(fields).filter(([key]) => !overridden.has(key))),
-    problems: reader.problems.filter(
-      (problem) => problem.layerField === undefined || !overridden.has(problem.layerField),
+    ...(notes.length === 0 ? {} : { notes }),
+    fields: Object.fromEntries(
+      Object.entries(fields)
+        .filter(([key]) => !overridden.has(key))
+        .map(([key, field]) => [key, model.fileField(field)]),
     ),
+    problems: reader.problems
+      .filter(({ layerField }) => layerField === undefined || !overridden.has(layerField))
+      .map((problem) => ({ ...problem, configField: model.fileField(problem.configField) })),
   });
 }

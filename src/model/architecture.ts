@@ -9,11 +9,15 @@ export interface ReadLayer {
   readonly fields: Readonly<Record<string, string>>;
   /** Layers of this kind in the model, where the config says how many. */
   readonly layers?: number | undefined;
+  /** What the layer's caller or its weights' loader must do for this model, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface Architecture {
-  /** Names that `architectures[0]` may have. */
+  /** Names that `architectures` may have. */
   readonly names: readonly string[];
-  /** Reads the layer, shared experts included; problems go to the reader. */
-  read(config: ConfigReader): ReadLayer;
+  /** Values of `model_type` that stand for the family where no name is known. */
+  readonly types?: readonly string[];
+  /** Reads the layer, shared experts included; `name` is the one found. Problems go to the reader. */
+  read(config: ConfigReader, name: string): ReadLayer;
 }

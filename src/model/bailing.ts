@@ -1,51 +1,115 @@
-import type { Architecture } from "./architecture.ts";
-import { groupsOf, scoringOf } from "./routing.ts";
+import type { ConfigReader } from "./config.ts";
+import { family, type SharedData } from "./family.ts";
+import { field, statedName } from "./field.ts";
+import { refuseLimits } from "./limits.ts";
+import { refuseRouting } from "./refuse.ts";
+import { groupsOr, type RoutingData } from "./routing.ts";
+import { dense } from "./sparse.ts";
+
+const EXPERTS = ["num_experts"] as const;
+const BIAS = "moe_router_enable_expert_bias";
+const SHARED_WIDTH = "moe_shared_expert_intermediate_size";
+
+const correctionBias = field(false, BIAS);
+const renormalize = field(true, "norm_topk_prob");
+const scaled = (otherwise: number) => field(otherwise, "routed_scaling_factor");
+const groups = { ...groupsOr(8, 4), score: "sum_of_top_2" as const };
+
+/** Where the config names no scoring: sigmoid beside a bias, else softmax. */
+const scoring: RoutingData["scoring"] = (config) =>
+  config.get(BIAS) === true ? "sigmoid" : "softmax";
+
+/** Each of the shared experts is of the routed ones' size, unless a size of each is stated. */
+const sharedEach = (config: ConfigReader, count: number): SharedData => ({
+  count: field(count, "num_shared_experts"),
+  ...(statedName(config, [SHARED_WIDTH]) === undefined
+    ? {}
+    : { intermediate: field(0, SHARED_WIDTH) }),
+});
+
+/** In the third generation the stated size is that of all shared experts together. */
+const sharedTogether = (config: ConfigReader): SharedData =>
+  statedName(config, [SHARED_WIDTH]) === undefined
+    ? { count: field(1, "num_shared_experts") }
+    : { count: 1, intermediate: field(0, SHARED_WIDTH) };
+
+function inspect(config: ConfigReader): void {
+  refuseLimits(config, "expert_swiglu_limit_list", "share_expert_swiglu_limit_list");
+  const many = config.get("multi_gate") === true || config.get("router_type") === "MultiRouter";
+  if (!many) return;
+  const message =
+    "tokens of text, images and audio have routers and correction biases of their own";
+  refuseRouting(config, config.get("multi_gate") === true ? "multi_gate" : "router_type", message);
+}
 
 /**
- * Ling (Bailing-MoE). The first generation: softmax, plain top-k. The second: sigmoid scores, a
- * correction bias that picks the ids only, and groups: the `topk_group` best of `n_group` groups
- * by the sum of their two best, then top-k among them; weights are the unbiased scores, divided by
- * their sum, times `routed_scaling_factor`. Both add shared experts plainly, of the routed ones' size
- * unless `moe_shared_expert_intermediate_size` says another (of each).
- * Source: inclusionAI/Ling-V2, models/modeling_bailing_moe_v2.py; sglang, models/bailing_moe.py.
+ * Ling and Ring (Bailing-MoE). The first generation: softmax, plain top-k. From the second on:
+ * sigmoid scores, a correction bias that picks the ids only, and groups: the `topk_group` best of
+ * `n_group` groups by the sum of their two best, then top-k among them; weights are the unbiased
+ * scores, divided by their sum, times `routed_scaling_factor`. Shared experts are added plainly.
+ * Source: inclusionAI/Ling-V2, models/modeling_bailing_moe_v2.py; sglang 0.5.23, models/{bailing_moe,
+ * bailing_moe_linear, bailing_moe_v3}.py, configs/{bailing_moe_v2, bailing_hybrid}.py; transformers
+ * 5.24, models/bailing_hybrid (the last generation, under names of its own).
  */
-export const bailing: Architecture = {
-  names: ["BailingMoeV2ForCausalLM", "BailingMoeForCausalLM"],
-  read(config) {
-    const second = config.architecture() === "BailingMoeV2ForCausalLM";
-    const scoring = scoringOf(config, second ? "sigmoid" : "softmax");
-    const groups = groupsOf(config);
-    const biased = config.flag("moe_router_enable_expert_bias", false);
-    const shared = config.number("num_shared_experts", 0);
-    const intermediate = config.size("intermediate", "moe_intermediate_size");
-    const width = config.number("moe_shared_expert_intermediate_size", intermediate);
-    return {
-      layer: {
-        experts: config.size("experts", "num_experts"),
-        topK: config.size("topK", "num_experts_per_tok"),
-        hidden: config.size("hidden", "hidden_size"),
-        intermediate,
-        activation: config.activation("silu"),
-        dtype: config.dtype(),
-        routing: {
-          where: "kernel",
-          scoring,
-          renormalize: config.flag("norm_topk_prob", true),
-          scalingFactor: config.number("routed_scaling_factor", 1),
-          ...(groups === undefined ? {} : { groups }),
-          ...(biased ? { correctionBias: true as const } : {}),
-        },
-        ...(shared > 0 ? { sharedExperts: { count: shared, intermediate: width } } : {}),
-      },
-      layers: config.layers("first_k_dense_replace"),
-      fields: {
-        experts: "num_experts",
-        topK: "num_experts_per_tok",
-        hidden: "hidden_size",
-        intermediate: "moe_intermediate_size",
-        "routing.scalingFactor": "routed_scaling_factor",
-        "sharedExperts.count": "num_shared_experts",
-      },
-    };
+export const bailing = family(
+  {
+    names: ["BailingMoeForCausalLM", "BailingMoEForCausalLM"],
+    experts: EXPERTS,
+    routing: { scoring: "softmax", renormalize, scalingFactor: scaled(1), correctionBias },
+    shared: (config) => sharedEach(config, 0),
+    sparse: dense(field(0, "first_k_dense_replace")),
+    inspect,
   },
-};
+  {
+    names: ["BailingMoeV2ForCausalLM"],
+    types: ["bailing_moe_v2"],
+    experts: EXPERTS,
+    routing: {
+      scoring: "sigmoid",
+      renormalize,
+      scalingFactor: scaled(2.5),
+      groups,
+      correctionBias,
+    },
+    shared: (config) => sharedEach(config, 0),
+    sparse: dense(field(0, "first_k_dense_replace")),
+    inspect,
+  },
+  {
+    names: ["BailingMoeV2_5ForCausalLM"],
+    types: ["bailing_moe_linear"],
+    experts: EXPERTS,
+    routing: { scoring, renormalize, scalingFactor: scaled(1), groups, correctionBias },
+    shared: { count: field(1, "num_shared_experts") },
+    sparse: dense(field(1, "first_k_dense_replace")),
+    inspect,
+  },
+  {
+    names: ["BailingMoeV3ForCausalLM", "BailingMoeV3VLForConditionalGeneration"],
+    experts: EXPERTS,
+    routing: {
+      scoring,
+      renormalize: field(false, "norm_topk_prob"),
+      scalingFactor: scaled(1),
+      groups,
+      correctionBias,
+    },
+    shared: sharedTogether,
+    sparse: dense(field(1, "first_k_dense_replace")),
+    inspect,
+  },
+  {
+    names: ["BailingHybridForCausalLM"],
+    experts: ["num_local_experts", "num_experts"],
+    routing: {
+      scoring: "sigmoid",
+      renormalize,
+      scalingFactor: scaled(2.5),
+      groups,
+      correctionBias: true,
+    },
+    shared: { count: field(1, "n_shared_experts", "num_shared_experts") },
+    sparse: dense(field(2, "first_k_dense_replace")),
+    inspect,
+  },
+);

@@ -1,6 +1,5 @@
 /** Reads a Hugging Face `config.json` field by field and remembers what was wrong with it. */
 import type { LayerProblem } from "../dsl/brand.ts";
-import type { Activation } from "../spec/layer.ts";
 import type { DType } from "../spec/quantization.ts";
 
 /** A published `config.json`, as a JSON import gives it. */
@@ -13,14 +12,6 @@ export interface ConfigProblem extends LayerProblem {
   /** The layer field this value was for: an override of that field answers the problem. */
   readonly layerField?: string;
 }
-
-const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  silu: "silu",
-  swish: "silu",
-  gelu: "gelu",
-  gelu_pytorch_tanh: "gelu",
-  gelu_new: "gelu",
-};
 
 export class ConfigReader {
   readonly problems: ConfigProblem[] = [];
@@ -36,9 +27,9 @@ export class ConfigReader {
     return typeof first === "string" ? first : undefined;
   }
 
-  /** The field's value, or undefined where it is absent or null. */
+  /** The value at a field or a path ("ffn_config.moe_top_k"); undefined where absent or null. */
   get(field: string): unknown {
-    return this.#config[field] ?? undefined;
+    return this.at(field) ?? undefined;
   }
 
   /** All fields with their values, as they stand in the config. */
@@ -83,36 +74,9 @@ export class ConfigReader {
     return fields.find((field) => typeof this.get(field) === "number") ?? fields.join(" or ");
   }
 
-  flag(field: string, fallback: boolean): boolean {
-    const value = this.get(field);
-    return typeof value === "boolean" ? value : fallback;
-  }
-
   number(field: string, fallback: number): number {
     const value = this.get(field);
     return typeof value === "number" ? value : fallback;
-  }
-
-  /** Layers less the dense ones before the first of this kind, where the config counts them. */
-  layers(denseField?: string): number | undefined {
-    const all = this.number("num_hidden_layers", 0);
-    const dense = denseField === undefined ? 0 : this.number(denseField, 0);
-    return all > dense ? all - dense : undefined;
-  }
-
-  activation(fallback: Activation): Activation {
-    const value = this.get("hidden_act");
-    if (value === undefined) return fallback;
-    const known = typeof value === "string" ? ACTIVATIONS[value] : undefined;
-    if (known !== undefined) return known;
-    this.report({
-      code: "MOE305",
-      layerField: "activation",
-      configField: "hidden_act",
-      message: `hidden_act ${JSON.stringify(value)} is not an activation the kernel has`,
-      nearest: ["silu", "gelu"],
-    });
-    return fallback;
   }
 
   /** `torch_dtype` (or `dtype`, its name since transformers 5); bfloat16 where it is left out. */

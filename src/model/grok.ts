@@ -1,42 +1,27 @@
-import type { Architecture } from "./architecture.ts";
+import type { ConfigReader } from "./config.ts";
+import { family } from "./family.ts";
+import { field } from "./field.ts";
 
-const EXPERTS = ["num_local_experts", "num_experts"] as const;
-const WIDTH = ["moe_intermediate_size", "intermediate_size"] as const;
+const notes = (config: ConfigReader): readonly string[] =>
+  config.get("residual_moe") === true
+    ? ["the dense MLP beside the experts (residual_moe) is the caller's"]
+    : [];
 
 /**
  * Grok-1 and Grok-2: logits capped by 30 * tanh(logits / 30), softmax over all experts, top-k, no
- * renormalisation, gelu (tanh form; the code fixes it, the config has no field). A cap of 0 means
+ * renormalisation, gelu (tanh form; the code fixes it, whatever the config says). A cap of 0 means
  * none, as in sglang. Grok-2's dense MLP beside the experts (`residual_moe`) is another module.
  * Source: sgl-project/sglang-jax, python/sgl_jax/srt/models/grok.py; sglang, models/grok.py.
  */
-export const grok: Architecture = {
+export const grok = family({
   names: ["Grok1ForCausalLM", "Grok1ModelForCausalLM"],
-  read(config) {
-    const cap = config.number("router_logit_softcapping", 30);
-    return {
-      layer: {
-        experts: config.size("experts", ...EXPERTS),
-        topK: config.size("topK", "num_experts_per_tok"),
-        hidden: config.size("hidden", "hidden_size"),
-        intermediate: config.size("intermediate", ...WIDTH),
-        activation: config.activation("gelu"),
-        dtype: config.dtype(),
-        routing: {
-          where: "kernel",
-          scoring: "softmax",
-          renormalize: false,
-          scalingFactor: 1,
-          ...(cap === 0 ? {} : { logitSoftCap: cap }),
-        },
-      },
-      layers: config.layers(),
-      fields: {
-        experts: config.source(...EXPERTS),
-        topK: "num_experts_per_tok",
-        hidden: "hidden_size",
-        intermediate: config.source(...WIDTH),
-        "routing.logitSoftCap": "router_logit_softcapping",
-      },
-    };
+  experts: ["num_local_experts", "num_experts"],
+  intermediate: ["moe_intermediate_size", "intermediate_size"],
+  activation: () => "gelu",
+  routing: {
+    scoring: "softmax",
+    renormalize: false,
+    logitSoftCap: field(30, "router_logit_softcapping"),
   },
-};
+  notes,
+});

@@ -29,7 +29,7 @@ export const QUANTIZATION_FILES = [
 const CONFIG = "quantization_config";
 const LAYER_FIELD = "quantization";
 /** Further fields of a config that say something of it, whoever wrote them. */
-const SPEAKING = /quant|^compression_config$|^expert_dtype$/i;
+export const SPEAKING = /quant|^compression_config$|^expert_dtype$/i;
 /** Lists of the modules that are not quantised, by any of their names. */
 const LEFT = ["modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules"] as const;
 

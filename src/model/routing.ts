@@ -1,24 +1,96 @@
-/** How families of DeepSeek-V3's kind write their routing in a `config.json`. */
-import type { ExpertGroups, Scoring } from "../spec/layer.ts";
+/** How families write their routing in a `config.json`. */
+import type { ExpertGroups, RoutingSpec, Scoring } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
+import { type Field, field, flagOf, numberOf, statedName } from "./field.ts";
+import { GIVEN, refuseRouting } from "./refuse.ts";
 
-/** The scoring that the config names, under either of its names. */
+/** Known, stated by a config's field, or worked out from the config. */
+type Flag = boolean | Field<boolean> | ((config: ConfigReader) => boolean);
+
+/** What a family's modelling code does with the router's logits; a config may say some of it. */
+export interface RoutingData {
+  /** Where the config names none; see `SCORING`. */
+  readonly scoring: Scoring | ((config: ConfigReader) => Scoring);
+  /** The modelling code has one scoring, whatever the config says of it. */
+  readonly scoringFixed?: true;
+  readonly renormalize: Flag;
+  /** Absent: 1. */
+  readonly scalingFactor?: Field<number>;
+  /** Absent: top-k among all experts. */
+  readonly groups?: GroupsData | ((config: ConfigReader) => GroupsData | undefined);
+  readonly correctionBias?: Flag;
+  /** 0: none. */
+  readonly logitSoftCap?: Field<number>;
+  readonly scoreChosen?: true;
+}
+
+export interface GroupsData {
+  readonly count: Field<number>;
+  readonly kept: Field<number>;
+  /** Default: the sum of the two best where a bias is added, else the best. */
+  readonly score?: ExpertGroups["score"];
+}
+
+/** The names that scoring has in configs. */
+const SCORING = [
+  "score_function",
+  "scoring_func",
+  "score_func",
+  "moe_router_activation",
+  "moe_router_activation_func",
+  "moe_router_score_func",
+] as const;
+
+/** The scoring that the config names, or the family's. */
 export function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
-  const value = config.get("score_function") ?? config.get("scoring_func") ?? fallback;
+  const name = statedName(config, SCORING);
+  const value = name === undefined ? fallback : config.get(name);
   if (value === "sigmoid" || value === "softmax") return value;
-  config.report({
-    code: "MOE303",
-    layerField: "routing",
-    configField: "score_function",
-    message: `score_function ${JSON.stringify(value)} is not a scoring the kernel has`,
-    nearest: ["softmax", "sigmoid"],
-  });
+  const message = `${name} ${JSON.stringify(value)} is not a scoring the kernel has`;
+  refuseRouting(config, name ?? SCORING[0], message, ["softmax", "sigmoid", GIVEN]);
   return fallback;
 }
 
+/** DeepSeek-V3's groups, under the names that most families have taken over. */
+export const groupsOr = (count: number, kept: number): GroupsData => ({
+  count: field(count, "n_group", "num_expert_group"),
+  kept: field(kept, "topk_group"),
+});
+
+/** A correction bias where `topk_method` is "noaux_tc", as it is where the config says nothing. */
+export const biasedByMethod = (config: ConfigReader): boolean =>
+  (config.get("topk_method") ?? "noaux_tc") === "noaux_tc";
+
 /** Groups only where they leave something out: all of them kept is a plain top-k. */
-export function groupsOf(config: ConfigReader): ExpertGroups | undefined {
-  const count = config.number("n_group", 1);
-  const kept = config.number("topk_group", count);
-  return kept < count ? { count, kept, score: "sum_of_top_2" } : undefined;
+function groupsOf(
+  config: ConfigReader,
+  groups: RoutingData["groups"],
+  biased: boolean,
+): ExpertGroups | undefined {
+  const data = typeof groups === "function" ? groups(config) : groups;
+  if (data === undefined) return undefined;
+  const count = numberOf(config, "routing", data.count);
+  const kept = numberOf(config, "routing", data.kept);
+  const score = data.score ?? (biased ? "sum_of_top_2" : "max");
+  return kept > 0 && kept < count ? { count, kept, score } : undefined;
+}
+
+/** The routing of the layer, as the family's data and the config say together. */
+export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec {
+  const flag = (value: Flag): boolean =>
+    typeof value === "function" ? value(config) : flagOf(config, "routing", value);
+  const scoring = typeof data.scoring === "function" ? data.scoring(config) : data.scoring;
+  const biased = flag(data.correctionBias ?? false);
+  const groups = groupsOf(config, data.groups, biased);
+  const cap = numberOf(config, "routing", data.logitSoftCap ?? 0);
+  return {
+    where: "kernel",
+    scoring: data.scoringFixed === true ? scoring : scoringOf(config, scoring),
+    renormalize: flag(data.renormalize),
+    scalingFactor: numberOf(config, "routing", data.scalingFactor ?? 1),
+    ...(cap === 0 ? {} : { logitSoftCap: cap }),
+    ...(data.scoreChosen === true ? { scoreChosen: true as const } : {}),
+    ...(groups === undefined ? {} : { groups }),
+    ...(biased ? { correctionBias: true as const } : {}),
+  };
 }

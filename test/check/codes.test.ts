@@ -176,18 +176,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   },
   MOE301: {
     spec: published("config"),
-    config: { ...QWEN, architectures: ["DbrxForCausalLM"] },
-    says: "architecture DbrxForCausalLM is not known",
+    config: { ...QWEN, architectures: ["Qwen9MoeForCausalLM"] },
+    says: "architecture Qwen9MoeForCausalLM is not known",
     nearest: [
       "Qwen3MoeForCausalLM",
       "Qwen2MoeForCausalLM",
-      "Grok1ForCausalLM",
-      "Grok1ModelForCausalLM",
-      "BailingMoeV2ForCausalLM",
-      "BailingMoeForCausalLM",
-      "DeepseekV3ForCausalLM",
-      "GptOssForCausalLM",
-      "MixtralForCausalLM",
+      "Qwen3VLMoeForConditionalGeneration",
+      "Qwen3OmniMoeForConditionalGeneration",
+      "Qwen3OmniMoeThinkerForConditionalGeneration",
     ],
   },
   MOE302: {
@@ -203,13 +199,23 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       score_function: "tanh",
     },
     says: 'score_function "tanh" is not a scoring the kernel has',
-    nearest: ["softmax", "sigmoid"],
+    nearest: ["softmax", "sigmoid", 'routing: { where: "given" }'],
   },
   MOE305: {
     spec: published("config"),
     config: { ...QWEN, hidden_act: "relu" },
     says: 'hidden_act "relu" is not an activation the kernel has',
-    nearest: ["silu", "gelu"],
+    nearest: ["silu", "gelu", "gelu_erf"],
+  },
+  MOE307: {
+    spec: published("config"),
+    config: {
+      ...QWEN,
+      architectures: ["LagunaForCausalLM"],
+      moe_apply_router_weight_on_input: true,
+    },
+    says: "scores multiply an expert's input, in the kernel its output",
+    nearest: [],
   },
 };
 

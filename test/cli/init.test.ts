@@ -94,7 +94,7 @@ describe("moegen init", () => {
     const ran = await moegen(["init", "--config", "config.json"], { cwd });
     expect(ran.code).toBe(64);
     expect(ran.stderr).toContain("LlamaForCausalLM");
-    expect(ran.stderr).toContain("Qwen3MoeForCausalLM");
+    expect(ran.stderr).toContain("Llama4ForCausalLM");
   });
 
   const shared = (name: string): string => join(root, "examples", "configs", name);

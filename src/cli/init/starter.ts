@@ -6,7 +6,8 @@ import { judge } from "../../check/judge.ts";
 import { isIdentifier } from "../../check/rules/identity.ts";
 import { layerOrigin } from "../../dsl/brand.ts";
 import { type LayerOverrides, moe } from "../../index.ts";
-import { findArchitecture, knownArchitectures } from "../../model/registry.ts";
+import { languageModel } from "../../model/nested.ts";
+import { identify, nearestArchitectures } from "../../model/registry.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { DeviceName } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
@@ -54,11 +55,12 @@ export interface ConfigStarterOptions {
  */
 export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const config = readJsonObject(options.config);
-  const architecture = firstText(config.value.architectures);
-  if (findArchitecture(architecture) === undefined) {
-    const known = knownArchitectures().join(", ");
+  const { names, types } = languageModel(config.value);
+  if (identify(names, types) === undefined) {
+    const [architecture = "(none)"] = names;
+    const nearest = nearestArchitectures(architecture).join(", ");
     throw new UsageError(
-      `${options.config}: architecture ${architecture ?? "(none)"} is not known; known: ${known}`,
+      `${options.config}: architecture ${architecture} is not known; nearest: ${nearest}`,
     );
   }
   const beside = besideOf(options);

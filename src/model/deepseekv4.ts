@@ -1,0 +1,47 @@
+import { clampedOf } from "./activation.ts";
+import type { ConfigReader } from "./config.ts";
+import { family } from "./family.ts";
+import { field, numberOf } from "./field.ts";
+import { GIVEN, refuseRouting } from "./refuse.ts";
+
+const SCORING = "scoring_func";
+
+/** sqrt(softplus(logit)), the configuration class's default, is not a scoring of the language. */
+function inspect(config: ConfigReader): void {
+  const scoring = config.get(SCORING) ?? "sqrtsoftplus";
+  if (scoring === "sigmoid" || scoring === "softmax") return;
+  const message = `${SCORING} ${JSON.stringify(scoring)} is not a scoring the kernel has`;
+  refuseRouting(config, SCORING, message);
+}
+
+/** Layers that look their experts up; transformers' class has 3 where the config says nothing. */
+function notes(config: ConfigReader): readonly string[] {
+  const hashed = numberOf(config, "layers", field(3, "num_hash_layers"));
+  return hashed === 0
+    ? []
+    : [`the first ${hashed} layers take their experts from the token's id: they need ${GIVEN}`];
+}
+
+/**
+ * DeepSeek-V4: sqrt-softplus scores, a correction bias that picks the ids only, top-k without groups,
+ * weights divided by their sum and scaled; gate at most `swiglu_limit` and up within it, the shared
+ * expert's too. The first layers take their ids from a table by token id.
+ * Source: transformers 5.24, models/deepseek_v4 (DeepseekV4TopKRouter, …HashRouter, …Experts, …MLP,
+ * …SparseMoeBlock) and its configuration class.
+ */
+export const deepseekv4 = family({
+  names: ["DeepseekV4ForCausalLM"],
+  types: ["deepseek_v4"],
+  experts: ["n_routed_experts", "num_local_experts"],
+  activation: (config) => clampedOf(config, 10),
+  routing: {
+    scoring: "sigmoid",
+    scoringFixed: true,
+    renormalize: true,
+    scalingFactor: field(1.5, "routed_scaling_factor"),
+    correctionBias: true,
+  },
+  shared: { count: field(1, "n_shared_experts") },
+  inspect,
+  notes,
+});

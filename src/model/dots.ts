@@ -1,0 +1,25 @@
+import { family } from "./family.ts";
+import { field } from "./field.ts";
+import { groupsOr } from "./routing.ts";
+import { dense } from "./sparse.ts";
+
+/**
+ * dots.llm1: DeepSeek-V3's routing, one group by default, not renormalised by default; shared experts
+ * of the routed ones' size. Its `scoring_func` names the choice ("noaux_tc"): the scores are sigmoids.
+ * Source: transformers 5.24, models/dots1 (Dots1TopkRouter, Dots1MoE) and its configuration class.
+ */
+export const dots = family({
+  names: ["Dots1ForCausalLM"],
+  types: ["dots1"],
+  experts: ["n_routed_experts", "num_local_experts"],
+  routing: {
+    scoring: "sigmoid",
+    scoringFixed: true,
+    renormalize: field(false, "norm_topk_prob"),
+    scalingFactor: field(1, "routed_scaling_factor"),
+    groups: groupsOr(1, 1),
+    correctionBias: true,
+  },
+  shared: { count: field(0, "n_shared_experts") },
+  sparse: dense(field(0, "first_k_dense_replace")),
+});

@@ -1,0 +1,28 @@
+import { family } from "./family.ts";
+import { field, numberOf } from "./field.ts";
+import type { SparseRule } from "./sparse.ts";
+
+/** Every `moe_layer_interval`-th layer from `moe_layer_start_index` to `moe_layer_end_index`. */
+const sparse: SparseRule = (config) => {
+  const start = numberOf(config, "layers", field(1, "moe_layer_start_index"));
+  const end = numberOf(config, "layers", field(-1, "moe_layer_end_index"));
+  const interval = numberOf(config, "layers", field(1, "moe_layer_interval"));
+  return (index) => (index + 1) % interval === 0 && index >= start && (end === -1 || index <= end);
+};
+
+/**
+ * ERNIE-4.5: softmax over all experts, a correction bias that picks the ids only, weights divided by
+ * their sum (at least `moe_norm_min`, 1e-12: far below any that a choice has); shared experts of
+ * the routed ones' size. ERNIE-4.5-VL, with experts for text and others for images, is not read.
+ * Source: transformers 5.24, models/ernie4_5_moe (Ernie4_5_MoeTopKRouter, …SparseMoeBlock,
+ * …DecoderLayer) and its configuration class.
+ */
+export const ernie = family({
+  names: ["Ernie4_5_MoeForCausalLM"],
+  types: ["ernie4_5_moe"],
+  experts: ["moe_num_experts", "num_experts"],
+  topK: ["moe_k", "num_experts_per_tok"],
+  routing: { scoring: "softmax", renormalize: true, correctionBias: true },
+  shared: { count: field(2, "moe_num_shared_experts") },
+  sparse,
+});

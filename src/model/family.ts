@@ -1,0 +1,131 @@
+/** The reader of families that differ in names, defaults and single facts: data for each. */
+import type { Activation, SharedExperts } from "../spec/layer.ts";
+import { activationOf } from "./activation.ts";
+import type { Architecture, ReadLayer } from "./architecture.ts";
+import type { ConfigReader } from "./config.ts";
+import { type Field, field, numberOf, sizeOf, statedName } from "./field.ts";
+import { type RoutingData, routingOf } from "./routing.ts";
+import { type SparseRule, sparseLayers } from "./sparse.ts";
+
+export interface FamilyData {
+  /** Names in `architectures`. */
+  readonly names: readonly string[];
+  /** Values of `model_type`: a class of the model that `names` does not list. */
+  readonly types?: readonly string[];
+  /** Fields that have E, the first stated one counts; so for all sizes. */
+  readonly experts: readonly string[];
+  /** Default: `num_experts_per_tok`. */
+  readonly topK?: readonly string[];
+  /** Default: `hidden_size`. */
+  readonly hidden?: readonly string[];
+  /** Default: `moe_intermediate_size`. */
+  readonly intermediate?: readonly string[];
+  /** Default: what `hidden_act` names. */
+  readonly activation?: (config: ConfigReader) => Activation;
+  /** Of all three projections. Default: none. */
+  readonly biases?: true;
+  readonly routing: RoutingData;
+  readonly shared?: SharedData | ((config: ConfigReader) => SharedData | undefined);
+  /** Default: every layer has experts. */
+  readonly sparse?: SparseRule;
+  /** The field that counts layers. Default: `num_hidden_layers`. */
+  readonly depth?: string;
+  /** Reports what the language cannot say of this model. */
+  readonly inspect?: (config: ConfigReader) => void;
+  /** What the layer's caller or its weights' loader must do for this model. */
+  readonly notes?: (config: ConfigReader) => readonly string[];
+}
+
+/** Shared experts; none where count × width is 0. */
+export interface SharedData {
+  readonly count: number | Field<number>;
+  /** Of one. Default: the routed experts' width. */
+  readonly intermediate?: Field<number>;
+  readonly gate?: "sigmoid";
+}
+
+function sharedOf(
+  config: ConfigReader,
+  { count: countField, intermediate: widthField, gate }: SharedData,
+  routed: number,
+): SharedExperts | undefined {
+  const count = numberOf(config, "sharedExperts", countField);
+  const width = widthField === undefined ? routed : numberOf(config, "sharedExperts", widthField);
+  if (count === 0 || width === 0) return undefined;
+  return { count, intermediate: width, ...(gate === undefined ? {} : { gate }) };
+}
+
+const ACTIVATION_FIELDS = {
+  "activation.alpha": field(0, "swiglu_alpha"),
+  "activation.limit": field(0, "swiglu_limit"),
+} as const;
+
+/** Layer field -> config field, for the message that points at it. */
+function fieldsOf(
+  config: ConfigReader,
+  data: FamilyData,
+  shared: SharedData | undefined,
+): Readonly<Record<string, string>> {
+  const { routing } = data;
+  const optional: Readonly<Record<string, number | Field<number> | undefined>> = {
+    ...ACTIVATION_FIELDS,
+    "routing.groups": typeof routing.groups === "object" ? routing.groups.count : undefined,
+    "routing.scalingFactor": routing.scalingFactor,
+    "routing.logitSoftCap": routing.logitSoftCap,
+    "sharedExperts.count": shared?.count,
+    "sharedExperts.intermediate": shared?.intermediate,
+  };
+  const named = Object.entries(optional).flatMap(([layerField, value]): [string, string][] => {
+    const name = typeof value === "object" ? statedName(config, value.names) : undefined;
+    return name === undefined ? [] : [[layerField, name]];
+  });
+  return {
+    experts: config.source(...data.experts),
+    topK: config.source(...(data.topK ?? ["num_experts_per_tok"])),
+    hidden: config.source(...(data.hidden ?? ["hidden_size"])),
+    intermediate: config.source(...(data.intermediate ?? ["moe_intermediate_size"])),
+    ...Object.fromEntries(named),
+  };
+}
+
+function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
+  const intermediate = sizeOf(
+    config,
+    "intermediate",
+    data.intermediate ?? ["moe_intermediate_size"],
+  );
+  const said = typeof data.shared === "function" ? data.shared(config) : data.shared;
+  const shared = said === undefined ? undefined : sharedOf(config, said, intermediate);
+  data.inspect?.(config);
+  return {
+    layer: {
+      experts: sizeOf(config, "experts", data.experts),
+      topK: sizeOf(config, "topK", data.topK ?? ["num_experts_per_tok"]),
+      hidden: sizeOf(config, "hidden", data.hidden ?? ["hidden_size"]),
+      intermediate,
+      activation: data.activation?.(config) ?? activationOf(config),
+      dtype: config.dtype(),
+      ...(data.biases === true ? { biases: true as const } : {}),
+      routing: routingOf(config, data.routing),
+      ...(shared === undefined ? {} : { sharedExperts: shared }),
+    },
+    layers: sparseLayers(config, data.sparse, data.depth),
+    fields: fieldsOf(config, data, said),
+    notes: data.notes?.(config) ?? [],
+  };
+}
+
+/** One family of one or several generations, each with its data. */
+export function family(...generations: readonly FamilyData[]): Architecture {
+  return {
+    names: generations.flatMap(({ names }) => names),
+    types: generations.flatMap(({ types }) => types ?? []),
+    read(config, name) {
+      const data = generations.find(
+        ({ names, types }) => names.includes(name) || types?.includes(name),
+      );
+      if (data === undefined) throw new RangeError(`no data for ${name}`);
+      return readFamily(config, data);
+    },
+  };
+}

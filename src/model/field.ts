@@ -1,0 +1,83 @@
+/** Fields of a `config.json` with the default of the family's configuration class. */
+import type { ConfigReader } from "./config.ts";
+
+/** A value that a config may state under any of its names, or leave to its configuration class. */
+export interface Field<T> {
+  readonly names: readonly string[];
+  /** What the family's configuration class has where the config says nothing. */
+  readonly otherwise: T;
+}
+
+export function field<T>(otherwise: T, ...names: readonly string[]): Field<T> {
+  return { names, otherwise };
+}
+
+const isField = (value: unknown): value is Field<unknown> =>
+  typeof value === "object" && value !== null && "names" in value;
+
+/** The name of the field that the config states, or undefined. */
+export function statedName(config: ConfigReader, names: readonly string[]): string | undefined {
+  return names.find((name) => config.get(name) !== undefined);
+}
+
+/**
+ * A number, or a list with one number for each layer if all of them are the same. Anything else is
+ * reported, and undefined returned.
+ */
+function oneNumber(config: ConfigReader, layerField: string, name: string): number | undefined {
+  const value = config.get(name);
+  if (typeof value === "number") return value;
+  const list = Array.isArray(value) && value.length > 0 ? value : undefined;
+  const distinct = [...new Set<unknown>(list ?? [])];
+  const [first] = distinct;
+  if (distinct.length === 1 && typeof first === "number") return first;
+  config.report({
+    code: "MOE302",
+    layerField,
+    configField: name,
+    message:
+      list === undefined
+        ? `${name} is ${JSON.stringify(value)}, not a number, needed for ${layerField}`
+        : `${name} differs between the layers: ${layerField} says which the kernel is for`,
+    nearest: distinct.filter((one) => typeof one === "number").map(String),
+  });
+  return undefined;
+}
+
+/** A size that every config states; a problem and 0 where it does not, so that all else is read. */
+export function sizeOf(config: ConfigReader, layerField: string, names: readonly string[]): number {
+  const name = statedName(config, names);
+  if (name !== undefined) return oneNumber(config, layerField, name) ?? 0;
+  return config.size(layerField, ...names);
+}
+
+export function numberOf(
+  config: ConfigReader,
+  layerField: string,
+  value: number | Field<number>,
+): number {
+  if (!isField(value)) return value;
+  const name = statedName(config, value.names);
+  if (name === undefined) return value.otherwise;
+  return oneNumber(config, layerField, name) ?? value.otherwise;
+}
+
+export function flagOf(
+  config: ConfigReader,
+  layerField: string,
+  value: boolean | Field<boolean>,
+): boolean {
+  if (!isField(value)) return value;
+  const name = statedName(config, value.names);
+  if (name === undefined) return value.otherwise;
+  const stated = config.get(name);
+  if (typeof stated === "boolean") return stated;
+  config.report({
+    code: "MOE305",
+    layerField,
+    configField: name,
+    message: `${name} is ${JSON.stringify(stated)}, neither true nor false`,
+    nearest: ["true", "false"],
+  });
+  return value.otherwise;
+}

@@ -1,0 +1,24 @@
+import { family } from "./family.ts";
+import { field, numberOf } from "./field.ts";
+import type { SparseRule } from "./sparse.ts";
+
+/** Layers whose number, from 0, leaves `expert_layer_offset` when divided by the period. */
+const sparse: SparseRule = (config) => {
+  const period = numberOf(config, "layers", field(2, "expert_layer_period"));
+  const offset = numberOf(config, "layers", field(1, "expert_layer_offset"));
+  return (index) => index % period === offset;
+};
+
+/**
+ * Jamba: softmax over all experts, top-k, no renormalisation; experts in every second layer.
+ * Source: transformers 5.24, models/jamba (JambaTopKRouter, JambaSparseMoeBlock, layers_num_experts)
+ * and its configuration class.
+ */
+export const jamba = family({
+  names: ["JambaForCausalLM"],
+  types: ["jamba"],
+  experts: ["num_experts", "num_local_experts"],
+  intermediate: ["intermediate_size"],
+  routing: { scoring: "softmax", renormalize: false },
+  sparse,
+});

@@ -1,0 +1,34 @@
+import type { ConfigReader } from "./config.ts";
+import { family } from "./family.ts";
+import { field } from "./field.ts";
+import { refuseExperts } from "./refuse.ts";
+import { type SparseRule, stepped } from "./sparse.ts";
+
+/** `moe_layers` where the config lists them, else every `interleave_moe_layer_step`-th. */
+const sparse: SparseRule = (config) => {
+  const list = config.get("moe_layers");
+  if (Array.isArray(list)) return (index) => list.includes(index);
+  return stepped(field(1, "interleave_moe_layer_step"))(config);
+};
+
+function inspect(config: ConfigReader): void {
+  const message =
+    "Llama-4 multiplies an expert's input by its score, the kernel its output: not the same through silu";
+  refuseExperts(config, "architectures", message);
+}
+
+/**
+ * Llama-4: top-k by logits, the sigmoid of each chosen one times the *input* of its expert, results
+ * added unweighted; a shared expert of the same size. Refused: the kernel weighs outputs.
+ * Source: transformers 5.24, models/llama4 (Llama4Router, Llama4TextMoe) and its configuration class.
+ */
+export const llama = family({
+  names: ["Llama4ForConditionalGeneration", "Llama4ForCausalLM"],
+  types: ["llama4_text", "llama4"],
+  experts: ["num_local_experts"],
+  intermediate: ["intermediate_size"],
+  routing: { scoring: "sigmoid", renormalize: false, scoreChosen: true },
+  shared: { count: 1 },
+  sparse,
+  inspect,
+});

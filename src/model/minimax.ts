@@ -1,0 +1,41 @@
+import { swigluoaiOf } from "./activation.ts";
+import { family } from "./family.ts";
+import { field } from "./field.ts";
+
+/** Always there in transformers; sglang reads whether it is. */
+const correctionBias = field(true, "use_routing_bias");
+
+/**
+ * MiniMax-M2 and M3: sigmoid scores, a correction bias that picks the ids only, weights divided by
+ * their sum. M3 scales the routed sum, adds one shared expert, and has GPT-OSS's activation without
+ * its biases (`hidden_act` is "silu" where transformers 5 saved the config: it means the same).
+ * Source: transformers 5.24, models/{minimax_m2, minimax_m3_vl}; sglang 0.5.23, models/minimax_m3.py.
+ */
+export const minimax = family(
+  {
+    names: ["MiniMaxM2ForCausalLM"],
+    types: ["minimax_m2"],
+    experts: ["num_local_experts", "num_experts"],
+    intermediate: ["intermediate_size"],
+    routing: { scoring: "sigmoid", renormalize: true, correctionBias },
+  },
+  {
+    names: [
+      "MiniMaxM3ForCausalLM",
+      "MiniMaxM3SparseForCausalLM",
+      "MiniMaxM3SparseForConditionalGeneration",
+      "MiniMaxM3VLForCausalLM",
+    ],
+    types: ["minimax_m3", "minimax_m3_vl_text", "minimax_m3_vl"],
+    experts: ["num_local_experts", "num_experts"],
+    intermediate: ["intermediate_size"],
+    activation: swigluoaiOf,
+    routing: {
+      scoring: "sigmoid",
+      renormalize: true,
+      scalingFactor: field(2, "routed_scaling_factor"),
+      correctionBias,
+    },
+    shared: { count: 1, intermediate: field(3072, "shared_intermediate_size") },
+  },
+);
