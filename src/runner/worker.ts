@@ -16,6 +16,9 @@ const NOISE = [
   /Failed to find host bounds/,
 ];
 
+/** Where a child of the worker keeps its stderr open: what was said by then is what there is. */
+const DRAIN_MS = 5000;
+
 export type Params = Readonly<Record<string, unknown>>;
 export type WorkerEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
 
@@ -80,7 +83,7 @@ class Session {
     // What it said last tells why it went: read that first.
     const drained = new Promise<void>((resolve) => errors.once("close", resolve));
     void exited.then(async (how) => {
-      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, 200))]);
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
       this.#end(new WorkerError("crash", `the worker ended: ${how}`, { stderr: this.stderr }));
     });
   }

@@ -3,12 +3,10 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { withLock } from "../../src/house/lock.mjs";
 import { contents, smallTree, tinySpec } from "../into/tree.ts";
 import { emptyFolder, mainFile, moegen, type Ran } from "./moegen.ts";
-
-vi.setConfig({ testTimeout: 600_000 });
 
 /** An error, and the way out: two lines (a usage error points to --help as well). */
 function told(ran: Ran, code: 64 | 69, ...words: string[]): void {

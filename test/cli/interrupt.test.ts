@@ -36,7 +36,7 @@ async function stopped(
     child.kill(signal);
   }
   const code = await closed;
-  await until(() => !started.some(isAlive), 5_000);
+  await until(() => !started.some(isAlive), 60_000);
   return { code, stdout, left: started.filter(isAlive) };
 }
 

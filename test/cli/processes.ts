@@ -34,7 +34,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-export async function until(condition: () => boolean, within = 30_000): Promise<boolean> {
+/** Ten minutes: only a machine that stands still takes so long for what these wait for. */
+const FAR = 600_000;
+
+export async function until(condition: () => boolean, within = FAR): Promise<boolean> {
   const end = Date.now() + within;
   while (Date.now() < end) {
     if (condition()) return true;

@@ -2,13 +2,11 @@
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { emptyFolder, moegen, onlyObject, qwen, type Ran, root } from "../cli/moegen.ts";
 import { alter, contents, folders, smallTree, tinySpec, wholeTree } from "./tree.ts";
 
 // Many runs of the command line, each with a Python of its own.
-vi.setConfig({ testTimeout: 600_000 });
-
 const MODEL = "sgl_jax/srt/models/qwen3_moe.py";
 const REGISTRY = "sgl_jax/srt/kernels/fused_moe/registry.py";
 

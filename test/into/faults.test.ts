@@ -9,8 +9,6 @@ import { build, caseOf, checkoutOf, copyOf, FOUR, specFor, TOKENS } from "./chec
 import { decode, type Job } from "./decode.ts";
 import { alter, contents } from "./tree.ts";
 
-const MINUTE = 60_000;
-
 /** What is changed in which file, and how it is seen. */
 const FAULTS: readonly {
   readonly what: string;
@@ -85,38 +83,34 @@ const december = checkoutOf("2025-12");
 describe.skipIf(december === undefined)("a wrong generator is caught", () => {
   const REFERENCE = trees["2025-12"].surface.jax;
 
-  test(
-    "each reproduced fault of #511 changes the tokens or stops the model",
-    async () => {
-      const tree = await copyOf(december ?? "");
-      const cases = [
-        caseOf("qwen3_moe", "float32"),
-        caseOf("ling", "float32"),
-        caseOf("grok", "bfloat16"),
-      ];
-      const specs = [
-        ...cases.map((one) => specFor(one, 1)),
-        specFor(caseOf("qwen3_moe", "float32"), 4),
-      ];
-      expect((await build(tree, specs)).code).toBe(0);
-      const python = join(tree, "python");
-      const right = cases.map((one) => ({ ...one, backend: "epmoe" }));
-      const answers = await decode(python, REFERENCE, right);
-      for (const { what, path, change, job, stops } of FAULTS) {
-        const file = join("python", "sgl_jax", path);
-        const whole = contents(tree).get(file) ?? "";
-        alter(tree, file, change);
-        const [wrong] = await decode(python, REFERENCE, [
-          { backend: "fused", ...caseOf(job.model, job.dtype), ...job },
-        ]);
-        const expected = answers[right.findIndex(({ model }) => model === job.model)];
-        if (stops === undefined) {
-          expect(wrong?.ids?.[0], what).toHaveLength(TOKENS);
-          expect(wrong?.ids, what).not.toEqual(expected?.ids);
-        } else expect(wrong?.error, what).toMatch(stops);
-        alter(tree, file, () => whole);
-      }
-    },
-    20 * MINUTE,
-  );
+  test("each reproduced fault of #511 changes the tokens or stops the model", async () => {
+    const tree = await copyOf(december ?? "");
+    const cases = [
+      caseOf("qwen3_moe", "float32"),
+      caseOf("ling", "float32"),
+      caseOf("grok", "bfloat16"),
+    ];
+    const specs = [
+      ...cases.map((one) => specFor(one, 1)),
+      specFor(caseOf("qwen3_moe", "float32"), 4),
+    ];
+    expect((await build(tree, specs)).code).toBe(0);
+    const python = join(tree, "python");
+    const right = cases.map((one) => ({ ...one, backend: "epmoe" }));
+    const answers = await decode(python, REFERENCE, right);
+    for (const { what, path, change, job, stops } of FAULTS) {
+      const file = join("python", "sgl_jax", path);
+      const whole = contents(tree).get(file) ?? "";
+      alter(tree, file, change);
+      const [wrong] = await decode(python, REFERENCE, [
+        { backend: "fused", ...caseOf(job.model, job.dtype), ...job },
+      ]);
+      const expected = answers[right.findIndex(({ model }) => model === job.model)];
+      if (stops === undefined) {
+        expect(wrong?.ids?.[0], what).toHaveLength(TOKENS);
+        expect(wrong?.ids, what).not.toEqual(expected?.ids);
+      } else expect(wrong?.error, what).toMatch(stops);
+      alter(tree, file, () => whole);
+    }
+  });
 });

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { apply } from "../../src/into/apply.ts";
 import { revertInto } from "../../src/into/build.ts";
 import { compare } from "../../src/into/compare.ts";
@@ -14,8 +14,6 @@ import { emptyFolder, moegen } from "../cli/moegen.ts";
 import { contents, folders, smallTree, tinySpec } from "./tree.ts";
 
 // Many runs of the command line, each with a Python of its own.
-vi.setConfig({ testTimeout: 600_000 });
-
 const CHILD = fileURLToPath(new URL("killed.mjs", import.meta.url));
 const options = { preview: false, handEdits: "stop", version: "0" } as const;
 

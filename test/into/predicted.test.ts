@@ -60,4 +60,4 @@ test("auto is EPMoE's where EPMoE is predicted to be faster", async () => {
   // With the predicted kernel goes the question.
   expect((await moegen(["revert", "--into", tree, "--spec", "tiny"])).code).toBe(0);
   expect(backend()).toBe(before);
-}, 600_000);
+});

@@ -2,13 +2,11 @@
 import { existsSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { emptyFolder, moegen, qwen, type Ran, root } from "../cli/moegen.ts";
 import { alter, contents, smallTree, tinySpec } from "./tree.ts";
 
 // Many runs of the command line, each with a Python of its own.
-vi.setConfig({ testTimeout: 600_000 });
-
 const MODEL = "sgl_jax/srt/models/qwen3_moe.py";
 const CONFIG = "sgl_jax/srt/configs/model_config.py";
 

@@ -16,7 +16,7 @@ describe("on v7x", () => {
   beforeAll(async () => {
     const formats = ["bfloat16", ...Object.keys(GOALS)];
     bodies = await compileFormats({ devices: ["v7x"], formats, tokens: 2048 });
-  }, 600_000);
+  });
 
   const of = (format: string): Measured => {
     const found = bodies.find((body) => body.format === format && body.rows === 128);

@@ -101,7 +101,7 @@ test("every set that ranks configurations or kernels meets the goals", async () 
   const of = sets.reduce((sum, { signs }) => sum + signs.of, 0);
   expect(of).toBeGreaterThan(50);
   expect(right / of).toBeGreaterThan(0.9);
-}, 120_000);
+});
 
 describe("the program", () => {
   const folder = mkdtempSync(join(tmpdir(), "moegen-truth-"));

@@ -68,7 +68,7 @@ describe.skipIf(executablePath === undefined)("the report page in Chromium", () 
   beforeAll(async () => {
     // Chromium's own sandbox does not run as root.
     const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-    browser = await chromium.launch({ executablePath: executablePath ?? "", args });
+    browser = await chromium.launch({ executablePath: executablePath ?? "", args, timeout: 0 });
   });
   afterAll(() => browser.close());
 
@@ -89,6 +89,7 @@ describe.skipIf(executablePath === undefined)("the report page in Chromium", () 
       if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
     });
     tab.on("request", (request) => asked.push(request.url()));
+    tab.setDefaultTimeout(0);
     await tab.goto(pathToFileURL(file).href);
     await tab.waitForSelector(`html[data-drawn="${CHARTS}"]`);
     expect(problems).toEqual([]);

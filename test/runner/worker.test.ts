@@ -1,11 +1,11 @@
 /** The process and its protocol, with the real worker and with ones that misbehave. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { requirePython, workerEnvironment } from "../../src/runner/environment.ts";
 import { WorkerError } from "../../src/runner/errors.ts";
 import { withWorker } from "../../src/runner/local.ts";
 import { LocalTransport } from "../../src/runner/transport.ts";
 import { Worker, type WorkerEvent, type WorkerOptions } from "../../src/runner/worker.ts";
+import { until } from "../cli/processes.ts";
 
 const workers: Worker[] = [];
 afterEach(async () => {
@@ -50,8 +50,7 @@ function isRunning(pid: number): boolean {
 }
 
 async function untilGone(pid: number): Promise<void> {
-  for (let tries = 0; tries < 100 && isRunning(pid); tries++) await sleep(50);
-  expect(isRunning(pid)).toBe(false);
+  expect(await until(() => !isRunning(pid))).toBe(true);
 }
 
 describe("the real worker", () => {

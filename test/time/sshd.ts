@@ -66,7 +66,7 @@ export async function startSshd(): Promise<Sshd> {
   server.stderr.on("data", (chunk) => {
     said += String(chunk);
   });
-  const up = await until(() => /listening on/.test(said) || server.exitCode !== null, 10_000);
+  const up = await until(() => /listening on/.test(said) || server.exitCode !== null);
   if (!up || server.exitCode !== null) throw new Error(`sshd does not start: ${said}`);
   return {
     env: { PATH: `${file("bin")}${delimiter}${process.env.PATH}` },
