@@ -89,7 +89,7 @@ export interface Judgement {
 export function judge(spec: MoeSpec, registries: Registries): Judgement {
   const shape = checkShape(spec as unknown as Dict, {
     devices: Object.keys(registries.devices),
-    schedules: Object.keys(registries.schedules),
+    schedules: registries.schedules,
   });
   const incomplete = layerIncomplete(spec.layer);
   const sound = (...path: SpecPath): boolean =>

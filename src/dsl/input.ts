@@ -3,7 +3,7 @@
  * named where it is left out, and each is judged by the same rules as a written value.
  */
 
-import type { ScheduleName } from "../schedule/registry.ts";
+import type { AxesOf, OptionsOf, ScheduleName } from "../schedule/registry.ts";
 import type {
   Activation,
   ExpertGroups,
@@ -119,18 +119,23 @@ export interface MeshInput {
   readonly tokenAxes?: readonly string[];
 }
 
-/** Tiles for calls of up to `upTo` tokens. */
-export interface BucketInput extends Omit<BucketSpec, "predicted"> {
-  /** By device, as `moegen predict --write` puts them. Default: not predicted. */
-  readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
-}
+/** Tiles for calls of up to `upTo` tokens: those that a schedule of this kind has. */
+export type BucketInput<K extends ScheduleName = ScheduleName> = Pick<BucketSpec, "upTo"> &
+  Required<Pick<BucketSpec, AxesOf<K>>> &
+  Pick<BucketSpec, OptionsOf<K>> & {
+    /** By device, as `moegen predict --write` puts them. Default: not predicted. */
+    readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
+  };
 
-export interface ScheduleInput {
-  /** Key of `src/schedule/registry.ts`. */
-  readonly kind: ScheduleName;
-  /** Token-count buckets by name, ascending in `upTo`. */
-  readonly tiles: Readonly<Record<string, BucketInput>>;
-}
+/** A schedule by its kind, with tiles that this kind has. */
+export type ScheduleInput = {
+  readonly [K in ScheduleName]: {
+    /** Key of `src/schedule/registry.ts`. */
+    readonly kind: K;
+    /** Token-count buckets by name, ascending in `upTo`. */
+    readonly tiles: Readonly<Record<string, BucketInput<K>>>;
+  };
+}[ScheduleName];
 
 /** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
 export interface MoeInput {

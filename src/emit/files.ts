@@ -37,10 +37,7 @@ export function filesOf(plan: Plan): readonly PackageFile[] {
     {
       file: "tiles.py",
       template: "package/tiles",
-      context: (of) => ({
-        ...tilesContext(of),
-        ...schedule.tableContext(of),
-      }),
+      context: (of) => tilesContext(of, schedule.tileTable(of)),
     },
   ];
 }

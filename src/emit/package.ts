@@ -3,19 +3,26 @@
 import { layerContext } from "../kernel/api/context.ts";
 import { weightsContext } from "../kernel/weights/arguments.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
+import type { TileField, TileTable } from "../schedule/schedule.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { pyFloat, pyTuple } from "./python.ts";
 
-function tileEntry(kernel: KernelPlan): Record<string, unknown> {
-  const { upTo, bt, bf, bd, btc, slots, passTokens, rowBlock, sharedTile } = kernel.tiles;
-  const vmemLimitBytes = deviceOf(kernel.device).vmemBytes;
-  const counts = pyTuple(btc.map(String));
-  const { predicted } = kernel;
-  const more = {
-    ...(sharedTile === undefined ? {} : { sharedTile }),
-    predicted: predicted && pyTuple([pyFloat(predicted.fused), pyFloat(predicted.epmoe)]),
+/** One entry of the table: the schedule's fields with their values, and what every table has. */
+function tileEntry(kernel: KernelPlan, fields: readonly TileField[]): Record<string, unknown> {
+  const { tiles, predicted, device } = kernel;
+  const common = { bt: tiles.bt, bf: tiles.bf, bd: tiles.bd, btc: tiles.btc, slots: tiles.slots };
+  const values: Readonly<Record<string, number | readonly number[]>> = { ...common, ...tiles.own };
+  const python = (name: string): string => {
+    const value = values[name];
+    if (value === undefined) throw new RangeError(`the plan has no tile ${name}`);
+    return typeof value === "number" ? String(value) : pyTuple(value.map(String));
   };
-  return { upTo, bt, bf, bd, btc: counts, slots, passTokens, rowBlock, ...more, vmemLimitBytes };
+  return {
+    upTo: tiles.upTo,
+    fields: fields.map(({ name }) => ({ name, value: python(name) })),
+    predicted: predicted && pyTuple([pyFloat(predicted.fused), pyFloat(predicted.epmoe)]),
+    vmemLimitBytes: deviceOf(device).vmemBytes,
+  };
 }
 
 /** Whether the tile table carries predicted times. */
@@ -23,17 +30,19 @@ export function isPredicted(plan: Plan): boolean {
   return plan.kernels.some(({ predicted }) => predicted !== undefined);
 }
 
-export function tilesContext(plan: Plan): Record<string, unknown> {
+export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<string, unknown> {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   return {
     ...layerContext(plan),
     predicted: isPredicted(plan),
+    tileFields: fields,
+    tileRules: rules,
     table: kinds.map((device) => ({
       kind: deviceOf(device).kind,
       entries: plan.kernels
         .filter((kernel) => kernel.device === device)
         .sort((a, b) => a.tiles.upTo - b.tiles.upTo)
-        .map(tileEntry),
+        .map((kernel) => tileEntry(kernel, fields)),
     })),
   };
 }

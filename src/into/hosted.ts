@@ -8,7 +8,7 @@ import { broken } from "./manifest.ts";
 export function checkHosted(tree: Tree, name: string, kernel: HostedKernel): void {
   const refuse = (why: string) => broken(`specs.${name}.kernel: ${why}`);
   const { layer, mesh, buckets, predicted } = kernel as Partial<HostedKernel>;
-  const [wrong] = checkShape({ name, layer } as Dict, { devices: [], schedules: [] }).filter(
+  const [wrong] = checkShape({ name, layer } as Dict, { devices: [], schedules: {} }).filter(
     ({ path }) => path[0] === "layer",
   );
   if (wrong !== undefined) throw refuse(wrong.message);

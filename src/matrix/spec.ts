@@ -1,6 +1,7 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
 
 import type { Schedules } from "../plan/lower.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 import { activationsWith } from "../spec/formats.ts";
 import type { Activation, LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Quantization } from "../spec/quantization.ts";
@@ -135,9 +136,7 @@ function tokensOf({ tokens, ep }: Row): number {
 }
 
 /** Half of an axis or less where tiles are cut, else all of it; two bodies of few rows. */
-function tilesOf(row: Row, layer: LayerSpec, schedules: Schedules) {
-  const schedule = schedules.gather;
-  if (schedule === undefined) throw new RangeError("no schedule gather");
+function tilesOf(row: Row, layer: LayerSpec, schedule: Schedule) {
   const cut = (axis: "bf" | "bd", size: number): number => {
     if (row.tiles === "resident") return size;
     const { legal } = schedule.axisRule(layer, axis);
@@ -160,6 +159,9 @@ const FORMS = {
 } as const;
 
 export function callOf(row: Row, index: number, schedules: Schedules): MatrixCall {
+  // The first: the one that has every feature.
+  const [schedule] = Object.values(schedules);
+  if (schedule === undefined) throw new RangeError("there is no schedule");
   const layer = layerOf(row);
   const tokens = tokensOf(row);
   const one = row.mesh === "one axis";
@@ -179,11 +181,11 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
       },
       devices: [row.quantization === "float4 rows" ? "v7x" : "v6e"],
       schedule: {
-        kind: "gather",
+        kind: schedule.kind,
         tiles: {
           all: {
             upTo: Math.max(256, tokens),
-            ...tilesOf(row, layer, schedules),
+            ...tilesOf(row, layer, schedule),
           },
         },
       },

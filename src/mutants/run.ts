@@ -1,8 +1,10 @@
 /** Spec → scaled package and plan → mutants on simulated devices, until each is caught. */
+
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
+import { allOf } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { isLoss, RequestError, WorkerError } from "../runner/errors.ts";
 import { type LocalWorker, withWorker, writePackage } from "../runner/local.ts";
@@ -52,7 +54,7 @@ export async function runMutants(
       const params = {
         package: await writePackage(packages.run, join(local.folder, "run"), scaled.name),
         served: await writePackage(packages.served, join(local.folder, "served"), plan.name),
-        plan: kernel,
+        plan: allOf(kernel),
         layer: scaled.layer,
         tokenAxes: scaled.mesh.tokenAxes,
         tokens: tokens[0],

@@ -1,5 +1,5 @@
 /** Legal tiles near given ones that do fit: what a message about VMEM offers. */
-import type { TileAxis, TileRequest } from "../schedule/schedule.ts";
+import type { TileAxis, TiledAxis, TileRequest } from "../schedule/schedule.ts";
 import type { KernelPlan } from "./plan.ts";
 import { fits, lowerBucket, rowCounts, type Target } from "./tiles.ts";
 
@@ -9,11 +9,10 @@ export interface Alternative {
   readonly kernel: KernelPlan;
 }
 
-/** Tried in this order: what costs least is offered first. */
-const AXES = ["bf", "bt", "bd"] as const satisfies readonly TileAxis[];
-
-/** What halving an axis costs beside the others: splitting D costs most, as for `auto`. */
-const COST: Readonly<Record<TileAxis, number>> = { bf: 1, bt: 1, bd: 3 };
+/** What costs least is offered first. */
+function byCost({ schedule }: Target): readonly TiledAxis[] {
+  return [...schedule.axes].sort((a, b) => a.cost - b.cost);
+}
 
 /** Enough to find a fit, few enough to lower them all without a noticeable wait. */
 const MOST_CANDIDATES = 12;
@@ -49,7 +48,7 @@ export function fittingAlternatives(target: Target, tiles: TileRequest): readonl
     return fits(kernel) ? { changes, kernel } : undefined;
   };
   const single: Alternative[] = [];
-  for (const axis of AXES) {
+  for (const { name: axis } of byCost(target)) {
     for (const value of smaller(target, axis, tiles[axis])) {
       const found = attempt({ [axis]: value });
       if (found === undefined) continue;
@@ -69,16 +68,27 @@ function together(
   tiles: TileRequest,
   attempt: (changes: Alternative["changes"]) => Alternative | undefined,
 ): readonly Alternative[] {
-  const [bfs, bts, bds] = AXES.map((axis) => [tiles[axis], ...smaller(target, axis, tiles[axis])]);
-  const combinations = (bfs ?? []).flatMap((bf) =>
-    (bds ?? []).flatMap((bd) => (bts ?? []).map((bt) => ({ bf, bt, bd }))),
+  const axes = byCost(target);
+  const combinations = axes.reduce<readonly Readonly<Partial<Record<TileAxis, number>>>[]>(
+    (made, { name }) => {
+      const values = [tiles[name], ...smaller(target, name, tiles[name])];
+      return made.flatMap((one) => values.map((value) => ({ ...one, [name]: value })));
+    },
+    [{}],
   );
-  const cost = (c: { bf: number; bt: number; bd: number }): number =>
-    AXES.reduce((sum, axis) => sum + COST[axis] * distance(tiles[axis], c[axis]), 0);
-  combinations.sort((a, b) => cost(a) - cost(b));
-  for (const combination of combinations) {
+  const tileOf = (one: Readonly<Partial<Record<TileAxis, number>>>, name: TileAxis): number =>
+    one[name] ?? tiles[name];
+  const cost = (one: Readonly<Partial<Record<TileAxis, number>>>): number =>
+    axes.reduce(
+      (sum, { name, cost: each }) => sum + each * distance(tiles[name], tileOf(one, name)),
+      0,
+    );
+  const ordered = [...combinations].sort((a, b) => cost(a) - cost(b));
+  for (const combination of ordered) {
     const changes = Object.fromEntries(
-      AXES.filter((axis) => combination[axis] !== tiles[axis]).map((a) => [a, combination[a]]),
+      axes
+        .filter(({ name }) => tileOf(combination, name) !== tiles[name])
+        .map(({ name }) => [name, tileOf(combination, name)]),
     );
     const found = attempt({ ...changes, slots: 2 });
     if (found === undefined) continue;

@@ -82,18 +82,17 @@ export function lowerFor(
   if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
   const streamed = isStreamed(plan.kernels);
   const { tiles, own } = tilesIn(plan, name, tokens);
-  const { passTokens, rowBlock, ...request } = tiles;
-  // The kernel made for this device keeps its limits at any T; for another they are chosen anew.
-  const limits = own ? { limits: { passTokens, rowBlock } } : {};
+  // The kernel made for this device keeps its own tiles at any T; for another they are chosen anew.
+  const made = own ? { own: tiles.own } : {};
   return schedule.lower({
     layer: plan.layer,
     ep: plan.mesh.ep,
     devices: plan.kernels.map((kernel) => kernel.device),
     device,
-    tiles: request,
+    tiles,
     tokens,
     streamed,
-    ...limits,
+    ...made,
   });
 }
 

@@ -122,12 +122,8 @@ export interface TileChoice {
   readonly slots: number;
   /** Weights arrive in (bf, bd) tiles, not a whole expert at a time; one answer for a package. */
   readonly streamed: boolean;
-  /** Token rows a device contributes to one pass. */
-  readonly passTokens: number;
-  /** Rows of one expert kept at hand while its weights stream by. */
-  readonly rowBlock: number;
-  /** Columns of the shared experts in one weight tile; absent: there are none in the kernel. */
-  readonly sharedTile?: number;
+  /** What only its schedule has, by the names of the tile table. */
+  readonly own: Readonly<Record<string, number>>;
 }
 
 export interface Traffic {
@@ -143,18 +139,52 @@ export interface Traffic {
   readonly activeExperts: number;
 }
 
+/** One Pallas call: what it declares and does. */
+export interface PallasCall {
+  readonly kind: "pallas";
+  /** As the generated code names it. */
+  readonly name: string;
+  readonly buffers: readonly Buffer[];
+  readonly streams: readonly Stream[];
+  readonly semaphores: readonly Semaphore[];
+  readonly stages: readonly Stage[];
+}
+
+/** A collective of XLA, all devices of the expert parallelism together. */
+export interface Collective {
+  readonly kind: "collective";
+  readonly name: string;
+  readonly operation: "all_gather" | "reduce_scatter" | "all_to_all";
+  /** Bytes that a device has of all after it, or brings for all before it. */
+  readonly bytes: number;
+  readonly meaning: string;
+}
+
+/** Operations of XLA on one device. */
+export interface XlaOperations {
+  readonly kind: "xla";
+  readonly name: string;
+  /** How many there are, each with its own start. */
+  readonly operations: number;
+  /** Bytes that they read from and write to HBM. */
+  readonly bytes: number;
+  readonly meaning: string;
+}
+
+export type Call = PallasCall | Collective | XlaOperations;
+
 /** The kernel for one bucket on one device kind, at T = `tokens`. */
 export interface KernelPlan {
   readonly bucket: string;
   readonly device: string;
   readonly tokens: number;
   readonly tiles: TileChoice;
+  /** Times that a call goes through its experts, each time with other tokens. */
   readonly passes: number;
   readonly axes: readonly Axis[];
-  readonly buffers: readonly Buffer[];
-  readonly streams: readonly Stream[];
-  readonly semaphores: readonly Semaphore[];
-  readonly stages: readonly Stage[];
+  /** In the order in which they run. */
+  readonly calls: readonly Call[];
+  /** Of the Pallas call that takes most. */
   readonly vmem: { readonly used: number; readonly available: number };
   readonly smem: { readonly used: number; readonly available: number };
   readonly traffic: Traffic;

@@ -7,12 +7,9 @@
  * taken only if the kernel takes no more passes than with the smallest legal tiles, and reads at
  * most 5 % more from HBM.
  *
- * Where several axes are `auto` they are chosen together: the largest `bd` for which anything
- * does, then the largest `bf`, then the largest `bt`. Why this order:
- * 1. `bd` first: with bd = D gate and up are one contraction, without partial sums to keep.
- * 2. `bf` next: fewer and longer weight copies, fewer trips of the loop that streams weights.
- * 3. `bt` last: rows beyond those of an expert are padding, so `bt` stops at the first legal
- *    value that holds every token of the bucket.
+ * Where several axes are `auto` they are chosen together, in the schedule's order: the largest tile
+ * of the first axis for which anything does, then the largest of the next. Rows beyond those of an
+ * expert are padding: `bt` stops at the first legal value that holds every token of the bucket.
  */
 
 import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
@@ -22,8 +19,7 @@ import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { KernelPlan } from "./plan.ts";
 
-/** The order in which `auto` is decided. */
-export const AUTO_ORDER = ["bd", "bf", "bt"] as const satisfies readonly TileAxis[];
+export const TILE_AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 
 /** How an axis got its number: for `explain`. */
 export type Chosen = "written" | "first of choices" | "auto";
@@ -86,8 +82,9 @@ export function rowCounts(
 
 function candidates(target: Target, bucket: BucketSpec, axis: TileAxis): readonly number[] {
   const choice = bucket[axis];
-  if (!isAuto(choice)) return members(choice).slice(0, 1);
   const { legal } = target.schedule.axisRule(target.spec.layer, axis);
+  if (choice === undefined) return legal.slice(-1);
+  if (!isAuto(choice)) return members(choice).slice(0, 1);
   const useful =
     axis === "bt" ? legal.filter((_, index) => (legal[index - 1] ?? 0) < bucket.upTo) : legal;
   return [...useful].reverse();
@@ -114,42 +111,58 @@ export function requestOf(
 const MOST_EXTRA_TRAFFIC = 1.05;
 
 export function resolveTiles(target: Target, name: string, bucket: BucketSpec): Resolution {
-  const axes = AUTO_ORDER.filter((axis) => isAuto(bucket[axis]));
-  const [bds = [], bfs = [], bts = []] = AUTO_ORDER.map((axis) => candidates(target, bucket, axis));
-  const make = (bd: number, bf: number, bt: number): ResolvedTiles => {
-    const request = requestOf(name, bucket, { bt, bf, bd });
-    return { request, kernel: lowerBucket(target, request), chosen: chosenBy(bucket) };
-  };
-  const [bd, bf, bt] = [bds.at(-1), bfs.at(-1), bts.at(-1)];
-  if (bd === undefined || bf === undefined || bt === undefined) {
+  const order = target.schedule.axes.map((axis) => axis.name);
+  const axes = order.filter((axis) => isAuto(bucket[axis]));
+  const found = TILE_AXES.map((axis) => [axis, candidates(target, bucket, axis)] as const);
+  const values = Object.fromEntries(found) as Readonly<Record<TileAxis, readonly number[]>>;
+  const [bt, bf, bd] = [values.bt.at(-1), values.bf.at(-1), values.bd.at(-1)];
+  if (bt === undefined || bf === undefined || bd === undefined) {
     return { ok: false, axes, smallest: undefined };
   }
-  const least = make(bd, bf, bt);
+  const make = (tiles: Readonly<Record<TileAxis, number>>): ResolvedTiles => {
+    const request = requestOf(name, bucket, tiles);
+    return { request, kernel: lowerBucket(target, request), chosen: chosenBy(bucket) };
+  };
+  const smallest = { bt, bf, bd };
+  const least = make(smallest);
   if (axes.length === 0) return { ok: true, tiles: least };
-  const { kernel } = least;
-  if (!fits(kernel)) return { ok: false, axes, smallest: kernel };
-  const does = (larger: KernelPlan): boolean =>
-    fits(larger) &&
-    larger.passes <= kernel.passes &&
-    larger.traffic.hbm <= kernel.traffic.hbm * MOST_EXTRA_TRAFFIC;
-  for (const largerBd of bds) {
+  if (!fits(least.kernel)) return { ok: false, axes, smallest: least.kernel };
+  return { ok: true, tiles: largest(smallest, order, values, make, least.kernel) ?? least };
+}
+
+/** The first axis as large as anything does, then the next; undefined: nothing but the least does. */
+function largest(
+  from: Readonly<Record<TileAxis, number>>,
+  [axis, ...rest]: readonly TileAxis[],
+  values: Readonly<Record<TileAxis, readonly number[]>>,
+  make: (tiles: Readonly<Record<TileAxis, number>>) => ResolvedTiles,
+  least: KernelPlan,
+): ResolvedTiles | undefined {
+  if (axis === undefined) return undefined;
+  for (const value of values[axis]) {
+    const tiles = { ...from, [axis]: value };
+    const made = make(tiles);
     // VMEM grows with every tile: where the least of an axis does not do, none of it does.
-    if (!does(make(largerBd, bf, bt).kernel)) continue;
-    for (const largerBf of bfs) {
-      if (!does(make(largerBd, largerBf, bt).kernel)) continue;
-      for (const largerBt of bts) {
-        const tiles = make(largerBd, largerBf, largerBt);
-        if (does(tiles.kernel)) return { ok: true, tiles };
-      }
-    }
+    if (!costsNothing(made.kernel, least)) continue;
+    const found = rest.length === 0 ? made : largest(tiles, rest, values, make, least);
+    if (found !== undefined) return found;
   }
-  return { ok: true, tiles: least };
+  return undefined;
+}
+
+/** Whether a kernel fits, takes no more passes than the least and hardly more traffic. */
+function costsNothing(kernel: KernelPlan, least: KernelPlan): boolean {
+  return (
+    fits(kernel) &&
+    kernel.passes <= least.passes &&
+    kernel.traffic.hbm <= least.traffic.hbm * MOST_EXTRA_TRAFFIC
+  );
 }
 
 function chosenBy(bucket: BucketSpec): Readonly<Record<TileAxis, Chosen>> {
   const of = (axis: TileAxis): Chosen => {
     const choice = bucket[axis];
-    if (typeof choice === "number") return "written";
+    if (typeof choice === "number" || choice === undefined) return "written";
     return isAuto(choice) ? "auto" : "first of choices";
   };
   return { bt: of("bt"), bf: of("bf"), bd: of("bd") };

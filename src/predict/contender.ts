@@ -3,7 +3,7 @@
 import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
-import { schedules } from "../schedule/registry.ts";
+import { scheduleOf, schedules } from "../schedule/registry.ts";
 import { scaleBlock, tokenRows } from "../spec/formats.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
@@ -64,12 +64,13 @@ function requestOf(plan: Plan, { device, tokens, skew }: Call): JobRequest {
 export function ownKernel(plan: Plan, call: Call, bundles: Bundles): Contender {
   const kernel: KernelPlan = lowerFor(plan, call, { schedules, devices });
   const { bt, bf, bd } = kernel.tiles;
+  const stepsOf = scheduleOf(plan.schedule).steps ?? kernelSteps;
   return {
     name: plan.name,
     title: `${plan.name}, ${plan.schedule} schedule`,
     tiles: `bt ${bt}, bf ${bf}, bd ${bd} of the spec`,
     request: requestOf(plan, call),
-    steps: (job) => kernelSteps(kernel, bundles, job),
+    steps: (job) => stepsOf(kernel, bundles, job),
   };
 }
 

@@ -1,4 +1,5 @@
 /** The work on one expert's rows, in parts that any fused MoE kernel has. */
+import { allOf } from "../plan/call.ts";
 import type { KernelPlan } from "../plan/plan.ts";
 import type { KernelProfile } from "./profile.ts";
 
@@ -22,7 +23,7 @@ function multiply(name: string): Part | undefined {
 
 /** Cycles for one active expert in one call, all passes: the experts' stages over the experts. */
 export function expertCycles(kernel: KernelPlan, { stages }: KernelProfile): ExpertCycles {
-  const loop = kernel.stages.filter(({ per }) => per !== "call" && per !== "pass");
+  const loop = allOf(kernel).stages.filter(({ per }) => per !== "call" && per !== "pass");
   const experts = kernel.traffic.activeExperts;
   const firstMultiply = loop.findIndex(({ name }) => multiply(name) !== undefined);
   const cycles: Partial<Record<Part, number>> = {};

@@ -1,4 +1,5 @@
 /** Compiles the kernels of a plan and profiles each: what `moegen profile` and the sweep ask for. */
+import { allOf } from "../plan/call.ts";
 import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { compileSpec } from "../runner/index.ts";
@@ -32,7 +33,7 @@ export function profileTarget(
   const kernel = lowerFor(plan, { device: name, tokens }, { schedules, devices });
   const schedule = bundles?.profile;
   if (!bundles || schedule === undefined) return { target, kernel, profile: null, estimate: null };
-  const profile = profileKernel(schedule, kernel.stages, deviceOf(name));
+  const profile = profileKernel(schedule, allOf(kernel).stages, deviceOf(name));
   const call = { plan, device: name, tokens, bundles, profile };
   return { target, kernel, profile, estimate: estimator(call) };
 }

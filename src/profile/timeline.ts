@@ -3,6 +3,7 @@
  * cycles, copies as long as their bytes take at peak rate, waits where a stage needs a copy that is
  * still on its way. Uniform routing, all devices alike.
  */
+import { allOf } from "../plan/call.ts";
 import type { KernelPlan, Stage, Stream } from "../plan/plan.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
 import type { KernelProfile } from "./profile.ts";
@@ -81,12 +82,13 @@ export function timelineOf(
   device: DeviceFacts,
 ): readonly Span[] {
   const clock = new Clock(device);
+  const { stages, streams: copies } = allOf(kernel);
   const cycles = new Map(profile.stages.map((stage) => [stage.stage, stage]));
-  const streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
-  const first = kernel.stages.findIndex((stage) => !isOnce(stage));
-  const last = kernel.stages.findLastIndex((stage) => !isOnce(stage));
-  const loop = kernel.stages.slice(first, last + 1).filter((stage) => !isOnce(stage));
-  const trips = Math.max(1, Math.round(kernel.stages[first]?.trips ?? 1));
+  const streams = new Map(copies.map((stream) => [stream.name, stream]));
+  const first = stages.findIndex((stage) => !isOnce(stage));
+  const last = stages.findLastIndex((stage) => !isOnce(stage));
+  const loop = stages.slice(first, last + 1).filter((stage) => !isOnce(stage));
+  const trips = Math.max(1, Math.round(stages[first]?.trips ?? 1));
   const inLoop = new Set(loop.flatMap(({ waits }) => waits));
   /** A weight stream is cut into one copy a trip, that many trips ahead as there are slots. */
   const ahead = kernel.tiles.slots - 1;
@@ -114,12 +116,12 @@ export function timelineOf(
     clock.run(stage.name, (measured?.cycles ?? 0) / times / device.clock, detail);
     clock.await(stage.waits.filter((name) => stage.starts.includes(name) && !inLoop.has(name)));
   };
-  kernel.stages.slice(0, Math.max(0, first)).forEach((stage) => {
+  stages.slice(0, Math.max(0, first)).forEach((stage) => {
     step(stage, 1);
   });
   for (let trip = 0; trip < trips; trip++) {
     for (const stage of loop) step(stage, trips, trip);
   }
-  for (const stage of kernel.stages.slice(last + 1)) step(stage, 1);
+  for (const stage of stages.slice(last + 1)) step(stage, 1);
   return clock.spans;
 }

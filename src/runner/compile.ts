@@ -1,6 +1,8 @@
 /** Plan → package in a temporary folder → the real TPU compiler, target by target. */
+
 import { availableParallelism } from "node:os";
 import { emitPackage } from "../emit/index.ts";
+import { allOf } from "../plan/call.ts";
 import { lowerFor } from "../plan/lower.ts";
 import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
@@ -93,8 +95,8 @@ function targetsOf(plan: Plan, options: CompileOptions): readonly Target[] {
 
 /** What the plan itself lists as largest: where the compiler gives a sum and no list. */
 function plannedBuffers(kernel: KernelPlan): readonly CompiledBuffer[] {
-  return kernel.buffers
-    .filter(({ space }) => space === "VMEM")
+  return allOf(kernel)
+    .buffers.filter(({ space }) => space === "VMEM")
     .map((buffer) => ({
       name: buffer.name,
       shape: hloShapes(buffer)[0] ?? "",
@@ -106,7 +108,7 @@ function plannedBuffers(kernel: KernelPlan): readonly CompiledBuffer[] {
 
 function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
   const { device, tokens, kernel } = target;
-  const vmem = kernel.buffers.filter(({ space }) => space === "VMEM");
+  const vmem = allOf(kernel).buffers.filter(({ space }) => space === "VMEM");
   const { failure } = raw;
   const listed = failure?.buffers ?? [];
   const overflow = failure?.kind === "vmem";

@@ -6,6 +6,10 @@ const registry = { gather } as const;
 
 export type ScheduleName = keyof typeof registry;
 
+/** Tiles that a bucket of this kind names, and those that it may name. */
+export type AxesOf<K extends ScheduleName> = (typeof registry)[K]["axes"][number]["name"];
+export type OptionsOf<K extends ScheduleName> = (typeof registry)[K]["options"][number];
+
 export const schedules: Readonly<Record<ScheduleName, Schedule>> = registry;
 
 /** @throws RangeError naming the kinds there are, where `kind` is none of them. */

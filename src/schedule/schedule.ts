@@ -1,11 +1,42 @@
 /** What a dispatch/combine scheme must provide. One folder each, plus one line in `registry.ts`. */
 
 import type { KernelPlan, Plan } from "../plan/plan.ts";
+import type { Job } from "../predict/job.ts";
+import type { Step } from "../predict/step.ts";
+import type { Bundles } from "../runner/types.ts";
 import type { LayerSpec } from "../spec/layer.ts";
-import type { ScheduleSpec } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 
 export type TileAxis = "bt" | "bf" | "bd";
+
+/** An axis that a schedule tiles. */
+export interface TiledAxis {
+  readonly name: TileAxis;
+  /** What halving its tile costs beside the others. */
+  readonly cost: number;
+}
+
+/** Something in an entry of the generated tile table beside `up_to` and the VMEM limit. */
+export interface TileField {
+  /** As in the table: one of the common tiles, or a name of `TileChoice.own`. */
+  readonly name: string;
+  readonly type: "int" | "tuple[int, ...]";
+  readonly meaning: string;
+}
+
+/** What a caller's own value must keep. */
+export interface TileRule {
+  readonly name: string;
+  /** Python, of `self`. */
+  readonly python: string;
+  readonly text: string;
+}
+
+export interface TileTable {
+  readonly fields: readonly TileField[];
+  /** In the order in which they are tried. */
+  readonly rules: readonly TileRule[];
+}
 
 /** One bucket's tiles with every choice resolved to a number. */
 export interface TileRequest {
@@ -29,8 +60,8 @@ export interface LowerInput {
   readonly tiles: TileRequest;
   /** T, all devices together. */
   readonly tokens: number;
-  /** Limits of a kernel that is already made, for another T; absent: chosen for this T. */
-  readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
+  /** Own tiles of a kernel that is already made, for another T; absent: chosen for this T. */
+  readonly own?: Readonly<Record<string, number>>;
   /** Stream weight tiles although a whole expert would do: another bucket of the package must. */
   readonly streamed?: boolean;
 }
@@ -52,9 +83,16 @@ export interface PackageFile {
 }
 
 export interface Schedule {
-  readonly kind: ScheduleSpec["kind"];
+  readonly kind: string;
   /** One line, for `init` and the README. */
   readonly summary: string;
+  /**
+   * Axes that a bucket names a tile of, in the order in which `auto` is decided. Of the others a
+   * tile is what `axisRule` says is legal: one value.
+   */
+  readonly axes: readonly TiledAxis[];
+  /** What else a bucket may name. */
+  readonly options: readonly ("btc" | "slots")[];
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */
@@ -71,8 +109,10 @@ export interface Schedule {
   dequantizationText?(plan: Plan): string | undefined;
   /** What quantised rows mean on each device and between devices, for `explain`. */
   rowsText?(plan: Plan): readonly string[];
-  /** What the tile table says of legal tiles, for its template. */
-  tableContext(plan: Plan): Record<string, unknown>;
+  /** The fields of the generated tile table, and what keeps a kernel with other tiles right. */
+  tileTable(plan: Plan): TileTable;
+  /** Steps of a kernel for the predictor, from what the compiler counted. Absent: read off the plan. */
+  readonly steps?: (kernel: KernelPlan, bundles: Bundles, job: Job) => readonly Step[];
   /** Files that only this schedule has (kernel.py); the common ones are in `src/emit`. */
   files(plan: Plan): readonly PackageFile[];
 }

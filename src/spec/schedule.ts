@@ -9,16 +9,19 @@ export interface PredictedTimes {
   readonly epmoe: number;
 }
 
-/** Tiles for calls of up to `upTo` tokens (all devices together). */
+/**
+ * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the
+ * schedule's; of an axis that it does not tile there is none.
+ */
 export interface BucketSpec {
   /** Largest token count T of this bucket. */
   readonly upTo: number;
   /** Rows of one expert multiplied at once. */
-  readonly bt: Choice;
+  readonly bt?: Choice;
   /** Columns of the intermediate axis F in one weight tile. */
-  readonly bf: Choice;
+  readonly bf?: Choice;
   /** Columns of the hidden axis D in one weight tile. */
-  readonly bd: Choice;
+  readonly bd?: Choice;
   /** Row counts the feed-forward has a body for; ascending, the last is bt. Absent: chosen by rule. */
   readonly btc?: readonly [number, ...number[]];
   /** Weight tiles in VMEM at once (double buffering: 2). */

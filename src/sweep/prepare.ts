@@ -1,9 +1,10 @@
 /** A candidate as far as it needs no compiler: legal, then within VMEM, then a plan and its files. */
 
 import { emitPackage } from "../emit/index.ts";
+import { allOf } from "../plan/call.ts";
 import { lowerSpec } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
-import { lowerBucket, requestOf, type Target } from "../plan/tiles.ts";
+import { lowerBucket, requestOf, type Target, TILE_AXES } from "../plan/tiles.ts";
 import { trafficSeconds } from "../profile/estimate.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { MoeSpec } from "../spec/spec.ts";
@@ -32,14 +33,12 @@ export interface Judged {
   readonly prepared?: Prepared;
 }
 
-const AXES = ["bt", "bf", "bd"] as const;
-
 export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
   const device = deviceOf(id.device);
   const schedule = scheduleOf(spec.schedule.kind);
   const bucket = spec.schedule.tiles[id.bucket];
   if (bucket === undefined) throw new RangeError(`no bucket ${id.bucket}`);
-  for (const axis of AXES) {
+  for (const axis of TILE_AXES) {
     const { text, legal } = schedule.axisRule(spec.layer, axis);
     if (legal.includes(id.tiles[axis])) continue;
     const reason = `${axis} = ${id.tiles[axis]}: a tile ${text}`;
@@ -72,11 +71,12 @@ const SECONDS_A_COPY = 2e-7;
 /** Bytes and FLOPs, padded rows included, over peak rates: enough to try promising tiles first. */
 function guessOf(kernel: KernelPlan): number {
   const { hbm, matrix, ici } = trafficSeconds(kernel, deviceOf(kernel.device));
-  const body = kernel.stages.find(({ flops, name }) => flops > 0 && name.startsWith("gate_up"));
+  const { stages, streams } = allOf(kernel);
+  const body = stages.find(({ flops, name }) => flops > 0 && name.startsWith("gate_up"));
   const multiplied = Number(body?.name.split("_").at(-1) ?? kernel.tiles.bt) * (body?.trips ?? 0);
   const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;
   const padding = Math.max(1, multiplied / (rows * kernel.traffic.activeExperts));
-  const copies = kernel.streams.reduce((sum, stream) => sum + stream.copies, 0);
+  const copies = streams.reduce((sum, stream) => sum + stream.copies, 0);
   return Math.max(hbm, matrix * padding, ici) + copies * SECONDS_A_COPY;
 }
 

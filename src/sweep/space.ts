@@ -1,6 +1,5 @@
 /** The candidates of a sweep: choice sets of the spec, or what the command line asks for. */
 
-import { AUTO_ORDER } from "../plan/tiles.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
@@ -50,6 +49,7 @@ function valuesOf(
   if (wanted !== undefined) return [...new Set(wanted)];
   const choice = bucket[axis];
   const { legal } = schedule.axisRule(layer, axis);
+  if (choice === undefined) return legal.slice(-1);
   // Larger row tiles than an expert can have rows are padding.
   const enough = axis === "bt" ? legal.find((value) => value >= bucket.upTo) : undefined;
   const useful = enough === undefined ? legal : legal.filter((value) => value <= enough);
@@ -75,14 +75,13 @@ export function spacesOf(
   return Object.entries(spec.schedule.tiles)
     .filter(([name]) => buckets === undefined || buckets.includes(name))
     .flatMap(([name, bucket]) => {
-      const [bd = [], bf = [], bt = []] = AUTO_ORDER.map((axis) =>
-        valuesOf(spec, schedule, bucket, axis, options),
-      );
+      const of = (axis: TileAxis) => valuesOf(spec, schedule, bucket, axis, options);
+      const axes = { bt: of("bt"), bf: of("bf"), bd: of("bd") };
       return devices.map((device) => ({
         bucket: name,
         spec: bucket,
         device,
-        axes: { bt, bf, bd },
+        axes,
       }));
     });
 }

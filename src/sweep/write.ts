@@ -2,11 +2,9 @@
 import { findProperty } from "../check/locate.ts";
 import { type Edit, rewriteSpec, WriteError, withEdits } from "../check/rewrite.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
-import { rowCounts } from "../plan/tiles.ts";
+import { rowCounts, TILE_AXES } from "../plan/tiles.ts";
 import type { Tiles } from "./record.ts";
 import type { Winner } from "./winners.ts";
-
-const AXES = ["bt", "bf", "bd"] as const;
 
 async function editsOf(
   { text, spec, path }: LoadedSpec,
@@ -23,8 +21,12 @@ async function editsOf(
     }
     if (text.slice(found.start, found.end) !== value) edits.push({ ...found, text: value });
   };
-  for (const axis of AXES) await put(axis, String(tiles[axis]));
-  const { btc, predicted } = spec.schedule.tiles[bucket] ?? {};
+  const written = spec.schedule.tiles[bucket];
+  for (const axis of TILE_AXES) {
+    // Of an axis that the schedule does not tile nothing is written.
+    if (written?.[axis] !== undefined) await put(axis, String(tiles[axis]));
+  }
+  const { btc, predicted } = written ?? {};
   if (btc !== undefined && btc.at(-1) !== tiles.bt) {
     await put("btc", `[${rowCounts(btc, tiles.bt)?.join(", ")}]`);
   }

@@ -113,7 +113,8 @@ function stageWork(bundles, stage, runs, trips) {
 export function rowWork({ bundles, plan, kernel }) {
   const { ep } = plan.mesh;
   const rows = (kernel.tokens * plan.layer.topK) / ep;
-  const stages = kernel.stages
+  const stages = kernel.calls
+    .flatMap((call) => (call.kind === "pallas" ? call.stages : []))
     .filter(({ name }) => !isFeedForward(name))
     .map(({ name, trips: runs, loopTrips }) => {
       const { inner, all } = stageWork(bundles, name, runs, loopTrips);

@@ -39,16 +39,12 @@ function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
     tiles: {
       ...tiles,
       btc: tiles.btc ?? [tiles.bt],
-      passTokens: tokens,
-      rowBlock: tiles.bt,
       streamed: false,
+      own: {},
     },
     passes: 1,
     axes: [],
-    buffers,
-    streams: [],
-    semaphores: [],
-    stages: [],
+    calls: [{ kind: "pallas", name: "fake", buffers, streams: [], semaphores: [], stages: [] }],
     vmem: { used: used("VMEM"), available: device.vmemBudget },
     smem: { used: used("SMEM"), available: device.smemBytes },
     traffic: {
@@ -66,6 +62,12 @@ function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
 export const fake: Schedule = {
   kind: "gather",
   summary: "for tests",
+  axes: [
+    { name: "bd", cost: 3 },
+    { name: "bf", cost: 1 },
+    { name: "bt", cost: 1 },
+  ],
+  options: ["btc", "slots"],
   axisRule: (layer, axis) => {
     const step = layer.dtype === "bfloat16" ? 16 : 8;
     if (axis === "bt")
@@ -85,7 +87,7 @@ export const fake: Schedule = {
   sharedColumns: ({ sharedExperts }) =>
     sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate,
   lower,
-  tableContext: () => ({}),
+  tileTable: () => ({ fields: [], rules: [] }),
   files: () => [],
 };
 

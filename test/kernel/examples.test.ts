@@ -2,7 +2,9 @@
  * Every example through the real TPU compiler: what the plan says of it must be so. Three models
  * for all their device kinds; of the others the last kind, and all by `npm run bench:aot`.
  */
+
 import { beforeAll, describe, expect, test } from "vitest";
+import { allOf } from "../../src/plan/call.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import {
   type Compiled,
@@ -60,7 +62,7 @@ describe.sequential.each(examples())("%s", (example) => {
 
   test("has a scope for every stage of the plan, and no other", async () => {
     for (const target of compiled.targets) {
-      const { stages } = await kernelOf(compiled.plan, target);
+      const { stages } = allOf(await kernelOf(compiled.plan, target));
       const scopes = Object.keys(target.bundles?.scopes ?? {}).flatMap((path) => path.split("/"));
       const seen = new Set(scopes.filter((scope) => scope !== ""));
       expect([...seen].sort(), names(target)).toEqual(stages.map(({ name }) => name).sort());

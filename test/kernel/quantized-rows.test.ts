@@ -2,11 +2,13 @@
  * Quantised activations at full size through the real TPU compiler, beside bfloat16 rows: what the
  * feed-forward of 128 rows takes where a device multiplies the type, and what the plan says of it.
  */
+
 import { beforeAll, describe, expect, test } from "vitest";
 import config from "../../examples/configs/qwen3-30b-a3b.json" with { type: "json" };
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { moe } from "../../src/index.ts";
+import { allOf } from "../../src/plan/call.ts";
 import { lowerFor } from "../../src/plan/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { compileSpec } from "../../src/runner/index.ts";
@@ -73,15 +75,17 @@ describe.sequential.each(CASES)("$type on $device", ({ device, type, most }) => 
     const { plan, target } = quantized;
     const { planned = 0, used = 0 } = target.vmem ?? {};
     expect(Math.abs(planned / used - 1)).toBeLessThanOrEqual(VMEM_ERROR);
-    const { stages } = lowerFor(plan, { device, tokens: TOKENS }, registries);
+    const { stages } = allOf(lowerFor(plan, { device, tokens: TOKENS }, registries));
     const scopes = Object.keys(target.bundles?.scopes ?? {}).filter((path) => path !== "");
     const found = new Set(scopes.map((path) => path.split("/").at(-1)));
     expect(found).toEqual(new Set(stages.map(({ name }) => name)));
   });
 
   test("a token row has a byte for each column and its scale on the wire", () => {
-    const sent = (one: Compiled): number =>
-      one.plan.kernels[0]?.streams.find(({ name }) => name === "rows_out")?.bytes ?? 0;
+    const sent = ({ plan: { kernels } }: Compiled): number => {
+      const streams = kernels.slice(0, 1).flatMap((kernel) => allOf(kernel).streams);
+      return streams.find(({ name }) => name === "rows_out")?.bytes ?? 0;
+    };
     expect(sent(quantized) / sent(plain)).toBe((2048 + 512) / 4096);
   });
 });

@@ -1,7 +1,9 @@
 /** Our own kernel: its plan and its counted bundles as steps. */
+
 import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
+import { allOf } from "../../src/plan/call.ts";
 import { lowerFor } from "../../src/plan/lower.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { layerOf } from "../../src/predict/contender.ts";
@@ -34,7 +36,7 @@ beforeAll(async () => {
 });
 
 describe("a stage", () => {
-  const stage = (name: string) => kernel.stages.find((each) => each.name === name)!;
+  const stage = (name: string) => allOf(kernel).stages.find((each) => each.name === name)!;
 
   test("takes its loop as often as rows ask for, and the rest once", () => {
     const cost = stageCost(bundles, stage("gather"));
@@ -78,8 +80,8 @@ test.each(examples)(
       const { seconds, hbmBytes } = simulate(kernelSteps(lowered, free, job), job.device, job.ep);
       expect(seconds, each.bucket).toBeGreaterThan(floorOf(job).hbm);
       // Every copy of the plan is made, as often as it says for the average device.
-      const planned = lowered.streams
-        .filter(({ from, to }) => from === "HBM" || to === "HBM")
+      const planned = allOf(lowered)
+        .streams.filter(({ from, to }) => from === "HBM" || to === "HBM")
         .reduce((sum, { bytes }) => sum + bytes, 0);
       expect(hbmBytes / job.ep / planned, each.bucket).toBeGreaterThan(0.85);
       expect(hbmBytes / job.ep / planned, each.bucket).toBeLessThan(1.25);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
+import { allOf } from "../../src/plan/call.ts";
 import { lowerFor } from "../../src/plan/lower.ts";
 import { expertCycles } from "../../src/profile/expert.ts";
 import { profileKernel } from "../../src/profile/profile.ts";
@@ -95,12 +96,13 @@ describe("the timeline of a real plan", async () => {
   const { plan } = await checkFile(qwen);
   if (plan === undefined) throw new Error("the example is wrong");
   const kernel = lowerFor(plan, { device: "v6e", tokens: 64 }, registries);
+  const { stages } = allOf(kernel);
   const flat: ScheduleProfile = {
     machine: null,
     loops: [],
-    regions: kernel.stages.map(({ name }) => region(name, null, 101)),
+    regions: stages.map(({ name }) => region(name, null, 101)),
   };
-  const profile = profileKernel(flat, kernel.stages, devices.v6e);
+  const profile = profileKernel(flat, stages, devices.v6e);
   const spans = timelineOf(kernel, profile, devices.v6e);
 
   it("streams all bytes once, one copy after the other, and never slower than the HBM floor", () => {

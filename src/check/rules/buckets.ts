@@ -1,5 +1,6 @@
 /** Token buckets and the tiles in them, before any memory is counted. */
 
+import { TILE_AXES } from "../../plan/tiles.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -8,8 +9,6 @@ import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { error, type Rule, warning } from "./rule.ts";
-
-const AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 
 const MEANING: Readonly<Record<TileAxis, string>> = {
   bt: "a row tile",
@@ -65,7 +64,7 @@ export const bucketsAscend: Rule = ({ spec, sound }) => {
 
 export const choicesDistinct: Rule = ({ spec, sound }) =>
   bucketsOf(spec, sound).flatMap(([name, bucket]) =>
-    AXES.flatMap((axis) => {
+    TILE_AXES.flatMap((axis) => {
       const choice = bucket[axis];
       if (!isChoices(choice)) return [];
       const { values } = choice;
@@ -86,8 +85,9 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
 export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
-    AXES.flatMap((axis) => {
+    TILE_AXES.flatMap((axis) => {
       const choice = bucket[axis];
+      if (choice === undefined) return [];
       const set = isChoices(choice);
       return members(choice).flatMap((value, index) =>
         illegalTile(
@@ -190,7 +190,7 @@ export const rowsWithinCall: Rule = ({ spec, sound, schedule }) => {
   const { legal } = schedule.axisRule(spec.layer, "bt");
   return bucketsOf(spec, sound).flatMap(([name, { bt, upTo }]) => {
     const enough = legal.find((rows) => rows >= upTo);
-    if (enough === undefined) return [];
+    if (enough === undefined || bt === undefined) return [];
     return members(bt).flatMap((rows, index) =>
       rows <= enough
         ? []

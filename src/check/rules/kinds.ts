@@ -1,4 +1,5 @@
 /** Kinds of values, checked one by one into findings: the vocabulary of `shape.ts`. */
+import type { Schedule } from "../../schedule/schedule.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { isPositiveInteger, show } from "../numbers.ts";
 
@@ -7,7 +8,7 @@ export type Dict = Readonly<Record<string, unknown>>;
 /** Names that the spec may use, from the registries. */
 export interface Vocabulary {
   readonly devices: readonly string[];
-  readonly schedules: readonly string[];
+  readonly schedules: Readonly<Record<string, Pick<Schedule, "axes" | "options">>>;
 }
 
 export class Kinds {

@@ -4,6 +4,7 @@
  */
 
 import { type Alternative, fittingAlternatives } from "../../plan/alternatives.ts";
+import { allOf } from "../../plan/call.ts";
 import type { Buffer, KernelPlan, MemorySpace } from "../../plan/plan.ts";
 import { type ResolvedTiles, resolveTiles, type Target } from "../../plan/tiles.ts";
 import type { TileAxis } from "../../schedule/schedule.ts";
@@ -78,8 +79,8 @@ function usage(kernel: KernelPlan, space: "VMEM" | "SMEM"): string {
 function biggest(kernel: KernelPlan, space: MemorySpace): string {
   const describeBuffer = (buffer: Buffer): string =>
     `${buffer.name}${buffer.slots > 1 ? ` × ${buffer.slots} slots` : ""} ${formatBytes(buffer.bytes)}`;
-  const buffers = kernel.buffers
-    .filter((buffer) => buffer.space === space)
+  const buffers = allOf(kernel)
+    .buffers.filter((buffer) => buffer.space === space)
     .sort((a, b) => b.bytes - a.bytes);
   return `biggest buffers: ${buffers.slice(0, 4).map(describeBuffer).join(" · ")}`;
 }

@@ -1,4 +1,6 @@
 /** The kinds of values of a schedule: its buckets, their tiles, their predicted times. */
+import { TILE_AXES } from "../../plan/tiles.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import type { SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
@@ -14,13 +16,14 @@ export function checkSchedule(
   const schedule = kinds.object(path, value);
   if (schedule === undefined) return;
   kinds.keys(path, schedule, ["kind", "tiles"]);
-  kinds.oneOf([...path, "kind"], schedule.kind, vocabulary.schedules);
+  kinds.oneOf([...path, "kind"], schedule.kind, Object.keys(vocabulary.schedules));
+  const named = Object.entries(vocabulary.schedules).find(([kind]) => kind === schedule.kind)?.[1];
   const tiles = kinds.object([...path, "tiles"], schedule.tiles);
   for (const [name, bucket] of Object.entries(tiles ?? {})) {
     const known = vocabulary.devices.filter(
       (device) => Array.isArray(devices) && devices.includes(device),
     );
-    checkBucket(kinds, [...path, "tiles", name], bucket, known);
+    checkBucket(kinds, [...path, "tiles", name], bucket, known, named);
   }
 }
 
@@ -29,15 +32,18 @@ function checkBucket(
   path: SpecPath,
   value: unknown,
   devices: readonly string[],
+  named: Pick<Schedule, "axes" | "options"> | undefined,
 ): void {
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
-  kinds.keys(path, bucket, ["upTo", "bt", "bf", "bd", "btc", "slots", "predicted"]);
+  const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
+  const options = named?.options ?? ["btc", "slots"];
+  kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
   }
   kinds.positive([...path, "upTo"], bucket.upTo);
-  for (const axis of ["bt", "bf", "bd"]) checkChoice(kinds, [...path, axis], bucket[axis]);
+  for (const axis of axes) checkChoice(kinds, [...path, axis], bucket[axis]);
   if (bucket.btc !== undefined) {
     for (const [index, rows] of kinds.list([...path, "btc"], bucket.btc).entries()) {
       kinds.positive([...path, "btc", index], rows);

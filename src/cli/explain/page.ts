@@ -1,7 +1,7 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
 import { activationName } from "../../kernel/api/layer.ts";
-import type { KernelPlan, Plan } from "../../plan/plan.ts";
+import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
@@ -75,33 +75,50 @@ function capacity(plan: Plan, paint: Paint): readonly string[] {
 }
 
 function kernelPage(plan: Plan, kernel: KernelPlan, paint: Paint): readonly string[] {
-  const { bucket, device, tokens, tiles, passes, vmem, smem } = kernel;
+  const { bucket, device, tokens, tiles, passes } = kernel;
+  const own = Object.entries(tiles.own);
   const title = `${bucket} on ${device}, T = ${tokens}`;
   const perDevice = Math.ceil(tokens / plan.mesh.ep);
   return [
     paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
     `  ${perDevice} tokens a device in ${passes} pass${passes === 1 ? "" : "es"}` +
-      ` of ${tiles.passTokens}; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
+      `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
+    `  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`,
     "",
     paint.bold("axes"),
     ...axes(kernel),
     "",
+    ...kernel.calls.flatMap((call) => callLines(call, kernel, paint)),
+    paint.bold("bytes and FLOPs  (one device, one call, uniform routing)"),
+    ...traffic(kernel),
+  ];
+}
+
+/** One call of the kernel: a Pallas call with all it declares, or a line of what XLA does. */
+function callLines(call: Call, { vmem, smem }: KernelPlan, paint: Paint): readonly string[] {
+  if (call.kind !== "pallas") {
+    const what = call.kind === "collective" ? call.operation : `${call.operations} operations`;
+    return [
+      paint.bold(`XLA: ${call.name}`),
+      `  ${call.meaning}; ${what}, ${bytes(Math.round(call.bytes))}`,
+      "",
+    ];
+  }
+  return [
     paint.bold("stages"),
-    ...timeline(kernel),
+    ...timeline(call),
     "",
     paint.bold(
       `buffers  VMEM ${bytesOf(vmem.used, vmem.available)}, SMEM ${bytes(smem.used)} of ${bytes(smem.available)}`,
     ),
-    ...buffers(kernel),
+    ...buffers(call),
     "",
     paint.bold("copies  (one device, one call, uniform routing)"),
-    ...streams(kernel),
+    ...streams(call),
     "",
     paint.bold("semaphores"),
-    ...semaphores(kernel),
+    ...semaphores(call),
     "",
-    paint.bold("bytes and FLOPs  (one device, one call, uniform routing)"),
-    ...traffic(kernel),
   ];
 }
 
@@ -125,7 +142,7 @@ function axes({ axes: list }: KernelPlan): readonly string[] {
   );
 }
 
-function buffers({ buffers: list }: KernelPlan): readonly string[] {
+function buffers({ buffers: list }: PallasCall): readonly string[] {
   const ordered = [...list].sort(
     (a, b) => a.space.localeCompare(b.space) * -1 || b.bytes - a.bytes,
   );
@@ -150,7 +167,7 @@ function buffers({ buffers: list }: KernelPlan): readonly string[] {
   );
 }
 
-function streams({ streams: list }: KernelPlan): readonly string[] {
+function streams({ streams: list }: PallasCall): readonly string[] {
   const right = "right" as const;
   return table(
     [
@@ -176,7 +193,7 @@ function streams({ streams: list }: KernelPlan): readonly string[] {
   );
 }
 
-function semaphores({ semaphores: list }: KernelPlan): readonly string[] {
+function semaphores({ semaphores: list }: PallasCall): readonly string[] {
   return table(
     [{ title: "name" }, { title: "kind" }, { title: "count", align: "right" }, { title: "" }],
     list.map(({ name, kind, count: n, meaning }) => [name, kind, `${n}`, meaning]),

@@ -3,7 +3,7 @@
  * runs, a shaded one where its copies are in flight while other stages run. Below them one row a
  * copy: the stages that it is in flight under.
  */
-import type { KernelPlan, Stage, Stream } from "../../plan/plan.ts";
+import type { PallasCall, Stage, Stream } from "../../plan/plan.ts";
 import { count, flops } from "../format.ts";
 
 const DEPTH: Readonly<Record<Stage["per"], number>> = {
@@ -16,7 +16,7 @@ const DEPTH: Readonly<Record<Stage["per"], number>> = {
 /** Blanks between the parts of a row. */
 const GAP = "  ";
 
-export function timeline(kernel: KernelPlan): readonly string[] {
+export function timeline(kernel: PallasCall): readonly string[] {
   const { stages, streams } = kernel;
   const labels = [...stages.map(label), ...streams.map(({ name }) => name)];
   const width = Math.max(...labels.map((text) => text.length));
@@ -55,7 +55,7 @@ function label(stage: Stage): string {
  * Where it has more than one slot, the stage that starts it in a loop starts the *next* trip's
  * copy, so it is in flight under all of that loop.
  */
-function inFlight(stream: Stream, { stages, buffers }: KernelPlan): ReadonlySet<number> {
+function inFlight(stream: Stream, { stages, buffers }: PallasCall): ReadonlySet<number> {
   const under = new Set<number>();
   const destinations = stream.destination.split(", ");
   const ahead = buffers.some(({ name, slots }) => slots > 1 && destinations.includes(name));

@@ -2,18 +2,36 @@
 import type { KernelPlan, Stage, Stream } from "../../plan/plan.ts";
 import type { Bundles } from "../../runner/types.ts";
 import type { Job } from "../job.ts";
+import { collective, operations } from "../pieces/xla.ts";
 import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
-import { trips, Work } from "./work.ts";
+import { type Read, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
 
-export function kernelSteps(kernel: KernelPlan, bundles: Bundles, job: Job): readonly Step[] {
-  return new KernelReader(kernel, bundles, job).steps();
+/** What of a kernel's steps its plan does not say. */
+export interface Reading {
+  /** Rows of an expert for which its weights are read once; absent: all of them. */
+  readonly rowBlock?: number;
+}
+
+/** All calls of a kernel one after the other: Pallas calls by their stages, XLA's by their bytes. */
+export function kernelSteps(
+  kernel: KernelPlan,
+  bundles: Bundles,
+  job: Job,
+  reading: Reading = {},
+): readonly Step[] {
+  const { tiles, passes } = kernel;
+  return kernel.calls.flatMap((call) => {
+    if (call.kind === "collective") return collective(job, call.name, call.bytes);
+    if (call.kind === "xla") return [operations(job, call.name, call.operations, call.bytes)];
+    return new KernelReader({ ...call, tiles, passes }, bundles, job, reading).steps();
+  });
 }
 
 class KernelReader {
-  private readonly kernel: KernelPlan;
+  private readonly kernel: Read;
   private readonly ep: number;
   private readonly work: Work;
   private readonly items: Items;
@@ -25,10 +43,10 @@ class KernelReader {
   /** First stage of the loop over experts. */
   private readonly firstExpert: number;
 
-  constructor(kernel: KernelPlan, bundles: Bundles, job: Job) {
+  constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock }: Reading) {
     this.kernel = kernel;
     this.ep = job.ep;
-    this.work = new Work(kernel, bundles, job);
+    this.work = new Work(kernel, bundles, job, rowBlock);
     this.items = new Items(this.work.tally, this.work.rowBlock);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
     const found = kernel.stages.findIndex(({ per }) => per === "expert");

@@ -1,10 +1,13 @@
 /** What the stages of a kernel take on a device: rows at hand, cycles of each run. */
-import type { KernelPlan, Stage, StageLoop } from "../../plan/plan.ts";
+import type { KernelPlan, PallasCall, Stage, StageLoop } from "../../plan/plan.ts";
 import type { Bundles } from "../../runner/types.ts";
 import { type Job, tokenShare } from "../job.ts";
 import { Tally } from "../routing/sample.ts";
 import type { Here } from "../step.ts";
 import { type Counts, cyclesOf, stageCost } from "./cycles.ts";
+
+/** What is read of a kernel: one Pallas call, with the tiles and passes of all of it. */
+export type Read = PallasCall & Pick<KernelPlan, "tiles" | "passes">;
 
 /** A block that holds all rows of an expert. */
 const WHOLE = Number.MAX_SAFE_INTEGER;
@@ -14,7 +17,7 @@ export class Work {
   readonly local: number;
   /** Rows of an expert for which its weights are read once. */
   readonly rowBlock: number;
-  private readonly kernel: KernelPlan;
+  private readonly kernel: Read;
   private readonly bundles: Bundles;
   private readonly job: Job;
   private readonly ep: number;
@@ -22,7 +25,8 @@ export class Work {
   /** Stages of the loop over experts: they begin with the first that runs for each. */
   private readonly routed: readonly Stage[];
 
-  constructor(kernel: KernelPlan, bundles: Bundles, job: Job) {
+  /** @param rowBlock rows of an expert for which its weights are read once; absent: all of them */
+  constructor(kernel: Read, bundles: Bundles, job: Job, rowBlock = WHOLE) {
     this.kernel = kernel;
     const first = kernel.stages.findIndex(({ per }) => per === "expert");
     this.routed = first < 0 ? [] : kernel.stages.slice(first);
@@ -32,7 +36,7 @@ export class Work {
     this.local = job.layer.experts / job.ep;
     this.passTokens = Math.ceil(tokenShare(job) / kernel.passes);
     this.tally = new Tally(job.routing, job.ep, this.passTokens);
-    this.rowBlock = kernel.tiles.streamed ? kernel.tiles.rowBlock : WHOLE;
+    this.rowBlock = rowBlock;
   }
 
   /** Cycles of all runs of a stage within one block. */
@@ -97,10 +101,11 @@ export class Work {
     return ((flops / rows / tiles) * device.clock) / (device.bf16Flops * this.peak());
   }
 
-  /** Rate of the matrix units over that of bfloat16: of the type that the plan's operand has. */
+  /** Rate of the matrix units over that of bfloat16: of the type that the first product's operand has. */
   private peak(): number {
     const { float8, int8 } = this.job.device.timing.peak;
-    const type = this.kernel.buffers.find(({ name }) => name === "operand")?.dtype;
+    const operand = this.routed.find(({ rows }) => rows !== undefined)?.reads[0];
+    const type = this.kernel.buffers.find(({ name }) => name === operand)?.dtype;
     if (type === "int8") return int8;
     return type === "float8_e4m3fn" ? float8 : 1;
   }
@@ -152,6 +157,6 @@ export class Work {
 }
 
 /** Trips of the loop over active experts, in the plan's own account. */
-export function trips(kernel: KernelPlan, per: Stage["per"]): number {
+export function trips(kernel: Read, per: Stage["per"]): number {
   return Math.max(0, ...kernel.stages.filter((stage) => stage.per === per).map((s) => s.trips));
 }

@@ -6,19 +6,21 @@ import { isStreamed } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { composition } from "./composition.ts";
 import { sizesOf } from "./sizes.ts";
+import { limitsOf } from "./tiles.ts";
 
 /** @throws RangeError for a plan without a kernel. */
 export function gatherContext(plan: Plan): Context {
   const { layer, mesh, kernels } = plan;
   const [first] = kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
+  const limits = limitsOf(first.tiles.own);
   const names = kernels.map(({ device }) => device);
   return contextOf(composition, plan, {
     layer,
     layout: layoutOf(layer),
     ep: mesh.ep,
-    sizes: sizesOf(layer, first.tokens, mesh.ep, first.tiles.passTokens),
-    tiles: first.tiles,
+    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
+    tiles: { ...first.tiles, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
     narrow: takesNarrowRows(layer, names),
   });

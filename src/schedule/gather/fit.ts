@@ -11,6 +11,7 @@ import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
+import type { Limits } from "./tiles.ts";
 
 export interface Fit {
   readonly input: KernelInput;
@@ -32,7 +33,7 @@ export interface FitRequest {
   readonly ways: Ways;
   /** Operands of 8 bits. */
   readonly narrow: boolean;
-  readonly limits?: { readonly passTokens: number; readonly rowBlock: number };
+  readonly limits?: Limits;
 }
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
@@ -74,7 +75,7 @@ function rowBlocks(request: FitRequest, allTokens: number): readonly number[] {
 }
 
 /** The kernel that the tile table's limits make at this T. */
-function fitWithin(request: FitRequest, limits: NonNullable<FitRequest["limits"]>): Fit {
+function fitWithin(request: FitRequest, limits: Limits): Fit {
   const { allTokens } = sizesOf(request.layer, request.tokens, request.ep, limits.passTokens);
   const most = roundUp(allTokens, request.tiles.bt);
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));

@@ -1,24 +1,38 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
-import { tableContext } from "../../kernel/api/table.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedHeld } from "../../kernel/shared-experts/spread.ts";
+import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
+import { limitsOf, tileTable } from "./tiles.ts";
 
-export const gather: Schedule = {
+export const gather = {
   kind: "gather",
   summary: "all-gather of token rows, local partial sums, reduce-scatter",
+  // With bd = D gate and up are one contraction; fewer and longer weight copies come next; rows
+  // beyond those of an expert are padding.
+  axes: [
+    { name: "bd", cost: 3 },
+    { name: "bf", cost: 1 },
+    { name: "bt", cost: 1 },
+  ],
+  options: ["btc", "slots"],
   axisRule,
   layerProblems,
   sharedColumns: sharedHeld,
   lower,
-  tableContext,
+  tileTable,
+  steps: (kernel, bundles, job) => {
+    const { streamed, own } = kernel.tiles;
+    const reading = streamed ? { rowBlock: limitsOf(own).rowBlock } : {};
+    return kernelSteps(kernel, bundles, job, reading);
+  },
   dequantizationText,
   rowsText,
   files: (plan) => modulesOf(composition, plan, gatherContext),
-};
+} as const satisfies Schedule;

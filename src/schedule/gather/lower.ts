@@ -14,6 +14,7 @@ import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { chooseFit } from "./fit.ts";
+import { limitsOf, ownTiles } from "./tiles.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => ({
@@ -54,7 +55,7 @@ export function lower(input: LowerInput): KernelPlan {
       shared: dequantizationFor(sharedLayer(layer), devices),
     },
     narrow: takesNarrowRows(layer, devices),
-    ...(input.limits === undefined ? {} : { limits: input.limits }),
+    ...(input.own === undefined ? {} : { limits: limitsOf(input.own) }),
   });
   const shared = sharedOf(layer, ep);
   const sharedTile =
@@ -77,16 +78,20 @@ export function lower(input: LowerInput): KernelPlan {
       btc,
       slots: tiles.slots,
       streamed,
-      passTokens: fit.passLimit,
-      rowBlock: fit.rowBlock,
-      ...(sharedTile === undefined ? {} : { sharedTile }),
+      own: ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
     },
     passes: fit.sizes.passes,
     axes: axesOf(frame),
-    buffers,
-    streams,
-    semaphores: semaphoresOf(composition, fit.input),
-    stages: stagesOf(composition, frame),
+    calls: [
+      {
+        kind: "pallas",
+        name: "fused_ep_moe",
+        buffers,
+        streams,
+        semaphores: semaphoresOf(composition, fit.input),
+        stages: stagesOf(composition, frame),
+      },
+    ],
     ...usageOf(buffers, device),
     traffic: trafficOf(frame, streams),
   };

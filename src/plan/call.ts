@@ -1,0 +1,19 @@
+/** The calls of a kernel, by kind. */
+import type { KernelPlan, PallasCall } from "./plan.ts";
+
+export function pallasCalls({ calls }: Pick<KernelPlan, "calls">): readonly PallasCall[] {
+  return calls.filter((call) => call.kind === "pallas");
+}
+
+/** All Pallas calls of a kernel as one: their buffers, copies, semaphores and stages in order. */
+export function allOf(
+  kernel: Pick<KernelPlan, "calls">,
+): Pick<PallasCall, "buffers" | "streams" | "semaphores" | "stages"> {
+  const calls = pallasCalls(kernel);
+  return {
+    buffers: calls.flatMap(({ buffers }) => buffers),
+    streams: calls.flatMap(({ streams }) => streams),
+    semaphores: calls.flatMap(({ semaphores }) => semaphores),
+    stages: calls.flatMap(({ stages }) => stages),
+  };
+}
