@@ -1,0 +1,253 @@
+/** Steps of a Pallas call, read from its plan; what its stages cost, from its own bundles. */
+import type { Stage, Stream } from "../../plan/plan.ts";
+import type { Bundles } from "../../runner/types.ts";
+import type { Job } from "../job.ts";
+import type { Here, Quantity, Step } from "../step.ts";
+import { Items } from "./items.ts";
+import { type Read, trips, Work } from "./work.ts";
+
+const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
+
+/** What of a kernel's steps its plan does not say. */
+export interface Reading {
+  /** Rows of an expert for which its weights are read once; absent: all of them. */
+  readonly rowBlock?: number;
+}
+
+/** Reads one Pallas call: passes, in them experts, in them blocks of rows, in them weight tiles. */
+export class KernelReader {
+  private readonly kernel: Read;
+  private readonly ep: number;
+  private readonly work: Work;
+  private readonly items: Items;
+  private readonly streams: ReadonlyMap<string, Stream>;
+  /** Streams that are started ahead of the loop that waits for them, with its steps an expert. */
+  private readonly ahead = new Map<string, number>();
+  /** The same for streams whose steps are those of a pass, whatever the routing. */
+  private readonly fixed = new Map<string, number>();
+  /** First stage of the loop over experts. */
+  private readonly firstExpert: number;
+
+  constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock }: Reading) {
+    this.kernel = kernel;
+    this.ep = job.ep;
+    this.work = new Work(kernel, bundles, job, rowBlock);
+    this.items = new Items(this.work.tally, this.work.rowBlock);
+    this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
+    const found = kernel.stages.findIndex(({ per }) => per === "expert");
+    this.firstExpert = found < 0 ? kernel.stages.length : found;
+    const experts = Math.max(trips(kernel, "expert"), 1e-9);
+    for (const [index, stage] of kernel.stages.entries()) {
+      if (!INNER.has(stage.per)) continue;
+      const steps = index < this.firstExpert ? this.fixed : this.ahead;
+      const times = index < this.firstExpert ? kernel.passes : experts;
+      for (const stream of stage.waits)
+        steps.set(stream, Math.max(1, Math.round(stage.trips / times)));
+    }
+  }
+
+  steps(): readonly Step[] {
+    const { stages } = this.kernel;
+    const end = stages.findLastIndex(({ per }) => INNER.has(per)) + 1;
+    const before = stages.slice(0, this.firstExpert).filter(({ per }) => per !== "call");
+    const inner = stages.slice(this.firstExpert, end);
+    const after = stages.slice(Math.max(end, this.firstExpert));
+    return [
+      ...stages.filter(({ per }) => per === "call").flatMap((stage) => this.stage(stage)),
+      {
+        do: "loop",
+        name: "pass",
+        trips: this.work.tally.tiles,
+        body: [
+          ...before.flatMap((stage, at) => {
+            if (!INNER.has(stage.per)) return this.stage(stage);
+            // The first of them stands for all: what does not depend on routing is one loop.
+            const first = before.findIndex(({ per }) => INNER.has(per));
+            return at === first ? [this.fixedLoop(before.filter(({ per }) => INNER.has(per)))] : [];
+          }),
+          { do: "loop", name: "expert", trips: this.work.local, body: [this.expert(inner)] },
+          ...after.flatMap((stage) => this.stage(stage)),
+        ],
+      },
+    ];
+  }
+
+  /** Stages that run alike on every device: their weight tiles, and an equal share of their work. */
+  private fixedLoop(stages: readonly Stage[]): Step {
+    const steps = Math.max(1, ...this.fixed.values());
+    const own = [...this.fixed.keys()].flatMap((name) => this.streams.get(name) ?? []);
+    const { slots, bt } = this.kernel.tiles;
+    const cycles = (here: Here): number =>
+      stages.reduce(
+        (sum, stage) => sum + this.work.run(stage, here, stage.rows ?? bt) * stage.trips,
+        0,
+      ) /
+      this.kernel.passes /
+      steps;
+    return {
+      do: "loop",
+      name: "shared tile",
+      trips: steps,
+      body: [
+        {
+          do: "when",
+          test: (here) => here.trip("shared tile") + slots - 1 < steps,
+          body: own.map((stream) => this.item(stream)),
+        },
+        ...own.map(({ name }) => this.wait(name)),
+        { do: "compute", stage: "shared experts", cycles },
+      ],
+    };
+  }
+
+  /** One expert with rows: its blocks of rows, and each block's weights. */
+  private expert(stages: readonly Stage[]): Step {
+    const rows = (here: Here): number => this.work.rowsOf(here);
+    const weight = stages.findIndex(({ per }) => per === "weight tile");
+    const lastWeight = stages.findLastIndex((stage) => this.inWeightLoop(stage)) + 1;
+    const cut = (from: number, to: number): readonly Stage[] => stages.slice(from, to);
+    const body =
+      weight < 0
+        ? this.block(stages)
+        : [
+            ...this.block(cut(0, weight)),
+            ...this.block(cut(weight, lastWeight).filter(({ per }) => per === "expert")),
+            this.weightLoop(cut(weight, lastWeight).filter(({ per }) => per !== "expert")),
+            ...this.block(cut(lastWeight, stages.length)),
+          ];
+    return {
+      do: "when",
+      test: (here) => rows(here) > 0,
+      body: [
+        {
+          do: "loop",
+          name: "block",
+          trips: (here) => Math.ceil(rows(here) / this.work.rowBlock),
+          body,
+        },
+      ],
+    };
+  }
+
+  private inWeightLoop(stage: Stage): boolean {
+    return stage.per === "weight tile" || (stage.rows !== undefined && this.kernel.tiles.streamed);
+  }
+
+  /** Stages of one block of rows: those for each row tile run for all of its tiles. */
+  private block(stages: readonly Stage[]): readonly Step[] {
+    return stages.flatMap((stage) => this.stage(stage, this.work.runs(stage)));
+  }
+
+  /** Weight tiles of one block: each is waited for, the next one started, and multiplied. */
+  private weightLoop(stages: readonly Stage[]): Step {
+    const tiles = Math.max(1, ...this.ahead.values());
+    const cycles = (here: Here): number =>
+      stages.reduce((sum, stage) => sum + this.work.total(stage, here), 0) / tiles;
+    const waits = stages.flatMap((stage) => stage.waits.map((stream) => this.wait(stream)));
+    const starts = stages.flatMap(({ starts }) => starts.map((name) => this.startNext(name)));
+    return {
+      do: "loop",
+      name: "weight tile",
+      trips: tiles,
+      body: [...starts, ...waits, { do: "compute", stage: "feed-forward", cycles }],
+    };
+  }
+
+  /** One stage: what it starts, what it waits for, its work, and what it sends and writes. */
+  private stage(
+    stage: Stage,
+    runs: (here: Here) => readonly number[] = this.work.runs(stage),
+  ): readonly Step[] {
+    if (stage.barrier) return [{ do: "barrier", name: stage.name }];
+    const starts = stage.starts.flatMap((name) => this.streams.get(name) ?? []);
+    const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
+    const mine = (stream: Stream): boolean => stream.awaitedBy === stage.name;
+    const isIn = (stream: Stream): boolean => !stream.remote && stream.to !== "HBM";
+    const isOut = (stream: Stream): boolean => !stream.remote && stream.to === "HBM";
+    const remote = ({ remote: is }: Stream): boolean => is;
+    const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
+    return [
+      ...starts.filter(isIn).map((stream) => this.start(stream, stage)),
+      ...waits.filter(isIn).map(({ name }) => this.wait(name)),
+      { do: "compute", stage: stage.name, cycles },
+      ...starts.filter(remote).map((stream) => this.send(stream)),
+      ...waits
+        .filter(remote)
+        .filter(mine)
+        .map(({ name }): Step => ({ do: "receive", stream: name })),
+      ...starts.filter(isOut).map((stream) => this.start(stream, stage)),
+      ...waits.filter(isOut).map(({ name }): Step => ({ do: "wait", stream: name, all: true })),
+    ];
+  }
+
+  private start(stream: Stream, stage: Stage): Step {
+    const fixed = this.fixed.get(stream.name);
+    if (fixed !== undefined) {
+      const trips = Math.min(this.kernel.tiles.slots - 1, fixed);
+      return { do: "loop", name: `slots of ${stream.name}`, trips, body: [this.item(stream)] };
+    }
+    if (!this.ahead.has(stream.name)) {
+      return this.copy(stream, Math.max(1, this.kernel.passes));
+    }
+    if (INNER.has(stage.per)) return this.startNext(stream.name);
+    // Before the loop: as many as there are slots beside the one in use.
+    return {
+      do: "loop",
+      name: `slots of ${stream.name}`,
+      trips: (here) =>
+        Math.min(
+          this.kernel.tiles.slots - 1,
+          this.items.total(here.trip("pass"), here.device) * (this.ahead.get(stream.name) ?? 1),
+        ),
+      body: [this.item(stream)],
+    };
+  }
+
+  /** The copy that takes the slot that is free now, if there is one to come. */
+  private startNext(name: string): Step {
+    const stream = this.streams.get(name);
+    const steps = this.ahead.get(name) ?? 1;
+    return {
+      do: "when",
+      test: (here) => {
+        const pass = here.trip("pass");
+        const block = this.items.first(pass, here.device, here.trip("expert")) + here.trip("block");
+        const step = steps === 1 ? 0 : here.trip("weight tile");
+        const next = block * steps + step + this.kernel.tiles.slots - 1;
+        return next < this.items.total(pass, here.device) * steps;
+      },
+      body: stream === undefined ? [] : [this.item(stream)],
+    };
+  }
+
+  /** One step of a stream that is started ahead. */
+  private item(stream: Stream): Step {
+    const awaiting = this.kernel.stages.find(({ name }) => name === stream.awaitedBy);
+    return this.copy(stream, Math.max(awaiting?.trips ?? 1, 1e-9));
+  }
+
+  private copy(stream: Stream, times: number): Step {
+    const hbm = stream.from === "HBM" || stream.to === "HBM";
+    return {
+      do: "start",
+      stream: stream.name,
+      bytes: hbm ? stream.bytes / times : 0,
+      copies: stream.copies / times,
+    };
+  }
+
+  private wait(stream: string): Step {
+    return { do: "wait", stream };
+  }
+
+  private send({ name, bytes, copies }: Stream): Step {
+    const times = Math.max(1, (this.ep - 1) * this.kernel.passes);
+    const other = (here: Here, to: number): boolean => to !== here.device;
+    return {
+      do: "send",
+      stream: name,
+      bytes: (here, to) => (other(here, to) ? bytes / times : 0),
+      copies: (here, to) => (other(here, to) ? copies / times : 0),
+    };
+  }
+}
