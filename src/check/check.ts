@@ -8,6 +8,7 @@ import { unreadBeside } from "./beside.ts";
 import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
+import { withLegalValues } from "./nearest.ts";
 import { displayPath } from "./place.ts";
 
 export interface CheckResult {
@@ -22,7 +23,8 @@ export interface CheckResult {
 async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
   const { findings, resolved, plan } = judge(loaded.spec, using);
   const beside = unreadBeside(loaded);
-  const diagnostics = await placed([...findings, ...beside], loaded);
+  const legalValues = withLegalValues(loaded.spec, findings, using);
+  const diagnostics = await placed([...legalValues, ...beside], loaded);
   const legal = plan !== undefined && beside.length === 0;
   return { diagnostics, resolved, ...(legal ? { plan } : {}) };
 }

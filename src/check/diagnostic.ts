@@ -31,6 +31,8 @@ export interface Finding {
   readonly path: SpecPath;
   /** Point at the property's name rather than its value. */
   readonly at?: "key";
+  /** The value that is missing because of this name: it is not reported by itself. */
+  readonly insteadOf?: SpecPath;
   readonly message: string;
   /** What follows the path in the trace, e.g. "768 % 512 = 256". */
   readonly detail?: string;

@@ -20,7 +20,8 @@ import type { DeviceName } from "../target/device/registry.ts";
 /** Routing in the kernel from router logits, or given by the caller as weights and expert ids. */
 export type RoutingInput =
   | {
-      readonly where: "kernel";
+      /** Where weights and ids are made. Default: "kernel", from router logits. */
+      readonly where?: "kernel";
       /** How router logits become scores. */
       readonly scoring: Scoring;
       /** Divide the k weights by their sum. */

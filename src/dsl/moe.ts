@@ -34,8 +34,8 @@ function layerOf(value: unknown): unknown {
   const layer = withDefaults({ dtype: "bfloat16", weights: "fused" }, value);
   if (!isDict(layer)) return layer;
   const routing = layer.routing;
-  if (isDict(routing) && routing.where === "kernel") {
-    layer.routing = withDefaults({ scalingFactor: 1 }, routing);
+  if (isDict(routing) && (routing.where ?? "kernel") === "kernel") {
+    layer.routing = withDefaults({ where: "kernel", scalingFactor: 1 }, routing);
   }
   layer.quantization = withScales(layer.quantization);
   if (layer.quantization === undefined) delete layer.quantization;

@@ -41,12 +41,12 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE102: {
     spec: specText({ devices: '["v6e", ⟦"v9z"⟧ as "v6e"]' }),
     says: 'devices[1] = "v9z"',
-    nearest: ["v5e", "v5p", "v6e", "v7x"],
+    nearest: ["v5e", "v5p", "v7x"],
   },
   MOE103: {
     spec: layer("hidden: 2048", "hidden: ⟦2048.5⟧"),
     says: "hidden = 2048.5 is not a positive integer",
-    nearest: [2049],
+    nearest: [2048, 4096],
   },
   MOE104: {
     spec: tiles("{ upTo: 256, bt: 64, bf: ⟦512⟧, bd: 2048 }"),
@@ -83,7 +83,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE112: {
     spec: layer("intermediate: 768", "intermediate: ⟦100⟧"),
     says: "intermediate = 100 is not a multiple of 128 lanes",
-    nearest: [128],
+    nearest: [768, 1536],
   },
   MOE113: {
     spec: tiles("{ upTo: 256, bt: 64, bf: 768, bd: 2048, slots: ⟦5⟧ as 4 }"),
@@ -97,7 +97,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE115: {
     spec: tiles("{ upTo: ⟦1_000_000⟧, bt: 64, bf: 768, bd: 2048 }"),
     says: "upTo = 1000000 tokens × top-8 × D = 2048 is 16384000000 elements, past int32",
-    nearest: [131071],
+    nearest: [6144, 8192],
   },
   MOE116: {
     spec: tiles("{ upTo: 20, bt: ⟦64⟧, bf: 768, bd: 2048 }"),

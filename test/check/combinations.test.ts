@@ -81,7 +81,8 @@ const combinations: Readonly<Record<string, Combination>> = {
     code: "MOE102",
     spec: field('quantization: { weights: "int8", granularity: ⟦"per_tensor"⟧ as never }'),
     says: 'granularity = "per_tensor"',
-    rule: 'granularity is "per_channel", "blocks_128x128"',
+    rule: 'granularity is "per_channel", "blocks_128x128", { kind: "sub_channel", block: 128 }',
+
     nearest: ["per_channel", "blocks_128x128"],
   },
   "weights of a type that is not quantised": {
@@ -89,7 +90,7 @@ const combinations: Readonly<Record<string, Combination>> = {
     spec: field('quantization: { weights: ⟦"bfloat16"⟧ as never, granularity: "per_channel" }'),
     says: 'weights = "bfloat16"',
     rule: 'weights is "float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"',
-    nearest: ["float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"],
+    nearest: ["float8_e4m3fn", "float8_e5m2", "int8", "int4"],
   },
   "activations of a type that rows are not quantised to": {
     code: "MOE102",
@@ -98,7 +99,7 @@ const combinations: Readonly<Record<string, Combination>> = {
     ),
     says: 'activations = "float8_e5m2"',
     rule: 'activations is "int8", "float8_e4m3fn"',
-    nearest: ["int8", "float8_e4m3fn"],
+    nearest: ["int8"],
   },
   "a block that is not whole registers": {
     code: "MOE125",
@@ -142,7 +143,7 @@ const combinations: Readonly<Record<string, Combination>> = {
     code: "MOE120",
     spec: given("redundantExperts: ⟦128⟧"),
     says: "redundantExperts = 128 leaves no expert of experts = 128",
-    nearest: [127],
+    nearest: [64, 112],
   },
   "scoring beside given routing": {
     code: "MOE102",

@@ -53,7 +53,7 @@ test("a stray key is reported at its name and spoils nothing else", async () => 
     specText({ tiles: "{ decode: { upTo: 256, bt: 64, bf: 512, bd: 2048, ⟦bfc⟧: 3 } }" }),
     "MOE102",
   );
-  expect(found).toMatchObject({ ...place, message: "decode has no bfc" });
+  expect(found).toMatchObject({ ...place, message: "decode has no bfc; did you mean bf?" });
   expect(diagnostics.map(({ code }) => code)).toEqual(["MOE104", "MOE102"]);
 });
 

@@ -14,6 +14,7 @@ import {
   renderDiagnostics,
 } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
+import { withLegalValues } from "../../src/check/nearest.ts";
 import { explainPlan } from "../../src/cli/explain/page.ts";
 import { layerOrigin } from "../../src/dsl/brand.ts";
 import type { LoadedSpec } from "../../src/dsl/load.ts";
@@ -99,7 +100,8 @@ export async function examineFile(path: string): Promise<Examined> {
   renderDiagnostics(diagnostics, { color: false, texts });
   promise((plan === undefined) === hasErrors(diagnostics), "a plan beside errors, or neither");
   if (loaded !== undefined) {
-    for (const finding of judge(loaded.spec, registries).findings) {
+    const found = judge(loaded.spec, registries).findings;
+    for (const finding of withLegalValues(loaded.spec, found, registries)) {
       promise(
         nearestHolds(loaded.spec, finding, (spec) => judge(moe(spec), registries).findings),
         `${finding.code} "${finding.message}": nearest legal ${finding.nearest} is not`,

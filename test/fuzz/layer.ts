@@ -24,7 +24,7 @@ function record<T extends object>(
 const sizes = (step: number, most: number): fc.Arbitrary<number> =>
   fc.integer({ min: Math.ceil(128 / step), max: most }).map((count) => count * step);
 
-type KernelRouting = Extract<RoutingInput, { where: "kernel" }>;
+type KernelRouting = Exclude<RoutingInput, { where: "given" }>;
 
 const kernelRouting = record<KernelRouting>(
   {

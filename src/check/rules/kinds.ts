@@ -2,6 +2,7 @@
 import type { Schedule } from "../../schedule/schedule.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { isPositiveInteger, show } from "../numbers.ts";
+import { closest, meantBy } from "./meant.ts";
 
 export type Dict = Readonly<Record<string, unknown>>;
 
@@ -13,6 +14,7 @@ export interface Vocabulary {
 
 export class Kinds {
   readonly findings: Finding[] = [];
+  readonly #missing: { readonly path: SpecPath }[] = [];
 
   object(path: SpecPath, value: unknown): Dict | undefined {
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Dict;
@@ -35,9 +37,17 @@ export class Kinds {
     if (typeof value !== "boolean") this.wrong(path, value, "true or false");
   }
 
-  oneOf(path: SpecPath, value: unknown, legal: readonly string[]): void {
+  /** `forms`: what else is legal, as a reader would write it. */
+  oneOf(
+    path: SpecPath,
+    value: unknown,
+    legal: readonly string[],
+    forms: readonly string[] = [],
+  ): void {
     if (typeof value === "string" && legal.includes(value)) return;
-    this.wrong(path, value, legal.map((name) => JSON.stringify(name)).join(", "), legal);
+    const all = [...legal.map((name) => JSON.stringify(name)), ...forms];
+    const meant = typeof value === "string" ? closest(value, legal) : undefined;
+    this.wrong(path, value, all.join(", "), meant === undefined ? legal : [meant]);
   }
 
   positive(path: SpecPath, value: unknown): void {
@@ -75,20 +85,37 @@ export class Kinds {
     const where = path.length === 0 ? "a spec" : label(path);
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
+      const meant = meantBy(key, path, known);
       this.findings.push({
         code: "MOE102",
         severity: "error",
         path: [...path, key],
         at: "key",
-        message: `${where} has no ${key}`,
+        message: `${where} has no ${key}${meant === undefined ? "" : `; ${meant.hint}`}`,
         rule: `${where} has: ${known.join(", ")}`,
-        nearest: [],
+        nearest: meant?.name === undefined ? [] : [meant.name],
+        ...(meant === undefined ? {} : { insteadOf: meant.path }),
       });
     }
   }
 
+  /** All of them; what is missing under its own name is told once, by the name it has. */
+  told(): readonly Finding[] {
+    const missing = new Set(this.#missing.map(({ path }) => path.join()));
+    const meant = new Set<string>();
+    const found = this.findings.map((finding) => {
+      const { insteadOf, ...plain } = finding;
+      const instead = insteadOf?.join() ?? "";
+      if (insteadOf === undefined || meant.has(instead) || !missing.has(instead)) return plain;
+      meant.add(instead);
+      return finding;
+    });
+    return found.filter(({ path, at }) => at === "key" || !meant.has(path.join()));
+  }
+
   wrong(path: SpecPath, value: unknown, wanted: string, nearest: readonly string[] = []): void {
     const name = label(path);
+    if (value === undefined) this.#missing.push({ path });
     this.findings.push({
       code: "MOE102",
       severity: "error",

@@ -65,6 +65,7 @@ export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
   if (!sound("layer") || !sound("devices")) return [];
   const weights = quantizedOf(spec.layer).map(({ quantization }) => quantization.weights);
   if (!weights.includes("float4_e2m1fn")) return [];
+  const named: readonly string[] = spec.devices;
   const taking = Object.values(devices).filter(({ takesFloat4 }) => takesFloat4);
   return spec.devices.flatMap((name, index) =>
     devices[name]?.takesFloat4 === false
@@ -73,7 +74,10 @@ export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
             code: "MOE127",
             path: ["devices", index],
             message: `${name} has no products with float4_e2m1fn weights`,
-            nearest: taking.map((device) => device.name),
+            nearest: taking
+              .map(({ name: other }) => other)
+              .filter((other) => !named.includes(other)),
+            ...(named.length > 1 ? { note: "or leave it out: the others stay" } : {}),
           }),
         ]
       : [],

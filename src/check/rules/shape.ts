@@ -25,16 +25,15 @@ export function checkShape(spec: Dict, vocabulary: Vocabulary): readonly Finding
     kinds.keys(["emit"], emit, ["reference"]);
     kinds.boolean(["emit", "reference"], emit.reference);
   }
-  return kinds.findings;
+  return kinds.told();
 }
 
-/** Whether no value at, below or around a path was refused (a stray key spoils nothing). */
+/** Whether no value at, below or around a path was refused; a stray key spoils what it stands for. */
 export function isSound(findings: readonly Finding[], path: SpecPath): boolean {
-  return !findings.some(
-    (finding) =>
-      finding.at !== "key" &&
-      path.every((step, index) => index >= finding.path.length || finding.path[index] === step),
-  );
+  return !findings.some(({ at, path: own, insteadOf }) => {
+    const spoilt = at === "key" ? insteadOf : own;
+    return spoilt?.every((step, index) => index >= path.length || path[index] === step) === true;
+  });
 }
 
 function checkLayer(kinds: Kinds, value: unknown): void {
@@ -86,7 +85,8 @@ function checkQuantization(
   const where = [...path, "granularity"];
   const { granularity } = quantization;
   if (typeof granularity !== "object" || granularity === null) {
-    kinds.oneOf(where, granularity, ["per_channel", "blocks_128x128"]);
+    const plain = ["per_channel", "blocks_128x128"];
+    kinds.oneOf(where, granularity, plain, ['{ kind: "sub_channel", block: 128 }']);
     return;
   }
   const sub = kinds.object(where, granularity);
@@ -129,7 +129,10 @@ const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
 
 function checkActivation(kinds: Kinds, path: SpecPath, value: unknown): void {
   if (typeof value !== "object" || value === null) {
-    kinds.oneOf(path, value, PLAIN_ACTIVATIONS);
+    kinds.oneOf(path, value, PLAIN_ACTIVATIONS, [
+      '{ kind: "clamped_swiglu", limit: 7 }',
+      '{ kind: "swigluoai", alpha: 1.702, limit: 7 }',
+    ]);
     return;
   }
   const activation = kinds.object(path, value);

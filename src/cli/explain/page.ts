@@ -34,7 +34,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     routing.where === "given"
       ? "routing given"
       : [
-          routing.scoring,
+          `routing in the kernel: ${routing.scoring}`,
           ...(routing.renormalize ? ["renormalised"] : []),
           ...(routing.scalingFactor === 1 ? [] : [`x ${routing.scalingFactor}`]),
           ...(routing.logitSoftCap === undefined

@@ -1,0 +1,166 @@
+/**
+ * "Nearest legal" is legal under all rules: each value that a rule proposes is put in its place and
+ * judged again, and where none of them passes others close by are tried.
+ */
+
+import type { MoeInput } from "../dsl/input.ts";
+import { moe } from "../dsl/moe.ts";
+import type { Registries } from "../plan/lower.ts";
+import type { TileAxis } from "../schedule/schedule.ts";
+import type { MoeSpec } from "../spec/spec.ts";
+import type { Finding, SpecPath } from "./diagnostic.ts";
+import { judge } from "./judge.ts";
+
+type Value = number | string;
+
+/** Judgements of one spec: a spec that is wrong in many places is not worth more. */
+const MOST_JUDGED = 160;
+/** Values tried around one that is wrong. */
+const MOST_TRIED = 60;
+const PROPOSED = 2;
+
+function get(value: unknown, path: SpecPath): unknown {
+  return path.reduce<unknown>(
+    (at, step) => (typeof at === "object" && at !== null ? Reflect.get(at, step) : undefined),
+    value,
+  );
+}
+
+/** A copy with one value replaced; what lies beside the path is shared. */
+function withValue(value: unknown, [step, ...below]: SpecPath, made: unknown): unknown {
+  if (step === undefined) return made;
+  const inner = withValue(get(value, [step]), below, made);
+  if (Array.isArray(value)) return value.map((item, index) => (index === step ? inner : item));
+  return { ...(value as object), [step]: inner };
+}
+
+/** What is meant by text such as `true`. */
+function literal(value: Value): unknown {
+  try {
+    return JSON.parse(String(value));
+  } catch {
+    return value;
+  }
+}
+
+const keyOf = ({ code, path }: Finding): string => `${code} ${path.join(".")}`;
+const isSame = (a: Finding, b: Finding): boolean => keyOf(a) === keyOf(b) && a.detail === b.detail;
+const isError = ({ severity }: Finding): boolean => severity === "error";
+
+/** All numbers of a spec: a size is a multiple of the tiles that cut it. */
+function numbersIn(value: unknown): readonly number[] {
+  if (typeof value === "number") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+class Proposals {
+  readonly #spec: MoeSpec;
+  /** Errors of the spec as it is. */
+  readonly #wrong: ReadonlySet<string>;
+  readonly #using: Registries;
+  #left = MOST_JUDGED;
+
+  constructor(spec: MoeSpec, findings: readonly Finding[], using: Registries) {
+    this.#spec = spec;
+    this.#wrong = new Set(findings.filter(isError).map(keyOf));
+    this.#using = using;
+  }
+
+  refined(finding: Finding): Finding {
+    const { path, nearest, at } = finding;
+    const old = get(this.#spec, path);
+    if (at === "key" || path.length === 0) return finding;
+    // Text to read (tiles of each axis, a field with its value) is no value for this place.
+    const isValue = (value: Value): boolean =>
+      typeof value === typeof old && (typeof value === "number" || /^\w+$/.test(value));
+    const values = nearest.filter(isValue);
+    if (typeof old !== "number" && values.length === 0) return finding;
+    const others = nearest.filter((value) => !isValue(value));
+    const proposed = (found: readonly Value[]): Finding => ({
+      ...finding,
+      nearest: [...found, ...others],
+    });
+    const legal = values.filter((value) => this.#errors(path, value)?.length === 0);
+    if (legal.length > 0) return proposed(legal);
+    if (typeof old === "number" && (values.length > 0 || finding.code === "MOE103")) {
+      const found = this.#search(path, old);
+      if (found.length > 0) return proposed(found);
+    }
+    // Where other values are wrong too, no value of this one makes the spec sound.
+    const alone = this.#wrong.size === 1;
+    return proposed(alone ? [] : values.filter((value) => this.#helps(finding, value)));
+  }
+
+  /** Errors with a value in its place; undefined where enough was judged. */
+  #errors(path: SpecPath, value: Value): readonly Finding[] | undefined {
+    let fewest: readonly Finding[] | undefined;
+    for (const made of new Set([value, literal(value)])) {
+      if (this.#left <= 0) break;
+      this.#left -= 1;
+      const spec = moe(withValue(this.#spec, path, made) as MoeInput);
+      const errors = judge(spec, this.#using).findings.filter(isError);
+      if (fewest === undefined || errors.length < fewest.length) fewest = errors;
+    }
+    return fewest;
+  }
+
+  /** The value's own error is gone, and none is there that was not before. */
+  #helps(finding: Finding, value: Value): boolean {
+    const errors = this.#errors(finding.path, value);
+    return errors?.every((one) => this.#wrong.has(keyOf(one)) && !isSame(one, finding)) === true;
+  }
+
+  #search(path: SpecPath, old: number): readonly number[] {
+    const found: number[] = [];
+    for (const value of this.#around(path, old)) {
+      if (this.#errors(path, value)?.length === 0) found.push(value);
+      if (found.length === PROPOSED) break;
+    }
+    return found.sort((a, b) => a - b);
+  }
+
+  /** Values to try, the closest first: legal tiles of an axis, else round numbers. */
+  #around(path: SpecPath, old: number): readonly number[] {
+    const by = (a: number, b: number): number => Math.abs(a - old) - Math.abs(b - old) || a - b;
+    const axis = path[1] === "tiles" ? path[3] : undefined;
+    const schedule = this.#using.schedules[this.#spec.schedule?.kind];
+    if (schedule !== undefined && (axis === "bt" || axis === "bf" || axis === "bd")) {
+      return legalTiles(() => schedule.axisRule(this.#spec.layer, axis satisfies TileAxis).legal)
+        .toSorted(by)
+        .slice(0, MOST_TRIED);
+    }
+    const near = [1, 2, 4, 16, 64, 128, 256, 1024].flatMap((step) =>
+      [-1, 0, 1, 2].map((more) => (Math.floor(old / step) + more) * step),
+    );
+    const powers = Array.from({ length: 14 }, (_, power) => 2 ** power);
+    const others = [...new Set(numbersIn(this.#spec))].flatMap((one) => [one, 2 * one, 3 * one]);
+    const all = [...new Set([...near, ...powers, ...others])];
+    return all
+      .filter((value) => Number.isSafeInteger(value) && value > 0 && value !== old)
+      .sort(by)
+      .slice(0, MOST_TRIED);
+  }
+}
+
+/** None where the layer's own sizes are wrong. */
+function legalTiles(legal: () => readonly number[]): readonly number[] {
+  try {
+    return legal();
+  } catch (thrown) {
+    if (thrown instanceof RangeError || thrown instanceof TypeError) return [];
+    throw thrown;
+  }
+}
+
+/** The findings with nearest values that pass; the order stays. */
+export function withLegalValues(
+  spec: MoeSpec,
+  findings: readonly Finding[],
+  using: Registries,
+): readonly Finding[] {
+  if (findings.every(({ nearest, code }) => nearest.length === 0 && code !== "MOE103")) {
+    return findings;
+  }
+  const proposals = new Proposals(spec, findings, using);
+  return findings.map((finding) => proposals.refined(finding));
+}

@@ -1,0 +1,121 @@
+/** "Nearest legal" is legal under all rules: put in its place, the next run has nothing to say. */
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Finding } from "../../src/check/diagnostic.ts";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { withLegalValues } from "../../src/check/nearest.ts";
+import { loadSpec } from "../../src/dsl/load.ts";
+import { type MoeInput, moe } from "../../src/index.ts";
+import { checkText, LAYER, specText } from "./marked.ts";
+
+type Path = readonly (string | number)[];
+
+const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
+const names = readdirSync(EXAMPLES).filter((name) => name.endsWith(".moe.ts"));
+const plain: unknown[] = [];
+for (const name of names) {
+  const { spec } = await loadSpec(`${EXAMPLES}${name}`);
+  plain.push(JSON.parse(JSON.stringify(spec)));
+}
+
+function placesIn(value: unknown, at: Path = []): readonly (readonly [Path, unknown])[] {
+  if (typeof value !== "object" || value === null) return [[at, value]];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    placesIn(inner, [...at, Array.isArray(value) ? Number(key) : key]),
+  );
+}
+
+function put(value: unknown, [step, ...below]: Path, made: unknown): unknown {
+  if (step === undefined) return made;
+  if (Array.isArray(value)) {
+    return value.map((item: unknown, index) => (index === step ? put(item, below, made) : item));
+  }
+  const object = value as Readonly<Record<string | number, unknown>>;
+  return { ...object, [step]: put(object[step], below, made) };
+}
+
+const findingsOf = (input: unknown): readonly Finding[] => {
+  const spec = moe(input as MoeInput);
+  return withLegalValues(spec, judge(spec, registries).findings, registries);
+};
+const errorsOf = (input: unknown): readonly string[] =>
+  judge(moe(input as MoeInput), registries)
+    .findings.filter(({ severity }) => severity === "error")
+    .map(({ code, message }) => `${code} ${message}`);
+
+/** A sound spec with one wrong value in it. */
+const wrong = fc
+  .record({
+    spec: fc.constantFrom(...plain),
+    at: fc.nat(),
+    number: fc.oneof(
+      fc.constantFrom(0, -1, 0.5, 1, 3, 12.5, 100, 127, 129, 1000.5, 2049),
+      fc.integer({ min: 1, max: 9000 }),
+    ),
+    word: fc.constantFrom("int9", "float8", "v4", "fuse", "softmaxx", "gather2", "data-1"),
+  })
+  .map(({ spec, at, number, word }) => {
+    const places = placesIn(spec).filter(([, value]) =>
+      ["number", "string"].includes(typeof value),
+    );
+    const [path, old] = places[at % places.length] ?? [[], 0];
+    return { spec: put(spec, path, typeof old === "number" ? number : word), path };
+  });
+
+test("each value proposed for a random wrong one passes", { timeout: 300_000 }, () => {
+  let proposed = 0;
+  fc.assert(
+    fc.property(wrong, ({ spec, path }) => {
+      const findings = findingsOf(spec).filter(({ severity }) => severity === "error");
+      for (const finding of findings) {
+        // What other values ask for may be all that is left of a rule: only this one was wrong.
+        if (finding.at === "key" || finding.path.join() !== path.join()) continue;
+        for (const value of finding.nearest) {
+          if (typeof value === "string" && finding.code === "MOE201") continue;
+          proposed += 1;
+          // One mistake may break several rules; where nothing makes all of them hold, fewer break.
+          const most = findings.length === 1 ? 0 : findings.length - 1;
+          const legal = [value, asLiteral(value)].some(
+            (made) => errorsOf(put(spec, path, made)).length <= most,
+          );
+          if (!legal) throw new Error(`${finding.message}: ${value} does not pass`);
+        }
+      }
+    }),
+    { numRuns: 250, seed: 14 },
+  );
+  expect(proposed).toBeGreaterThan(100);
+});
+
+function asLiteral(value: number | string): unknown {
+  try {
+    return JSON.parse(String(value));
+  } catch {
+    return value;
+  }
+}
+
+describe("a tile that is no whole number", () => {
+  test.each([
+    ["bf: ⟦12.5⟧, bd: 2048", [128, 256]],
+    ["bf: ⟦0⟧, bd: 2048", [128, 256]],
+    ["bf: ⟦-3⟧, bd: 2048", [128, 256]],
+    ["bf: ⟦500.5⟧, bd: 2048", [256, 384]],
+    ["bf: 768, bd: ⟦1000.5⟧", [512, 1024]],
+  ])("%s", async (axes, nearest) => {
+    const { found } = await checkText(
+      specText({ tiles: `{ decode: { upTo: 256, bt: 64, ${axes} } }` }),
+      "MOE103",
+    );
+    expect(found?.nearest).toEqual(nearest);
+  });
+});
+
+test("a size is one that its tiles divide", async () => {
+  const spec = specText({ layer: LAYER.replace("hidden: 2048", "hidden: ⟦2048.5⟧") });
+  const { found } = await checkText(spec, "MOE103");
+  expect(found?.nearest).toContain(2048);
+});
