@@ -99,7 +99,7 @@ describe("moegen init", () => {
 
   const shared = (name: string): string => join(root, "examples", "configs", name);
 
-  it("takes a device that the layer runs on, and says why it is not the usual one", async () => {
+  it("takes a device that the layer runs on, says why, and what the model needs around the layer", async () => {
     const cwd = emptyFolder();
     const ran = await moegen(["init", "--config", shared("gpt-oss-120b.json"), "--json"], { cwd });
     const made = onlyObject(ran);
@@ -107,6 +107,8 @@ describe("moegen init", () => {
     expect(readFileSync(join(cwd, "gpt-oss.moe.ts"), "utf8")).toContain('devices: ["v7x"]');
     expect(made.remarks).toEqual([
       "v7x, ep 4: elsewhere v6e has no products with float4_e2m1fn weights",
+      "the router's bias is in the logits that the kernel takes",
+      "the checkpoint interleaves gate and up columns: the loader takes even ones as gate, odd ones as up",
     ]);
     const asked = ["init", "--config", shared("gpt-oss-120b.json"), "--device", "v6e", "--force"];
     expect(onlyObject(await moegen([...asked, "--json"], { cwd }))).toMatchObject({

@@ -64,7 +64,10 @@ describe("the command line", () => {
   it("checks and explains an example", async () => {
     const checked = await moegen(["check", qwen, "--json"]);
     expect(checked.code).toBe(0);
-    expect(onlyObject(checked)).toMatchObject({ status: "ok", specs: [{ name: "qwen3_30b_a3b" }] });
+    expect(onlyObject(checked)).toMatchObject({
+      status: "ok",
+      specs: [{ name: "qwen3_30b_a3b", notes: [] }],
+    });
     const explained = await moegen([
       "explain",
       qwen,

@@ -177,6 +177,18 @@ describe("refused by name, with what answers it", () => {
   });
 });
 
+test("what a model needs around its layer is noted", () => {
+  const notesOf = (config: object): string =>
+    (layerOrigin(read({ ...SIZES, ...config }))?.notes ?? []).join("; ");
+  const gemma = { architectures: ["Gemma4ForCausalLM"], top_k_experts: 8 };
+  expect(notesOf(gemma)).toContain("router.per_expert_scale multiplies an expert's result");
+  const v4 = { architectures: ["DeepseekV4ForCausalLM"], num_hash_layers: 2 };
+  expect(notesOf(v4)).toContain("the first 2 layers take their experts from the token's id");
+  expect(notesOf({ ...v4, num_hash_layers: 0 })).toBe("");
+  const grok = { architectures: ["Grok1ForCausalLM"], residual_moe: true };
+  expect(notesOf(grok)).toContain("residual_moe");
+});
+
 describe("files as they are", () => {
   const qwen3 = { ...SIZES, hidden_act: "silu", norm_topk_prob: true };
 

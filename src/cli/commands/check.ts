@@ -1,3 +1,4 @@
+import { layerOrigin } from "../../dsl/brand.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { bytesOf, plural, table } from "../format.ts";
 import type { Output } from "../output.ts";
@@ -18,9 +19,10 @@ export const check = defineCommand({
       out.line(`next: moegen build ${first.path}`);
     }
     return verdict(checked.ok, {
-      specs: checked.specs.map(({ path, plan }) => ({
+      specs: checked.specs.map(({ path, loaded, plan }) => ({
         path,
         name: plan.name,
+        notes: notesOf(loaded),
         kernels: plan.kernels.map(({ bucket, device, tiles, vmem, smem }) => ({
           bucket,
           device,
@@ -34,7 +36,11 @@ export const check = defineCommand({
   },
 });
 
-function report({ path, plan }: CheckedSpec, out: Output): void {
+/** What the model that the layer is of needs around it; none where the layer is written out. */
+const notesOf = ({ spec }: CheckedSpec["loaded"]): readonly string[] =>
+  layerOrigin(spec.layer)?.notes ?? [];
+
+function report({ path, loaded, plan }: CheckedSpec, out: Output): void {
   out.line(`${out.paint.green("✓")} ${out.paint.bold(plan.name)}  ${path}`);
   const rows = plan.kernels.map(({ bucket, device, tiles, vmem }) => [
     bucket,
@@ -45,5 +51,6 @@ function report({ path, plan }: CheckedSpec, out: Output): void {
   ]);
   const columns = ["bucket", "device", "tokens", "tiles", "VMEM"].map((title) => ({ title }));
   for (const line of table(columns, rows)) out.line(line);
+  for (const note of notesOf(loaded)) out.line(`  note: ${note}`);
   out.line();
 }

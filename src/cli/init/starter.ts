@@ -20,7 +20,7 @@ export interface Starter {
   readonly spec: string;
   /** Name below the user's folder, and text. */
   readonly files: ReadonlyMap<string, string>;
-  /** What was chosen otherwise than usual, and why. */
+  /** What was chosen otherwise than usual, and why; what the model needs around the layer. */
   readonly remarks: readonly string[];
 }
 
@@ -77,7 +77,10 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   ]);
   if (beside !== undefined && quantCopy !== undefined) files.set(quantCopy, beside.file.text);
   const where = `${place.device.join(", ")}, ep ${place.ep}`;
-  const remarks = place.why === undefined ? [] : [`${where}: elsewhere ${place.why}`];
+  const remarks = [
+    ...(place.why === undefined ? [] : [`${where}: elsewhere ${place.why}`]),
+    ...(layerOrigin(layer)?.notes ?? []),
+  ];
   return { spec, files, remarks };
 }
 
