@@ -44,7 +44,7 @@ export interface IntoResult {
 /** One kernel or more into a tree. Throws `IntoError` with nothing written. */
 export function buildInto(options: BuildIntoOptions): Promise<IntoResult> {
   return onTree(options, (root, manifest, recovered) =>
-    withTreeWorker(options.signal, async (worker) => {
+    withTreeWorker(root, options.signal, async (worker) => {
       const before = beforeMoegen(root, manifest);
       const tree = await recognise(before, worker);
       if (!options.preview && !options.allowDirty) await refuseDirty(root, manifest);
@@ -84,7 +84,7 @@ export function revertInto(options: RevertOptions): Promise<IntoResult> {
     }
     const goal = goalOf(root, tree, manifest, kept);
     const before = beforeMoegen(root, manifest);
-    const files = await withTreeWorker(options.signal, (worker) =>
+    const files = await withTreeWorker(root, options.signal, (worker) =>
       settle(options, root, manifest, goal, before, worker),
     );
     return { ...common, files };

@@ -1,4 +1,7 @@
 /** The worker's part: probing and editing Python. Texts go in and come out; it touches no file. */
+import { realpathSync } from "node:fs";
+import { sep } from "node:path";
+import { root as moegenFolder } from "../house/paths.mjs";
 import { EnvironmentError, type LocalWorker, WorkerError, withWorker } from "../runner/index.ts";
 import type { FileEdits } from "../target/tree/edit.ts";
 import { IntoError } from "./errors.ts";
@@ -55,12 +58,18 @@ export class TreeWorker {
   }
 }
 
-/** Starts a worker for as long as `work` takes. */
+/** Starts a worker for as long as `work` takes. Where the user stands in the tree, its `.venv` is not run. */
 export function withTreeWorker<T>(
+  tree: string,
   signal: AbortSignal | undefined,
   work: (worker: TreeWorker) => Promise<T>,
 ): Promise<T> {
-  const options = signal === undefined ? {} : { signal };
+  const here = realpathSync(process.cwd());
+  const within = here === tree || here.startsWith(tree + sep);
+  const options = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(within ? { cwd: moegenFolder } : {}),
+  };
   return withWorker(options, (local) => work(new TreeWorker(local)));
 }
 

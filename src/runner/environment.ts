@@ -45,6 +45,9 @@ export function workerEnvironment(options: {
   const { devices, dumpFolder, packages = [] } = options;
   return {
     PYTHONPATH: [workerFolder, ...packages].join(delimiter),
+    // `python -m` looks for modules where the user stands first: a json.py of theirs, or of a tree that
+    // somebody else made, would be run.
+    PYTHONSAFEPATH: "1",
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     JAX_PLATFORMS: "cpu",

@@ -12,7 +12,7 @@ import { recover } from "../../src/into/transaction.ts";
 import { writableIn } from "../../src/into/writable.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import { emptyFolder, moegen } from "../cli/moegen.ts";
-import { contents, folders } from "./tree.ts";
+import { contents, folders, smallTree, tinySpec } from "./tree.ts";
 
 const MODEL = "sgl_jax/srt/models/qwen3_moe.py";
 const KERNELS = "sgl_jax/srt/kernels/fused_moe";
@@ -203,6 +203,25 @@ test("what a build writes is known of each tree", () => {
     expect(writable.file(`${tree.kernelFolder}/tiny/feed_forward.py`)).toBe(true);
     expect(STRANGE.filter((path) => writable.file(path))).toEqual([]);
   }
+});
+
+test("standing in the tree, nothing of it is run", async () => {
+  const tree = await smallTree();
+  const ran = join(emptyFolder(), "ran");
+  const python = join(tree, ".venv/bin/python");
+  mkdirSync(dirname(python), { recursive: true });
+  mkdirSync(join(tree, ".venv/lib/python3.11/site-packages/jax"), { recursive: true });
+  writeFileSync(python, `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+  // Modules that Python itself, the worker and the formatters import.
+  for (const name of ["json", "types", "libcst", "black", "moegen_worker", "sitecustomize"]) {
+    writeFileSync(join(tree, `${name}.py`), `open(${JSON.stringify(ran)}, "w")\n`);
+  }
+  const spec = tinySpec({ name: "tiny_ep4" });
+  const built = await moegen(["build", spec, "--into", "."], { cwd: tree });
+  expect([built.code, existsSync(ran)]).toEqual([0, false]);
+  expect((await moegen(["doctor"], { cwd: join(tree, "sgl_jax") })).code).toBe(0);
+  expect((await moegen(["revert", "--into", "."], { cwd: tree })).code).toBe(0);
+  expect(existsSync(ran)).toBe(false);
 });
 
 describe("asking git runs nothing that the repository names", () => {
