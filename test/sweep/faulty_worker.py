@@ -94,7 +94,28 @@ def time_kernels(params, emit):
     return {"deviceKind": kind, "clock": "device", "bound": 1e-2, "calls": calls}
 
 
+def mutants(params, emit):
+    """Two, of which the first may never end."""
+    emit("start", total=2, kinds={"wait": 2})
+    if take("hang-base"):
+        time.sleep(1e6)
+    if params["shard"][0] == 0 and not params["done"]:
+        emit("base", caught=False, attempts=1)
+    for name in ("wait-1", "wait-2")[params["shard"][0] :: params["shard"][1]]:
+        if name in params["done"]:
+            continue
+        mutant = {"id": name, "kind": "wait", "change": "dropped", "what": "", "file": "kernel.py"}
+        mutant |= {"line": 1, "stage": None, "streams": [], "semaphores": [], "named": False}
+        emit("mutant-start", mutant=mutant)
+        if take("hang-mutant"):
+            time.sleep(1e6)
+        found = {"caught": True, "by": "deadlock", "message": "", "attempts": 1, "seconds": 0.1}
+        emit("mutant", mutant={**mutant, **found})
+    return {}
+
+
 registry.OPS["compile"] = compile_kernel
+registry.OPS["mutants"] = mutants
 registry.OPS["validate"] = validate
 if "MOEGEN_TEST_TPU" in os.environ:
     registry.OPS["time"] = time_kernels
