@@ -1,7 +1,9 @@
 /** The examples are sound, with the schedules and devices there are. */
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { checkFile } from "../../src/check/index.ts";
+import { checkFile, registries } from "../../src/check/index.ts";
+import { layerOrigin } from "../../src/dsl/brand.ts";
+import { expertMemory } from "../../src/plan/weights.ts";
 
 const folder = new URL("../../examples/", import.meta.url);
 const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));
@@ -37,3 +39,23 @@ test.each(specs)("%s has no diagnostics, and a kernel for each bucket and device
   expect(plan?.kernels.map(({ bucket, device }) => ({ bucket, device }))).toEqual(expected);
   expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
 });
+
+/** examples/README.md says so, and why. */
+const TOO_SMALL: Readonly<Record<string, readonly string[]>> = { "grok-2.moe.ts": ["v5e", "v6e"] };
+
+test.each(specs)(
+  "%s names devices whose HBM holds its experts, as its README says",
+  async (file) => {
+    const { loaded } = await checkFile(new URL(file, folder).pathname);
+    if (loaded === undefined) expect.unreachable("it does not load");
+    const { layer, mesh, devices, schedule } = loaded.spec;
+    const { schedules, devices: kinds } = registries;
+    const layers = layerOrigin(layer)?.layers;
+    const using = { schedule: schedules[schedule.kind], devices: kinds };
+    const memory = expertMemory(layer, mesh.ep, layers, using);
+    const small = memory.devices.filter(
+      ({ device, enough }) => enough === false && (devices as readonly string[]).includes(device),
+    );
+    expect(small.map(({ device }) => device)).toEqual(TOO_SMALL[file] ?? []);
+  },
+);

@@ -87,8 +87,13 @@ describe("the command line", () => {
     });
   });
 
-  it("draws the page of a plan", async () => {
-    const { stdout } = await moegen(["explain", qwen, "--device", "v6e", "--tokens", "64"]);
+  it("draws the page of a plan, the short one unless asked", async () => {
+    const asked = ["explain", qwen, "--device", "v6e", "--tokens", "64"];
+    const short = (await moegen(asked)).stdout;
+    expect(short.split("\n").length).toBeLessThan(40);
+    expect(short).toMatch(/bound by (HBM|ICI|matrix unit)/);
+    expect(short).toContain("--full");
+    const { stdout } = await moegen([...asked, "--full"]);
     for (const section of [
       "fit",
       "HBM",

@@ -8,6 +8,7 @@ import { checkSpecs } from "../specs.ts";
 interface Options {
   readonly device?: readonly string[];
   readonly tokens?: readonly number[];
+  readonly full?: boolean;
 }
 
 /** `moegen explain`: the plan as the page a kernel author would draw on a whiteboard. */
@@ -17,6 +18,7 @@ export const explain = defineCommand<Options>({
   examples: [
     "moegen explain my-model.moe.ts",
     "moegen explain my-model.moe.ts --device v6e --tokens 64,2048",
+    "moegen explain my-model.moe.ts --full",
     "moegen explain my-model.moe.ts --json",
   ],
   configure: (command) =>
@@ -27,7 +29,8 @@ export const explain = defineCommand<Options>({
         "--tokens <list>",
         "token counts, all devices together (default: each bucket's largest)",
         positiveList,
-      ),
+      )
+      .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too"),
   async run(paths, options, out) {
     const checked = await checkSpecs(paths, out);
     const spec = checked.specs[0];
@@ -40,6 +43,7 @@ export const explain = defineCommand<Options>({
     const { expertMemory } = await import("../../plan/weights.ts");
     const { layerOrigin } = await import("../../dsl/brand.ts");
     const { explainPlan } = await import("../explain/page.ts");
+    const { wrap } = await import("../explain/wrap.ts");
     const names = options.device ?? plan.kernels.slice(0, 1).map(({ device }) => device);
     const tokens = options.tokens ?? [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))];
     const kernels = names.flatMap((device) =>
@@ -61,7 +65,14 @@ export const explain = defineCommand<Options>({
         devices: registries.devices,
       },
     );
-    for (const line of explainPlan(plan, kernels, memory, out.paint)) out.line(line);
+    const full = options.full === true;
+    const columns = (out.json ? process.stderr : process.stdout).columns;
+    const lines = explainPlan(plan, kernels, memory, out.paint, full);
+    for (const line of lines.flatMap((one) => wrap(one, columns))) out.line(line);
+    if (!full) {
+      out.line();
+      out.line(`next: moegen explain ${spec.path} --full: stages, buffers, copies, semaphores`);
+    }
     return verdict(true, { plan, memory, kernels, diagnostics: checked.diagnostics });
   },
 });

@@ -5,17 +5,19 @@ import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
-import { bytes, bytesOf, count, flops, table } from "../format.ts";
+import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
 
+/** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
 export function explainPlan(
   plan: Plan,
   kernels: readonly KernelPlan[],
   memory: ExpertMemory,
   paint: Paint,
+  full = true,
 ): readonly string[] {
   return [
     ...heading(plan, paint),
@@ -23,7 +25,7 @@ export function explainPlan(
     ...capacity(plan, paint),
     "",
     ...memoryLines(memory, paint),
-    ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint)]),
+    ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint, full)]),
   ];
 }
 
@@ -46,7 +48,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
     ...quantised(plan),
-    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plan.localExperts} experts a device`,
+    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];
 }
@@ -74,21 +76,24 @@ function capacity(plan: Plan, paint: Paint): readonly string[] {
   return [paint.bold("fit"), ...table(columns, rows)];
 }
 
-function kernelPage(plan: Plan, kernel: KernelPlan, paint: Paint): readonly string[] {
+function kernelPage(
+  plan: Plan,
+  kernel: KernelPlan,
+  paint: Paint,
+  full: boolean,
+): readonly string[] {
   const { bucket, device, tokens, tiles, passes } = kernel;
   const own = Object.entries(tiles.own);
   const title = `${bucket} on ${device}, T = ${tokens}`;
   const perDevice = Math.ceil(tokens / plan.mesh.ep);
   return [
     paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
-    `  ${perDevice} tokens a device in ${passes} pass${passes === 1 ? "" : "es"}` +
+    `  ${plural(perDevice, "token")} a device in ${passes} pass${passes === 1 ? "" : "es"}` +
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
     `  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`,
     "",
-    paint.bold("axes"),
-    ...axes(kernel),
-    "",
-    ...kernel.calls.flatMap((call) => callLines(call, kernel, paint)),
+    ...(full ? [paint.bold("axes"), ...axes(kernel), ""] : []),
+    ...(full ? kernel.calls.flatMap((call) => callLines(call, kernel, paint)) : []),
     paint.bold("bytes and FLOPs  (one device, one call, uniform routing)"),
     ...traffic(kernel),
   ];
