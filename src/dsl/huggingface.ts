@@ -1,4 +1,6 @@
-import { type HuggingFaceConfig, readConfig } from "../model/config.ts";
+import type { ReadLayer } from "../model/architecture.ts";
+import { type ConfigReader, type HuggingFaceConfig, readConfig } from "../model/config.ts";
+import { guessLayer } from "../model/guess.ts";
 import { languageModel } from "../model/nested.ts";
 import { readQuantization } from "../model/quantization.ts";
 import { identify, nearestArchitectures } from "../model/registry.ts";
@@ -19,27 +21,19 @@ export function fromHuggingFace(
   const reader = readConfig(model.config);
   const known = identify(model.names, model.types);
   // A null from plain JavaScript is no override.
-  const { sharedExperts, quantization, quantConfig, ...replaced } = overrides ?? {};
-  if (known === undefined) {
+  const { sharedExperts, quantization, quantConfig, guess, ...replaced } = overrides ?? {};
+  const read = known?.family.read(reader, known.name) ?? unknownFamily(reader, guess, replaced);
+  if (read === undefined) {
     const [name] = model.names;
-    const problem: LayerProblem = {
-      code: "MOE301",
-      configField: "architectures",
-      message:
-        name === undefined
-          ? "the config names no architecture"
-          : `architecture ${name} is not known`,
-      nearest: nearestArchitectures(name ?? ""),
-    };
     return brandLayer(replaced as LayerSpec, {
       architecture: name ?? "unknown",
       fields: {},
-      problems: [problem],
+      problems: [notKnown(name)],
     });
   }
-  const { layer, fields: read, layers, notes = [] } = known.family.read(reader, known.name);
+  const { layer, fields: readFields, layers, notes = [] } = read;
   const checkpoint = readQuantization(reader, layer.experts, quantConfig);
-  const fields = { ...read, ...(checkpoint && { quantization: checkpoint.field }) };
+  const fields = { ...readFields, ...(checkpoint && { quantization: checkpoint.field }) };
   const given = Object.entries({
     ...replaced,
     ...(sharedExperts === "outside" ? {} : { sharedExperts }),
@@ -67,7 +61,7 @@ export function fromHuggingFace(
     ...Object.fromEntries(given),
   };
   return brandLayer(merged, {
-    architecture: known.name,
+    architecture: known?.name ?? model.names[0] ?? "unknown",
     ...(layers === undefined ? {} : { layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     ...(notes.length === 0 ? {} : { notes }),
@@ -80,4 +74,30 @@ export function fromHuggingFace(
       .filter(({ layerField }) => layerField === undefined || !overridden.has(layerField))
       .map((problem) => ({ ...problem, configField: model.fileField(problem.configField) })),
   });
+}
+
+/** What a layer cannot be without: overrides of all of them say it whatever the config is of. */
+const NEEDED = ["experts", "topK", "hidden", "intermediate", "activation", "routing"] as const;
+
+/** A layer of no known family: as its overrides say, or as guessed; undefined: neither is asked for. */
+function unknownFamily(
+  reader: ConfigReader,
+  guess: true | undefined,
+  replaced: LayerOverrides,
+): ReadLayer | undefined {
+  if (guess === true) return guessLayer(reader);
+  if (NEEDED.some((field) => replaced[field] === undefined)) return undefined;
+  const given = Object.fromEntries(NEEDED.map((field) => [field, replaced[field]]));
+  const layer = { dtype: reader.dtype(), ...given } as ReadLayer["layer"];
+  return { layer, fields: {} };
+}
+
+function notKnown(name: string | undefined): LayerProblem {
+  return {
+    code: "MOE301",
+    configField: "architectures",
+    message:
+      name === undefined ? "the config names no architecture" : `architecture ${name} is not known`,
+    nearest: [...nearestArchitectures(name ?? ""), "moe.fromHuggingFace(config, { guess: true })"],
+  };
 }

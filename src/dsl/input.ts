@@ -106,6 +106,11 @@ export interface LayerOverrides
    * alone. Default: the config's, in the kernel.
    */
   readonly sharedExperts?: SharedExpertsInput | "outside";
+  /**
+   * Read a config of a family that is not known by the usual names of its fields. What it does not say
+   * is guessed, and each guess noted. Default: such a config is an error.
+   */
+  readonly guess?: true;
 }
 
 export interface MeshInput {

@@ -25,7 +25,7 @@ export interface FamilyData {
   /** Of all three projections. Default: none. */
   readonly biases?: true;
   readonly routing: RoutingData;
-  readonly shared?: SharedData | ((config: ConfigReader) => SharedData | undefined);
+  readonly shared?: SharedData | undefined | ((config: ConfigReader) => SharedData | undefined);
   /** Default: every layer has experts. */
   readonly sparse?: SparseRule;
   /** The field that counts layers. Default: `num_hidden_layers`. */
@@ -88,7 +88,8 @@ function fieldsOf(
   };
 }
 
-function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
+/** The layer that the family's data and the config say together. */
+export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
   const intermediate = sizeOf(
     config,
     "intermediate",

@@ -32,7 +32,7 @@ export interface GroupsData {
 }
 
 /** The names that scoring has in configs. */
-const SCORING = [
+export const SCORING = [
   "score_function",
   "scoring_func",
   "score_func",

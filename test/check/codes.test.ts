@@ -184,6 +184,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       "Qwen3VLMoeForConditionalGeneration",
       "Qwen3OmniMoeForConditionalGeneration",
       "Qwen3OmniMoeThinkerForConditionalGeneration",
+      "moe.fromHuggingFace(config, { guess: true })",
     ],
   },
   MOE302: {

@@ -97,6 +97,21 @@ describe("moegen init", () => {
     expect(ran.stderr).toContain("Llama4ForCausalLM");
   });
 
+  it("reads an unknown architecture by its fields with --guess, and marks each guess", async () => {
+    const cwd = emptyFolder();
+    const config = { ...QWEN, architectures: ["MyMoeForCausalLM"], norm_topk_prob: undefined };
+    writeFileSync(join(cwd, "config.json"), JSON.stringify(config));
+    const refused = await moegen(["init", "--config", "config.json"], { cwd });
+    expect(refused.code).toBe(64);
+    expect(refused.stderr).toContain("--guess");
+    const ran = await moegen(["init", "--config", "config.json", "--guess", "--json"], { cwd });
+    const made = onlyObject(ran);
+    expect(made).toMatchObject({ checks: true });
+    const guess = "guessed: weights are divided by their sum: no field says it";
+    expect(made.remarks).toContain(guess);
+    expect(readFileSync(join(cwd, String(made.spec)), "utf8")).toContain(`// ${guess}`);
+  });
+
   const shared = (name: string): string => join(root, "examples", "configs", name);
 
   it("takes a device that the layer runs on, says why, and what the model needs around the layer", async () => {

@@ -15,6 +15,7 @@ interface Options {
   readonly ep?: number;
   readonly device?: readonly DeviceName[];
   readonly quantization?: "none";
+  readonly guess?: true;
   readonly out: string;
   readonly dir?: string;
   readonly force?: boolean;
@@ -30,6 +31,7 @@ export const init = defineCommand<Options>({
     "moegen init --model qwen3-30b-a3b",
     "moegen init --config path/to/config.json --ep 4 --device v6e,v7x",
     "moegen init --config path/to/config.json --quantization none",
+    "moegen init --config path/to/config.json --guess",
   ],
   configure: (command) =>
     command
@@ -48,6 +50,7 @@ export const init = defineCommand<Options>({
           "with --config: weights of the config's dtype, whatever the checkpoint has",
         ).choices(["none"]),
       )
+      .option("--guess", "with --config: read an unknown architecture by its fields' usual names")
       .option("-o, --out <dir>", "folder that gets the spec", ".")
       // Its name before the other commands had one.
       .addOption(new Option("--dir <dir>").hideHelp())

@@ -47,6 +47,8 @@ export interface ConfigStarterOptions {
   readonly device?: readonly DeviceName[];
   /** Weights are of the config's dtype, whatever the checkpoint has. */
   readonly quantization?: "none";
+  /** Read a config of an unknown architecture by the usual names of its fields. */
+  readonly guess?: true;
 }
 
 /**
@@ -55,16 +57,11 @@ export interface ConfigStarterOptions {
  */
 export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const config = readJsonObject(options.config);
-  const { names, types } = languageModel(config.value);
-  if (identify(names, types) === undefined) {
-    const [architecture = "(none)"] = names;
-    const nearest = nearestArchitectures(architecture).join(", ");
-    throw new UsageError(
-      `${options.config}: architecture ${architecture} is not known; nearest: ${nearest}`,
-    );
-  }
+  const guess = guessed(config, options);
   const beside = besideOf(options);
-  const layer = layerOf(config, beside, options);
+  const layer = layerOf(config, beside, { ...options, ...guess });
+  const notes = layerOrigin(layer)?.notes ?? [];
+  const guesses = guess === undefined ? undefined : notes;
   const name = nameOf(options, config, layer);
   const place = placementOf(name, layer, options);
   const stem = name.replaceAll("_", "-");
@@ -72,16 +69,31 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const copy = `configs/${stem}.json`;
   const quantCopy = beside && `configs/${stem}-${basename(beside.path)}`;
   const files = new Map([
-    [spec, starterText({ name, config: copy, quantConfig: quantCopy, place, options })],
+    [spec, starterText({ name, config: copy, quantConfig: quantCopy, place, options, guesses })],
     [copy, config.text],
   ]);
   if (beside !== undefined && quantCopy !== undefined) files.set(quantCopy, beside.file.text);
   const where = `${place.device.join(", ")}, ep ${place.ep}`;
   const remarks = [
     ...(place.why === undefined ? [] : [`${where}: elsewhere ${place.why}`]),
-    ...(layerOrigin(layer)?.notes ?? []),
+    ...notes,
   ];
   return { spec, files, remarks };
+}
+
+/** `guess` where it is needed and asked for; a known architecture is read as it is. */
+function guessed(
+  { value }: JsonFile,
+  { config, guess }: ConfigStarterOptions,
+): { readonly guess: true } | undefined {
+  const { names, types } = languageModel(value);
+  if (identify(names, types) !== undefined) return undefined;
+  if (guess === true) return { guess };
+  const [architecture = "(none)"] = names;
+  const nearest = nearestArchitectures(architecture).join(", ");
+  throw new UsageError(
+    `${config}: architecture ${architecture} is not known; nearest: ${nearest}; --guess reads it by the usual names of its fields`,
+  );
 }
 
 interface Beside {
@@ -98,9 +110,10 @@ function besideOf({ config, quantization }: ConfigStarterOptions): Beside | unde
 function layerOf(
   { value }: JsonFile,
   beside: Beside | undefined,
-  { config, quantization }: ConfigStarterOptions,
+  { config, quantization, guess }: ConfigStarterOptions,
 ): LayerSpec {
   const overrides: LayerOverrides = {
+    ...(guess === undefined ? {} : { guess }),
     ...(beside === undefined ? {} : { quantConfig: beside.file.value }),
     ...(quantization === undefined ? {} : { quantization }),
   };
@@ -138,11 +151,15 @@ interface StarterParts {
   readonly quantConfig: string | undefined;
   readonly place: Placement;
   readonly options: ConfigStarterOptions;
+  /** Absent: the architecture is known. */
+  readonly guesses: readonly string[] | undefined;
 }
 
-function starterText({ name, config, quantConfig, place, options }: StarterParts): string {
+function starterText(parts: StarterParts): string {
+  const { name, config, quantConfig, place, options, guesses } = parts;
   const { ep, device } = place;
   const overrides = [
+    ...(guesses === undefined ? [] : ["guess: true"]),
     ...(quantConfig === undefined ? [] : ["quantConfig"]),
     ...(options.quantization === undefined ? [] : [`quantization: "${options.quantization}"`]),
   ];
@@ -160,7 +177,7 @@ export default moe({
   name: "${name}",
   // From ${from}. Where the figures come from, e.g. the model card:
   // source: "https://...",
-  layer: moe.fromHuggingFace(config${more}),
+${(guesses ?? []).map((guess) => `  // ${guess}\n`).join("")}  layer: moe.fromHuggingFace(config${more}),
   mesh: { ep: ${ep}, axes: ["data", "tensor"] },
   devices: [${device.map((one) => `"${one}"`).join(", ")}],
   schedule: {
