@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { DearestFirst } from "./sequence.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -18,6 +19,7 @@ export default defineConfig({
     testTimeout: FAR,
     hookTimeout: FAR,
     teardownTimeout: 600_000,
+    sequence: { sequencer: DearestFirst },
     pool: "forks",
     maxWorkers: 2,
   },

@@ -65,7 +65,7 @@ const wrong = fc
     return { spec: put(spec, path, typeof old === "number" ? number : word), path };
   });
 
-test("each value proposed for a random wrong one passes", { timeout: 300_000 }, () => {
+test("each value proposed for a random wrong one passes", () => {
   let proposed = 0;
   fc.assert(
     fc.property(wrong, ({ spec, path }) => {
