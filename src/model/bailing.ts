@@ -86,6 +86,7 @@ export const bailing = family(
   },
   {
     names: ["BailingMoeV3ForCausalLM", "BailingMoeV3VLForConditionalGeneration"],
+    types: ["bailing_hybrid"],
     experts: EXPERTS,
     routing: {
       scoring,

@@ -6,12 +6,19 @@ import { field } from "./field.ts";
 const correctionBias = field(true, "use_routing_bias");
 
 /**
- * MiniMax-M2 and M3: sigmoid scores, a correction bias that picks the ids only, weights divided by
+ * MiniMax-Text-01: Mixtral's routing. M2 and M3: sigmoid scores, a correction bias that picks the ids only, weights divided by
  * their sum. M3 scales the routed sum, adds one shared expert, and has GPT-OSS's activation without
  * its biases (`hidden_act` is "silu" where transformers 5 saved the config: it means the same).
- * Source: transformers 5.24, models/{minimax_m2, minimax_m3_vl}; sglang 0.5.23, models/minimax_m3.py.
+ * Source: transformers 5.24, models/{minimax, minimax_m2, minimax_m3_vl}; sglang 0.5.23, models/minimax_m3.py.
  */
 export const minimax = family(
+  {
+    names: ["MiniMaxForCausalLM"],
+    types: ["minimax"],
+    experts: ["num_local_experts", "num_experts"],
+    intermediate: ["intermediate_size"],
+    routing: { scoring: "softmax", renormalize: true },
+  },
   {
     names: ["MiniMaxM2ForCausalLM"],
     types: ["minimax_m2"],

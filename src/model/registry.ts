@@ -8,6 +8,7 @@ import { deepseek } from "./deepseek.ts";
 import { deepseekv4 } from "./deepseekv4.ts";
 import { dots } from "./dots.ts";
 import { ernie } from "./ernie.ts";
+import { exaone } from "./exaone.ts";
 import { gemma } from "./gemma.ts";
 import { glm } from "./glm.ts";
 import { gptoss } from "./gptoss.ts";
@@ -20,13 +21,16 @@ import { laguna } from "./laguna.ts";
 import { lfm } from "./lfm.ts";
 import { llama } from "./llama.ts";
 import { longcat } from "./longcat.ts";
+import { mellum } from "./mellum.ts";
 import { mimo } from "./mimo.ts";
 import { minimax } from "./minimax.ts";
+import { mistral } from "./mistral.ts";
 import { mixtral } from "./mixtral.ts";
 import { nemotron } from "./nemotron.ts";
 import { olmoe } from "./olmoe.ts";
 import { phimoe } from "./phimoe.ts";
 import { qwen } from "./qwen.ts";
+import { solar } from "./solar.ts";
 import { step } from "./step.ts";
 
 export const models = {
@@ -47,11 +51,15 @@ export const models = {
   ernie,
   longcat,
   dots,
+  exaone,
+  solar,
+  mistral,
   laguna,
   afmoe,
   lfm,
   granite,
   olmoe,
+  mellum,
   mixtral,
   grok,
   dbrx,

@@ -205,4 +205,30 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layers: 27,
   },
+  "K-EXAONE: its class's figures": {
+    source: transformers("exaone_moe/configuration_exaone_moe.py"),
+    config: {
+      architectures: ["ExaoneMoEForCausalLM"],
+      hidden_size: 4096,
+      moe_intermediate_size: 1024,
+      num_experts: 64,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 32,
+    },
+    layer: { ...sizes(64, 8, 4096, 1024), routing: biased(2.5), sharedExperts: shared(1, 1024) },
+    layers: 31,
+  },
+  "Solar-Open: its class's figures": {
+    source: transformers("solar_open/configuration_solar_open.py"),
+    config: {
+      architectures: ["SolarOpenForCausalLM"],
+      hidden_size: 4096,
+      moe_intermediate_size: 1280,
+      n_routed_experts: 128,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 48,
+    },
+    layer: { ...sizes(128, 8, 4096, 1280), routing: biased(), sharedExperts: shared(1, 1280) },
+    layers: 48,
+  },
 };

@@ -223,4 +223,36 @@ export const softmax: Readonly<Record<string, Published>> = {
     layer: { ...sizes(128, 2, 7168, 4864), routing: routing("softmax") },
     layers: 35,
   },
+  "Mistral-4: groups by the sum of their two best, without a bias": {
+    source: transformers("mistral4/modeling_mistral4.py"),
+    config: {
+      architectures: ["Mistral4ForCausalLM"],
+      hidden_size: 4096,
+      moe_intermediate_size: 2048,
+      n_group: 4,
+      n_routed_experts: 128,
+      num_experts_per_tok: 4,
+      num_hidden_layers: 36,
+      topk_group: 2,
+    },
+    layer: {
+      ...sizes(128, 4, 4096, 2048),
+      routing: routing("softmax", { groups: { count: 4, kept: 2, score: "sum_of_top_2" } }),
+      sharedExperts: shared(1, 2048),
+    },
+    layers: 36,
+  },
+  "Mellum: its class's figures": {
+    source: transformers("mellum/configuration_mellum.py"),
+    config: {
+      architectures: ["MellumForCausalLM"],
+      hidden_size: 2304,
+      moe_intermediate_size: 896,
+      num_experts: 64,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 28,
+    },
+    layer: { ...sizes(64, 8, 2304, 896), routing: routing("softmax") },
+    layers: 28,
+  },
 };

@@ -1,0 +1,24 @@
+import { family } from "./family.ts";
+import { field } from "./field.ts";
+import { groupsOr } from "./routing.ts";
+import { dense } from "./sparse.ts";
+
+/**
+ * K-EXAONE: DeepSeek-V3's routing, one group by default, and shared experts of the routed ones' size.
+ * Source: transformers 5.24, models/exaone_moe (ExaoneMoeTopkRouter, ExaoneMoeSparseMoEBlock) and its
+ * configuration class.
+ */
+export const exaone = family({
+  names: ["ExaoneMoEForCausalLM", "ExaoneMoeForCausalLM"],
+  types: ["exaone_moe"],
+  experts: ["num_experts", "num_local_experts"],
+  routing: {
+    scoring: "sigmoid",
+    renormalize: field(true, "norm_topk_prob"),
+    scalingFactor: field(2.5, "routed_scaling_factor"),
+    groups: groupsOr(1, 1),
+    correctionBias: true,
+  },
+  shared: { count: field(1, "num_shared_experts") },
+  sparse: dense(field(1, "first_k_dense_replace")),
+});

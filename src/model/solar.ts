@@ -1,0 +1,23 @@
+import { family } from "./family.ts";
+import { field } from "./field.ts";
+import { groupsOr } from "./routing.ts";
+
+/**
+ * Solar-Open: DeepSeek-V3's routing, one group by default, shared experts of the routed ones' size, and
+ * no dense layer.
+ * Source: transformers 5.24, models/solar_open (SolarOpenTopkRouter, SolarOpenMoE,
+ * SolarOpenDecoderLayer) and its configuration class.
+ */
+export const solar = family({
+  names: ["SolarOpenForCausalLM"],
+  types: ["solar_open"],
+  experts: ["n_routed_experts", "num_local_experts"],
+  routing: {
+    scoring: "sigmoid",
+    renormalize: field(true, "norm_topk_prob"),
+    scalingFactor: field(1, "routed_scaling_factor"),
+    groups: groupsOr(1, 1),
+    correctionBias: true,
+  },
+  shared: { count: field(1, "n_shared_experts") },
+});

@@ -1,0 +1,147 @@
+/** What the language cannot say of a model is refused by name, with the override that answers it. */
+import { describe, expect, test } from "vitest";
+import type { LayerOverrides } from "../../src/dsl/input.ts";
+import { problemsOf, read, SIZES } from "./read.ts";
+
+interface Refused {
+  readonly config: object;
+  readonly says: string;
+  /** What the problem names as its answer, and the override that is it; none: no override answers. */
+  readonly answer?: { readonly named: string; readonly overrides: LayerOverrides };
+}
+
+const given: Refused["answer"] = {
+  named: 'routing: { where: "given" }',
+  overrides: { routing: { where: "given" } },
+};
+const outside: Refused["answer"] = {
+  named: 'sharedExperts: "outside"',
+  overrides: { sharedExperts: "outside" },
+};
+const silu: Refused["answer"] = { named: "silu", overrides: { activation: "silu" } };
+
+const refused: Readonly<Record<string, Refused>> = {
+  "Llama-4: scores on the input": {
+    config: { architectures: ["Llama4ForConditionalGeneration"], text_config: SIZES },
+    says: "Llama-4 multiplies an expert's input by its score",
+  },
+  "Nemotron-3: no gate": {
+    config: { architectures: ["NemotronHForCausalLM"], mlp_hidden_act: "relu2" },
+    says: "Nemotron's experts are up, relu2 and down without a gate",
+  },
+  "DeepSeek-V4: square root of softplus, stated or its class's": {
+    config: { architectures: ["DeepseekV4ForCausalLM"] },
+    says: 'scoring_func "sqrtsoftplus" is not a scoring the kernel has',
+    answer: given,
+  },
+  "LongCat: identity experts, 256 in its class": {
+    config: { architectures: ["LongcatFlashForCausalLM"], expert_ffn_hidden_size: 2048 },
+    says: "256 more experts that the router may choose return the token as it is",
+    answer: given,
+  },
+  "Phi-3.5-MoE: sparsemixer": {
+    config: { architectures: ["PhiMoEForCausalLM"] },
+    says: "Phi-MoE's sparsemixer masks logits",
+    answer: given,
+  },
+  "DBRX: a norm that is no sum": {
+    config: {
+      architectures: ["DbrxForCausalLM"],
+      d_model: 64,
+      ffn_config: {
+        moe_num_experts: 16,
+        moe_top_k: 4,
+        ffn_hidden_size: 256,
+        moe_normalize_expert_weights: 2,
+      },
+    },
+    says: "weights are divided by their 2-norm",
+    answer: given,
+  },
+  "DeepSeek-V2 renormalised: not agreed on": {
+    config: { architectures: ["DeepseekV2ForCausalLM"], norm_topk_prob: true },
+    says: "norm_topk_prob is not in transformers' DeepSeek-V2",
+    answer: given,
+  },
+  "Step: layers that clamp after silu": {
+    config: {
+      architectures: ["Step3p5ForCausalLM"],
+      swiglu_limits: [0, null, 7],
+      share_expert_dim: 0,
+    },
+    says: "layers 2 (7) clamp silu's result",
+    answer: silu,
+  },
+  "Step: shared experts that clamp after silu": {
+    config: { architectures: ["Step3p5ForCausalLM"], swiglu_limits_shared: [0, 0, 16] },
+    says: "the shared expert of layers 2 (16) clamps silu's result",
+    answer: outside,
+  },
+  "Ling-3: layers that clamp after silu": {
+    config: {
+      architectures: ["BailingMoeV3ForCausalLM"],
+      expert_swiglu_limit_list: [0, 0, 0, 10],
+    },
+    says: "layers 3 (10) clamp silu's result",
+    answer: silu,
+  },
+  "Ling: routers by modality": {
+    config: { architectures: ["BailingMoeV3ForCausalLM"], router_type: "MultiRouter" },
+    says: "tokens of text, images and audio have routers",
+    answer: given,
+  },
+  "Hy4: the shared expert does not clamp": {
+    config: { architectures: ["HYV4ForCausalLM"] },
+    says: "the experts clamp gate and up, the shared ones do not",
+    answer: outside,
+  },
+  "Laguna with scores on the input": {
+    config: {
+      architectures: ["LagunaForCausalLM"],
+      moe_apply_router_weight_on_input: true,
+    },
+    says: "scores multiply an expert's input",
+  },
+  "an activation that is not the kernel's": {
+    config: { architectures: ["MixtralForCausalLM"], hidden_act: "relu2" },
+    says: 'hidden_act "relu2" is not an activation the kernel has',
+    answer: silu,
+  },
+};
+
+describe("refused by name, with what answers it", () => {
+  test.each(Object.entries(refused))("%s", (_name, { config, says, answer }) => {
+    const problems = problemsOf(read({ ...SIZES, ...config }));
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining(says)]);
+    if (answer === undefined) {
+      expect(problems[0]?.nearest).toEqual([]);
+      return;
+    }
+    expect(problems[0]?.nearest).toContain(answer.named);
+    expect(problemsOf(read({ ...SIZES, ...config }, answer.overrides))).toEqual([]);
+  });
+
+  test("Kimi-K3: its activation, and shared experts that take other rows than the routed ones", () => {
+    const config = {
+      architectures: ["KimiK3ForConditionalGeneration"],
+      text_config: {
+        architectures: ["KimiLinearForCausalLM"],
+        hidden_act: "situ",
+        hidden_size: 7168,
+        moe_intermediate_size: 3072,
+        num_experts: 896,
+        num_experts_per_token: 16,
+        num_shared_experts: 2,
+        routed_expert_hidden_size: 3584,
+      },
+    };
+    const layer = read(config);
+    expect(layer).toMatchObject({ experts: 896, topK: 16, hidden: 3584, intermediate: 3072 });
+    expect(problemsOf(layer).map(({ configField }) => configField)).toEqual([
+      "text_config.routed_expert_hidden_size",
+      "text_config.hidden_act",
+    ]);
+    const answered = read(config, { activation: "silu", sharedExperts: "outside" });
+    expect(problemsOf(answered)).toEqual([]);
+  });
+});
