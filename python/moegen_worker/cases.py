@@ -48,10 +48,14 @@ class Case:
     small_passes: bool = False
     # Rows between HBM and VMEM in chunks of the fewest rows, so that a pass has several.
     small_chunks: bool = False
+    # Logits that are far from nought, where that changes nothing but what a score is made of.
+    far_logits: bool = False
     # Some ids out of range, as padded tokens have: for routing that is given.
     padding: bool = False
     # Part of a run that names no cases.
     usual: bool = True
+    # Of no more devices, where a usual run has it: more take their rows one after the other.
+    most_devices: int | None = None
 
 
 def generator(seed: int, name: str, salt: int = 0) -> np.random.Generator:
@@ -118,6 +122,11 @@ def beyond_one_pass(usual: int, ep: int) -> int:
     return not_divisible(max(usual, 16 * ep) + 2 + 2 * ep, ep)
 
 
+def two_blocks(usual: int, ep: int) -> int:
+    """Two blocks of 128 tokens on each device, the second one with a token or two."""
+    return 130 * ep - 1
+
+
 def three_chunks(usual: int, ep: int) -> int:
     """Three chunks of 16 rows on each device, the last one with a row."""
     return 33 * ep
@@ -132,7 +141,7 @@ CASES: tuple[Case, ...] = (
     Case("ids", "top-k ids and weights", uniform, fingerprint=True),
     Case("padding", "ids out of range", uniform, padding=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
-    Case("two-calls", "two calls in a row", uniform, calls=2),
+    Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
     Case(
         "odd",
         "T not divisible, passes, 2 axes",
@@ -141,7 +150,15 @@ CASES: tuple[Case, ...] = (
         small_passes=True,
         split_mesh=True,
     ),
-    # Building a program is what takes time, so the three above are one program; these tell them
+    Case(
+        "blocks",
+        "blocks of 128, many chunks",
+        uniform,
+        tokens=two_blocks,
+        small_chunks=True,
+        most_devices=8,
+    ),
+    # Building a program is what takes time, so the three of "odd" are one program; these tell them
     # apart, by name, and "not-divisible" visits further token buckets where there are any.
     Case("not-divisible", "T not divisible by ep", uniform, tokens=not_divisible, usual=False),
     Case(

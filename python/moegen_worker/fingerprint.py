@@ -68,13 +68,14 @@ def slack(layer: Layer, wanted: np.ndarray, devices: int) -> np.ndarray:
 
 
 def compare(
-    shown: np.ndarray, weights: Any, ids: Any, tolerance: float, off: np.ndarray | None = None
+    shown: np.ndarray, weights: Any, ids: Any, allowed: Any, off: np.ndarray | None = None
 ) -> dict[str, Any] | None:
     """What differs between shown (T, E) weights and the reference's (T, k) weights and ids.
 
-    `off` (T, E): what is allowed beside the tolerance; a weight within it need not show.
+    `allowed` (T, E): how much a weight may be off; `off` (T, E): a weight within it need not show.
     """
     off = np.zeros_like(shown) if off is None else off
+    allowed = np.broadcast_to(allowed, shown.shape)
     weights, ids = np.asarray(weights, np.float64), np.asarray(ids)
     for token in range(shown.shape[0]):
         row = shown[token]
@@ -91,8 +92,7 @@ def compare(
         if got != want:
             return {"token": token, "problem": "ids", "got": got, "want": want}
         for expert in want:
-            allowed = tolerance * abs(wanted[expert]) + off[token, expert]
-            if abs(row[expert] - wanted[expert]) > allowed:
+            if abs(row[expert] - wanted[expert]) > allowed[token, expert]:
                 return {
                     "token": token,
                     "problem": "weight",

@@ -108,6 +108,8 @@ class InputMaker:
         for call in range(case.calls):
             rng = generator(self._seed, case.name, call)
             gating = case.gating(rng, self.shape(tokens))
+            if case.far_logits:
+                gating = far(self._layer["routing"], gating)
             if case.fingerprint:
                 rows.append(fingerprint.tokens(tokens, package.hidden, package.dtype))
             else:
@@ -119,6 +121,21 @@ class InputMaker:
             ids.append(absent(rng, chosen, package.experts) if case.padding else chosen)
         arrays = [np.stack(parts) for parts in (rows, logits, weights, ids)]
         return Inputs(*arrays, self.model(case.fingerprint))
+
+
+# Beyond what float32 has an exponential of, and where a sigmoid is as small as it can be beside others.
+FAR_SOFTMAX, FAR_SIGMOID = 200.0, -60.0
+
+
+def far(routing: dict[str, Any], logits: np.ndarray) -> np.ndarray:
+    """Logits of two tokens in three moved by as much each: a softmax is the same, sigmoids are in
+    the same order. Those that are capped, or are scores themselves, stay."""
+    scoring = routing.get("scoring", "softmax")
+    if routing.get("logitSoftCap") is not None or scoring not in ("softmax", "sigmoid"):
+        return logits
+    steps = [0.0, FAR_SOFTMAX, -FAR_SOFTMAX] if scoring == "softmax" else [0.0, FAR_SIGMOID, 0.0]
+    offsets = np.array(steps, np.float32)[np.arange(len(logits)) % 3]
+    return logits + offsets[:, None]
 
 
 def absent(rng: np.random.Generator, ids: Any, experts: int) -> np.ndarray:

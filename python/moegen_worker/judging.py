@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fingerprint, interpreter, metrics, model
+from . import fingerprint, interpreter, metrics, model, rounding
 from .inputs import Inputs
 
 Verdict = dict[str, Any]
@@ -34,44 +34,61 @@ def sums(
     inputs: Inputs,
     result: np.ndarray,
     reference: Callable[[int], np.ndarray],
-    bound: float,
+    expected: Callable[[int], rounding.Expected],
 ) -> Verdict:
-    """(calls, T, D) against the reference of each call."""
-    errors = []
+    """(calls, T, D) against the reference of each call and what rounding is expected to cost.
+
+    Says of the call that is nearest to its limit: `error`, `expected` and `limit`, relative to the
+    reference's norm, and `ofLimit`, the largest share of a limit that the call or a row of it has.
+    """
+    verdict: Verdict = {"ok": True, "ofLimit": -1.0}
     failure: dict[str, Any] | None = None
     for call in range(result.shape[0]):
-        wanted = reference(call)
-        error = metrics.relative_error(result[call], wanted)
-        errors.append(error)
-        if error <= bound or failure is not None:
+        wanted, allowed = reference(call), expected(call)
+        found = metrics.against(result[call], wanted, allowed)
+        if found.of_limit > verdict["ofLimit"]:
+            verdict |= found.reported()
+        if found.of_limit <= 1.0 or failure is not None:
             continue
         rows = inputs.tokens[call], inputs.weights[call], inputs.ids[call]
         worst = metrics.worst(layer, inputs.model, *rows, result[call], wanted)
         where = f" in call {call + 1} of {result.shape[0]}" if result.shape[0] > 1 else ""
-        if worst["nanTokens"]:
-            what = f"not a number in {worst['nanTokens']} of {result.shape[1]} tokens"
-            message = f"{what}{where}: unwritten memory was read"
-        else:
-            message = f"relative error {error:.2e} is over {bound:.0e}{where}"
-        failure = {"message": message, "worst": worst}
-    verdict: Verdict = {"ok": failure is None, "error": max(errors)}
-    return verdict if failure is None else {**verdict, "failure": failure}
+        failure = {"message": f"{_what(found, worst, result.shape[1])}{where}", "worst": worst}
+    return verdict if failure is None else {**verdict, "ok": False, "failure": failure}
+
+
+def _what(found: metrics.Found, worst: dict[str, Any], count: int) -> str:
+    if worst["nanTokens"]:
+        tokens = f"{worst['nanTokens']} of {count} tokens"
+        return f"not a number in {tokens}: unwritten memory was read"
+    if found.all_rows > 1.0:
+        times = f"{found.error / found.expected:.2f} times" if found.expected else "beyond"
+        return (
+            f"relative error {found.error:.2e} is over {found.limit:.2e}: {times} what rounding"
+            " is expected to cost"
+        )
+    return (
+        f"token {found.row} has {found.of_limit:.2f} times the error that rounding allows it"
+        f" (all tokens together {found.error:.2e} of {found.limit:.2e})"
+    )
 
 
 def ids(
-    layer: model.Layer, inputs: Inputs, result: np.ndarray, bound: float, devices: int
+    layer: model.Layer, inputs: Inputs, result: np.ndarray, expected: rounding.Model, devices: int
 ) -> Verdict:
     """Ids must be identical; weights may differ by the dtype's rounding, and by that of the sums
     of each of `devices` where they are quantised."""
     worst = 0.0
     experts = inputs.model.w2.shape[0]
+    tolerance = expected.shown(result.shape[1])
     for call in range(result.shape[0]):
         weights, chosen = inputs.weights[call], inputs.ids[call]
         shown = fingerprint.read(layer, result[call], experts, inputs.model.plain("w2", 0))
         wanted = np.zeros_like(shown)
         np.add.at(wanted, (np.arange(len(chosen))[:, None], chosen), weights)
         off = fingerprint.slack(layer, wanted, devices)
-        wrong = fingerprint.compare(shown, weights, chosen, 2 * bound, off)
+        allowed = tolerance * np.abs(wanted) + off
+        wrong = fingerprint.compare(shown, weights, chosen, allowed, off)
         worst = max(worst, metrics.relative_error(shown, wanted))
         if wrong is not None:
             message = {
@@ -80,4 +97,4 @@ def ids(
             }.get(wrong["problem"], "not a number in the result")
             failure = {"message": message, "routing": wrong}
             return {"ok": False, "error": worst, "failure": failure}
-    return {"ok": True, "error": worst}
+    return {"ok": True, "error": worst, "limit": float(tolerance.max())}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from . import model, oracle
+from .rounding import Expected
 
-BOUNDS = {"bfloat16": 1e-2, "float32": 1e-5}
+# What float32 arithmetic may cost a reference that rounds nothing else.
+FLOAT32_BOUND = 1e-5
 
 
 def relative_error(result: Any, reference: Any) -> float:
@@ -20,6 +23,52 @@ def relative_error(result: Any, reference: Any) -> float:
     scale = float(np.linalg.norm(reference))
     error = float(np.linalg.norm(result - reference))
     return error / scale if scale > 0 else error
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The error of a call beside what is expected of it, relative to the reference's norm."""
+
+    error: float
+    expected: float
+    limit: float
+    # Shares of the limit: of all rows together, and of the row nearest to its own.
+    all_rows: float
+    one_row: float
+    row: int
+
+    @property
+    def of_limit(self) -> float:
+        return max(self.all_rows, self.one_row)
+
+    def reported(self) -> dict[str, float]:
+        figures = {"expected": self.expected, "limit": self.limit}
+        return {"error": self.error, **figures, "ofLimit": self.of_limit}
+
+
+def against(result: Any, reference: Any, allowed: Expected) -> Found:
+    """(T, D) against (T, D): what is not a number must be so in both."""
+    result, reference = np.asarray(result, np.float64), np.asarray(reference, np.float64)
+    there = np.isfinite(reference)
+    same = np.where(there, np.isfinite(result), np.isfinite(result) == there)
+    difference = np.where(
+        there & same, np.where(there, result, 0.0) - np.where(there, reference, 0.0), 0.0
+    )
+    rows = np.where(same.all(axis=-1), np.linalg.norm(difference, axis=-1), np.inf)
+    limits = allowed.row_limits
+    # Where nothing may be off, nothing is.
+    shares = np.divide(rows, limits, out=np.where(rows > 0, np.inf, 0.0), where=limits > 0)
+    size = float(np.linalg.norm(np.where(there, reference, 0.0))) or 1.0
+    whole = float(np.linalg.norm(rows))
+    limit = allowed.limit
+    return Found(
+        error=whole / size,
+        expected=allowed.size / size,
+        limit=limit / size,
+        all_rows=whole / limit if limit > 0 else float(shares.max(initial=0.0)),
+        one_row=float(shares.max(initial=0.0)),
+        row=int(np.argmax(shares)),
+    )
 
 
 def row_errors(result: Any, reference: Any) -> np.ndarray:

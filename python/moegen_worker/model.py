@@ -36,14 +36,15 @@ class Weights:
     shared_w3_scale: Array | None = None
     format: Layer | None = None
 
-    def plain(self, name: str, index: Any = ...) -> Array:
-        """A weight array, or `index` of its leading axes, as what it stands for, in float64."""
+    def plain(self, name: str, index: Any = ..., dtype: Any = np.float64) -> Array:
+        """A weight array, or `index` of its leading axes, as what it stands for, in float64; as
+        `dtype` rounds quantised ones."""
         weights = getattr(self, name)[index]
         spec = None if self.format is None else quantization.of(self.format, name)
         if spec is None:
             return np.asarray(weights, np.float64)
         scale = getattr(self, f"{name}_scale")[index]
-        return quantization.dequantize(weights, scale, spec)
+        return quantization.dequantize(weights, scale, spec, dtype)
 
     def quantized(self, layer: Layer | None) -> Weights:
         """The same with quantised weights and their scales, if the layer says that there are."""

@@ -16,6 +16,8 @@ from .errors import OpError
 
 # Rows of the smallest chunk: a bfloat16 tile's.
 CHUNK = 16
+# Tokens that are ranked at once.
+BLOCK = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +70,14 @@ class MoePackage:
         return tiles._replace(pass_tokens=16, **block)
 
     def chunk_tiles(self, tokens: int) -> Any | None:
-        """The table's tiles for T tokens, with passes that hold three of the smallest chunks."""
+        """The table's tiles for T tokens, with passes that hold three of the smallest chunks; where a
+        device has more than a block of 128 tokens, one pass of all of them."""
         tiles = self.small_pass_tiles(tokens)
-        return None if tiles is None else tiles._replace(pass_tokens=3 * CHUNK)
+        if tiles is None:
+            return None
+        share = -(-tokens // self.ep)
+        rows = 3 * CHUNK if share <= BLOCK else -(-share // BLOCK) * BLOCK
+        return tiles._replace(pass_tokens=rows)
 
     @contextmanager
     def small_chunks(self) -> Iterator[None]:

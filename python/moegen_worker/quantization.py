@@ -36,16 +36,26 @@ def block(spec: Spec) -> int | None:
 
 def dtypes(spec: Spec) -> tuple[Any, Any]:
     """Of the weights and of the scales."""
-    return _dtype(spec["weights"]), _dtype(spec["scales"])
+    return dtype_of(spec["weights"]), dtype_of(spec["scales"])
 
 
-def _dtype(name: str) -> Any:
+def dtype_of(name: str) -> Any:
     return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def largest(dtype: Any) -> float:
     limits = ml_dtypes.iinfo(dtype) if is_integer(dtype) else ml_dtypes.finfo(dtype)
     return float(limits.max)
+
+
+def fraction_bits(dtype: Any) -> int:
+    """Of a floating-point type: bits of the significand that it keeps."""
+    return int(ml_dtypes.finfo(dtype).nmant)
+
+
+def least(dtype: Any) -> float:
+    """Of a floating-point type: the smallest step."""
+    return float(ml_dtypes.finfo(dtype).smallest_subnormal)
 
 
 def is_integer(dtype: Any) -> bool:
@@ -91,9 +101,12 @@ def quantize(weights: Array, spec: Spec) -> tuple[Array, Array]:
     return rounded.astype(dtype), scale
 
 
-def dequantize(weights: Array, scale: Array, spec: Spec) -> Array:
-    """What quantised weights (..., K, N) stand for, in float64."""
-    return np.asarray(weights, np.float64) * spread(scale, weights.shape, spec)
+def dequantize(weights: Array, scale: Array, spec: Spec, dtype: Any = np.float64) -> Array:
+    """What quantised weights (..., K, N) stand for, in float64; their scales and they themselves
+    as `dtype` rounds them."""
+    rounded = np.asarray(scale).astype(dtype)
+    plain = np.asarray(weights, np.float64) * spread(rounded, weights.shape, spec)
+    return plain.astype(dtype).astype(np.float64)
 
 
 def activations(layer: dict[str, Any]) -> str | None:
@@ -135,7 +148,7 @@ def round_row(row: Any, name: str | None) -> Array:
     """
     if name is None:
         return np.asarray(row, np.float64)
-    dtype = _dtype(name)
+    dtype = dtype_of(name)
     single = np.asarray(row, np.float32)
     most = np.maximum(np.abs(single).max(), np.float32(1e-30))
     top = np.float32(largest(dtype))

@@ -100,7 +100,7 @@ class References:
         error = metrics.relative_error(result, wanted)
         kinds = quantization.activations(self._layer), quantization.partial_sums(self._layer)
         rounded = any(kind is not None for kind in kinds)
-        if error > (ROUNDED_BOUND if rounded else metrics.BOUNDS["float32"]):
+        if error > (ROUNDED_BOUND if rounded else metrics.FLOAT32_BOUND):
             message = f"the generated reference is off by {error:.2e}"
             rows = inputs.tokens[0], shares, ids
             worst = metrics.worst(self._layer, weights, *rows, result, wanted)

@@ -72,7 +72,8 @@ class Call:
             ids=inputs.ids[:, rows],
         )
         with jax.default_device(jax.devices("cpu")[0]):
-            return {**self.bench.judge(few, result[None, rows]), "rows": len(rows)}
+            verdict = self.bench.judge(few, result[None, rows], self.bench.device_of(count)[rows])
+            return {**verdict, "rows": len(rows)}
 
 
 class Caller:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, interpreter, judging, metrics
+from . import arguments, interpreter, judging, rounding
 from .cases import Case
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
@@ -29,13 +29,18 @@ class Bench:
         """`planned` is every case with its T: what can be shared is known before the first."""
         self._target, self._seed = target, seed
         self._package, self._layer = target.package, target.layer
-        self._bound = metrics.BOUNDS[str(self._package.dtype)]
         self._planned = planned
         self._programs = Programs(target, planned)
         self._maker = InputMaker(self._package, self._layer, seed)
         # References run at the largest T, so that they are compiled once.
         most = max([tokens for _, tokens in planned], default=1)
         self._references = References(self._package, self._layer, self._maker, seed, most)
+        self._rounding = rounding.Model(
+            self._layer,
+            self._package.dtype,
+            self._maker.model(marked=False),
+            rounding.Owners.of(self._package),
+        )
         self._placed: dict[tuple[bool, bool], dict[str, Any]] = {}
         interpreter.quicken()
 
@@ -87,7 +92,7 @@ class Bench:
             return judging.failed(what, **judging.reports(outcome))
         result = np.asarray(outcome.value)[: case.calls]
         if case.fingerprint:
-            verdict = judging.ids(self._layer, inputs, result, self._bound, self._package.ep)
+            verdict = judging.ids(self._layer, inputs, result, self._rounding, self._package.ep)
         else:
             verdict = self.judge(inputs, result)
         if outcome.clean:
@@ -108,15 +113,22 @@ class Bench:
         """The model's arguments by name."""
         return self._references.arrays(False)
 
-    def judge(self, inputs: Inputs, result: np.ndarray) -> Verdict:
-        """(calls, T, D) of these inputs against the package's reference."""
+    def judge(
+        self, inputs: Inputs, result: np.ndarray, device_of: np.ndarray | None = None
+    ) -> Verdict:
+        """(calls, T, D) of these inputs against the package's reference; `device_of` (T,): each
+        token's device, absent as T tokens are dealt out."""
         return judging.sums(
             self._layer,
             inputs,
             result,
             lambda call: self._references.sums(inputs, call),
-            self._bound,
+            lambda call: self._rounding.call(inputs, call, device_of),
         )
+
+    def device_of(self, tokens: int) -> np.ndarray:
+        """(T,) device that each of T tokens belongs to."""
+        return rounding.Owners.of(self._package).of_tokens(tokens)
 
     def check_reference(self) -> Verdict:
         """The package's reference against the oracle."""

@@ -106,3 +106,31 @@ def test_ids_out_of_range_are_on_both_sides_and_leave_some() -> None:
     assert (ids == 16).any()
     assert (ids == 3).any()
     assert not ((ids >= 0) & (ids < 16) & (ids != 3)).any()
+
+
+def test_blocks_are_of_every_usual_run_of_few_devices() -> None:
+    count = {case.name: t for case, t in validate.schedule(None, [32], [], Package())}["blocks"]
+    # More than 128 tokens on each device, and a last one with fewer.
+    assert count > 3 * 130 and count % 4 != 0
+    assert cases.two_blocks(1, 1) == 129
+
+    class Many(Package):
+        ep = 32
+
+    assert "blocks" not in {case.name for case, _ in validate.schedule(None, [64], [], Many())}
+    assert "blocks" in {case.name for case, _ in validate.schedule(["blocks"], [64], [], Many())}
+
+
+def test_far_logits_leave_a_softmax_as_it_is_and_its_exponentials_not() -> None:
+    logits = cases.uniform(cases.generator(0, "far"), SHAPE)
+    moved = inputs.far({"scoring": "softmax"}, logits)
+    for found, wanted in zip(oracle.route(LAYER, moved), oracle.route(LAYER, logits), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-3)
+    with np.errstate(over="ignore", invalid="ignore"):
+        naive = np.exp(moved) / np.exp(moved).sum(axis=-1, keepdims=True)
+    assert not np.isfinite(naive).all(axis=-1)[1::3].any()
+    assert not np.isfinite(naive).all(axis=-1)[2::3].any()
+    # Capped logits, and those that are scores, would be others.
+    for routing in ({"scoring": "softmax", "logitSoftCap": 30.0}, {"scoring": "none"}):
+        assert inputs.far(routing, logits) is logits
+    assert inputs.far({"scoring": "sigmoid"}, logits)[1] == pytest.approx(logits[1] - 60.0)

@@ -160,9 +160,9 @@ def test_a_fingerprint_may_be_off_by_half_a_step_of_its_device() -> None:
     weights, ids = wanted[:, [0, 1, 3]], np.array([[0, 1, 3]])
     # What is fainter than half a step need not show; what shows must be there.
     shown = np.array([[0.5, 0.0, 0.0, 0.25]])
-    assert fingerprint.compare(shown, weights, ids, 1e-6, off) is None
+    assert fingerprint.compare(shown, weights, ids, off + 1e-6, off) is None
     assert fingerprint.compare(shown, weights, ids, 1e-6) is not None
     stray = np.array([[0.5, 0.0, 0.1, 0.25]])
-    assert fingerprint.compare(stray, weights, ids, 1e-6, off) is not None
+    assert fingerprint.compare(stray, weights, ids, off + 1e-6, off) is not None
     far = np.array([[0.5, 0.0, 0.0, 0.26]])
-    assert fingerprint.compare(far, weights, ids, 1e-6, off) is not None
+    assert fingerprint.compare(far, weights, ids, off + 1e-6, off) is not None

@@ -1,6 +1,7 @@
 /** The cases of one package on workers: collects what they say, and outlives the loss of one. */
 import type { Plan } from "../plan/plan.ts";
 import { isLoss, RequestError, WorkerError } from "./errors.ts";
+import { workerLayer } from "./layer.ts";
 import type { LocalWorker } from "./local.ts";
 import type {
   CaseFailure,
@@ -58,7 +59,6 @@ export class CaseRun {
   readonly #results: CaseResult[] = [];
   #names: readonly string[] | undefined;
   readonly seed: number;
-  bound = 0;
 
   constructor(subject: Subject, options: CaseRunOptions) {
     this.#subject = subject;
@@ -94,7 +94,7 @@ export class CaseRun {
       let running: Running | undefined;
       const params = {
         package: folder,
-        layer: plan.layer,
+        layer: workerLayer(plan),
         tokenAxes: plan.mesh.tokenAxes,
         call: call ?? null,
         tokens,
@@ -138,9 +138,8 @@ export class CaseRun {
   #hear(event: WorkerEvent): Running | undefined {
     const { onEvent, size } = this.#with;
     if (event.event === "start" && this.#names === undefined) {
-      this.bound = Number(event.bound);
       this.#names = event.cases as readonly string[];
-      onEvent({ event: "start", size, bound: this.bound, cases: this.#names });
+      onEvent({ event: "start", size, cases: this.#names });
     } else if (event.event === "case-start") {
       const { case: name, title, tokens } = event as unknown as Running;
       onEvent({ event: "case-start", case: name, title, tokens });

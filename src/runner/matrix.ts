@@ -7,6 +7,7 @@ import { callOf } from "../matrix/spec.ts";
 import { schedules } from "../schedule/registry.ts";
 import { CaseRun } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
+import { shareOfLimit } from "./limits.ts";
 import { type LocalWorker, withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
 import type { CaseResult, RunnerOptions } from "./types.ts";
@@ -34,7 +35,8 @@ export interface MatrixRowResult {
   readonly cases: readonly CaseResult[];
   /** Largest error of a case; null where one is not finite. */
   readonly worstError: number | null;
-  readonly bound: number;
+  /** Largest share of a case's limit. */
+  readonly ofLimit: number | null;
   readonly seconds: number;
 }
 
@@ -134,7 +136,7 @@ async function runRow(
     undecided: run.undecided,
     cases: found,
     worstError: errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[])),
-    bound: run.bound,
+    ofLimit: shareOfLimit(found),
     seconds: secondsSince(start),
   };
 }

@@ -6,6 +6,7 @@ import type { Plan } from "../plan/plan.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { largestTokens } from "./compile.ts";
 import { type HostOptions, type HostWorker, hostName, understandHost, withHost } from "./host.ts";
+import { workerLayer } from "./layer.ts";
 import type { CaseFailure, ValidatedSize } from "./types.ts";
 import { sizeOf, subjectOf } from "./validate.ts";
 
@@ -55,7 +56,6 @@ export interface TimeResult {
   readonly deviceKind: string;
   readonly versions: { readonly jax: string | null; readonly libtpu: string | null };
   readonly size: ValidatedSize;
-  readonly bound: number;
   readonly warmup: number;
   readonly repetitions: number;
   readonly calls: readonly TimedCall[];
@@ -73,7 +73,6 @@ export interface TimedKernel {
 interface Raw {
   readonly deviceKind: string;
   readonly clock: "device" | "cpu";
-  readonly bound: number;
   readonly calls: readonly {
     readonly tokens: number;
     readonly check: TimedCall["check"];
@@ -105,7 +104,7 @@ export async function timeKernels(
   if (first === undefined) throw new RangeError("no kernel to time");
   const { device, backend, warmup, repetitions, seed = 0, timeout = STEP_SECONDS } = options;
   const params = {
-    layer: first.plan.layer,
+    layer: workerLayer(first.plan),
     tokenAxes: first.plan.mesh.tokenAxes,
     backend,
     deviceKind: device === undefined ? null : deviceOf(device).kind,
@@ -192,7 +191,7 @@ export async function timeSpec(
       ok: timed.calls.every(({ check }) => check.ok),
       name: plan.name,
       host: hostName(options.host),
-      ...{ clock: timed.clock, deviceKind: timed.deviceKind, bound: timed.bound },
+      ...{ clock: timed.clock, deviceKind: timed.deviceKind },
       versions: { jax: on.info.jax, libtpu: on.info.libtpu },
       size: sizeOf(subject.plan, scaled),
       ...{ warmup: options.warmup, repetitions: options.repetitions, calls: timed.calls },

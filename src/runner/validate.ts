@@ -10,6 +10,7 @@ import type { MoeSpec } from "../spec/spec.ts";
 import { devices } from "../target/device/registry.ts";
 import { CaseRun, type Subject } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
+import { shareOfLimit } from "./limits.ts";
 import { withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
 import { reproduceLine } from "./reproduce.ts";
@@ -83,11 +84,11 @@ export async function validateSpec(
     ok: cases.length > 0 && run.undecided === 0 && cases.every(({ ok }) => ok),
     name: plan.name,
     size,
-    bound: run.bound,
     seed: run.seed,
     cases,
     undecided: run.undecided,
     worstError: worst,
+    ofLimit: shareOfLimit(cases),
     seconds: Math.round(performance.now() - start) / 1000,
   };
 }

@@ -72,6 +72,11 @@ export interface CaseResult {
   readonly ok: boolean;
   /** Relative Frobenius error; null where the result is not finite or there is none. */
   readonly error: number | null;
+  /** What the error should be, and the most that it may be: of cases that compare sums. */
+  readonly expected?: number;
+  readonly limit?: number;
+  /** Largest share of a limit that all tokens together have, or one of them; null: not finite. */
+  readonly ofLimit?: number | null;
   /** What quantising the weights costs, apart from the kernel: of the reference case alone. */
   readonly quantizationError?: number;
   /** Of that, what quantised rows and sums add to quantised weights. */
@@ -86,14 +91,14 @@ export interface ValidateResult {
   readonly ok: boolean;
   readonly name: string;
   readonly size: ValidatedSize;
-  /** Error bound. */
-  readonly bound: number;
   readonly seed: number;
   readonly cases: readonly CaseResult[];
   /** Cases without a verdict: given up, or not begun after that. */
   readonly undecided: number;
   /** Largest error of a case; null where one is not finite. */
   readonly worstError: number | null;
+  /** Largest share of a case's limit; null where one is not finite. */
+  readonly ofLimit: number | null;
   /** Wall clock, worker start included. */
   readonly seconds: number;
 }
@@ -103,7 +108,6 @@ export type ValidateEvent =
   | {
       readonly event: "start";
       readonly size: ValidatedSize;
-      readonly bound: number;
       readonly cases: readonly string[];
     }
   /** A case is being worked on. */

@@ -82,6 +82,12 @@ export interface PackageFile {
   readonly context: (plan: Plan) => Record<string, unknown>;
 }
 
+/** Of the routed experts, and of the shared ones. */
+export interface RoundedWeights {
+  readonly routed: boolean;
+  readonly shared: boolean;
+}
+
 export interface Schedule {
   readonly kind: string;
   /** One line, for `init` and the README. */
@@ -107,6 +113,8 @@ export interface Schedule {
   lower(input: LowerInput): KernelPlan;
   /** How products with quantised weights are made and what that costs, for `explain`. */
   dequantizationText?(plan: Plan): string | undefined;
+  /** Whether weights times their scales are rounded to the dtype before a product. */
+  roundedWeights?(plan: Plan): RoundedWeights;
   /** What quantised rows mean on each device and between devices, for `explain`. */
   rowsText?(plan: Plan): readonly string[];
   /** The fields of the generated tile table, and what keeps a kernel with other tiles right. */

@@ -34,7 +34,6 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
 
     from .. import package as packages
     from .. import timing
-    from ..metrics import BOUNDS
     from ..programs import Target
 
     if backend not in timing.BACKENDS:
@@ -43,7 +42,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     token_axes = None if axes is None else tuple(axes)
     calls, checks = [], []
     with tempfile.TemporaryDirectory(prefix="moegen-") as folder:
-        caller, bound = None, 0.0
+        caller = None
         # Without kernels: what is there.
         chosen = timing.devices(backend, 1, params.get("deviceKind"))
         for number, kernel in enumerate(params["kernels"]):
@@ -54,7 +53,6 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
             if caller is None:
                 chosen = timing.devices(backend, package.ep, params.get("deviceKind"))
                 caller = timing.Caller(chosen, backend, int(params.get("seed", 0)))
-                bound = BOUNDS[str(package.dtype)]
             emit("step", what=f"T = {tokens}: compiling")
             target = Target(package, params["layer"], token_axes)
             call = caller.make(target, tokens, f"moegen_{number}")
@@ -72,7 +70,6 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     return {
         "deviceKind": chosen[0].device_kind,
         "clock": "device" if backend == "tpu" else "cpu",
-        "bound": bound,
         "calls": [
             {
                 "tokens": int(kernel["tokens"]),

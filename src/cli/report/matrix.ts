@@ -8,7 +8,7 @@ import type {
 } from "../../runner/matrix.ts";
 import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
-import { failureLines, scientific } from "./validation.ts";
+import { failureLines, scientific, shareInWords } from "./validation.ts";
 
 export function matrixReport(out: Output) {
   const { paint } = out;
@@ -89,13 +89,9 @@ function failuresOf({ cases }: MatrixRowResult): readonly string[] {
 }
 
 function worstOf(rows: readonly MatrixRowResult[]): string {
-  return [...new Set(rows.map(({ bound }) => bound))]
-    .sort((a, b) => b - a)
-    .map((bound) => {
-      const errors = rows.filter((row) => row.bound === bound).map((row) => row.worstError ?? 0);
-      return `worst ${scientific(Math.max(...errors))} (limit ${scientific(bound)})`;
-    })
-    .join(" and ");
+  const errors = rows.map(({ worstError }) => worstError ?? 0);
+  const shares = rows.map(({ ofLimit }) => ofLimit ?? 0);
+  return `worst ${scientific(Math.max(...errors))} (${shareInWords(Math.max(...shares))})`;
 }
 
 function table(features: readonly FeatureCount[]): readonly string[] {

@@ -20,11 +20,14 @@ export function validationReport(name: string, out: Output) {
     const title = result.title.padEnd(TITLE_WIDTH);
     const tokens = `T=${result.tokens}`.padEnd(7);
     const error = scientific(result.error).padEnd(8);
-    out.line(`  ${title}  ${tokens}  ${mark} ${error}  ${seconds(result.seconds)}`);
+    const limit = result.limit === undefined ? "" : `of ${scientific(result.limit)}`;
+    out.line(
+      `  ${title}  ${tokens}  ${mark} ${error} ${limit.padEnd(10)}  ${seconds(result.seconds)}`,
+    );
     const apart = (title: string, error: number | undefined): void => {
       if (error === undefined) return;
       const name = `  ${title}`.padEnd(TITLE_WIDTH);
-      out.line(`  ${name}  ${"".padEnd(7)}    ${scientific(error)}  no limit`);
+      out.line(`  ${name}  ${"".padEnd(7)}    ${scientific(error)}  no limit   `);
     };
     apart("quantised against exact", result.quantizationError);
     apart("of it, rows of 8 bits", result.rowError);
@@ -43,7 +46,7 @@ export function validationReport(name: string, out: Output) {
       }
     },
     end(result: ValidateResult): void {
-      const { cases, worstError, bound, undecided } = result;
+      const { cases, worstError, ofLimit, undecided } = result;
       const failed = cases.filter(({ ok, failure }) => !ok && failure?.kind !== "timeout").length;
       if (undecided > 0) {
         out.line(
@@ -51,7 +54,7 @@ export function validationReport(name: string, out: Output) {
         );
       }
       if (undecided > 0 && failed === 0) return;
-      const worst = `worst ${scientific(worstError)} (limit ${scientific(bound)})`;
+      const worst = `worst ${scientific(worstError)} (${shareInWords(ofLimit)})`;
       out.line(
         failed === 0
           ? `${plural(cases.length, "case")} passed in ${seconds(result.seconds)}, ${worst}, no race, no out-of-bounds read`
@@ -103,6 +106,11 @@ export function failureLines(result: CaseResult, failure: CaseFailure): readonly
 
 function show(value: readonly number[] | number | undefined): string {
   return Array.isArray(value) ? `[${value.join(", ")}]` : String(value ?? "nothing");
+}
+
+/** Of the most that rounding may cost. */
+export function shareInWords(ofLimit: number | null): string {
+  return ofLimit === null ? "not finite" : `at most ${ofLimit.toFixed(2)} of a limit`;
 }
 
 /** 3.1e-3 */

@@ -18,6 +18,7 @@
  */
 
 import type { Plan } from "../../plan/plan.ts";
+import type { RoundedWeights } from "../../schedule/schedule.ts";
 import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { deviceOf } from "../../target/device/registry.ts";
@@ -68,6 +69,14 @@ function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined 
 /** The same for the shared experts' weights, which may be of another kind. */
 export function sharedDequantization(plan: Plan): Dequantization | undefined {
   return dequantizationOf({ ...plan, layer: sharedLayer(plan.layer) });
+}
+
+/** Scaling weights, not products, rounds what they are times their scales. */
+export function roundedWeights(plan: Plan): RoundedWeights {
+  return {
+    routed: dequantizationOf(plan) === "weights",
+    shared: sharedDequantization(plan) === "weights",
+  };
 }
 
 /** What it costs, for `explain`. */

@@ -1,6 +1,6 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
 import { modulesOf } from "../../kernel/context.ts";
-import { dequantizationText } from "../../kernel/feed-forward/dequantize.ts";
+import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedHeld } from "../../kernel/shared-experts/spread.ts";
@@ -33,6 +33,7 @@ export const gather = {
     return kernelSteps(kernel, bundles, job, reading);
   },
   dequantizationText,
+  roundedWeights,
   rowsText,
   files: (plan) => modulesOf(composition, plan, gatherContext),
 } as const satisfies Schedule;

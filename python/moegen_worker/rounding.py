@@ -1,0 +1,270 @@
+"""How large an error a right kernel has: what rounding where it must is expected to cost.
+
+A kernel takes its inputs as they are, adds up products in float32, and rounds to its dtype
+
+1. the activated values h (rows, F) of an expert, which the down projection takes: to bfloat16, or to
+   8 bits where the spec quantises them;
+2. each other device's partial sum of a token, which is sent: to bfloat16, or int8 where the wire is;
+3. the result;
+4. where small blocks share a scale (`roundedWeights`), each weight times its scale: to bfloat16.
+
+A value x that is rounded to the nearest of a grid has an error that is as good as uniform within half
+a step either way: its variance is step(x)² / 12, step(x) = 2^(exponent(x) - 7) in bfloat16, where a
+truncated x has four times that. Errors of different values are independent, so variances add up. With
+w the routing weight, the variance of result column d of one token is
+
+    sum over its experts: w² · sum over f: (step(h_f)² / 12) · W2[f, d]²      (1)
+    + sum over other devices: step(P_d)² / 12                                 (2)
+    + step(y_d)² / 12                                                         (3)
+
+where (3) is less if one device sends nearly all there is: that is rounded already. (4) goes through the products and, by the derivatives of the activation, into (1). Where the
+reference quantises the same values itself, only those differ that another error δ moves to the next
+step: with probability |δ| / step, so with variance step · E|δ|, E|δ| = sqrt(2 / π) σ.
+
+Float32 counts as well, for what has no other error: a sum of n products has an error of variance
+0.09 n u² · (sum of their squares), u = 2^-24: after j of n additions its size is sqrt(j / n) of the
+last, and each addition has a variance of 0.18 u² of its square. The reference has as much.
+
+S = the sum of these variances over a row, or over all rows of a call, is what the error's squared norm
+is expected to be, and its own standard deviation s follows from the same variances (of Gaussian
+errors, 2 · sum of squares, which is above that of uniform ones). A row fails where its squared error
+is above S + ROW_DEVIATIONS · s, all rows together where theirs is above S + DEVIATIONS · s, with MARGIN
+on the norm for what the model leaves out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from . import model, oracle, quantization
+from .grid import UNIT, nearest, product, requantized
+from .inputs import Inputs
+from .package import MoePackage
+
+Array = np.ndarray
+Layer = dict[str, Any]
+
+# Standard deviations of the squared norm that are chance: of a hundred thousand rows, none is beyond,
+# nor of a thousand cases.
+ROW_DEVIATIONS = 8.0
+DEVIATIONS = 5.0
+MARGIN = 1.03
+# For the second order of some roundings, and of float32.
+SLACK = 1.05
+SHOWN_FLOAT32 = 2e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What the squared errors of a call's T rows should be: means and standard deviations, (T,)."""
+
+    mean: Array
+    deviation: Array
+
+    @property
+    def row_limits(self) -> Array:
+        """(T,) largest norm of each row's error."""
+        return MARGIN * np.sqrt(self.mean + ROW_DEVIATIONS * self.deviation)
+
+    @property
+    def size(self) -> float:
+        """Norm that the error of all rows should have."""
+        return float(np.sqrt(self.mean.sum()))
+
+    @property
+    def limit(self) -> float:
+        """Largest norm of all rows' error."""
+        deviation = np.sqrt((self.deviation**2).sum())
+        return float(MARGIN * np.sqrt(self.mean.sum() + DEVIATIONS * deviation))
+
+
+@dataclasses.dataclass(frozen=True)
+class Owners:
+    """Which device computes what: routed experts, and columns of the shared ones."""
+
+    devices: int
+    experts: int
+    # Of the shared experts' columns: neighbouring devices have the same part.
+    parts: int = 1
+
+    @classmethod
+    def of(cls, package: MoePackage) -> Owners:
+        """As the package states it."""
+        shapes = package.shapes
+        columns = getattr(shapes, "SHARED_COLUMNS", 1)
+        parts = getattr(shapes, "SHARED_INTERMEDIATE_SIZE", columns) // columns
+        return cls(package.ep, package.experts, parts)
+
+    def of_tokens(self, count: int) -> Array:
+        """(T,) device of each of T tokens."""
+        return np.arange(count) // -(-count // self.devices)
+
+    def of_experts(self, ids: Array) -> Array:
+        return ids // (self.experts // self.devices)
+
+    def of_columns(self, part: int, tokens: Array) -> Array:
+        """(T,) device that adds the `part`-th of the shared experts' parts to tokens of devices."""
+        replicas = self.devices // self.parts
+        return part * replicas + tokens % replicas
+
+
+class Model:
+    """The expected errors of one layer at one dtype."""
+
+    def __init__(self, layer: Layer, dtype: Any, weights: model.Weights, owners: Owners) -> None:
+        self._layer, self._weights, self._owners = layer, weights, owners
+        self._dtype = np.dtype(dtype)
+        self._narrow = self._dtype != np.float32
+        cap = float(layer["routing"].get("logitSoftCap") or 0.0)
+        # Of a routing weight, relative: some roundings of logits of this size.
+        self._share = (2.0 * UNIT * (4.0 + cap)) ** 2
+
+    def call(self, inputs: Inputs, call: int, device_of: Array | None = None) -> Expected:
+        """Of one call; `device_of` (T,): each token's device, absent as T tokens are dealt out."""
+        tokens, shares, ids = inputs.tokens[call], inputs.weights[call], inputs.ids[call]
+        count, hidden = tokens.shape
+        rows = self._rows(tokens)
+        home = self._owners.of_tokens(count) if device_of is None else device_of
+        # By device: partial sums and the variance of what they are made of.
+        sums = np.zeros((self._owners.devices, count, hidden))
+        noise = np.zeros_like(sums)
+        # Of the squared norm's variance, what comes of few activated values.
+        sources = np.zeros(count)
+        for expert in np.unique(ids[(ids >= 0) & (ids < self._owners.experts)]):
+            here = ids == expert
+            chosen = np.flatnonzero(here.any(axis=-1))
+            share = np.where(here, shares, 0.0)[chosen].sum(axis=-1, keepdims=True)
+            result, variance, few = self._expert(rows[chosen], int(expert))
+            owner = self._owners.of_experts(expert)
+            sums[owner, chosen] += share * result
+            noise[owner, chosen] += share**2 * (variance + self._share * result**2)
+            sources[chosen] += share[:, 0] ** 4 * few
+        self._add_shared(rows, home, sums, noise, sources)
+        variance, fourth, largest = self._sent(sums, noise, home)
+        total = sums.sum(axis=0)
+        variance += self._owners.devices * (UNIT * total) ** 2
+        variance += nearest(total, self._dtype, largest)
+        mean = variance.sum(axis=-1)
+        return Expected(mean, np.sqrt(2.0 * ((variance**2 + fourth).sum(axis=-1) + sources)))
+
+    def shown(self, count: int) -> Array:
+        """(T, E) how much, relative, a routing weight may be off that a fingerprint shows: at most
+        half a step, which is u = 2^-8 of the smallest, for each rounding on its way."""
+        experts = np.arange(self._owners.experts)
+        if not self._narrow:
+            return np.full((count, len(experts)), SHOWN_FLOAT32)
+        away = self._owners.of_experts(experts) != self._owners.of_tokens(count)[:, None]
+        # The activated value, what is sent, the result; of weights gate, up and down twice each,
+        # and gate counts a third more in what is activated.
+        weights = 7.0 if (self._layer.get("roundedWeights") or {}).get("routed") else 0.0
+        return (2.0 + away + weights) * 2.0**-8 * SLACK
+
+    def _rows(self, tokens: Array) -> Array:
+        kind = quantization.token_rows(self._layer)
+        return np.stack([quantization.round_row(row, kind) for row in tokens])
+
+    def _expert(self, rows: Array, expert: int) -> tuple[Array, Array, Array]:
+        w = self._weights
+        b1 = np.zeros((2, 1)) if w.b1 is None else np.asarray(w.b1[expert], np.float64)
+        b2 = 0.0 if w.b2 is None else np.asarray(w.b2[expert], np.float64)
+        gate, up = (self._part("w1", (expert, i), bias=b1[i]) for i in range(2))
+        down = self._part("w2", (expert,), bias=b2)
+        return self._feed_forward(rows, gate, up, down, quantization.activations(self._layer))
+
+    def _part(self, name: str, index: tuple[int, ...], bias: Any = 0.0, cut: Any = ...) -> Part:
+        """Of weights by name; `cut`: some of their columns or rows."""
+        plain = self._weights.plain(name, index)
+        kind = "shared" if name.startswith("shared_") else "routed"
+        off = None
+        if (self._layer.get("roundedWeights") or {}).get(kind):
+            off = np.square(self._weights.plain(name, index, self._dtype) - plain)[cut]
+        return Part(plain[cut], bias, off)
+
+    def _feed_forward(
+        self, rows: Array, gate: Part, up: Part, down: Part, kind: str | None, scale: Any = 1.0
+    ) -> tuple[Array, Array, Array]:
+        """Result (n, D), its variance, and the sum of squares of the sources of it (n,)."""
+        activation = self._layer["activation"]
+
+        def activate(gates: Array, ups: Array) -> Array:
+            with np.errstate(over="ignore"):
+                return oracle.activate(activation, gates, ups) * scale
+
+        gates, ups = gate.of(rows), up.of(rows)
+        hidden = activate(gates, ups)
+        # Derivatives, over a step that float64 bears.
+        step = 1e-4
+        by_gate = (activate(gates + step, ups) - hidden) / step
+        by_up = (activate(gates, ups + step) - hidden) / step
+        variance = by_gate**2 * gate.variance(rows) + by_up**2 * up.variance(rows)
+        variance += (4.0 * UNIT * hidden) ** 2
+        fourth = np.zeros_like(hidden)
+        if kind is not None:
+            variance, fourth = requantized(hidden, variance, kind)
+            hidden = np.stack([quantization.round_row(row, kind) for row in hidden])
+        elif self._narrow:
+            variance += nearest(hidden, self._dtype)
+        squares = np.square(down.weights)
+        few = ((variance**2 + fourth) * squares.sum(axis=-1) ** 2).sum(axis=-1)
+        return down.of(hidden), variance @ squares + down.variance(hidden), few
+
+    def _add_shared(
+        self, rows: Array, home: Array, sums: Array, noise: Array, sources: Array
+    ) -> None:
+        """The shared experts, whose columns are spread over devices, as one on each of them."""
+        w, owners = self._weights, self._owners
+        if w.shared_w2 is None:
+            return
+        scale: Any = 1.0
+        if w.shared_gate is not None:
+            scale = 1.0 / (1.0 + np.exp(-rows @ np.asarray(w.shared_gate, np.float64)))[:, None]
+        width = len(w.shared_w2) // owners.parts
+        tokens = np.arange(len(rows))
+        for part in range(owners.parts):
+            columns = slice(part * width, (part + 1) * width)
+            gate, up = (self._part(f"shared_{w}", (), cut=(..., columns)) for w in ("w1", "w3"))
+            down = self._part("shared_w2", (), cut=columns)
+            result, variance, few = self._feed_forward(rows, gate, up, down, None, scale)
+            owner = owners.of_columns(part, home)
+            sums[owner, tokens] += result
+            noise[owner, tokens] += variance
+            sources += few
+
+    def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array, Array]:
+        """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent, its
+        fourth power's mean beyond that of a normal error; and the largest value that was rounded
+        to the dtype so, nought where none was."""
+        kind = quantization.partial_sums(self._layer)
+        result, fourth, largest = (np.zeros(sums.shape[1:]) for _ in range(3))
+        for device, (part, variance) in enumerate(zip(sums, noise, strict=True)):
+            if kind is not None:
+                # Own sums are rounded like the others'.
+                moved, fourth_moved = requantized(part, variance, kind)
+                result, fourth = result + moved, fourth + fourth_moved
+                continue
+            result += variance
+            if self._narrow:
+                sent = np.where((home != device)[:, None], part, 0.0)
+                result += nearest(sent, self._dtype)
+                largest = np.where(np.abs(sent) > np.abs(largest), sent, largest)
+        return result, fourth, largest
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One projection: weights (K, N), what is added, and the squares of what weights are off by."""
+
+    weights: Array
+    bias: Any
+    off: Array | None
+
+    def of(self, rows: Array) -> Array:
+        return rows @ self.weights + self.bias
+
+    def variance(self, rows: Array) -> Array:
+        """Of the sums of products, and of the weights."""
+        result = product(rows, self.weights)
+        return result if self.off is None else result + np.square(rows) @ self.off

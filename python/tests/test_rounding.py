@@ -1,0 +1,189 @@
+"""What rounding is expected to cost, against kernels in numpy that round as ours do, or worse."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from moegen_worker import grid, metrics, model, oracle, quantization, rounding
+from moegen_worker.inputs import Inputs
+from moegen_worker.rounding import Expected, Owners
+
+Array = np.ndarray
+DEVICES, EXPERTS, HIDDEN, INTERMEDIATE, TOKENS, TOP_K = 4, 12, 256, 64, 48, 3
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+LAYER: dict[str, Any] = {
+    "topK": TOP_K,
+    "activation": "silu",
+    "routing": {"scoring": "softmax", "renormalize": True},
+}
+
+
+def rounded(values: Array) -> Array:
+    return values.astype(BFLOAT16).astype(np.float64)
+
+
+def truncated(values: Array) -> Array:
+    bits = values.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32).astype(np.float64)
+
+
+def same(values: Array) -> Array:
+    return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A kernel in numpy, by what it rounds with at each step."""
+
+    products: Callable[[Array], Array] = same
+    activated: Callable[[Array], Array] = rounded
+    down: Callable[[Array], Array] = same
+    sums: Callable[[Array], Array] = same
+    own: Callable[[Array], Array] = same
+    sent: Callable[[Array], Array] = rounded
+    result: Callable[[Array], Array] = rounded
+
+    def run(self, inputs: Inputs) -> Array:
+        w, (x, shares, ids) = inputs.model, (
+            a[0] for a in (inputs.tokens, inputs.weights, inputs.ids)
+        )
+        home = Owners(DEVICES, EXPERTS).of_tokens(len(x))
+        rows = np.asarray(x, np.float64)
+        result = np.zeros((TOKENS, HIDDEN))
+        for device in range(DEVICES):
+            sums = np.zeros((TOKENS, HIDDEN))
+            for e in range(device * EXPERTS // DEVICES, (device + 1) * EXPERTS // DEVICES):
+                share = np.where(ids == e, shares, 0.0).sum(axis=-1, keepdims=True)
+                gate, up = (self.products(rows @ w.plain("w1", (e, i))) for i in range(2))
+                hidden = self.activated(oracle.activate("silu", gate, up))
+                add = share * self.down(hidden @ w.plain("w2", e))
+                sums = np.where(share > 0, self.sums(sums + add), sums)
+            result += np.where((home == device)[:, None], self.own(sums), self.sent(sums))
+        return self.result(result)
+
+
+def made(seed: int, hot: bool = False, layer: dict[str, Any] = LAYER) -> Inputs:
+    rng = np.random.default_rng(seed)
+    weights = model.random(layer, (EXPERTS, HIDDEN, INTERMEDIATE), BFLOAT16, rng).quantized(layer)
+    logits = rng.standard_normal((TOKENS, EXPERTS))
+    if hot:
+        logits[:, -3:] += 12.0
+    shares, ids = oracle.route(layer, logits)
+    x = rng.standard_normal((1, TOKENS, HIDDEN)).astype(BFLOAT16)
+    return Inputs(x, logits[None], shares[None], ids[None], weights)
+
+
+def expected(inputs: Inputs, dtype: Any = BFLOAT16, layer: dict[str, Any] = LAYER) -> Expected:
+    owners = Owners(DEVICES, EXPERTS)
+    return rounding.Model(layer, dtype, inputs.model, owners).call(inputs, 0)
+
+
+def exact(inputs: Inputs, layer: dict[str, Any] = LAYER) -> Array:
+    first = inputs.tokens[0], inputs.model, inputs.weights[0], inputs.ids[0]
+    return oracle.moe(layer, *first, DEVICES)
+
+
+@pytest.mark.parametrize("hot", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_right_kernel_has_the_expected_error(seed: int, hot: bool) -> None:
+    inputs = made(seed, hot)
+    found = metrics.against(Kernel().run(inputs), exact(inputs), expected(inputs))
+    assert found.error == pytest.approx(found.expected, rel=0.06)
+    assert found.of_limit < 1.0
+    # Nor is the limit far from what is expected.
+    assert found.limit < (1.4 if hot else 1.2) * found.expected
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        Kernel(result=truncated, sent=truncated),
+        Kernel(sent=truncated),
+        Kernel(result=truncated),
+        Kernel(activated=truncated),
+        Kernel(products=rounded),
+        Kernel(down=rounded),
+        Kernel(sums=rounded),
+    ],
+    ids=["pack", "sent", "result", "activated", "products", "down", "sums"],
+)
+def test_a_kernel_that_rounds_once_more_or_not_to_the_nearest_is_beyond(kernel: Kernel) -> None:
+    # As in a validation: some case sees it, not every one.
+    verdicts = []
+    for hot in (False, True):
+        inputs = made(1, hot)
+        found = metrics.against(kernel.run(inputs), exact(inputs), expected(inputs))
+        # The bound of old saw none of them.
+        assert found.error < 1e-2
+        verdicts.append(found.of_limit)
+    assert max(verdicts) > 1.0
+
+
+def test_one_wrong_token_among_many_is_beyond() -> None:
+    inputs = made(2)
+    result = Kernel().run(inputs)
+    result[5] *= 1.01
+    found = metrics.against(result, exact(inputs), expected(inputs))
+    assert (found.row, found.all_rows < 1.0, found.one_row > 1.0) == (5, True, True)
+
+
+def test_float32_may_be_off_by_its_own_sums_alone() -> None:
+    inputs = made(3)
+    allowed = expected(inputs, np.float32)
+    right = exact(inputs).astype(np.float32)
+    assert metrics.against(right, exact(inputs), allowed).of_limit < 1.0
+    assert 1e-8 < metrics.against(right, exact(inputs), allowed).limit < 5e-6
+    assert metrics.against(rounded(right), exact(inputs), allowed).of_limit > 100.0
+    assert metrics.against(right * (1 + 1e-5), exact(inputs), allowed).of_limit > 1.0
+
+
+def test_sums_of_8_bits_move_to_the_next_step_as_often_as_expected() -> None:
+    layer = {**LAYER, "wire": {"combine": "int8"}}
+    inputs = made(4, layer=layer)
+
+    def sent(values: Array) -> Array:
+        return np.stack([quantization.round_row(row, "int8") for row in values])
+
+    found = metrics.against(
+        Kernel(own=sent, sent=sent).run(inputs), exact(inputs, layer), expected(inputs, layer=layer)
+    )
+    assert found.error == pytest.approx(found.expected, rel=0.15)
+    assert found.of_limit < 1.0
+
+
+def test_what_is_not_a_number_must_be_so_in_both() -> None:
+    inputs = made(5)
+    wanted, result = exact(inputs), Kernel().run(inputs)
+    allowed = expected(inputs)
+    result[3] = np.nan
+    assert metrics.against(result, wanted, allowed).of_limit == np.inf
+    wanted[3] = np.nan
+    assert metrics.against(result, wanted, allowed).of_limit < 1.0
+    result[3] = 0.0
+    assert metrics.against(result, wanted, allowed).of_limit == np.inf
+
+
+def test_where_nothing_may_be_off_nothing_is() -> None:
+    inputs = made(6)
+    inputs = dataclasses.replace(inputs, ids=np.full_like(inputs.ids, -1))
+    nought = np.zeros((TOKENS, HIDDEN))
+    assert metrics.against(nought, nought, expected(inputs)).of_limit == 0.0
+    assert metrics.against(nought + 1e-30, nought, expected(inputs)).of_limit == np.inf
+
+
+def test_steps_are_the_distance_of_neighbours() -> None:
+    values = np.array([1.0, 1.99, 2.0, -0.75, 0.0, 3e-5])
+    steps = grid.steps(values, 7)
+    for value, step in zip(values, steps, strict=True):
+        low = np.float32(rounded(np.array(value)))
+        after = (low.view(np.uint32) + np.uint32(0x10000)).view(np.float32)
+        assert step == (abs(float(after) - float(low)) if value else 0.0)
+    # On a grid already, but for little: off by that little.
+    on = grid.nearest(np.array([1.5 + 1e-4]), BFLOAT16, np.array([1.5]))
+    assert on == pytest.approx(1e-8)
