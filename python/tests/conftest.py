@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 os.environ.update(
     JAX_PLATFORMS="cpu",
@@ -41,3 +46,24 @@ def broken(tmp_path: Path, tiny: Path):
         return folder
 
     return make
+
+
+def whole(kernel: dict[str, Any]) -> dict[str, Any]:
+    """A kernel with what all its Pallas calls have, as the worker is given it."""
+    calls = [call for call in kernel["calls"] if call["kind"] == "pallas"]
+    fields = ("buffers", "streams", "semaphores", "stages")
+    return {**kernel, **{field: [one for call in calls for one in call[field]] for field in fields}}
+
+
+@pytest.fixture(scope="session")
+def explained() -> Callable[[str], dict[str, Any]]:
+    """An example's plan, by the example's name, as `explain` gives it."""
+
+    def explain(example: str) -> dict[str, Any]:
+        spec = ROOT / "examples" / f"{example}.moe.ts"
+        command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "explain", str(spec), "--json"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        plan = json.loads(ran.stdout)["plan"]
+        return {**plan, "kernels": [whole(kernel) for kernel in plan["kernels"]]}
+
+    return explain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +12,28 @@ import pytest
 from moegen_worker.errors import OpError
 from moegen_worker.machine.order import of_seed
 from moegen_worker.mutants import make
-from moegen_worker.mutants.mutant import CHANGES, KINDS
+from moegen_worker.mutants.mutant import CHANGES, SYNC
 from moegen_worker.ops.mutants import chosen
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "generated" / "qwen3_30b_a3b"
+LAYER = {"dtype": "bfloat16", "routing": {"scoring": "softmax", "renormalize": True}}
 NAMED = {"sgl-jax-1024", "tpu-inference-1252", "tpu-inference-1342"}
 
 
 @pytest.fixture(scope="module")
-def plan() -> dict[str, Any]:
-    """Of the example's first kernel, as `explain` gives it."""
-    spec = ROOT / "examples" / "qwen3-30b-a3b.moe.ts"
-    command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "explain", str(spec), "--json"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout)["plan"]["kernels"][0]
+def plan(explained: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """Of the example's first kernel."""
+    return explained("qwen3-30b-a3b")["kernels"][0]
 
 
 @pytest.fixture(scope="module")
 def found(plan: dict[str, Any]) -> list[Any]:
-    return make.mutants(PACKAGE, plan)
+    return make.mutants(PACKAGE, plan, LAYER, families=("sync",))
 
 
 def test_every_kind_and_change_is_made(found: list[Any]) -> None:
-    assert {m.kind for m in found} == set(KINDS)
+    assert {m.kind for m in found} == set(SYNC)
     assert {m.change for m in found} == set(CHANGES)
     assert {m.id for m in found if m.named} == NAMED
     assert len({m.id for m in found}) == len(found)
@@ -64,10 +61,10 @@ def test_each_changes_the_source_where_it_says(found: list[Any]) -> None:
 def test_a_plan_that_says_otherwise_is_an_error(plan: dict[str, Any]) -> None:
     fewer = {**plan, "streams": plan["streams"][1:]}
     with pytest.raises(OpError, match="0 streams of the plan"):
-        make.mutants(PACKAGE, fewer)
+        make.mutants(PACKAGE, fewer, LAYER)
     extra = {**plan["streams"][0], "name": "imagined", "source": "nowhere"}
     with pytest.raises(OpError, match="stream imagined: no "):
-        make.mutants(PACKAGE, {**plan, "streams": [*plan["streams"], extra]})
+        make.mutants(PACKAGE, {**plan, "streams": [*plan["streams"], extra]}, LAYER)
 
 
 def test_a_source_without_a_wait_is_an_error(plan: dict[str, Any], tmp_path: Path) -> None:
@@ -78,14 +75,14 @@ def test_a_source_without_a_wait_is_an_error(plan: dict[str, Any], tmp_path: Pat
     assert text.count("logits_in.wait()") == 1
     path.write_text(text.replace("logits_in.wait()", "pass"), "utf-8")
     with pytest.raises(OpError, match="no wait in the source"):
-        make.mutants(folder, plan)
+        make.mutants(folder, plan, LAYER)
 
 
 def test_a_sample_has_the_named_ones_and_every_kind(found: list[Any]) -> None:
     picked = chosen(found, None, None, 12)
     assert len(picked) == 12
     assert {m.id for m in picked} >= NAMED
-    assert {m.kind for m in picked} == set(KINDS)
+    assert {m.kind for m in picked} == set(SYNC)
     assert picked == chosen(found, None, None, 12)
     assert {m.kind for m in chosen(found, ["wait"], None, None)} == {"wait"}
     with pytest.raises(OpError, match="no mutant 'nothing'"):

@@ -7,6 +7,7 @@ import { emitPackage } from "../emit/index.ts";
 import { allOf } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { isLoss, RequestError, WorkerError } from "../runner/errors.ts";
+import { workerLayer } from "../runner/layer.ts";
 import { type LocalWorker, withWorker, writePackage } from "../runner/local.ts";
 import { inParallel } from "../runner/parallel.ts";
 import { sizeOf, subjectOf } from "../runner/validate.ts";
@@ -17,6 +18,7 @@ import {
   type MutantResult,
   type MutantsEvent,
   type MutantsResult,
+  mutantFamilies,
   mutantKinds,
 } from "./types.ts";
 
@@ -55,10 +57,11 @@ export async function runMutants(
         package: await writePackage(packages.run, join(local.folder, "run"), scaled.name),
         served: await writePackage(packages.served, join(local.folder, "served"), plan.name),
         plan: allOf(kernel),
-        layer: scaled.layer,
+        layer: workerLayer(scaled),
         tokenAxes: scaled.mesh.tokenAxes,
         tokens: tokens[0],
         seed: options.seed ?? 0,
+        families: options.families ?? Object.keys(mutantFamilies),
         only: options.only ?? null,
         ids: options.ids ?? null,
         sample: options.sample ?? null,
@@ -89,8 +92,10 @@ export async function runMutants(
     total: total ?? 0,
     kinds: mutantKinds.flatMap((kind) => {
       const mine = mutants.filter((one) => one.kind === kind);
-      if (mine.length === 0) return [];
-      return [{ kind, killed: mine.filter(({ caught }) => caught).length, total: mine.length }];
+      const family = mine[0]?.family;
+      if (family === undefined) return [];
+      const caught = mine.filter((one) => one.caught).length;
+      return [{ family, kind, killed: caught, total: mine.length }];
     }),
     mutants,
     seconds: Math.round(performance.now() - start) / 1000,

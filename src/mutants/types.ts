@@ -2,13 +2,25 @@
 import type { ValidatedSize } from "../runner/size.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 
-/** What is changed of the plan: in the order of the report. */
-export const mutantKinds = ["wait", "start", "barrier", "semaphore", "slot", "guard"] as const;
-export type MutantKind = (typeof mutantKinds)[number];
+/** What is changed, by family: of the plan's synchronisation, or of what is computed from what. */
+export const mutantFamilies = {
+  sync: ["wait", "start", "barrier", "semaphore", "slot", "guard"],
+  arithmetic: [
+    ...(["offset", "block", "part", "mask", "last"] as const),
+    ...(["rounding", "accumulation", "scale", "bias", "order"] as const),
+  ],
+} as const;
+export type MutantFamily = keyof typeof mutantFamilies;
+export type MutantKind = (typeof mutantFamilies)[MutantFamily][number];
+
+/** In the order of the report. */
+export const mutantKinds: readonly MutantKind[] = Object.values(mutantFamilies).flat();
 
 export interface MutantOptions extends RunnerOptions {
   /** Devices to simulate; absent: 4. */
   readonly ep?: number;
+  /** Absent: both. */
+  readonly families?: readonly MutantFamily[];
   /** Absent: all. */
   readonly only?: readonly MutantKind[];
   /** Of a fixed sample; absent: all. */
@@ -20,9 +32,10 @@ export interface MutantOptions extends RunnerOptions {
   readonly workers?: number;
 }
 
-/** One fault in the kernel's synchronisation. */
+/** One fault in the kernel. */
 export interface Mutant {
   readonly id: string;
+  readonly family: MutantFamily;
   readonly kind: MutantKind;
   readonly change: "dropped" | "duplicated" | "moved" | "swapped";
   /** In words. */
@@ -56,6 +69,7 @@ export interface MutantResult extends Mutant {
 }
 
 export interface KindCount {
+  readonly family: MutantFamily;
   readonly kind: MutantKind;
   readonly killed: number;
   readonly total: number;

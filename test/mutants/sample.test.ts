@@ -1,12 +1,13 @@
 /**
- * A fixed sample of the faults in Qwen3's synchronisation, every kind among them: each is caught, and
- * those of other projects' kernels in the order that a report names. `moegen validate --mutants` runs all.
+ * A fixed sample of the faults in Qwen3's synchronisation and of those in its arithmetic, every kind
+ * among them: each is caught, and those of other projects' kernels in the order that a report names.
+ * `moegen validate --mutants` runs all.
  */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
 import { runMutants } from "../../src/mutants/run.ts";
-import { type MutantsEvent, type MutantsResult, mutantKinds } from "../../src/mutants/types.ts";
+import { type MutantsEvent, type MutantsResult, mutantFamilies } from "../../src/mutants/types.ts";
 import { validateSpec } from "../../src/runner/index.ts";
 import { root } from "../cli/moegen.ts";
 
@@ -25,7 +26,8 @@ describe("a sample of mutants", () => {
 
   beforeAll(async () => {
     const { loaded, plan } = await qwen3();
-    result = await runMutants(loaded, plan, { sample: SAMPLE }, (event) => events.push(event));
+    const options = { sample: SAMPLE, families: ["sync"] } as const;
+    result = await runMutants(loaded, plan, options, (event) => events.push(event));
   });
 
   test("are all caught, and the kernel without a fault is not", () => {
@@ -35,7 +37,7 @@ describe("a sample of mutants", () => {
   });
 
   test("are of every kind, those of other kernels among them", () => {
-    expect(result.kinds.map(({ kind }) => kind)).toEqual(mutantKinds);
+    expect(result.kinds.map(({ kind }) => kind)).toEqual(mutantFamilies.sync);
     const named = result.mutants.filter((mutant) => mutant.named);
     expect(named.map(({ id }) => id).sort()).toEqual(NAMED);
     for (const { file, line, by, order } of result.mutants) {
@@ -45,6 +47,17 @@ describe("a sample of mutants", () => {
       expect(order?.text).toMatch(/copies/);
     }
   });
+});
+
+test("a sample of faults of arithmetic, every kind that Qwen3 has a place for, is caught", async () => {
+  const { loaded, plan } = await qwen3();
+  // Of plain weights without biases there are none.
+  const kinds = mutantFamilies.arithmetic.filter((kind) => kind !== "scale" && kind !== "bias");
+  const options = { sample: kinds.length, families: ["arithmetic"] } as const;
+  const result = await runMutants(loaded, plan, options);
+  expect(result.mutants.filter(({ caught }) => !caught)).toEqual([]);
+  expect(result.kinds.map(({ kind }) => kind)).toEqual(kinds);
+  for (const { by } of result.mutants) expect(by).not.toMatch(/time-out|crash|not built/);
 });
 
 test("the kernel is right in every kind of order, a device a call ahead among them", async () => {

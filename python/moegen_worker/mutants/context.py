@@ -37,11 +37,13 @@ class Context:
     analysis: Analysis
     syncs: list[Sync]
     plan: Plan
+    # The plan's layer.
+    layer: Plan
 
     @classmethod
-    def of(cls, source: Source, plan: Plan) -> Context:
+    def of(cls, source: Source, plan: Plan, layer: Plan) -> Context:
         analysis = Analysis(source)
-        return cls(analysis, statements(analysis), plan)
+        return cls(analysis, statements(analysis), plan, layer)
 
     def slots(self) -> dict[str, int]:
         """Slots of the buffers that have several."""

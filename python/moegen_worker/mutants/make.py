@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
-from . import guards, indices, named, syncs
+from . import extents, guards, indices, named, syncs, values
 from .context import Context, Found, Plan
 from .mutant import Editor, Mutant, names
 from .places import Places
 from .source import Source
 from .tie import streams_of
 
-MAKERS = (named.made, syncs.made, indices.made, guards.made)
+MAKERS = {
+    "sync": (named.made, syncs.made, indices.made, guards.made),
+    "arithmetic": (extents.made, values.made),
+}
 
 
-def mutants(folder: str | Path, plan: Plan, served: str | Path | None = None) -> list[Mutant]:
+def mutants(
+    folder: str | Path,
+    plan: Plan,
+    layer: Plan,
+    served: str | Path | None = None,
+    families: Collection[str] = tuple(MAKERS),
+) -> list[Mutant]:
     """Those of one kernel plan; raises OpError where plan and source do not agree. Lines are those
     of the package in the folder `served`, where that is another."""
     source = Source.read(folder)
     if served is not None:
         source.line = Places(source, Source.read(served)).line
-    context = Context.of(source, plan)
+    context = Context.of(source, plan, layer)
     tied = streams_of(context)
     editor = Editor(source)
     found: list[Mutant] = []
     seen: set[tuple[tuple[str, str], ...]] = set()
     taken: dict[str, int] = {}
-    for maker in MAKERS:
+    for maker in (m for family, makers in MAKERS.items() if family in families for m in makers):
         for one in maker(context):
             texts = editor.texts(one.edit)
             key = tuple(sorted(texts.items()))

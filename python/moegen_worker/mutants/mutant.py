@@ -10,13 +10,36 @@ from pathlib import Path
 from .copies import Copy
 from .source import Edited, Source, Tree
 
-KINDS = ("wait", "start", "barrier", "semaphore", "slot", "guard")
+SYNC = ("wait", "start", "barrier", "semaphore", "slot", "guard")
+ARITHMETIC = ("offset", "block", "part", "mask", "last") + (
+    "rounding",
+    "accumulation",
+    "scale",
+    "bias",
+    "order",
+)
+FAMILIES = {"sync": SYNC, "arithmetic": ARITHMETIC}
+KINDS = SYNC + ARITHMETIC
 CHANGES = ("dropped", "duplicated", "moved", "swapped")
 
 # What faults need at run time, beside the package's own modules.
 HELPERS = '''"""Parts of faults."""
 
 import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+
+def narrow(values):
+    """Values as bfloat16 rounds them, in the type that they have."""
+    return values.astype(jnp.bfloat16).astype(values.dtype)
+
+
+def truncated(values, dtype):
+    """float32 values without the bits that bfloat16 has no room for."""
+    bits = jax.lax.bitcast_convert_type(values, jnp.uint32) & jnp.uint32(0xFFFF0000)
+    return jax.lax.bitcast_convert_type(bits, jnp.float32).astype(dtype)
 
 
 def is_of(copy, source):
@@ -61,10 +84,15 @@ class Mutant:
         """The same in every run."""
         return self.name or f"{self.kind}-{self.change}-{self.file.removesuffix('.py')}-{self.line}"
 
+    @property
+    def family(self) -> str:
+        return "arithmetic" if self.kind in ARITHMETIC else "sync"
+
     def described(self) -> dict[str, object]:
         """As data, without the texts."""
         return {
             "id": self.id,
+            "family": self.family,
             "kind": self.kind,
             "change": self.change,
             "what": self.what,
@@ -112,7 +140,10 @@ class Editor:
             ast.fix_missing_locations(tree)
             text = ast.unparse(tree)
             if text != self._texts[file]:
-                needed = "from .mutation import elsewhere, is_of\nfrom .shapes import EP_SIZE\n"
+                needed = "from .mutation import elsewhere, is_of, narrow, truncated\n"
+                # What says the sizes has no need to import them.
+                if file != "shapes.py":
+                    needed += "from .shapes import EP_SIZE\n"
                 docstring = text.find('"""', 3) + 3
                 result[file] = f"{text[:docstring]}\n{needed}{text[docstring:]}\n"
         return {} if result == self._texts else result

@@ -16,6 +16,8 @@ from .mutant import Mutant
 # The first schedules: copies late; a device a call ahead with copies at any time; one behind with
 # copies early. Then the other six of the nine kinds.
 FIRST, FURTHER = (0, 4, 8), (1, 2, 3, 5, 6, 7)
+# Of faults of arithmetic, those at a usual T.
+SUMS = ("uniform", "two-calls", "hot-device", "empty-experts", "ids", "ties", "padding")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Trials:
     tokens: int
     ep: int
     seed: int
+    families: tuple[str, ...] = ("sync", "arithmetic")
+    # Routing is an input.
+    given: bool = False
 
     def programs(self) -> tuple[tuple[tuple[Case, int], ...], ...]:
         usual, passes = self.tokens, 18 * self.ep
@@ -60,17 +65,37 @@ class Trials:
             ((_case("passes", calls=2), passes),),
         )
 
+    def sums(self) -> tuple[tuple[Case, int], ...]:
+        """What faults of arithmetic are tried on, the cheapest first: values, then several passes,
+        then several blocks of 128 tokens and many chunks."""
+        usual, (blocks, odd) = self.tokens, (_case("blocks"), _case("passes"))
+        cases = [_case(name) for name in SUMS if self.given or name != "padding"]
+        return (
+            *((dataclasses.replace(case, calls=1), usual) for case in cases),
+            (odd, 18 * self.ep),
+            # As many on each device: where T does not divide, XLA's copies hold devices together.
+            (blocks, 130 * self.ep),
+        )
+
     def planned(self) -> list[tuple[Case, int]]:
-        return [one for program in self.programs() for one in program]
+        programs = self.programs() if "sync" in self.families else ()
+        sums = self.sums() if "arithmetic" in self.families else ()
+        return [*(one for program in programs for one in program), *sums]
 
     def first(self) -> Iterator[Attempt]:
         """Every case in the first schedules: what a kernel without a fault passes."""
-        for case, tokens in self.planned():
-            for kind in FIRST:
-                yield Attempt(case, tokens, self._order(kind))
+        if "sync" in self.families:
+            for case, tokens in (one for program in self.programs() for one in program):
+                for kind in FIRST:
+                    yield Attempt(case, tokens, self._order(kind))
+        if "arithmetic" in self.families:
+            yield from self._of_sums()
 
     def attempts(self, mutant: Mutant) -> Iterator[Attempt]:
         """The likeliest first: what has several slots or a guard needs several trips of its loop."""
+        if mutant.family == "arithmetic":
+            yield from self._of_sums()
+            return
         programs = self.programs()
         several = (
             mutant.kind in ("slot", "guard")
@@ -86,6 +111,10 @@ class Trials:
             for place, (case, tokens) in enumerate(programs[index]):
                 for kind in FURTHER if place == 0 else FIRST + FURTHER:
                     yield Attempt(case, tokens, self._order(kind))
+
+    def _of_sums(self) -> Iterator[Attempt]:
+        for case, tokens in self.sums():
+            yield Attempt(case, tokens, self._order(FIRST[0]))
 
     def _order(self, kind: int) -> Order:
         return of_seed(9 * self.seed + kind, self.ep)

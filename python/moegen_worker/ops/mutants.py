@@ -1,8 +1,9 @@
-"""Runs mutants of a package's synchronisation on simulated devices until each is caught.
+"""Runs mutants of a package on simulated devices until each is caught: of its synchronisation, and
+of its arithmetic.
 
 Params: `package` (folder of the scaled package), `served` (folder of the package as generated: lines
 are its), `plan` (the scaled kernel's), `layer`, `tokenAxes`, `tokens` (T of a usual call), `seed`,
-`only` (kinds, null: all), `ids` (null: all), `sample` (how many, null: all), `shard` (which part, of
+`families` ("sync", "arithmetic"; absent: both), `only` (kinds, null: all), `ids` (null: all), `sample` (how many, null: all), `shard` (which part, of
 how many), `done` (ids to leave out, after a worker was lost), `core`.
 Events: `start` (total, by kind), `base` (the kernel without a fault, in the first part), then
 `mutant-start` and `mutant` for each, with a field `mutant`. Result: `{mutants: [...], seconds}`.
@@ -51,10 +52,13 @@ def chosen(
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from ..mutants import make
+    from ..mutants.mutant import FAMILIES
 
     start = time.perf_counter()
     folder, plan = params["package"], params["plan"]
-    every = make.mutants(folder, plan, params.get("served"))
+    layer = params["layer"]
+    families = tuple(params.get("families") or FAMILIES)
+    every = make.mutants(folder, plan, layer, params.get("served"), families)
     every = chosen(every, params.get("only"), params.get("ids"), params.get("sample"))
     kinds: dict[str, int] = {}
     for mutant in every:
@@ -72,9 +76,12 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from ..validation import Bench
 
     package = packages.load(folder)
-    trials = trial.Trials(int(params["tokens"]), package.ep, int(params.get("seed", 0)))
+    given = layer["routing"].get("where") == "given"
+    tokens, seed = int(params["tokens"]), int(params.get("seed", 0))
+    used = tuple(family for family in families if any(m.family == family for m in every))
+    trials = trial.Trials(tokens, package.ep, seed, used, given)
     axes = params.get("tokenAxes")
-    target = Target(package, params["layer"], None if axes is None else tuple(axes))
+    target = Target(package, layer, None if axes is None else tuple(axes))
     bench = Bench(target, trials.seed, trials.planned())
     if not done and shard == 0:
         # Written out as mutants are, without a fault: what catches this catches nothing.

@@ -8,7 +8,7 @@ import { positive, positiveList, seed, wordList } from "../parse.ts";
 import { validationReport } from "../report/validation.ts";
 import { checkSpecs } from "../specs.ts";
 import { runMatrix } from "../validate/matrix.ts";
-import { runMutants } from "../validate/mutants.ts";
+import { mutantsOf, runMutants } from "../validate/mutants.ts";
 import type { Options } from "../validate/options.ts";
 
 /** `moegen validate`: the generated kernel against the float32 reference, on simulated devices. */
@@ -21,6 +21,7 @@ export const validate = defineCommand<Options>({
     "moegen validate my-model.moe.ts --full-size --tokens 16",
     "moegen validate my-model.moe.ts --jitter 0",
     "moegen validate my-model.moe.ts --mutants",
+    "moegen validate my-model.moe.ts --mutants arithmetic",
     "moegen validate my-model.moe.ts --mutants --only wait,barrier --sample 20 --json",
     "moegen validate --matrix",
     "moegen validate --matrix --all --json",
@@ -39,7 +40,10 @@ export const validate = defineCommand<Options>({
         "with --jitter: seeds from there on (default: 9, every kind)",
         positive,
       )
-      .option("--mutants", "faults in the kernel's synchronisation instead: is each caught?")
+      .option(
+        "--mutants [family]",
+        "faults in the kernel instead: is each caught? sync: of its synchronisation; arithmetic; all (default)",
+      )
       .option(
         "--only <kinds>",
         `with --mutants: of ${mutantKinds.join(", ")}`,
@@ -56,8 +60,10 @@ export const validate = defineCommand<Options>({
       .option("--all", "with --matrix: on 16 and 32 devices as well")
       .option("--rows <list>", "with --matrix: only these rows, by number", positiveList),
   async run(paths, options, out) {
+    const mutants = mutantsOf(paths, options);
     if (options.matrix) return runMatrix(paths, options, out);
-    if (paths.length === 0) throw new UsageError("a spec file or --matrix is needed");
+    if (paths.length === 0 && !mutants?.specs.length)
+      throw new UsageError("a spec file or --matrix is needed");
     if (options.all || options.rows) throw new UsageError("--all and --rows go with --matrix");
     if (!options.mutants && (options.only || options.sample || options.mutant)) {
       throw new UsageError("--only, --sample and --mutant go with --mutants");
@@ -65,12 +71,12 @@ export const validate = defineCommand<Options>({
     if (options.orders && options.jitter === undefined) {
       throw new UsageError("--orders goes with --jitter");
     }
-    const checked = await checkSpecs(paths, out);
+    const checked = await checkSpecs(mutants?.specs ?? paths, out);
     const spec = checked.specs[0];
     if (!checked.ok || spec === undefined) {
       return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
     }
-    if (options.mutants) return runMutants(spec, options, out);
+    if (mutants !== undefined) return runMutants(spec, options, mutants.families, out);
     const { validateSpec } = await import("../../runner/index.ts");
     const report = validationReport(spec.plan.name, out);
     const chosen: ValidateOptions = {

@@ -14,7 +14,7 @@ export function mutantsReport(name: string, out: Output) {
       out.settle();
       if (event.event === "start") {
         total = event.total;
-        const what = `${plural(total, "mutant")} of its synchronisation`;
+        const what = plural(total, "mutant");
         out.line(`validate ${paint.bold(name)}  ${sizeInWords(event.size)}: ${what}`);
       } else if (event.event === "base") {
         out.line(`  without a fault  ${paint.green("✓")} in ${event.attempts} runs`);
@@ -34,10 +34,11 @@ export function mutantsReport(name: string, out: Output) {
     end(result: MutantsResult): void {
       out.settle();
       out.line();
-      for (const { kind, killed, total: all } of result.kinds) {
+      for (const { family, kind, killed, total: all } of result.kinds) {
         const mark = killed === all ? paint.green("✓") : paint.red("✗");
         const ways = waysOf(result.mutants.filter((one) => one.kind === kind));
-        out.line(`  ${kind.padEnd(10)} ${mark} ${`${killed} of ${all}`.padEnd(10)} ${ways}`);
+        const named = `${family.padEnd(10)} ${kind.padEnd(12)}`;
+        out.line(`  ${named} ${mark} ${`${killed} of ${all}`.padEnd(10)} ${ways}`);
       }
       const { killed, undecided, total: all } = result;
       const open = undecided > 0 ? `, ${undecided} without a verdict` : "";

@@ -1,5 +1,5 @@
 /** `moegen validate SPEC --mutants`. */
-import type { MutantOptions } from "../../mutants/types.ts";
+import { type MutantFamily, type MutantOptions, mutantFamilies } from "../../mutants/types.ts";
 import { type Outcome, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -14,7 +14,29 @@ type Spec = Awaited<ReturnType<typeof checkSpecs>>["specs"][number];
 /** Options of a plain validation: mutants choose cases, tokens and orders themselves. */
 const OF_CASES = ["tokens", "fullSize", "case", "jitter"] as const;
 
-export async function runMutants(spec: Spec, options: Options, out: Output): Promise<Outcome> {
+/** The specs and the families that `--mutants [family]` means; undefined: it is not given. */
+export function mutantsOf(
+  paths: readonly string[],
+  { mutants }: Options,
+): { readonly specs: readonly string[]; readonly families?: readonly MutantFamily[] } | undefined {
+  if (mutants === undefined) return undefined;
+  if (mutants === true || mutants === "all") return { specs: paths };
+  const family = (Object.keys(mutantFamilies) as readonly MutantFamily[]).find(
+    (name) => name === mutants,
+  );
+  if (family !== undefined) return { specs: paths, families: [family] };
+  // `--mutants my.moe.ts`: the spec, not a family.
+  if (paths.length === 0 && mutants.endsWith(".ts")) return { specs: [mutants] };
+  const known = [...Object.keys(mutantFamilies), "all"].join(", ");
+  throw new UsageError(`--mutants: no family ${mutants}; there are ${known}`);
+}
+
+export async function runMutants(
+  spec: Spec,
+  options: Options,
+  families: readonly MutantFamily[] | undefined,
+  out: Output,
+): Promise<Outcome> {
   const extra = OF_CASES.find((name) => options[name] !== undefined);
   if (extra !== undefined) throw new UsageError(`--mutants sets ${extra} itself`);
   const { runMutants: run } = await import("../../mutants/run.ts");
@@ -22,6 +44,7 @@ export async function runMutants(spec: Spec, options: Options, out: Output): Pro
   const chosen: MutantOptions = {
     signal: interrupted,
     ...(options.ep === undefined ? {} : { ep: options.ep }),
+    ...(families === undefined ? {} : { families }),
     ...(options.only === undefined ? {} : { only: options.only }),
     ...(options.sample === undefined ? {} : { sample: options.sample }),
     ...(options.mutant === undefined ? {} : { ids: options.mutant }),

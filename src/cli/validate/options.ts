@@ -12,7 +12,8 @@ export interface Options {
   readonly rows?: readonly number[];
   readonly jitter?: number;
   readonly orders?: number;
-  readonly mutants?: boolean;
+  /** A family of them, all, or, where the option stands before it, the spec. */
+  readonly mutants?: string | true;
   readonly only?: readonly MutantKind[];
   readonly sample?: number;
   readonly mutant?: readonly string[];

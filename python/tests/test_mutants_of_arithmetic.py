@@ -1,0 +1,85 @@
+"""Mutants of arithmetic: made by rule from every kind of kernel, and those that once survived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moegen_worker.mutants import make
+from moegen_worker.mutants.mutant import ARITHMETIC
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "generated" / "qwen3_30b_a3b"
+# What a kernel without quantised weights and biases has no place for.
+WITH_WEIGHTS = {"scale", "bias"}
+
+
+@pytest.fixture(scope="module")
+def of(explained: Callable[[str], dict[str, Any]]) -> Callable[[str], list[Any]]:
+    """The mutants of an example's package."""
+
+    def made(example: str) -> list[Any]:
+        plan = explained(example)
+        folder = ROOT / "generated" / example.replace("-", "_").replace(".", "_")
+        kernel = plan["kernels"][0]
+        return make.mutants(folder, kernel, plan["layer"], families=("arithmetic",))
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(of: Callable[[str], list[Any]]) -> list[Any]:
+    return of("qwen3-30b-a3b")
+
+
+def test_every_kind_is_made(found: list[Any]) -> None:
+    assert {m.kind for m in found} == set(ARITHMETIC) - WITH_WEIGHTS
+    assert {m.family for m in found} == {"arithmetic"}
+    assert len({m.id for m in found}) == len(found)
+
+
+@pytest.mark.parametrize("example", ["gpt-oss-120b-fp4", "deepseek-v3-fp8"])
+def test_scales_and_biases_are_where_there_are_any(
+    of: Callable[[str], list[Any]], example: str
+) -> None:
+    assert {m.kind for m in of(example)} == set(ARITHMETIC)
+
+
+def test_each_changes_the_source_where_it_says(found: list[Any]) -> None:
+    whole = make.unchanged(PACKAGE).texts
+    for mutant in found:
+        assert mutant.texts != whole, mutant.id
+        lines = (PACKAGE / mutant.file).read_text("utf-8").splitlines()
+        assert 1 <= mutant.line <= len(lines), mutant.id
+        for text in mutant.texts.values():
+            compile(text, mutant.id, "exec")
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("accumulation", "`entries_before + jnp.dot("),
+        ("offset", "`first_token + chunk * s.chunk` as `(first_token)`"),
+        ("order", "`logits - jnp.max(logits, axis=0, keepdims=True)` as `logits`"),
+        ("order", "`weight / total`"),
+        ("rounding", "`low.astype(DTYPE)` as `truncated(low, DTYPE)`"),
+        ("accumulation", "as `narrow(jnp.dot(left, right"),
+        ("accumulation", "token_sums rounded to bfloat16"),
+        ("last", "`pl.cdiv(count, 16)`"),
+        ("part", "`r.gate_up_tiles[slot, 0]` with `1`"),
+        ("mask", "`(expert == chosen) & valid`"),
+    ],
+)
+def test_what_once_survived_is_among_them(found: list[Any], kind: str, what: str) -> None:
+    assert any(m.kind == kind and what in m.what for m in found)
+
+
+def test_what_would_be_the_same_is_not(of: Callable[[str], list[Any]], found: list[Any]) -> None:
+    # A softmax that is made to add up to 1 afterwards.
+    assert not any("exponentials / " in m.what for m in found)
+    assert any("exponentials / " in m.what for m in of("qwen2-57b-a14b"))
+    # With a cap on the logits nothing can overflow.
+    assert not any("jnp.max(logits" in m.what for m in of("grok-2"))
