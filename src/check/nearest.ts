@@ -80,10 +80,10 @@ class Proposals {
       ...finding,
       nearest: [...found, ...others],
     });
-    const legal = values.filter((value) => this.#errors(path, value)?.length === 0);
+    const legal = values.filter((value) => this.#errors(finding, value)?.length === 0);
     if (legal.length > 0) return proposed(legal);
     if (typeof old === "number" && (values.length > 0 || finding.code === "MOE103")) {
-      const found = this.#search(path, old);
+      const found = this.#search(finding, old);
       if (found.length > 0) return proposed(found);
     }
     // Where other values are wrong too, no value of this one makes the spec sound.
@@ -91,14 +91,16 @@ class Proposals {
     return proposed(alone ? [] : values.filter((value) => this.#helps(finding, value)));
   }
 
-  /** Errors with a value in its place; undefined where enough was judged. */
-  #errors(path: SpecPath, value: Value): readonly Finding[] | undefined {
+  /** Errors with a value in its place, and what it was to mend; undefined where enough was judged. */
+  #errors(finding: Finding, value: Value): readonly Finding[] | undefined {
     let fewest: readonly Finding[] | undefined;
     for (const made of new Set([value, literal(value)])) {
       if (this.#left <= 0) break;
       this.#left -= 1;
-      const spec = moe(withValue(this.#spec, path, made) as MoeInput);
-      const errors = judge(spec, this.#using).findings.filter(isError);
+      const spec = moe(withValue(this.#spec, finding.path, made) as MoeInput);
+      const errors = judge(spec, this.#using).findings.filter(
+        (one) => isError(one) || isSame(one, finding),
+      );
       if (fewest === undefined || errors.length < fewest.length) fewest = errors;
     }
     return fewest;
@@ -106,14 +108,14 @@ class Proposals {
 
   /** The value's own error is gone, and none is there that was not before. */
   #helps(finding: Finding, value: Value): boolean {
-    const errors = this.#errors(finding.path, value);
+    const errors = this.#errors(finding, value);
     return errors?.every((one) => this.#wrong.has(keyOf(one)) && !isSame(one, finding)) === true;
   }
 
-  #search(path: SpecPath, old: number): readonly number[] {
+  #search(finding: Finding, old: number): readonly number[] {
     const found: number[] = [];
-    for (const value of this.#around(path, old)) {
-      if (this.#errors(path, value)?.length === 0) found.push(value);
+    for (const value of this.#around(finding.path, old)) {
+      if (this.#errors(finding, value)?.length === 0) found.push(value);
       if (found.length === PROPOSED) break;
     }
     return found.sort((a, b) => a - b);

@@ -119,3 +119,11 @@ test("a size is one that its tiles divide", async () => {
   const { found } = await checkText(spec, "MOE103");
   expect(found?.nearest).toContain(2048);
 });
+
+test("a warning's value ends the warning, and breaks nothing else", async () => {
+  const bucket = (btc: string): string =>
+    specText({ tiles: `{ decode: { upTo: 1, bt: ⟦48⟧, ${btc}bf: 768, bd: 2048 } }` });
+  expect((await checkText(bucket(""), "MOE116")).found?.nearest).toEqual([16]);
+  // btc ends in bt: another bt alone would be an error.
+  expect((await checkText(bucket("btc: [48], "), "MOE116")).found?.nearest).toEqual([]);
+});
