@@ -135,6 +135,15 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
   return { ...plain, groups: { ...groups, count, kept } };
 }
 
+/** Of tiles those that the schedule's buckets name. */
+function named(
+  { axes, options }: Schedule,
+  tiles: Omit<BucketSpec, "upTo">,
+): Omit<BucketSpec, "upTo"> {
+  const names = new Set<string>([...axes.map(({ name }) => name), ...options]);
+  return Object.fromEntries(Object.entries(tiles).filter(([name]) => names.has(name)));
+}
+
 export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
   const [device, ...others] = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   if (device === undefined) throw new RangeError("the plan has no kernel");
@@ -179,13 +188,13 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const tilesOf = (tiles: TileChoice): Omit<BucketSpec, "upTo"> => {
     const [least = tiles.bt, next = least] = rows;
     const btc = tiles.btc.length > 1 ? ([least, next] as const) : ([least] as const);
-    return {
+    return named(schedule, {
       bt: btc.at(-1) ?? least,
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
       slots: Math.min(Math.max(tiles.slots, 2), 4) as 2 | 3 | 4,
-    };
+    });
   };
   // Buckets that come out alike would only be traced twice.
   const alike = new Set<string>();

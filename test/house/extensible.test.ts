@@ -1,4 +1,7 @@
-/** What "one file and one registry line" promises is done, in a copy: then types must still hold. */
+/**
+ * What "one file and one registry line" promises is done, in a copy: then types must still hold. A
+ * schedule is added in `test/schedule/tiny.test.ts`, and run.
+ */
 import {
   cpSync,
   mkdirSync,
@@ -52,15 +55,6 @@ const additions: readonly Addition[] = [
     to: "v99.ts",
     rename: (text) => text.replaceAll('"v6e"', '"v99"').replace("const v6e", "const v99"),
     use: spec("v99", "gather"),
-  },
-  {
-    what: "schedule",
-    folder: "schedule",
-    from: "gather",
-    to: "scatter",
-    rename: (text) =>
-      text.replace('kind: "gather"', 'kind: "scatter"').replace("const gather", "const scatter"),
-    use: spec("v6e", "scatter"),
   },
   {
     what: "tree",

@@ -90,9 +90,9 @@ function kernelPage(
     paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
     `  ${plural(perDevice, "token")} a device in ${passes} pass${passes === 1 ? "" : "es"}` +
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
-    `  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`,
+    ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
     "",
-    ...(full ? [paint.bold("axes"), ...axes(kernel), ""] : []),
+    ...(full && kernel.axes.length > 0 ? [paint.bold("axes"), ...axes(kernel), ""] : []),
     ...(full ? kernel.calls.flatMap((call) => callLines(call, kernel, paint)) : []),
     paint.bold("bytes and FLOPs  (one device, one call, uniform routing)"),
     ...traffic(kernel),

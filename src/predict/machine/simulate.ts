@@ -51,134 +51,206 @@ interface Runner {
   ended: boolean;
 }
 
+/**
+ * Runs the steps on every device of a group.
+ *
+ * @throws TooLong past `maxActions`; Error where a device waits for what nobody sends.
+ */
 export function simulate(
   steps: readonly Step[],
   device: DeviceFacts,
   ep: number,
   maxActions = 20_000_000,
 ): Simulated {
-  const { timing, clock } = device;
-  const seconds = (quantity: Quantity, runner: Runner): number =>
-    amount(quantity, runner.cursor.here) / clock;
-  const rate = device.hbmBandwidth * timing.hbmEfficiency.value;
-  const network = new Network(topologyOf(device, ep), {
-    latency: timing.remoteLatency.value,
-    hop: timing.hopLatency.value,
-    copy: timing.remoteCopy.value,
-  });
-  const runners = Array.from(
-    { length: ep },
-    (_, index): Runner => ({
-      cursor: new Cursor(steps, index),
-      hbm: new Hbm(rate),
-      account: new Account(),
-      time: 0,
-      inFlight: new Map(),
-      sent: new Map(),
-      received: new Map(),
-      ended: false,
-    }),
-  );
+  return new Simulation(steps, device, ep).run(maxActions);
+}
+
+class Simulation {
+  private readonly device: DeviceFacts;
+  private readonly ep: number;
+  private readonly rate: number;
+  private readonly network: Network;
+  private readonly runners: readonly Runner[];
   /** By stream and number of the send, what has come to each device. */
-  const arrivals = new Map<string, Arrival[]>();
-  const arrivalOf = (stream: string, number: number, to: number): Arrival => {
+  private readonly arrivals = new Map<string, Arrival[]>();
+
+  constructor(steps: readonly Step[], device: DeviceFacts, ep: number) {
+    const { timing } = device;
+    this.device = device;
+    this.ep = ep;
+    this.rate = device.hbmBandwidth * timing.hbmEfficiency.value;
+    this.network = new Network(topologyOf(device, ep), {
+      latency: timing.remoteLatency.value,
+      hop: timing.hopLatency.value,
+      copy: timing.remoteCopy.value,
+    });
+    this.runners = Array.from(
+      { length: ep },
+      (_, index): Runner => ({
+        cursor: new Cursor(steps, index),
+        hbm: new Hbm(this.rate),
+        account: new Account(),
+        time: 0,
+        inFlight: new Map(),
+        sent: new Map(),
+        received: new Map(),
+        ended: false,
+      }),
+    );
+  }
+
+  /** Always the device that is behind goes on. */
+  run(maxActions: number): Simulated {
+    let actions = 0;
+    for (;;) {
+      let first: Runner | undefined;
+      let second = Number.POSITIVE_INFINITY;
+      for (const runner of this.runners) {
+        if (runner.ended || runner.blocked !== undefined) continue;
+        if (first === undefined || runner.time < first.time) {
+          second = first?.time ?? second;
+          first = runner;
+        } else second = Math.min(second, runner.time);
+      }
+      if (first === undefined) break;
+      while (!first.ended && first.blocked === undefined && first.time <= second + AHEAD) {
+        const action = first.cursor.next();
+        if (action === undefined) first.ended = true;
+        else this.act(first, action);
+        if (++actions > maxActions) throw new TooLong(maxActions);
+      }
+    }
+    const stuck = this.runners.find(({ ended }) => !ended);
+    if (stuck !== undefined) {
+      const why = JSON.stringify(stuck.blocked);
+      throw new Error(`device ${stuck.cursor.here.device} waits for ever: ${why}`);
+    }
+    return {
+      seconds: Math.max(...this.runners.map(({ time }) => time)),
+      devices: this.runners.map(({ time, account }) => ({ finish: time, account })),
+      hbmBytes: this.runners.reduce((total, { hbm }) => total + hbm.bytes, 0),
+      iciBytes: this.network.bytes,
+    };
+  }
+
+  private seconds(quantity: Quantity, runner: Runner): number {
+    return amount(quantity, runner.cursor.here) / this.device.clock;
+  }
+
+  private arrivalOf(stream: string, number: number, to: number): Arrival {
     const key = `${stream} ${number}`;
-    let found = arrivals.get(key);
+    let found = this.arrivals.get(key);
     if (found === undefined) {
-      found = Array.from({ length: ep }, () => ({ count: 0, time: 0, sent: 0 }));
-      arrivals.set(key, found);
+      found = Array.from({ length: this.ep }, () => ({ count: 0, time: 0, sent: 0 }));
+      this.arrivals.set(key, found);
     }
     return found[to] ?? { count: 0, time: 0, sent: 0 };
-  };
+  }
 
-  const work = (runner: Runner, stage: string, time: number): void => {
+  private work(runner: Runner, stage: string, time: number): void {
     runner.account.work(stage, time);
     runner.time += time;
-  };
-  const waitUntil = (runner: Runner, cause: string, time: number, kind: WaitKind): void => {
+  }
+
+  private waitUntil(runner: Runner, cause: string, time: number, kind: WaitKind): void {
     runner.account.wait(cause, time - runner.time, kind);
     runner.time = Math.max(runner.time, time);
-  };
+  }
 
   /** Takes what arrived; false if some of it was not sent yet. */
-  const receive = (runner: Runner, stream: string, upTo: number): boolean => {
+  private receive(runner: Runner, stream: string, upTo: number): boolean {
     const to = runner.cursor.here.device;
     for (let number = runner.received.get(stream) ?? 0; number < upTo; number++) {
-      const arrival = arrivalOf(stream, number, to);
-      if (arrival.count < ep) {
+      const arrival = this.arrivalOf(stream, number, to);
+      if (arrival.count < this.ep) {
         runner.blocked = { stream, upTo };
         return false;
       }
-      waitUntil(runner, OTHERS, arrival.sent, "devices");
-      waitUntil(runner, stream, arrival.time, "ICI");
+      this.waitUntil(runner, OTHERS, arrival.sent, "devices");
+      this.waitUntil(runner, stream, arrival.time, "ICI");
       runner.received.set(stream, number + 1);
     }
     return true;
-  };
+  }
 
-  const send = (runner: Runner, action: Extract<Action, { do: "send" }>): void => {
+  private send(runner: Runner, action: Extract<Action, { do: "send" }>): void {
     const { here } = runner.cursor;
     const { stream } = action;
     const number = runner.sent.get(stream) ?? 0;
     runner.sent.set(stream, number + 1);
-    for (let step = 0; step < ep; step++) {
+    for (let step = 0; step < this.ep; step++) {
       // Everyone begins with its neighbour, so that not all send to the same device first.
-      const to = (here.device + step) % ep;
+      const to = (here.device + step) % this.ep;
       const bytes = action.bytes(here, to);
       const copies = action.copies(here, to);
       const own = to === here.device;
-      work(runner, `issue ${stream}`, (copies * timing.issueCycles.value) / clock);
-      const arrival = arrivalOf(stream, number, to);
+      this.work(
+        runner,
+        `issue ${stream}`,
+        (copies * this.device.timing.issueCycles.value) / this.device.clock,
+      );
+      const arrival = this.arrivalOf(stream, number, to);
       const time = own
         ? bytes === 0
           ? runner.time
-          : runner.time + timing.dmaLatency.value + (2 * bytes) / rate
-        : network.send(runner.time, here.device, to, bytes, copies);
+          : runner.time + this.device.timing.dmaLatency.value + (2 * bytes) / this.rate
+        : this.network.send(runner.time, here.device, to, bytes, copies);
       arrival.count++;
       arrival.time = Math.max(arrival.time, time);
       arrival.sent = Math.max(arrival.sent, runner.time);
-      const other = runners[to];
+      const other = this.runners[to];
       const blocked = other?.blocked;
       if (other !== undefined && blocked !== undefined && "stream" in blocked) {
-        if (arrivalOf(blocked.stream, other.received.get(blocked.stream) ?? 0, to).count === ep) {
+        if (
+          this.arrivalOf(blocked.stream, other.received.get(blocked.stream) ?? 0, to).count ===
+          this.ep
+        ) {
           delete other.blocked;
-          receive(other, blocked.stream, blocked.upTo);
+          this.receive(other, blocked.stream, blocked.upTo);
         }
       }
     }
-  };
+  }
 
-  const barrier = (runner: Runner, name: string): void => {
-    work(runner, "barriers", ep * timing.signal.value);
+  private barrier(runner: Runner, name: string): void {
+    this.work(runner, "barriers", this.ep * this.device.timing.signal.value);
     runner.blocked = { barrier: name };
-    const waiting = runners.filter(
+    const waiting = this.runners.filter(
       ({ blocked }) => blocked !== undefined && "barrier" in blocked && blocked.barrier === name,
     );
-    if (waiting.length < ep) return;
+    if (waiting.length < this.ep) return;
     const last = Math.max(...waiting.map(({ time }) => time));
     for (const each of waiting) {
       delete each.blocked;
-      waitUntil(each, OTHERS, last, "devices");
-      if (ep > 1) waitUntil(each, "barriers", last + timing.remoteLatency.value, "ICI");
+      this.waitUntil(each, OTHERS, last, "devices");
+      if (this.ep > 1)
+        this.waitUntil(each, "barriers", last + this.device.timing.remoteLatency.value, "ICI");
     }
-  };
+  }
 
-  const act = (runner: Runner, action: Action): void => {
+  private act(runner: Runner, action: Action): void {
     switch (action.do) {
       case "compute":
-        work(runner, action.stage, seconds(action.cycles, runner));
+        this.work(runner, action.stage, this.seconds(action.cycles, runner));
         return;
       case "spend":
-        work(runner, action.stage, amount(action.seconds, runner.cursor.here));
+        this.work(runner, action.stage, amount(action.seconds, runner.cursor.here));
         return;
       case "start": {
         const bytes = amount(action.bytes, runner.cursor.here);
         const copies = amount(action.copies ?? 1, runner.cursor.here);
-        work(runner, `issue ${action.stream}`, (copies * timing.issueCycles.value) / clock);
+        this.work(
+          runner,
+          `issue ${action.stream}`,
+          (copies * this.device.timing.issueCycles.value) / this.device.clock,
+        );
         const list = runner.inFlight.get(action.stream) ?? [];
         // Many small copies are bound by the DMA engine, not by bandwidth.
         list.push(
-          runner.hbm.start(runner.time, Math.max(bytes, copies * timing.localCopy.value * rate)),
+          runner.hbm.start(
+            runner.time,
+            Math.max(bytes, copies * this.device.timing.localCopy.value * this.rate),
+          ),
         );
         runner.inFlight.set(action.stream, list);
         return;
@@ -186,52 +258,26 @@ export function simulate(
       case "wait": {
         const list = runner.inFlight.get(action.stream) ?? [];
         for (const id of list.splice(0, action.all === true ? list.length : 1)) {
-          waitUntil(runner, action.stream, runner.hbm.finish(id) + timing.dmaLatency.value, "HBM");
+          this.waitUntil(
+            runner,
+            action.stream,
+            runner.hbm.finish(id) + this.device.timing.dmaLatency.value,
+            "HBM",
+          );
         }
         return;
       }
       case "send":
-        send(runner, action);
+        this.send(runner, action);
         return;
       case "receive": {
         const received = runner.received.get(action.stream) ?? 0;
         const sent = runner.sent.get(action.stream) ?? 0;
-        receive(runner, action.stream, action.all === true ? sent : received + 1);
+        this.receive(runner, action.stream, action.all === true ? sent : received + 1);
         return;
       }
       case "barrier":
-        barrier(runner, action.name);
-    }
-  };
-
-  let actions = 0;
-  for (;;) {
-    let first: Runner | undefined;
-    let second = Number.POSITIVE_INFINITY;
-    for (const runner of runners) {
-      if (runner.ended || runner.blocked !== undefined) continue;
-      if (first === undefined || runner.time < first.time) {
-        second = first?.time ?? second;
-        first = runner;
-      } else second = Math.min(second, runner.time);
-    }
-    if (first === undefined) break;
-    while (!first.ended && first.blocked === undefined && first.time <= second + AHEAD) {
-      const action = first.cursor.next();
-      if (action === undefined) first.ended = true;
-      else act(first, action);
-      if (++actions > maxActions) throw new TooLong(maxActions);
+        this.barrier(runner, action.name);
     }
   }
-  const stuck = runners.find(({ ended }) => !ended);
-  if (stuck !== undefined) {
-    const why = JSON.stringify(stuck.blocked);
-    throw new Error(`device ${stuck.cursor.here.device} waits for ever: ${why}`);
-  }
-  return {
-    seconds: Math.max(...runners.map(({ time }) => time)),
-    devices: runners.map(({ time, account }) => ({ finish: time, account })),
-    hbmBytes: runners.reduce((total, { hbm }) => total + hbm.bytes, 0),
-    iciBytes: network.bytes,
-  };
 }

@@ -106,14 +106,11 @@ export function readRecord(record: TruthRecord): Read {
       : tilesOf(kernel, { layer, device, ep, tokens }, what);
   const assumed = [
     ...(weights === undefined ? ["bfloat16 weights"] : []),
-    ...(text(record, "routing") === "" ? ["uniform routing"] : []),
-    ...(RECORDED.test(text(record, "routing")) ? ["uniform for recorded routing"] : []),
+    ...assumedOf(record),
     ...(own === undefined ? [] : [`tiles: ${own.from}`]),
     ...(record.shared === true ? ["a shared expert of size F"] : []),
   ];
   const tiles = { ...(config ?? own?.tiles), ...version };
-  const routing = text(record, "routing");
-  const dtype = text(record, "w_dtype");
   return {
     ok: true,
     measurement: {
@@ -126,8 +123,8 @@ export function readRecord(record: TruthRecord): Read {
         intermediate,
         ep,
         tokens,
-        dtype,
-        routing,
+        text(record, "w_dtype"),
+        text(record, "routing"),
         record.shared === true,
         text(record, "ep_note"),
       ]),
@@ -143,6 +140,15 @@ export function readRecord(record: TruthRecord): Read {
       assumed,
     },
   };
+}
+
+/** What is taken of the routing where a record does not say it. */
+function assumedOf(record: TruthRecord): readonly string[] {
+  const routing = text(record, "routing");
+  return [
+    ...(routing === "" ? ["uniform routing"] : []),
+    ...(RECORDED.test(routing) ? ["uniform for recorded routing"] : []),
+  ];
 }
 
 /** A device by any of the names in use. */
