@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { checkPath, type FileResult } from "../../src/check/check.ts";
 import type { Diagnostic } from "../../src/check/diagnostic.ts";
 import type { Place } from "../../src/check/locate.ts";
+import type { Registries } from "../../src/plan/lower.ts";
 import { fakes } from "./fake-schedule.ts";
 
 export interface Marked extends FileResult {
@@ -27,6 +28,7 @@ export async function checkText(
   marked: string,
   code?: Diagnostic["code"],
   config?: unknown,
+  using: Registries = fakes,
 ): Promise<Marked> {
   const { text, place } = marks(marked);
   const folder = await mkdtemp(join(tmpdir(), "moegen-check-"));
@@ -34,7 +36,7 @@ export async function checkText(
     const path = join(folder, "spec.moe.ts");
     await writeFile(path, text);
     if (config !== undefined) await writeFile(join(folder, "config.json"), JSON.stringify(config));
-    const result = await checkPath(path, fakes);
+    const result = await checkPath(path, using);
     const found = result.diagnostics.find((diagnostic) => diagnostic.code === code);
     return { ...result, place, found };
   } finally {

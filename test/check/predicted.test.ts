@@ -1,5 +1,6 @@
 /** Predicted times of a bucket: judged, and carried to the tile table; absent, they leave no trace. */
 import { describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { checkText, specText } from "./marked.ts";
@@ -12,7 +13,8 @@ const spec = (predicted?: string): string =>
   });
 
 async function planOf(text: string): Promise<Plan> {
-  const { plan, diagnostics } = await checkText(text);
+  // A package is made of it: the schedule must be one that has templates.
+  const { plan, diagnostics } = await checkText(text, undefined, undefined, registries);
   if (plan === undefined) throw new Error(diagnostics[0]?.message);
   return plan;
 }
