@@ -2,11 +2,12 @@
 
 What would be the same program, or one that only does more than it need, is not made:
 
-- which tokens are valid is told to a device twice (`share`): rows beyond are padding that nobody reads;
-- experts without rows are skipped to save time (`active + where(...)`);
-- lists are padded with as many entries as the last group may read and not one more or fewer counts
-  (loops that store what does not depend on them);
-- bits that rounding has cleared are masked where they are packed.
+- more rows of padding are routed than need be (`share`, `valid_tokens`): nobody reads their results;
+- experts without rows are computed (`has_rows`), or a body of more rows as well (`with_body`);
+- lists are padded with as many entries as the last group may read, and what lies there is told again
+  where lists are joined (loops that store what does not depend on them);
+- bits that rounding has cleared are masked where they are packed;
+- a slice of an array has another size: that does not build.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ from .numbers import Kinds, expressions, functions
 from .source import Edited, Function
 
 # Names of what only saves work.
-SAVES_WORK = {"share", "has_rows"}
+SAVES_WORK = {"share", "has_rows", "valid_tokens"}
+# Runs one of several bodies: another that holds as many rows would do.
+BODIES = "with_body"
 
 
 def made(context: Context) -> Iterator[Found]:
     kinds = Kinds(context)
     for node in expressions(context.analysis.source):
-        if _saves_work(context, node):
+        if _saves_work(context, node) or _in_padding(context, node):
             continue
         if isinstance(node, ast.BinOp):
             yield from _offset(context, kinds, node)
-            yield from _mask_of_bits(context, node)
+            yield from _mask_of_bits(context, kinds, node)
         elif isinstance(node, ast.Compare):
             yield from _limit(context, node)
         elif isinstance(node, ast.Call):
@@ -77,6 +80,17 @@ def _saves_work(context: Context, node: ast.AST) -> bool:
     return False
 
 
+def _in_padding(context: Context, node: ast.AST) -> bool:
+    """Whether an expression is of a loop that pads a list."""
+    ancestors = context.analysis.source.ancestors(node)
+    return any(isinstance(a, ast.For) and _pads(a.body, a) for a in ancestors)
+
+
+def _chooses_body(context: Context, node: ast.AST) -> bool:
+    function = context.analysis.source.function_of(node)
+    return function is not None and function.name.endswith(BODIES)
+
+
 def _stores(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store)
 
@@ -94,6 +108,8 @@ def _offset(context: Context, kinds: Kinds, node: ast.BinOp) -> Iterator[Found]:
     if not isinstance(node.op, ast.Add | ast.Sub) or kinds.is_float(node) or _static(node):
         return
     around = context.analysis.source.parents[node]
+    if any(isinstance(a, ast.Slice) for a in context.analysis.source.ancestors(node)):
+        return
     if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub):
         return
     terms = _terms(node)
@@ -111,16 +127,18 @@ def _terms(node: ast.expr, sign: str = "+") -> list[tuple[str, ast.expr]]:
     return [*_terms(node.left, sign), *_terms(node.right, other)]
 
 
-def _mask_of_bits(context: Context, node: ast.BinOp) -> Iterator[Found]:
+def _mask_of_bits(context: Context, kinds: Kinds, node: ast.BinOp) -> Iterator[Found]:
     """Without a mask; of two conditions, one."""
     if not isinstance(node.op, ast.BitAnd):
         return
     if isinstance(node.left, ast.Compare) or isinstance(node.right, ast.Compare):
+        if _chooses_body(context, node):
+            return
         for kept in (node.left, node.right):
             yield found(context, "mask", "dropped", node, ast.unparse(kept))
         return
     names = [n for n in ast.walk(node.left) if isinstance(n, ast.Name)]
-    values = [v for n in names for v in context.analysis.source.values(n)]
+    values = [v for n in names for v in kinds.values(n)]
     if not any(".astype(DTYPE)" in ast.unparse(value) for value in values):
         yield found(context, "mask", "dropped", node, ast.unparse(node.left))
 
@@ -131,6 +149,8 @@ ORDER = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
 def _limit(context: Context, node: ast.Compare) -> Iterator[Found]:
     """A limit that is one further or nearer; of conditions of data, not of guards of copies."""
     sign = ORDER.get(type(node.ops[0]))
+    if sign is not None and _chooses_body(context, node) and sign != "<":
+        return
     if sign is None or any(
         isinstance(a, Function) and decorated(a, "when") is not None and node in set(ast.walk(d))
         for a in context.analysis.source.ancestors(node)
@@ -224,7 +244,8 @@ def _pads(body: list[ast.stmt], loop: ast.For | None = None) -> bool:
     """Whether each trip stores the same."""
     if loop is None or len(body) != 1 or not isinstance(body[0], ast.Assign):
         return False
-    assert isinstance(loop.target, ast.Name)
+    if not isinstance(loop.target, ast.Name):
+        return False
     value = {n.id for n in ast.walk(body[0].value) if isinstance(n, ast.Name)}
     return loop.target.id not in value and not any(
         isinstance(n, ast.Subscript) for n in ast.walk(body[0].value)

@@ -92,14 +92,14 @@ class Kinds:
                 return self._buffers.get(name) in FLOATS
             return self.is_float(node.value, depth)
         if isinstance(node, ast.Name):
-            return any(self.is_float(value, depth) for value in self._values(node))
+            return any(self.is_float(value, depth) for value in self.values(node))
         if isinstance(node, ast.Call):
             return self._call(node, depth)
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             return self.is_float(node.elt, depth)
         return any(self.is_float(child, depth) for child in ast.iter_child_nodes(node))
 
-    def _values(self, name: ast.Name) -> list[ast.expr]:
+    def values(self, name: ast.Name) -> list[ast.expr]:
         """What a name is assigned, or what is appended to it."""
         values = list(self._source.values(name))
         for around in self._source.ancestors(name):
