@@ -10,6 +10,7 @@ const MARK = "# <imports>";
 const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
   functools: { group: 0, line: "import functools" },
   math: { group: 0, line: "import math" },
+  os: { group: 0, line: "import os" },
   NamedTuple: { group: 0, line: "from typing import NamedTuple" },
   warnings: { group: 0, line: "import warnings" },
   jax: { group: 1, line: "import jax" },
@@ -17,6 +18,7 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
   lax: { group: 1, line: "from jax import lax" },
   pl: { group: 1, line: "from jax.experimental import pallas as pl" },
   pltpu: { group: 1, line: "from jax.experimental.pallas import tpu as pltpu" },
+  AxisType: { group: 1, line: "from jax.sharding import AxisType" },
   Mesh: { group: 1, line: "from jax.sharding import Mesh" },
   NamedSharding: { group: 1, line: "from jax.sharding import NamedSharding" },
   P: { group: 1, line: "from jax.sharding import PartitionSpec as P" },
