@@ -5,7 +5,7 @@ import { refuseRouting } from "./refuse.ts";
 
 const NORM = "ffn_config.moe_normalize_expert_weights";
 
-/** The p of the norm that weights are divided by; null: they are not. The class's default is 1. */
+/** The p of the norm that weights are divided by. The class's default is 1. */
 function inspect(config: ConfigReader): void {
   const p = config.get(NORM);
   if (p === undefined || p === 1) return;
@@ -25,7 +25,8 @@ export const dbrx = family({
   hidden: ["d_model"],
   intermediate: ["ffn_config.ffn_hidden_size"],
   activation: (config) => activationOf(config, ["ffn_config.ffn_act_fn.name"]),
-  routing: { scoring: "softmax", renormalize: true },
+  // A p of null, unlike none stated, leaves weights as they are.
+  routing: { scoring: "softmax", renormalize: (config) => config.at(NORM) !== null },
   depth: "n_layers",
   inspect,
 });

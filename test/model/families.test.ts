@@ -118,6 +118,19 @@ describe("files as they are", () => {
     expect(grok.activation).toBe("gelu");
   });
 
+  test("a norm of null is not one that is left out (DBRX)", () => {
+    const sizes = { moe_num_experts: 16, moe_top_k: 4, ffn_hidden_size: 256 };
+    const renormalized = (more: object) =>
+      read({
+        architectures: ["DbrxForCausalLM"],
+        d_model: 64,
+        ffn_config: { ...sizes, ...more },
+      }).routing;
+    expect(renormalized({})).toHaveProperty("renormalize", true);
+    const none = renormalized({ moe_normalize_expert_weights: null });
+    expect(none).toHaveProperty("renormalize", false);
+  });
+
   test("dense layers are not counted", () => {
     const config = { ...SIZES, architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 12 };
     const layersOf = (more: object) => layerOrigin(read({ ...config, ...more }))?.layers;
