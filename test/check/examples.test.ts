@@ -19,6 +19,7 @@ test("there are the models that the project names", () => {
     "ling-flash-2.0.moe.ts",
     "ling-mini-2.0-int8.moe.ts",
     "ling-mini-2.0.moe.ts",
+    "minimax-m2.5.moe.ts",
     "mixtral-8x7b.moe.ts",
     "qwen2-57b-a14b.moe.ts",
     "qwen3-235b-a22b-ep16.moe.ts",
@@ -26,6 +27,7 @@ test("there are the models that the project names", () => {
     "qwen3-235b-a22b-fp8.moe.ts",
     "qwen3-30b-a3b-fp8.moe.ts",
     "qwen3-30b-a3b.moe.ts",
+    "qwen3.5-35b-a3b.moe.ts",
   ]);
 });
 
