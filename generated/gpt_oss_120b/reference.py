@@ -21,11 +21,16 @@ def reference_routing(gating_output):
     # lax.top_k puts -0.0 below 0.0: here they are equal.
     logits = jnp.where(logits == 0.0, 0.0, logits)
     scores = logits
-    candidates = scores
+    candidates = _nan_first(scores)
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = jax.nn.softmax(weights, axis=-1)
     return weights, ids
+
+
+def _nan_first(scores):
+    """Scores with every NaN alike: lax.top_k orders them by sign, above infinity or below all."""
+    return jnp.where(jnp.isnan(scores), jnp.nan, scores)
 
 
 def reference_moe(tokens, w1, w2, b1, b2, gating_output):
@@ -50,8 +55,10 @@ def reference_moe(tokens, w1, w2, b1, b2, gating_output):
         gate = _matmul(tokens, w1[expert, :, :2880]) + b1[expert, :2880].astype(jnp.float32)
         up = _matmul(tokens, w1[expert, :, 2880:]) + b1[expert, 2880:].astype(jnp.float32)
         output = _matmul(_activate(gate, up), w2[expert]) + b2[expert].astype(jnp.float32)
-        weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
-        return result + weight * output
+        chosen = ids == expert
+        weight = jnp.sum(jnp.where(chosen, weights, 0.0), axis=-1, keepdims=True)
+        # Nought times what is not finite is NaN: an expert that is not chosen adds nothing.
+        return result + jnp.where(jnp.any(chosen, axis=-1, keepdims=True), weight * output, 0.0)
 
     return jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
 

@@ -22,16 +22,21 @@ def reference_routing(gating_output, correction_bias):
     """
     logits = _whole(gating_output).astype(jnp.float32)
     scores = jax.nn.sigmoid(logits)
-    candidates = scores + correction_bias.astype(jnp.float32)
+    candidates = _nan_first(scores + correction_bias.astype(jnp.float32))
     by_group = candidates.reshape(-1, 8, NUM_EXPERTS // 8)
     group_scores = jnp.sum(jax.lax.top_k(by_group, 2)[0], axis=-1)
-    _, best_groups = jax.lax.top_k(group_scores, 4)
+    _, best_groups = jax.lax.top_k(_nan_first(group_scores), 4)
     kept = jnp.any(best_groups[:, :, None] == jnp.arange(8), axis=1)
     candidates = jnp.where(kept[:, :, None], by_group, -jnp.inf).reshape(scores.shape)
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return weights * 2.5, ids
+
+
+def _nan_first(scores):
+    """Scores with every NaN alike: lax.top_k orders them by sign, above infinity or below all."""
+    return jnp.where(jnp.isnan(scores), jnp.nan, scores)
 
 
 def reference_moe(
@@ -99,8 +104,10 @@ def reference_moe(
         gate = _matmul(tokens, gate_weights)
         up = _matmul(tokens, up_weights)
         output = _matmul(_activate(gate, up), down_weights)
-        weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
-        return result + weight * output
+        chosen = ids == expert
+        weight = jnp.sum(jnp.where(chosen, weights, 0.0), axis=-1, keepdims=True)
+        # Nought times what is not finite is NaN: an expert that is not chosen adds nothing.
+        return result + jnp.where(jnp.any(chosen, axis=-1, keepdims=True), weight * output, 0.0)
 
     routed = jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
     shared = _activate(_matmul(tokens, shared_w1), _matmul(tokens, shared_w3))

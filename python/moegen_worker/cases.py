@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import hostile
+
 Logits = np.ndarray
 
 
@@ -50,8 +52,12 @@ class Case:
     small_chunks: bool = False
     # Logits that are far from nought, where that changes nothing but what a score is made of.
     far_logits: bool = False
-    # Some ids out of range, as padded tokens have: for routing that is given.
+    # Some ids out of range, as padded tokens have.
     padding: bool = False
+    # Every second token's logits or ids, and some tokens' rows, are such as none should be.
+    hostile: bool = False
+    # "given" or "kernel": asked of kernels with such routing alone.
+    routing: str | None = None
     # Part of a run that names no cases.
     usual: bool = True
     # Of no more devices, where a usual run has it: more take their rows one after the other.
@@ -109,6 +115,11 @@ def ties(rng: np.random.Generator, shape: Shape) -> Logits:
     return logits
 
 
+def hostile_logits(rng: np.random.Generator, shape: Shape) -> Logits:
+    """Every second token's logits as `hostile.LOGITS` has them, one kind after the other."""
+    return hostile.logits(rng, uniform(rng, shape), shape.top_k)
+
+
 def not_divisible(usual: int, ep: int) -> int:
     """The largest T below the usual one that neither ep nor 2 divides."""
     count = max(usual - 1, 1)
@@ -139,7 +150,9 @@ CASES: tuple[Case, ...] = (
     Case("empty-experts", "empty experts and devices", empty_experts),
     Case("ties", "ties in the router", ties, fingerprint=True),
     Case("ids", "top-k ids and weights", uniform, fingerprint=True),
-    Case("padding", "ids out of range", uniform, padding=True),
+    Case("padding", "ids out of range", uniform, padding=True, routing="given"),
+    Case("hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"),
+    Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
     Case(

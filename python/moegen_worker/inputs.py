@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fingerprint, model, oracle
+from . import fingerprint, hostile, model, oracle
 from .cases import Case, Shape, generator
 from .package import MoePackage
 
@@ -25,6 +25,8 @@ class Inputs:
     weights: np.ndarray  # (calls, T, k) float64
     ids: np.ndarray  # (calls, T, k): physical experts; one out of range counts nothing
     model: model.Weights
+    # (T,): tokens that are judged apart from the others.
+    spoilt: np.ndarray | None = None
 
     def of_call(self, name: str) -> np.ndarray:
         """An argument that belongs to a call, by name: (calls, T, ...)."""
@@ -114,13 +116,18 @@ class InputMaker:
                 rows.append(fingerprint.tokens(tokens, package.hidden, package.dtype))
             else:
                 x = rng.standard_normal((tokens, package.hidden), np.float32)
-                rows.append(x.astype(package.dtype))
+                rows.append((hostile.rows(x) if case.hostile else x).astype(package.dtype))
             logits.append(gating)
             weight, chosen = route(gating)
+            if case.padding:
+                chosen = absent(rng, chosen, package.experts)
+            if case.hostile and self._layer["routing"].get("where") == "given":
+                weight, chosen = hostile.given(weight, chosen, package.experts, crowded=call > 0)
             weights.append(weight)
-            ids.append(absent(rng, chosen, package.experts) if case.padding else chosen)
+            ids.append(chosen)
         arrays = [np.stack(parts) for parts in (rows, logits, weights, ids)]
-        return Inputs(*arrays, self.model(case.fingerprint))
+        spoilt = hostile.is_spoilt(tokens) if case.hostile else None
+        return Inputs(*arrays, self.model(case.fingerprint), spoilt)
 
 
 # Beyond what float32 has an exponential of, and where a sigmoid is as small as it can be beside others.

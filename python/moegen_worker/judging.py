@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fingerprint, interpreter, metrics, model, rounding
+from . import fingerprint, hostile, interpreter, metrics, model, rounding
 from .inputs import Inputs
 
 Verdict = dict[str, Any]
@@ -44,14 +44,17 @@ def sums(
     verdict: Verdict = {"ok": True, "ofLimit": -1.0}
     failure: dict[str, Any] | None = None
     for call in range(result.shape[0]):
-        wanted, allowed = reference(call), expected(call)
-        found = metrics.against(result[call], wanted, allowed)
+        got, wanted, hidden = hostile.settled(result[call], reference(call))
+        if hidden is not None:
+            message = f"token {hidden} has a number where the reference has none"
+            return failed(message, token=hidden)
+        found = metrics.against(got, wanted, hostile.judged(expected(call)))
         if found.of_limit > verdict["ofLimit"]:
             verdict |= found.reported()
         if found.of_limit <= 1.0 or failure is not None:
             continue
         rows = inputs.tokens[call], inputs.weights[call], inputs.ids[call]
-        worst = metrics.worst(layer, inputs.model, *rows, result[call], wanted)
+        worst = metrics.worst(layer, inputs.model, *rows, got, wanted)
         where = f" in call {call + 1} of {result.shape[0]}" if result.shape[0] > 1 else ""
         failure = {"message": f"{_what(found, worst, result.shape[1])}{where}", "worst": worst}
     return verdict if failure is None else {**verdict, "ok": False, "failure": failure}

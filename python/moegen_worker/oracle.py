@@ -42,17 +42,27 @@ def activate(activation: Any, gate: Array, up: Array) -> Array:
     raise ValueError(f"unknown activation {name!r}")
 
 
+# Smaller scores are nought in float32, as TPUs and XLA have it.
+SMALLEST_SCORE = float(np.finfo(np.float32).tiny)
+
+
 def score(scoring: str, logits: Array) -> Array:
     """Logits to scores: softmax over all that are given, sigmoid of each, or as they are."""
+    if scoring == "none":
+        return logits
     if scoring == "softmax":
         exponentials = np.exp(logits - logits.max())
-        return exponentials / exponentials.sum()
-    return 1.0 / (1.0 + np.exp(-logits)) if scoring == "sigmoid" else logits
+        scores = exponentials / exponentials.sum()
+    else:
+        scores = 1.0 / (1.0 + np.exp(-logits))
+    return np.where(scores < SMALLEST_SCORE, 0.0, scores)
 
 
 def best(values: Any, count: int) -> NDArray[np.int64]:
-    """Indices of the largest values; of equals the lowest index first."""
-    return np.argsort(-np.asarray(values), kind="stable")[:count]
+    """Indices of the largest values, NaN before all; of equals the lowest index first."""
+    values = np.asarray(values)
+    nan = np.isnan(values)
+    return np.lexsort((np.where(nan, 0.0, -values), ~nan))[:count]
 
 
 def within_groups(groups: dict[str, Any], candidates: Array) -> Array:
@@ -64,6 +74,7 @@ def within_groups(groups: dict[str, Any], candidates: Array) -> Array:
     return np.where(np.isin(np.arange(len(candidates)), kept), candidates, -np.inf)
 
 
+@np.errstate(all="ignore")
 def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[np.int64]]:
     """(T, E) logits to (T, k) weights and ids; `bias` (E,) takes part in the choice alone."""
     routing = layer["routing"]
@@ -106,9 +117,7 @@ def feed_forward(
 
 
 def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
-    """Expert `e` on one token: x (D,) to (D,). An id out of range is a padded token's: nothing."""
-    if not 0 <= e < len(weights.w2):
-        return np.zeros(len(x))
+    """Expert `e` on one token: x (D,) to (D,)."""
     b1, b2 = weights.b1, weights.b2
     w1, w2 = weights.plain("w1", e), weights.plain("w2", e)
     gate = w1[0], None if b1 is None else b1[e, 0]
@@ -119,9 +128,11 @@ def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
 
 
 def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any) -> Array:
-    """What each of a token's k experts adds: x (D,), shares and ids (k,) to (k, D)."""
+    """What each of a token's k experts adds: x (D,), shares and ids (k,) to (k, D). An id out of
+    range is a padded token's: nothing, whatever its share."""
+    nothing = np.zeros(len(x))
     parts = [
-        float(share) * expert(layer, x, weights, int(e))
+        float(share) * expert(layer, x, weights, int(e)) if 0 <= e < len(weights.w2) else nothing
         for share, e in zip(shares, ids, strict=True)
     ]
     return np.stack(parts)

@@ -195,6 +195,6 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
     passes: row.tokens === "passes",
     split: !one,
     form: FORMS[row.mesh],
-    cases: [random, "ids", skewed, ...(given ? ["padding"] : [])],
+    cases: [random, "ids", skewed, ...(given ? ["padding", "hostile-ids"] : ["hostile-logits"])],
   };
 }

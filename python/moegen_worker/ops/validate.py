@@ -69,12 +69,15 @@ def schedule(
     given: bool = False,
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
-    an odd T runs in each further token bucket too, so that every bucket's tiles are used. Ids out
-    of range are asked of a kernel that is `given` its routing alone."""
+    an odd T runs in each further token bucket too, so that every bucket's tiles are used. Some
+    cases are for kernels that are `given` their routing alone, or for the others."""
     _, cases = chosen(names)
-    if names and not given and any(case.padding for case in cases):
-        raise OpError("UNKNOWN_CASE", "case 'padding' needs routing that is given")
-    cases = [case for case in cases if given or not case.padding]
+    other = "kernel" if given else "given"
+    for case in cases:
+        if names and case.routing == other:
+            what = "given" if other == "given" else "in the kernel"
+            raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs routing that is {what}")
+    cases = [case for case in cases if case.routing != other]
     planned: list[tuple[Case, int]] = []
     for case in cases:
         few = case.most_devices is None or package.ep <= case.most_devices

@@ -58,6 +58,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
       routeInKernel: false,
       routingArguments: "topk_weights, topk_ids",
       renormalize: false,
+      renormEpsilon: "",
       scalingFactor: "",
       softCap: "",
       biased: false,
@@ -68,6 +69,9 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
   const all = chosen ? "none" : routing.scoring;
   const { scalingFactor, logitSoftCap: cap, groups } = routing;
   const biased = routing.correctionBias === true;
+  // Other scores are in 0..1, so that floating-point order needs no keys.
+  const ordered = all === "none" || biased;
+  const weighedApart = biased || (all === "none" && groups !== undefined);
   return {
     routeInKernel: true,
     routingArguments: biased ? "gating_output, correction_bias" : "gating_output",
@@ -79,7 +83,11 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     sigmoidAll: all === "sigmoid",
     softmaxChosen: chosen && routing.scoring === "softmax",
     sigmoidChosen: chosen && routing.scoring === "sigmoid",
+    ordered,
+    weighedApart,
+    keysScored: !weighedApart || groups !== undefined,
     renormalize: routing.renormalize,
+    renormEpsilon: "",
     scalingFactor: scalingFactor === 1 ? "" : pyFloat(scalingFactor),
     softCap: cap === undefined ? "" : pyFloat(cap),
     biased,
