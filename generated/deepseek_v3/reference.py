@@ -9,6 +9,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 NUM_EXPERTS = 256
 TOP_K = 8
+# Added to the sum of a token's weights: where all are nought they stay so.
+RENORM_EPSILON = 1e-20
 
 
 def reference_routing(gating_output, correction_bias):
@@ -28,7 +30,7 @@ def reference_routing(gating_output, correction_bias):
     candidates = jnp.where(kept[:, :, None], by_group, -jnp.inf).reshape(scores.shape)
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
-    weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
+    weights = weights / (jnp.sum(weights, axis=-1, keepdims=True) + RENORM_EPSILON)
     return weights * 2.5, ids
 
 

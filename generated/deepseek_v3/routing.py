@@ -19,6 +19,7 @@ from .shapes import (
     GROUPS_KEPT,
     LANES,
     NUM_EXPERTS,
+    RENORM_EPSILON,
     ROUTED_SCALING_FACTOR,
     SUBLANES,
     TOKEN_BITS,
@@ -106,7 +107,7 @@ def _choose_experts(r: Refs, first_token):
         weight = jnp.sum(jnp.where(expert == chosen, scores, 0.0), axis=0, keepdims=True)
         ids.append(chosen)
         weights.append(weight)
-    total = functools.reduce(jnp.add, weights)
+    total = functools.reduce(jnp.add, weights) + RENORM_EPSILON
     weights = [weight / total for weight in weights]
     weights = [weight * ROUTED_SCALING_FACTOR for weight in weights]
     return ids, weights

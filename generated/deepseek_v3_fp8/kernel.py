@@ -1,7 +1,7 @@
 """Fused expert-parallel mixture of experts for deepseek_v3_fp8: one Pallas TPU kernel.
 
 256 experts, top-8, hidden 7168, intermediate 2048, silu, bfloat16, float8_e4m3fn, float32 scales of 128 x 128, 1 shared of 2048;
-routing: sigmoid, within 4 of 8 groups, correction bias, renormalised, scaled by 2.5.
+routing: sigmoid, within 4 of 8 groups, correction bias, renormalised with 1e-20, scaled by 2.5.
 Expert parallelism 32 over mesh axes data x tensor: 8 experts a device.
 Figures: https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/config.json
 

@@ -1,7 +1,7 @@
 """Fused expert-parallel mixture of experts for ling_flash_2_0: one Pallas TPU kernel.
 
 256 experts, top-8, hidden 4096, intermediate 1024, silu, bfloat16, 1 shared of 1024;
-routing: sigmoid, within 4 of 8 groups, correction bias, renormalised, scaled by 2.5.
+routing: sigmoid, within 4 of 8 groups, correction bias, renormalised with 1e-20, scaled by 2.5.
 Expert parallelism 8 over mesh axes data x tensor: 32 experts a device.
 Figures: https://huggingface.co/inclusionAI/Ling-flash-2.0/blob/main/config.json
 

@@ -22,6 +22,7 @@ DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 64
 EXPERT_GROUPS = 8
 GROUPS_KEPT = 4
+RENORM_EPSILON = 1e-20
 ROUTED_SCALING_FACTOR = 2.5
 
 # The shared experts as one, side by side, and the columns of it that one device computes.

@@ -2,7 +2,7 @@
 
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
-`renormalize`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`; and
+`renormalize`, `renormEpsilon`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`; and
 `sharedExperts` with `intermediate`; `quantization` with the type of quantised `activations`.
 """
 
@@ -93,7 +93,7 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
         chosen = best(candidates, k)
         weight = score(scoring, scores[chosen]) if chosen_first else scores[chosen]
         if routing.get("renormalize", True):
-            weight = weight / weight.sum()
+            weight = weight / (weight.sum() + routing.get("renormEpsilon", 0.0))
         weights.append(weight * routing.get("scalingFactor", 1.0))
         ids.append(chosen)
     return np.asarray(weights), np.asarray(ids)

@@ -34,6 +34,15 @@ def test_without_renormalisation_scores_stand() -> None:
     assert weights[0] == pytest.approx([0.625, 0.625])
 
 
+def test_scores_that_are_all_nought_weigh_nothing_where_an_epsilon_is_added() -> None:
+    tiny = [[-110.0, -110.0, -110.0]]
+    weights, ids = oracle.route(layer(scoring="sigmoid", renormEpsilon=1e-20), tiny)
+    assert ids.tolist() == [[0, 1]]
+    assert weights.tolist() == [[0.0, 0.0]]
+    weights, _ = oracle.route(layer(scoring="sigmoid"), tiny)
+    assert np.isnan(weights).all()
+
+
 def test_sigmoid_scores() -> None:
     weights, _ = oracle.route(layer(scoring="sigmoid", renormalize=False), [[0.0, 3.0, -3.0]])
     assert weights[0] == pytest.approx([1 / (1 + np.exp(-3.0)), 0.5])

@@ -34,7 +34,13 @@ import {
   scaleBlocksFit,
   sharedAreNotAlone,
 } from "./rules/quantization.ts";
-import { chosenAreScored, groupsFit, redundantFit, topKWithinExperts } from "./rules/routing.ts";
+import {
+  chosenAreScored,
+  epsilonFits,
+  groupsFit,
+  redundantFit,
+  topKWithinExperts,
+} from "./rules/routing.ts";
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
 import {
@@ -51,6 +57,7 @@ const RULES: readonly Rule[] = [
   topKWithinExperts,
   groupsFit,
   chosenAreScored,
+  epsilonFits,
   redundantFit,
   sharedFillLanes,
   scaleBlocksFit,

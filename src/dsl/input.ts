@@ -26,6 +26,11 @@ export type RoutingInput =
       readonly scoring: Scoring;
       /** Divide the k weights by their sum. */
       readonly renormalize: boolean;
+      /**
+       * Added to that sum, as the published model does (DeepSeek-V3: 1e-20), so that scores that
+       * are all nought weigh nothing. Default: nothing is added.
+       */
+      readonly renormEpsilon?: number;
       /** Multiplies the weights last. Default: 1, which changes nothing. */
       readonly scalingFactor?: number;
       /** cap * tanh(logits / cap) before scoring (Grok). Default: no cap. */

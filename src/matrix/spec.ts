@@ -98,7 +98,8 @@ function routingOf(row: Row): RoutingSpec {
   return {
     where: "kernel",
     scoring,
-    renormalize: row.renormalize === "yes",
+    renormalize: row.renormalize !== "no",
+    ...(row.renormalize === "epsilon" ? { renormEpsilon: 1e-20 } : {}),
     scalingFactor: row.scaling,
     ...(row.softCap === "none" ? {} : { logitSoftCap: row.softCap }),
     ...(row.placement === "chosen" ? { scoreChosen: true as const } : {}),

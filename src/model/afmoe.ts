@@ -17,6 +17,7 @@ export const afmoe = family({
   routing: {
     scoring: "sigmoid",
     renormalize: field(true, "route_norm"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(1, "route_scale"),
     groups: groupsOr(1, 1),
     correctionBias: true,

@@ -12,6 +12,8 @@ const SHARED_WIDTH = "moe_shared_expert_intermediate_size";
 
 const correctionBias = field(false, BIAS);
 const renormalize = field(true, "norm_topk_prob");
+/** From the second generation on; the first adds nothing to the sum. */
+const renormalized = { renormalize, renormEpsilon: 1e-20 };
 const scaled = (otherwise: number) => field(otherwise, "routed_scaling_factor");
 const groups = { ...groupsOr(8, 4), score: "sum_of_top_2" as const };
 
@@ -46,8 +48,9 @@ function inspect(config: ConfigReader): void {
  * Ling and Ring (Bailing-MoE). The first generation: softmax, plain top-k. From the second on:
  * sigmoid scores, a correction bias that picks the ids only, and groups: the `topk_group` best of
  * `n_group` groups by the sum of their two best, then top-k among them; weights are the unbiased
- * scores, divided by their sum, times `routed_scaling_factor`. Shared experts are added plainly.
- * Source: inclusionAI/Ling-V2, models/modeling_bailing_moe_v2.py; sglang 0.5.23, models/{bailing_moe,
+ * scores, divided by their sum + 1e-20, times `routed_scaling_factor`. Shared experts are added plainly.
+ * Source: inclusionAI/Ling, models/modeling_bailing_moe.py (BailingMoeGate), and Ling-V2,
+ * models/modeling_bailing_moe_v2.py (BailingMoeV2Gate); sglang 0.5.23, models/{bailing_moe,
  * bailing_moe_linear, bailing_moe_v3}.py, configs/{bailing_moe_v2, bailing_hybrid}.py; transformers
  * 5.24, models/bailing_hybrid (the last generation, under names of its own).
  */
@@ -66,7 +69,7 @@ export const bailing = family(
     experts: EXPERTS,
     routing: {
       scoring: "sigmoid",
-      renormalize,
+      ...renormalized,
       scalingFactor: scaled(2.5),
       groups,
       correctionBias,
@@ -79,7 +82,7 @@ export const bailing = family(
     names: ["BailingMoeV2_5ForCausalLM"],
     types: ["bailing_moe_linear"],
     experts: EXPERTS,
-    routing: { scoring, renormalize, scalingFactor: scaled(1), groups, correctionBias },
+    routing: { scoring, ...renormalized, scalingFactor: scaled(1), groups, correctionBias },
     shared: { count: field(1, "num_shared_experts") },
     sparse: dense(field(1, "first_k_dense_replace")),
     inspect,
@@ -90,6 +93,7 @@ export const bailing = family(
     experts: EXPERTS,
     routing: {
       scoring,
+      ...renormalized,
       renormalize: field(false, "norm_topk_prob"),
       scalingFactor: scaled(1),
       groups,
@@ -104,7 +108,7 @@ export const bailing = family(
     experts: ["num_local_experts", "num_experts"],
     routing: {
       scoring: "sigmoid",
-      renormalize,
+      ...renormalized,
       scalingFactor: scaled(2.5),
       groups,
       correctionBias: true,

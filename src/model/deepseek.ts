@@ -32,11 +32,12 @@ function inspectV2(config: ConfigReader): void {
  * DeepSeek-V3, R1, V3.1, V3.2 and the models of that code (Kimi-K2, K2.5): sigmoid scores; a
  * correction bias that picks the ids only (`topk_method` "noaux_tc"); the `topk_group` best of
  * `n_group` groups by the sum of their two best, then top-k among them; weights are the unbiased
- * scores, divided by their sum when `norm_topk_prob`, times `routed_scaling_factor`.
+ * scores, divided by their sum + 1e-20 when `norm_topk_prob`, times `routed_scaling_factor`.
  * `n_shared_experts` shared experts of the routed ones' size, added plainly. V2: softmax scores,
  * groups by their best, no bias, no renormalisation.
  * Source: deepseek-ai/DeepSeek-V3, inference/model.py (Gate, MoE); arXiv:2412.19437, section 2.1.2;
- * transformers 5.24, models/{deepseek_v3, deepseek_v32, deepseek_v2} with their configuration classes.
+ * transformers 5.24, models/{deepseek_v3, deepseek_v32, deepseek_v2} with their configuration classes
+ * (DeepseekV3TopkRouter adds 1e-20 to the sum, inference/model.py nothing).
  */
 export const deepseek = family(
   {
@@ -46,6 +47,7 @@ export const deepseek = family(
     routing: {
       scoring: "sigmoid",
       renormalize: field(true, "norm_topk_prob"),
+      renormEpsilon: 1e-20,
       scalingFactor: field(2.5, "routed_scaling_factor"),
       groups: groupsOr(8, 4),
       correctionBias: biasedByMethod,

@@ -38,6 +38,7 @@ export const deepseekv4 = family({
     scoring: "sigmoid",
     scoringFixed: true,
     renormalize: true,
+    renormEpsilon: 1e-20,
     scalingFactor: field(1.5, "routed_scaling_factor"),
     correctionBias: true,
   },

@@ -16,6 +16,7 @@ export const dots = family({
     scoring: "sigmoid",
     scoringFixed: true,
     renormalize: field(false, "norm_topk_prob"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(1, "routed_scaling_factor"),
     groups: groupsOr(1, 1),
     correctionBias: true,

@@ -10,6 +10,7 @@ const glmData = (scaling: number, denseLayers: number): Omit<FamilyData, "names"
   routing: {
     scoring: "sigmoid",
     renormalize: field(true, "norm_topk_prob"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(scaling, "routed_scaling_factor"),
     groups: groupsOr(1, 1),
     correctionBias: true,

@@ -44,6 +44,7 @@ export const hunyuan = family(
     routing: {
       scoring: "sigmoid",
       renormalize: field(true, "route_norm"),
+      renormEpsilon: 1e-20,
       scalingFactor: field(2.826, "router_scaling_factor"),
       correctionBias: true,
     },
@@ -58,6 +59,7 @@ export const hunyuan = family(
     routing: {
       scoring: "sigmoid",
       renormalize: field(true, "norm_topk_prob"),
+      renormEpsilon: 1e-20,
       scalingFactor: field(2.827, "routed_scaling_factor"),
       groups: groupsOr(1, 1),
       correctionBias: true,

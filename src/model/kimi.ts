@@ -38,6 +38,7 @@ export const kimi = family({
   routing: {
     scoring: "sigmoid",
     renormalize: field(true, "moe_renormalize", "norm_topk_prob"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(1, "routed_scaling_factor"),
     groups: groupsOr(1, 1),
     correctionBias: true,

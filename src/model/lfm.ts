@@ -17,6 +17,7 @@ export const lfm = family({
   routing: {
     scoring: "sigmoid",
     renormalize: field(true, "norm_topk_prob"),
+    renormEpsilon: 1e-6,
     scalingFactor: field(1, "routed_scaling_factor"),
     correctionBias: field(true, "use_expert_bias"),
   },

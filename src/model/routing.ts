@@ -14,6 +14,8 @@ export interface RoutingData {
   /** The modelling code has one scoring, whatever the config says of it. */
   readonly scoringFixed?: true;
   readonly renormalize: Flag;
+  /** Added to the sum that it divides by, in the modelling code. Absent: nothing. */
+  readonly renormEpsilon?: number;
   /** Absent: 1. */
   readonly scalingFactor?: Field<number>;
   /** Absent: top-k among all experts. */
@@ -83,10 +85,13 @@ export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec 
   const biased = flag(data.correctionBias ?? false);
   const groups = groupsOf(config, data.groups, biased);
   const cap = numberOf(config, "routing", data.logitSoftCap ?? 0);
+  const renormalize = flag(data.renormalize);
+  const { renormEpsilon } = data;
   return {
     where: "kernel",
     scoring: data.scoringFixed === true ? scoring : scoringOf(config, scoring),
-    renormalize: flag(data.renormalize),
+    renormalize,
+    ...(renormalize && renormEpsilon !== undefined ? { renormEpsilon } : {}),
     scalingFactor: numberOf(config, "routing", data.scalingFactor ?? 1),
     ...(cap === 0 ? {} : { logitSoftCap: cap }),
     ...(data.scoreChosen === true ? { scoreChosen: true as const } : {}),

@@ -87,6 +87,11 @@ export type RoutingSpec =
       readonly scoring: Scoring;
       /** Divide the k weights by their sum. */
       readonly renormalize: boolean;
+      /**
+       * Added to that sum, as the published model does (DeepSeek-V3: 1e-20): scores that are all
+       * nought then weigh nothing. Absent: nothing, and such weights are 0 / 0, NaN.
+       */
+      readonly renormEpsilon?: number;
       /** Multiplies the weights last; 1 changes nothing. */
       readonly scalingFactor: number;
       /** cap * tanh(logits / cap) before scoring (Grok); absent: none. */

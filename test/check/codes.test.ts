@@ -146,6 +146,11 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'scoring = "none" leaves scoreChosen nothing to do',
     nearest: ["softmax", "sigmoid"],
   },
+  MOE142: {
+    spec: layer("renormalize: true", "renormalize: true, renormEpsilon: ⟦1e-50⟧"),
+    says: "renormEpsilon = 1e-50 is 0 in float32",
+    nearest: [2 ** -126],
+  },
   ...quantizationCases,
   ...rowCases,
   MOE201: {

@@ -26,11 +26,12 @@ const sizes = (step: number, most: number): fc.Arbitrary<number> =>
 
 type KernelRouting = Exclude<RoutingInput, { where: "given" }>;
 
-const kernelRouting = record<KernelRouting>(
+const scored = record<KernelRouting>(
   {
     where: fc.constant("kernel"),
     scoring: fc.constantFrom("softmax", "sigmoid", "none"),
     renormalize: fc.boolean(),
+    renormEpsilon: fc.constantFrom(1e-20, 1e-12, 1e-6, 1, 2 ** -126),
     scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
     logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
     scoreChosen: fc.constant(true),
@@ -42,6 +43,11 @@ const kernelRouting = record<KernelRouting>(
     }),
   },
   ["where", "scoring", "renormalize"],
+);
+
+/** An epsilon only where there is a sum to add it to. */
+const kernelRouting = scored.map(({ renormEpsilon, ...rest }) =>
+  rest.renormalize && renormEpsilon !== undefined ? { ...rest, renormEpsilon } : rest,
 );
 
 const routing: fc.Arbitrary<RoutingInput> = fc.oneof(

@@ -48,6 +48,7 @@ const routing = fc.oneof(
       where: oneOf("kernel", "given"),
       scoring: oneOf("softmax", "sigmoid", "none"),
       renormalize: oneOf(true, false),
+      renormEpsilon: oneOf(undefined, 1e-20, 1e-50, 0, 2, "1e-20"),
       scoreChosen: oneOf(true, undefined),
       scalingFactor: size,
       logitSoftCap: size,

@@ -5,12 +5,13 @@
  * raise.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import type { MoeSpec, RoutingSpec } from "../../src/dsl/spec.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import { CaseRun } from "../../src/runner/case-run.ts";
 import { withWorker, writePackage } from "../../src/runner/index.ts";
 import type { CaseResult } from "../../src/runner/types.ts";
 import { planOf, sizeOf } from "../../src/runner/validate.ts";
+import type { LayerSpec, RoutingSpec } from "../../src/spec/layer.ts";
+import type { MoeSpec } from "../../src/spec/spec.ts";
 
 type InKernel = Extract<RoutingSpec, { where: "kernel" }>;
 
@@ -19,6 +20,8 @@ interface Kernel {
   readonly topK: number;
   readonly ep: number;
   readonly routing: RoutingSpec;
+  /** Rows and sums of 8 bits: a row's scale is what says that it is not finite. */
+  readonly narrow?: "int8" | "float8_e4m3fn";
 }
 
 function scored(
@@ -41,6 +44,12 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     routing: scored("softmax", false, { scoreChosen: true }),
   },
   "sigmoid, E 8": { experts: 8, topK: 3, ep: 2, routing: scored("sigmoid", true) },
+  "sigmoid and epsilon, E 10": {
+    experts: 10,
+    topK: 4,
+    ep: 2,
+    routing: scored("sigmoid", true, { renormEpsilon: 1e-20 }),
+  },
   "sigmoid, E 12": { experts: 12, topK: 4, ep: 4, routing: scored("sigmoid", false) },
   "sigmoid, biased groups, E 12": {
     experts: 12,
@@ -48,6 +57,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     ep: 2,
     routing: scored("sigmoid", true, {
       ...biased,
+      renormEpsilon: 1e-20,
       groups: { count: 4, kept: 2, score: "sum_of_top_2" },
     }),
   },
@@ -65,17 +75,36 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     ep: 1,
     routing: scored("none", false, { groups: { count: 4, kept: 2, score: "max" } }),
   },
+  "int8 rows and sums": {
+    ...{ experts: 16, topK: 4, ep: 2, narrow: "int8" },
+    routing: scored("softmax", true),
+  },
+  "float8 rows": {
+    ...{ experts: 8, topK: 2, ep: 1, narrow: "float8_e4m3fn" },
+    routing: scored("sigmoid", false),
+  },
   "given, E 6": { experts: 6, topK: 4, ep: 1, routing: given },
   "given, E 8": { experts: 8, topK: 3, ep: 2, routing: given },
   "given, E 16": { experts: 16, topK: 8, ep: 4, routing: given },
 };
 
-function specOf({ experts, topK, ep, routing }: Kernel, name: string): MoeSpec {
+function narrowed({ narrow, ep }: Kernel): Partial<LayerSpec> {
+  if (narrow === undefined) return {};
+  const quantization = { weights: narrow, granularity: "per_channel", scales: "float32" } as const;
+  return {
+    quantization: { ...quantization, activations: narrow },
+    ...(ep > 1 ? { wire: { dispatch: narrow, combine: "int8" as const } } : {}),
+  };
+}
+
+function specOf(kernel: Kernel, name: string): MoeSpec {
+  const { experts, topK, ep, routing } = kernel;
   return {
     name,
     layer: {
       ...{ experts, topK, hidden: 256, intermediate: 128, routing },
       ...{ activation: "silu", dtype: "bfloat16", weights: "fused" },
+      ...narrowed(kernel),
     },
     mesh: { ep, axes: ["expert"] },
     devices: ["v6e"],

@@ -89,6 +89,7 @@ describe("published configs", () => {
       routing: {
         scoring: "sigmoid",
         renormalize: true,
+        renormEpsilon: 1e-20,
         scalingFactor: 2.5,
         groups: { count: 8, kept: 4, score: "sum_of_top_2" },
         correctionBias: true,
@@ -188,6 +189,7 @@ describe("published configs", () => {
         where: "kernel",
         scoring: "sigmoid",
         renormalize: true,
+        renormEpsilon: 1e-20,
         scalingFactor: 2.5,
         groups: { count: 8, kept: 4, score: "sum_of_top_2" },
         correctionBias: true,
@@ -208,6 +210,7 @@ describe("published configs", () => {
     });
     expect(codesOf(layer)).toEqual([]);
     expect(layer.sharedExperts).toEqual({ count: 2, intermediate: 1408 });
+    expect(layer.routing).not.toHaveProperty("renormEpsilon");
     expect(layer.routing).toMatchObject({
       scoring: "softmax",
       renormalize: true,

@@ -9,7 +9,10 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
     ["layer", "routing"],
     ["where", "scoring", "renormalize", "scalingFactor", "logitSoftCap", "scoreChosen", "groups"],
   ],
-  [["layer", "routing"], ["correctionBias"]],
+  [
+    ["layer", "routing"],
+    ["correctionBias", "renormEpsilon"],
+  ],
   [
     ["layer", "quantization"],
     ["granularity", "scales", "activations"],

@@ -158,14 +158,14 @@ function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   kinds.oneOf([...path, "where"], routing.where, ["kernel", "given"]);
   if (routing.where === "given") kinds.keys(path, routing, ["where"]);
   if (routing.where !== "kernel") return;
-  const factors = ["scalingFactor", "logitSoftCap"];
+  const factors = ["renormEpsilon", "scalingFactor", "logitSoftCap"];
   const choices = ["scoreChosen", "groups", "correctionBias"];
   kinds.keys(path, routing, ["where", "scoring", "renormalize", ...factors, ...choices]);
   kinds.oneOf([...path, "scoring"], routing.scoring, ["softmax", "sigmoid", "none"]);
   kinds.boolean([...path, "renormalize"], routing.renormalize);
   kinds.factor([...path, "scalingFactor"], routing.scalingFactor);
-  if (routing.logitSoftCap !== undefined) {
-    kinds.factor([...path, "logitSoftCap"], routing.logitSoftCap);
+  for (const factor of ["renormEpsilon", "logitSoftCap"]) {
+    if (routing[factor] !== undefined) kinds.factor([...path, factor], routing[factor]);
   }
   for (const flag of ["scoreChosen", "correctionBias"]) {
     if (routing[flag] !== undefined) kinds.boolean([...path, flag], routing[flag]);

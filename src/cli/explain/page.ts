@@ -1,6 +1,6 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
-import { activationName } from "../../kernel/api/layer.ts";
+import { activationName, renormalizedText } from "../../kernel/api/layer.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 import type { ExpertMemory } from "../../plan/weights.ts";
 
@@ -37,7 +37,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
       ? "routing given"
       : [
           `routing in the kernel: ${routing.scoring}`,
-          ...(routing.renormalize ? ["renormalised"] : []),
+          ...(routing.renormalize ? [renormalizedText(routing.renormEpsilon)] : []),
           ...(routing.scalingFactor === 1 ? [] : [`x ${routing.scalingFactor}`]),
           ...(routing.logitSoftCap === undefined
             ? []

@@ -10,7 +10,7 @@ import {
   sharedContext,
   weightsContext,
 } from "../weights/arguments.ts";
-import { activationContext, activationName, routingContext } from "./layer.ts";
+import { activationContext, activationName, renormalizedText, routingContext } from "./layer.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {
@@ -68,7 +68,7 @@ function layerLine({ layer }: Plan): string {
             ? []
             : [`within ${routing.groups.kept} of ${routing.groups.count} groups`]),
           ...(routing.correctionBias === true ? ["correction bias"] : []),
-          ...(routing.renormalize ? ["renormalised"] : []),
+          ...(routing.renormalize ? [renormalizedText(routing.renormEpsilon)] : []),
           ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
         ].join(", ");
   const { sharedExperts, biases } = layer;

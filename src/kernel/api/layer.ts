@@ -40,6 +40,11 @@ export function activationName(activation: Activation): string {
   return typeof activation === "string" ? activation : activation.kind;
 }
 
+/** What divides the weights, for headers and `explain`. */
+export function renormalizedText(epsilon: number | undefined): string {
+  return epsilon === undefined ? "renormalised" : `renormalised with ${epsilon}`;
+}
+
 const SCORES = {
   softmax: "jax.nn.softmax(logits, axis=-1)",
   sigmoid: "jax.nn.sigmoid(logits)",
@@ -67,7 +72,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
   }
   const chosen = routing.scoreChosen === true;
   const all = chosen ? "none" : routing.scoring;
-  const { scalingFactor, logitSoftCap: cap, groups } = routing;
+  const { scalingFactor, logitSoftCap: cap, groups, renormEpsilon: epsilon } = routing;
   const biased = routing.correctionBias === true;
   // Other scores are in 0..1, so that floating-point order needs no keys.
   const ordered = all === "none" || biased;
@@ -87,7 +92,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     weighedApart,
     keysScored: !weighedApart || groups !== undefined,
     renormalize: routing.renormalize,
-    renormEpsilon: "",
+    renormEpsilon: epsilon === undefined ? "" : pyFloat(epsilon),
     scalingFactor: scalingFactor === 1 ? "" : pyFloat(scalingFactor),
     softCap: cap === undefined ? "" : pyFloat(cap),
     biased,
