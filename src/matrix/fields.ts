@@ -3,7 +3,7 @@
 export const fields = {
   scoring: ["softmax", "sigmoid", "none", "given", "given with copies"],
   placement: ["all", "chosen"],
-  renormalize: ["no", "yes", "epsilon"],
+  renormalize: ["no", "yes"],
   scaling: [1, 2.5],
   softCap: ["none", 5],
   groups: ["none", "max", "sum_of_top_2"],

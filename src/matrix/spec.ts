@@ -98,8 +98,9 @@ function routingOf(row: Row): RoutingSpec {
   return {
     where: "kernel",
     scoring,
-    renormalize: row.renormalize !== "no",
-    ...(row.renormalize === "epsilon" ? { renormEpsilon: 1e-20 } : {}),
+    renormalize: row.renormalize === "yes",
+    // Where all scores can underflow, as the published models do.
+    ...(row.renormalize === "yes" && scoring === "sigmoid" ? { renormEpsilon: 1e-20 } : {}),
     scalingFactor: row.scaling,
     ...(row.softCap === "none" ? {} : { logitSoftCap: row.softCap }),
     ...(row.placement === "chosen" ? { scoreChosen: true as const } : {}),

@@ -57,7 +57,10 @@ describe(`packages of ${COUNT} random legal specs`, () => {
   test("know nothing of moegen and keep to 100 columns where Black can", () => {
     for (const [file, text] of texts) {
       expect(text, file).not.toMatch(/^\s*(?:from|import)\s+moegen/m);
-      expect(text, file).not.toMatch(/undefined|NaN\b|\[object/);
+      expect(text, file).not.toMatch(/undefined|\[object/);
+      // A text may speak of NaN; in code it is jnp.nan.
+      const code = text.replace(/"""[\s\S]*?"""|#.*$/gm, "");
+      expect(code, file).not.toMatch(/NaN\b/);
       expect(text.endsWith("\n") && !text.endsWith("\n\n"), file).toBe(true);
     }
   });

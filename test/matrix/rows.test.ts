@@ -26,7 +26,6 @@ const IMPOSSIBLE = [
   ...["given", "given with copies"].flatMap((scoring) => [
     `scoring ${scoring}, placement chosen`,
     `scoring ${scoring}, renormalize yes`,
-    `scoring ${scoring}, renormalize epsilon`,
     `scoring ${scoring}, scaling 2.5`,
     `scoring ${scoring}, softCap 5`,
     `scoring ${scoring}, groups max`,

@@ -1,5 +1,14 @@
 /** Sigmoid scores under names of their own, and softmax. */
-import { biased, hub, type Published, routing, shared, sizes, transformers } from "./published.ts";
+import {
+  added,
+  biased,
+  hub,
+  type Published,
+  routing,
+  shared,
+  sizes,
+  transformers,
+} from "./published.ts";
 
 export const more: Readonly<Record<string, Published>> = {
   "Step-3.7-Flash": {
@@ -63,7 +72,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(256, 8, 2048, 512),
-      routing: { ...biased(), groups: { count: 8, kept: 4, score: "sum_of_top_2" } },
+      routing: { ...added(), groups: { count: 8, kept: 4, score: "sum_of_top_2" } },
       sharedExperts: shared(1, 512),
     },
     layers: 19,
@@ -88,7 +97,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(512, 8, 2560, 768),
-      routing: biased(2.5),
+      routing: added(2.5),
       sharedExperts: shared(1, 1536),
     },
     layers: 41,
@@ -105,7 +114,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(192, 8, 4096, 1536),
-      routing: biased(2.826),
+      routing: added(2.826),
       sharedExperts: shared(1, 1536),
     },
     layers: 79,
@@ -127,7 +136,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(128, 6, 4096, 1408),
-      routing: biased(2.5),
+      routing: added(2.5),
       sharedExperts: shared(2, 1408),
     },
     layers: 61,
@@ -166,7 +175,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(64, 6, 2048, 1408),
-      routing: biased(2.826),
+      routing: added(2.826),
       sharedExperts: shared(2, 1408),
     },
     layers: 31,
@@ -181,7 +190,7 @@ export const more: Readonly<Record<string, Published>> = {
       num_experts_per_tok: 4,
       num_hidden_layers: 32,
     },
-    layer: { ...sizes(32, 4, 2048, 1792), routing: biased() },
+    layer: { ...sizes(32, 4, 2048, 1792), routing: added(1, 1e-6) },
     layers: 30,
   },
   "ERNIE-4.5-21B-A3B: softmax with a bias": {

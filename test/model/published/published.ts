@@ -30,6 +30,12 @@ export const routing = (scoring: Kernel["scoring"], more: Partial<Kernel> = {}):
 export const biased = (scalingFactor = 1): Kernel =>
   routing("sigmoid", { scalingFactor, correctionBias: true });
 
+/** The same, and what DeepSeek-V3's code adds to the sum that divides, or `renormEpsilon`. */
+export const added = (scalingFactor = 1, renormEpsilon = 1e-20): Kernel => ({
+  ...biased(scalingFactor),
+  renormEpsilon,
+});
+
 export const sizes = (experts: number, topK: number, hidden: number, intermediate: number) => ({
   experts,
   topK,

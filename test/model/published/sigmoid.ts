@@ -1,5 +1,5 @@
 /** Sigmoid scores and a correction bias, in the manner of DeepSeek-V3. */
-import { biased, hub, type Published, shared, sizes, transformers } from "./published.ts";
+import { added, biased, hub, type Published, shared, sizes, transformers } from "./published.ts";
 
 export const sigmoid: Readonly<Record<string, Published>> = {
   "GLM-4.5": {
@@ -17,7 +17,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(160, 8, 5120, 1536),
-      routing: biased(2.5),
+      routing: added(2.5),
       sharedExperts: shared(1, 1536),
     },
     layers: 89,
@@ -34,7 +34,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(64, 4, 2048, 1536),
-      routing: biased(1.8),
+      routing: added(1.8),
       sharedExperts: shared(1, 1536),
     },
     layers: 46,
@@ -62,7 +62,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(256, 8, 6144, 2048),
-      routing: biased(2.5),
+      routing: added(2.5),
       sharedExperts: shared(1, 2048),
     },
     layers: 75,
@@ -91,7 +91,8 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     layer: {
       ...sizes(256, 8, 7168, 2048),
       routing: {
-        ...biased(2.5),
+        renormEpsilon: 1e-20,
+        ...added(2.5),
         groups: { count: 8, kept: 4, score: "sum_of_top_2" },
       },
       sharedExperts: shared(1, 2048),
@@ -117,7 +118,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(256, 8, 2304, 1024),
-      routing: biased(2.446),
+      routing: added(2.446),
       sharedExperts: shared(1, 1024),
     },
     layers: 26,
@@ -140,7 +141,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(256, 8, 2304, 1024),
-      routing: biased(2.446),
+      routing: added(2.446),
       sharedExperts: shared(1, 1024),
     },
     layers: 26,
@@ -170,7 +171,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(384, 8, 7168, 2048),
-      routing: biased(2.827),
+      routing: added(2.827),
       sharedExperts: shared(1, 2048),
     },
     layers: 60,
@@ -194,7 +195,7 @@ export const sigmoid: Readonly<Record<string, Published>> = {
       topk_group: 1,
       topk_method: "noaux_tc",
     },
-    layer: { ...sizes(256, 8, 4096, 2048), routing: biased() },
+    layer: { ...sizes(256, 8, 4096, 2048), routing: added() },
     layers: 47,
   },
   "MiniMax-M2.5": {
