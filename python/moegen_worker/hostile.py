@@ -193,14 +193,9 @@ def rows(tokens: Array) -> Array:
     return tokens
 
 
-def is_spoilt(count: int) -> Array:
-    """(T,): tokens with hostile routing or a hostile row."""
-    return is_hostile(count) | (np.arange(count) % 4 == 2)
-
-
 def settled(result: Any, wanted: Any) -> tuple[Array, Array, int | None]:
-    """(T, D) of a kernel and its reference, nought where neither is finite, and the first token
-    that is finite where the reference is not.
+    """(T, D) of a kernel and its reference, nought in rows where neither is finite, and the first
+    token that is finite where the reference is not.
 
     An infinity's sign, and whether infinities cancel, hang on the sign of what they multiply: so
     infinities of either kind and NaN are alike, but for rows that are NaN altogether.
@@ -209,7 +204,7 @@ def settled(result: Any, wanted: Any) -> tuple[Array, Array, int | None]:
     all_lost = np.isnan(wanted).all(axis=-1, keepdims=True)
     lost = np.where(all_lost, np.isnan(result), ~np.isfinite(result))
     hidden = ~np.isfinite(wanted) & ~lost
-    both = ~np.isfinite(wanted) & lost
-    result[both] = wanted[both] = 0.0
+    gone = ~np.isfinite(wanted).all(axis=-1)
+    result[gone] = wanted[gone] = 0.0
     tokens = np.flatnonzero(hidden.any(axis=-1))
     return result, wanted, int(tokens[0]) if len(tokens) else None

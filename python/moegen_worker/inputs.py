@@ -25,8 +25,6 @@ class Inputs:
     weights: np.ndarray  # (calls, T, k) float64
     ids: np.ndarray  # (calls, T, k): physical experts; one out of range counts nothing
     model: model.Weights
-    # (T,): tokens that are judged apart from the others.
-    spoilt: np.ndarray | None = None
 
     def of_call(self, name: str) -> np.ndarray:
         """An argument that belongs to a call, by name: (calls, T, ...)."""
@@ -126,8 +124,7 @@ class InputMaker:
             weights.append(weight)
             ids.append(chosen)
         arrays = [np.stack(parts) for parts in (rows, logits, weights, ids)]
-        spoilt = hostile.is_spoilt(tokens) if case.hostile else None
-        return Inputs(*arrays, self.model(case.fingerprint), spoilt)
+        return Inputs(*arrays, self.model(case.fingerprint))
 
 
 # Beyond what float32 has an exponential of, and where a sigmoid is as small as it can be beside others.

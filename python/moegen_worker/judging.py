@@ -48,7 +48,9 @@ def sums(
         if hidden is not None:
             message = f"token {hidden} has a number where the reference has none"
             return failed(message, token=hidden)
-        found = metrics.against(got, wanted, hostile.judged(expected(call)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            allowed = _of_numbers(expected(call))
+        found = metrics.against(got, wanted, allowed)
         if found.of_limit > verdict["ofLimit"]:
             verdict |= found.reported()
         if found.of_limit <= 1.0 or failure is not None:
@@ -58,6 +60,13 @@ def sums(
         where = f" in call {call + 1} of {result.shape[0]}" if result.shape[0] > 1 else ""
         failure = {"message": f"{_what(found, worst, result.shape[1])}{where}", "worst": worst}
     return verdict if failure is None else {**verdict, "ok": False, "failure": failure}
+
+
+def _of_numbers(allowed: rounding.Expected) -> rounding.Expected:
+    """Nought for the rows whose result is not a number: they have no error."""
+    known = np.isfinite(allowed.mean) & np.isfinite(allowed.deviation)
+    mean, deviation = (np.where(known, x, 0.0) for x in (allowed.mean, allowed.deviation))
+    return rounding.Expected(mean, deviation)
 
 
 def _what(found: metrics.Found, worst: dict[str, Any], count: int) -> str:

@@ -15,6 +15,7 @@ export const exaone = family({
   routing: {
     scoring: "sigmoid",
     renormalize: field(true, "norm_topk_prob"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(2.5, "routed_scaling_factor"),
     groups: groupsOr(1, 1),
     correctionBias: true,

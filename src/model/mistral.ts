@@ -17,6 +17,7 @@ export const mistral = family({
   routing: {
     scoring: "softmax",
     renormalize: field(true, "norm_topk_prob"),
+    renormEpsilon: 1e-20,
     scalingFactor: field(1, "routed_scaling_factor"),
     groups: { ...groupsOr(1, 1), score: "sum_of_top_2" },
   },

@@ -224,7 +224,7 @@ export const more: Readonly<Record<string, Published>> = {
       num_experts_per_tok: 8,
       num_hidden_layers: 32,
     },
-    layer: { ...sizes(64, 8, 4096, 1024), routing: biased(2.5), sharedExperts: shared(1, 1024) },
+    layer: { ...sizes(64, 8, 4096, 1024), routing: added(2.5), sharedExperts: shared(1, 1024) },
     layers: 31,
   },
   "Solar-Open: its class's figures": {
@@ -237,7 +237,7 @@ export const more: Readonly<Record<string, Published>> = {
       num_experts_per_tok: 8,
       num_hidden_layers: 48,
     },
-    layer: { ...sizes(128, 8, 4096, 1280), routing: biased(), sharedExperts: shared(1, 1280) },
+    layer: { ...sizes(128, 8, 4096, 1280), routing: added(), sharedExperts: shared(1, 1280) },
     layers: 48,
   },
 };

@@ -91,7 +91,6 @@ export const sigmoid: Readonly<Record<string, Published>> = {
     layer: {
       ...sizes(256, 8, 7168, 2048),
       routing: {
-        renormEpsilon: 1e-20,
         ...added(2.5),
         groups: { count: 8, kept: 4, score: "sum_of_top_2" },
       },

@@ -237,7 +237,10 @@ export const softmax: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(128, 4, 4096, 2048),
-      routing: routing("softmax", { groups: { count: 4, kept: 2, score: "sum_of_top_2" } }),
+      routing: routing("softmax", {
+        renormEpsilon: 1e-20,
+        groups: { count: 4, kept: 2, score: "sum_of_top_2" },
+      }),
       sharedExperts: shared(1, 2048),
     },
     layers: 36,
