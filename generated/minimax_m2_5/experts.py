@@ -38,6 +38,11 @@ def merge_routes(r: Refs, s: Shape, expert):
     Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
     Writes expert_entries  (all_tokens + 16,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
+
+    A token's experts differ, so that an expert has at most all_tokens entries, and at most
+    UNROLL - 1 more are copied: they fit both lists. The padding overwrites them, so that every
+    token and weight that is read from the list is one of `sort_by_expert`, or the padding's: row
+    all_tokens and word 0, which exist.
     """
 
     def append(device, count):
@@ -93,7 +98,8 @@ def _combine(r: Refs, first, count):
         bits = [
             jnp.full((SUM_ROW, LANES), r.all_routes[e >> TOKEN_BITS], jnp.int32) for e in entries
         ]
-        # All loads before all stores: the rows of one expert belong to different tokens.
+        # All loads before all stores: the rows of one expert belong to different tokens. A weight
+        # stands below all_routes' end, which fits SMEM, so that its place fits above TOKEN_BITS.
         sums = [
             r.token_sums[pl.ds(starts[i], SUM_ROW), :]
             + pltpu.bitcast(bits[i], jnp.float32)
@@ -125,6 +131,9 @@ def _list_work(r: Refs, s: Shape, me):
     """Writes one item for every block of rows of every active local expert.
 
     Writes item_experts, item_first_rows  (items,) int32, SMEM. Returns the number of items.
+
+    All experts together have no more rows than tokens have different local experts: divided by
+    row_block, and one item begun for each expert, they fit.
     """
 
     def visit(local, items):

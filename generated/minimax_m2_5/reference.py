@@ -22,11 +22,16 @@ def reference_routing(gating_output, correction_bias):
     """
     logits = _whole(gating_output).astype(jnp.float32)
     scores = jax.nn.sigmoid(logits)
-    candidates = scores + correction_bias.astype(jnp.float32)
+    candidates = _nan_first(scores + correction_bias.astype(jnp.float32))
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return weights, ids
+
+
+def _nan_first(scores):
+    """Scores with every NaN alike: lax.top_k orders them by sign, above infinity or below all."""
+    return jnp.where(jnp.isnan(scores), jnp.nan, scores)
 
 
 def reference_moe(tokens, w1, w2, w1_scale, w2_scale, gating_output, correction_bias):
@@ -57,8 +62,10 @@ def reference_moe(tokens, w1, w2, w1_scale, w2_scale, gating_output, correction_
         gate = _matmul(tokens, gate_weights)
         up = _matmul(tokens, up_weights)
         output = _matmul(_activate(gate, up), down_weights)
-        weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
-        return result + weight * output
+        chosen = ids == expert
+        weight = jnp.sum(jnp.where(chosen, weights, 0.0), axis=-1, keepdims=True)
+        # Nought times what is not finite is NaN: an expert that is not chosen adds nothing.
+        return result + jnp.where(jnp.any(chosen, axis=-1, keepdims=True), weight * output, 0.0)
 
     return jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
 

@@ -25,6 +25,9 @@ from .shapes import (
 )
 from .transport import each_peer, routes_copy, wait_all
 
+# The key of experts that are taken: below that of any score.
+TAKEN = -(2**31)
+
 
 def logits_copy(r: Refs, s: Shape, first_token):
     """Copy of this device's router logits of one pass into VMEM."""
@@ -40,30 +43,39 @@ def _scores(logits):
     return jax.nn.sigmoid(logits)
 
 
-def _take_best(candidates, index):
-    """Largest candidate of each column, its index (the lowest of equals), and the others."""
-    best = jnp.max(candidates, axis=0, keepdims=True)
-    last = candidates.shape[0] - 1
-    chosen = jnp.min(jnp.where(candidates == best, index, last), axis=0, keepdims=True)
-    return best, chosen, jnp.where(index == chosen, -jnp.inf, candidates)
+def _keys(scores):
+    """Scores as int32 in the order of `jax.lax.top_k`: NaN above infinity; all above TAKEN."""
+    bits = pltpu.bitcast(jnp.where(jnp.isnan(scores), jnp.nan, scores), jnp.int32)
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+
+
+def _take_best(keys, index):
+    """Largest key of each column, its index (the lowest of equals), and the keys without it."""
+    best = jnp.max(keys, axis=0, keepdims=True)
+    last = keys.shape[0] - 1
+    chosen = jnp.min(jnp.where(keys == best, index, last), axis=0, keepdims=True)
+    return best, chosen, jnp.where(index == chosen, TAKEN, keys)
 
 
 def _choose_experts(r: Refs, first_token):
-    """Top-k of 128 tokens; of equal scores the lower expert first, as `jax.lax.top_k`.
+    """Top-k of 128 tokens, as `jax.lax.top_k`: NaN first, and of equal scores the lower expert.
+
+    Whatever the logits are, a token's ids are TOP_K different experts: there are as many that are
+    above what is taken. A token's NaN stays in its own lane, and in its weights.
 
     Returns a list of TOP_K (1, LANES) int32 ids and a list of float32 weights.
     """
     logits = r.logits[pl.ds(first_token, LANES), :]
     scores = _scores(logits.T[:EXPERT_ROWS])
     expert = lax.broadcasted_iota(jnp.int32, scores.shape, 0)
-    candidates = scores + r.bias[...]
+    keys = _keys(scores + r.bias[...])
     ids, weights = [], []
     for _ in range(TOP_K):
-        _, chosen, candidates = _take_best(candidates, expert)
+        _, chosen, keys = _take_best(keys, expert)
         # The bias chooses but does not weigh.
-        score = jnp.sum(jnp.where(expert == chosen, scores, 0.0), axis=0, keepdims=True)
+        weight = jnp.sum(jnp.where(expert == chosen, scores, 0.0), axis=0, keepdims=True)
         ids.append(chosen)
-        weights.append(score)
+        weights.append(weight)
     total = functools.reduce(jnp.add, weights)
     weights = [weight / total for weight in weights]
     return ids, weights
@@ -169,12 +181,14 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
 
     @pl.loop(0, valid_tokens)
     def _(token):
+        # In 0..valid_tokens * TOP_K - 1, whatever the ids: a rank is below its expert's count, and
+        # no two entries have the same, as a token's experts differ.
         positions = [r.positions_smem[choice, token] for choice in range(TOP_K)]
         entry = ((weights + token) << TOKEN_BITS) + me * s.pass_tokens + token
         for choice, position in enumerate(positions):
             r.own_entries[position] = entry + ((choice * s.lane_tokens) << TOKEN_BITS)
 
-    # The entries that loops may read past the last one must be tokens that exist.
+    # The entries that loops may read past the last one: they fit, as weights_at is UNROLL further.
     for entry in range(UNROLL):
         r.own_entries[valid_tokens * TOP_K + entry] = 0
     entries = r.routes.at[me, pl.ds(0, s.weights_at)]

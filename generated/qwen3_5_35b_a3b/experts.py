@@ -35,6 +35,11 @@ def merge_routes(r: Refs, s: Shape, expert):
     Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
     Writes expert_entries  (all_tokens + 16,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
+
+    A token's experts differ, so that an expert has at most all_tokens entries, and at most
+    UNROLL - 1 more are copied: they fit both lists. The padding overwrites them, so that every
+    token and weight that is read from the list is one of `sort_by_expert`, or the padding's: row
+    all_tokens and word 0, which exist.
     """
 
     def append(device, count):
@@ -90,7 +95,8 @@ def _combine(r: Refs, first, count):
         bits = [
             jnp.full((SUM_ROW, LANES), r.all_routes[e >> TOKEN_BITS], jnp.int32) for e in entries
         ]
-        # All loads before all stores: the rows of one expert belong to different tokens.
+        # All loads before all stores: the rows of one expert belong to different tokens. A weight
+        # stands below all_routes' end, which fits SMEM, so that its place fits above TOKEN_BITS.
         sums = [
             r.token_sums[pl.ds(starts[i], SUM_ROW), :]
             + pltpu.bitcast(bits[i], jnp.float32)
@@ -119,7 +125,10 @@ def rows_of(r: Refs, s: Shape, expert):
 
 
 def _list_active_experts(r: Refs, s: Shape, me):
-    """Writes the local experts that have rows to active_experts (SMEM); returns how many."""
+    """Writes the local experts that have rows to active_experts (SMEM); returns how many.
+
+    One without rows is overwritten by the next; the last may stand at LOCAL_EXPERTS - 1.
+    """
 
     def visit(local, active):
         r.active_experts[active] = local

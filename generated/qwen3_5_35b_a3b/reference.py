@@ -19,11 +19,16 @@ def reference_routing(gating_output):
     """
     logits = _whole(gating_output).astype(jnp.float32)
     scores = jax.nn.softmax(logits, axis=-1)
-    candidates = scores
+    candidates = _nan_first(scores)
     _, ids = jax.lax.top_k(candidates, TOP_K)
     weights = jnp.take_along_axis(scores, ids, axis=-1)
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return weights, ids
+
+
+def _nan_first(scores):
+    """Scores with every NaN alike: lax.top_k orders them by sign, above infinity or below all."""
+    return jnp.where(jnp.isnan(scores), jnp.nan, scores)
 
 
 def reference_moe(tokens, w1, w2, gating_output, shared_w1, shared_w2, shared_w3, shared_gate):
@@ -52,8 +57,10 @@ def reference_moe(tokens, w1, w2, gating_output, shared_w1, shared_w2, shared_w3
         gate = _matmul(tokens, w1[expert, 0])
         up = _matmul(tokens, w1[expert, 1])
         output = _matmul(_activate(gate, up), w2[expert])
-        weight = jnp.sum(jnp.where(ids == expert, weights, 0.0), axis=-1, keepdims=True)
-        return result + weight * output
+        chosen = ids == expert
+        weight = jnp.sum(jnp.where(chosen, weights, 0.0), axis=-1, keepdims=True)
+        # Nought times what is not finite is NaN: an expert that is not chosen adds nothing.
+        return result + jnp.where(jnp.any(chosen, axis=-1, keepdims=True), weight * output, 0.0)
 
     routed = jax.lax.fori_loop(0, NUM_EXPERTS, add_expert, jnp.zeros_like(tokens))
     shared = _activate(_matmul(tokens, shared_w1), _matmul(tokens, shared_w3))

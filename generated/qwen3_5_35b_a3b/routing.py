@@ -37,12 +37,14 @@ def logits_copy(r: Refs, s: Shape, first_token):
 def _scores(logits):
     """Softmax of (EXPERT_ROWS, LANES) float32, experts along rows."""
     exponentials = jnp.exp(logits - jnp.max(logits, axis=0, keepdims=True))
-    scores = exponentials / jnp.sum(exponentials, axis=0, keepdims=True)
-    return scores
+    return exponentials / jnp.sum(exponentials, axis=0, keepdims=True)
 
 
 def _take_best(candidates, index):
-    """Largest candidate of each column, its index (the lowest of equals), and the others."""
+    """Largest candidate of each column, its index (the lowest of equals), and the others.
+
+    No candidate is NaN: else none were equal to the largest, and the same index came again.
+    """
     best = jnp.max(candidates, axis=0, keepdims=True)
     last = candidates.shape[0] - 1
     chosen = jnp.min(jnp.where(candidates == best, index, last), axis=0, keepdims=True)
@@ -50,20 +52,25 @@ def _take_best(candidates, index):
 
 
 def _choose_experts(r: Refs, first_token):
-    """Top-k of 128 tokens; of equal scores the lower expert first, as `jax.lax.top_k`.
+    """Top-k of 128 tokens, as `jax.lax.top_k`: NaN first, and of equal scores the lower expert.
+
+    Whatever the logits are, a token's ids are TOP_K different experts: there are as many that are
+    above what is taken. A token's NaN stays in its own lane, and in its weights.
 
     Returns a list of TOP_K (1, LANES) int32 ids and a list of float32 weights.
     """
     logits = r.logits[pl.ds(first_token, LANES), :]
     scores = _scores(logits.T[:EXPERT_ROWS])
     expert = lax.broadcasted_iota(jnp.int32, scores.shape, 0)
-    candidates = scores
+    # Scores are at most 1, so that infinity may stand for NaN.
+    candidates = jnp.where(jnp.isnan(scores), jnp.inf, scores)
     ids, weights = [], []
     for _ in range(TOP_K):
-        score, chosen, candidates = _take_best(candidates, expert)
+        best, chosen, candidates = _take_best(candidates, expert)
         ids.append(chosen)
-        weights.append(score)
+        weights.append(best)
     total = functools.reduce(jnp.add, weights)
+    total = jnp.where(total == jnp.inf, jnp.nan, total)
     weights = [weight / total for weight in weights]
     return ids, weights
 
@@ -168,12 +175,14 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
 
     @pl.loop(0, valid_tokens)
     def _(token):
+        # In 0..valid_tokens * TOP_K - 1, whatever the ids: a rank is below its expert's count, and
+        # no two entries have the same, as a token's experts differ.
         positions = [r.positions_smem[choice, token] for choice in range(TOP_K)]
         entry = ((weights + token) << TOKEN_BITS) + me * s.pass_tokens + token
         for choice, position in enumerate(positions):
             r.own_entries[position] = entry + ((choice * s.lane_tokens) << TOKEN_BITS)
 
-    # The entries that loops may read past the last one must be tokens that exist.
+    # The entries that loops may read past the last one: they fit, as weights_at is UNROLL further.
     for entry in range(UNROLL):
         r.own_entries[valid_tokens * TOP_K + entry] = 0
     entries = r.routes.at[me, pl.ds(0, s.weights_at)]

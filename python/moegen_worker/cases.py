@@ -151,7 +151,9 @@ CASES: tuple[Case, ...] = (
     Case("ties", "ties in the router", ties, fingerprint=True),
     Case("ids", "top-k ids and weights", uniform, fingerprint=True),
     Case("padding", "ids out of range", uniform, padding=True, routing="given"),
-    Case("hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"),
+    Case(
+        "hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"
+    ),
     Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
