@@ -7,6 +7,7 @@ import { root } from "../cli/moegen.ts";
 /** What gives a test, a hook or a wait a time of its own. */
 const LIMITS = [
   /^\s*\}, (\d[\d_]*|[A-Z_]+|\d+ \* [A-Z_]+)\);$/m,
+  /^\s*\},\n\s*(\d[\d_]*|[A-Z_]+|\d+ \* [A-Z_]+),?\n\s*\);$/m,
   /\b(test|hook)Timeout\b/,
   /\b(test|it|describe)(\.\w+)*\([^\n]*\{ timeout: /,
   /performance\.now\(\) - \w+\)\.toBeLess/,
