@@ -20,6 +20,7 @@ export const DEVICES: DraftLoop = { over: "devices", each: 1 };
 /** The loop that a stage which runs for each row tile stands in. */
 export const ROW_TILES: DraftLoop = { over: "row tiles", each: 1, counted: "once" };
 
+/** A loop over rows at hand, `each` a trip. */
 export function rows(each: number): DraftLoop {
   return { over: "rows", each };
 }

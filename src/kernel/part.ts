@@ -65,6 +65,7 @@ export function declaredBuffers(composition: Composition, input: KernelInput): r
   return declareBuffers(composition, input).map(toBuffer);
 }
 
+/** All semaphores of a kernel, the barrier first. */
 export function declareSemaphores(
   { parts }: Composition,
   input: KernelInput,
@@ -72,6 +73,7 @@ export function declareSemaphores(
   return parts.flatMap((part) => part.semaphores?.(input) ?? []);
 }
 
+/** The same as the plan has them. */
 export function semaphoresOf(composition: Composition, input: KernelInput): readonly Semaphore[] {
   return declareSemaphores(composition, input).map(({ name, kind, count, meaning }) => ({
     name,
@@ -81,6 +83,7 @@ export function semaphoresOf(composition: Composition, input: KernelInput): read
   }));
 }
 
+/** All copies of a kernel, part by part. */
 export function streamsOf({ parts }: Composition, frame: Frame): readonly Stream[] {
   return parts.flatMap((part) => part.streams?.(frame) ?? []);
 }

@@ -59,7 +59,11 @@ function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
   };
 }
 
-/** The row at full size: `index` tells rows apart that only their sizes do. */
+/**
+ * The row at full size: `index` tells rows apart that only their sizes do.
+ *
+ * @throws RangeError where there is no schedule.
+ */
 export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullSize {
   const { spec } = callOf(row, index, schedules);
   const schedule = schedules[spec.schedule.kind];

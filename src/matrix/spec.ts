@@ -160,6 +160,11 @@ const FORMS = {
   "further axes": "further",
 } as const;
 
+/**
+ * A row as a spec and a call of it.
+ *
+ * @throws RangeError where there is no schedule.
+ */
 export function callOf(row: Row, index: number, schedules: Schedules): MatrixCall {
   // The first: the one that has every feature.
   const [schedule] = Object.values(schedules);

@@ -1,6 +1,7 @@
 /** The calls of a kernel, by kind. */
 import type { KernelPlan, PallasCall } from "./plan.ts";
 
+/** The Pallas calls alone, in order. */
 export function pallasCalls({ calls }: Pick<KernelPlan, "calls">): readonly PallasCall[] {
   return calls.filter((call) => call.kind === "pallas");
 }

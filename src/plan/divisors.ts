@@ -10,6 +10,7 @@ export function divisors(value: number): readonly number[] {
   return [...small, ...large];
 }
 
+/** Of two positive integers. */
 export function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

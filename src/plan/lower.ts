@@ -19,7 +19,7 @@ export interface Registries {
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
   const { quantization, wire, biases, sharedExperts, redundantExperts } = spec.layer;
   return {
-    schema: 1,
+    schema: 2,
     name: spec.name,
     ...(spec.source === undefined ? {} : { source: spec.source }),
     schedule: spec.schedule.kind,
@@ -68,7 +68,11 @@ export interface LowerForOptions {
   readonly tokens: number;
 }
 
-/** One kernel at another token count or on another device: for `explain` and `compile`. */
+/**
+ * One kernel at another token count or on another device: for `explain` and `compile`.
+ *
+ * @throws RangeError for a device or a schedule that there is not, or a plan without a kernel.
+ */
 export function lowerFor(
   plan: Plan,
   { device: name, tokens }: LowerForOptions,

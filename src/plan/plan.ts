@@ -193,7 +193,7 @@ export interface KernelPlan {
 }
 
 export interface Plan {
-  readonly schema: 1;
+  readonly schema: 2;
   readonly name: string;
   readonly source?: string;
   readonly schedule: string;

@@ -144,6 +144,12 @@ function named(
   return Object.fromEntries(Object.entries(tiles).filter(([name]) => names.has(name)));
 }
 
+/**
+ * The small spec, and token counts that fill its buckets.
+ *
+ * @param ep devices that it is for; absent: the plan's
+ * @throws RangeError for a plan without a kernel.
+ */
 export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
   const [device, ...others] = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   if (device === undefined) throw new RangeError("the plan has no kernel");

@@ -53,6 +53,7 @@ export interface Target {
 
 export const DEFAULT_SLOTS = 2;
 
+/** Whether a kernel has room in VMEM and SMEM. */
 export function fits(kernel: KernelPlan): boolean {
   return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
 }
@@ -90,6 +91,7 @@ function candidates(target: Target, bucket: BucketSpec, axis: TileAxis): readonl
   return [...useful].reverse();
 }
 
+/** A bucket with numbers for its choices, its row counts cut to `bt`. */
 export function requestOf(
   name: string,
   bucket: BucketSpec,
@@ -110,6 +112,7 @@ export function requestOf(
 /** How much more than the least a kernel with larger tiles may read from HBM. */
 const MOST_EXTRA_TRAFFIC = 1.05;
 
+/** Numbers for one bucket on one device; not ok where `auto` finds nothing that fits. */
 export function resolveTiles(target: Target, name: string, bucket: BucketSpec): Resolution {
   const order = target.schedule.axes.map((axis) => axis.name);
   const axes = order.filter((axis) => isAuto(bucket[axis]));

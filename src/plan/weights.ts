@@ -66,6 +66,7 @@ export interface ExpertMemory extends DeviceWeights {
   readonly devices: readonly DeviceMemory[];
 }
 
+/** What a layer takes of each kind of device, and how many layers that kind holds. */
 export function expertMemory(
   layer: LayerSpec,
   ep: number,

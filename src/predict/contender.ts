@@ -31,6 +31,7 @@ export interface Contender {
   readonly steps: (job: Job) => readonly Step[];
 }
 
+/** A plan's layer in the predictor's words. */
 export function layerOf({ layer }: Plan): JobLayer {
   const { quantization } = layer;
   const block = quantization === undefined ? undefined : scaleBlock(quantization);

@@ -14,6 +14,7 @@ export interface Floor {
   readonly bound: "HBM" | "MXU" | "ICI";
 }
 
+/** The least time of a call: bytes of HBM and links at peak rate, FLOPs at peak rate. */
 export function floorOf(job: Job): Floor {
   const { device, ep, layer } = job;
   const tally = new Tally(job.routing, ep, job.tokens);

@@ -41,6 +41,7 @@ export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep
 export const expertBytes = (job: Job): number =>
   3 * job.layer.hidden * job.layer.intermediate * weightBytes(job);
 
+/** Rows by expert of each `tile` tokens of a device. */
 export function tallyOf(job: Job, tile: number): Tally {
   return new Tally(job.routing, job.ep, tile);
 }

@@ -33,6 +33,11 @@ export interface Prediction {
 /** Routing samples that a prediction is the mean of. */
 const SAMPLES = 3;
 
+/**
+ * Time of a call and what bounds it, over several draws of its routing.
+ *
+ * @throws RangeError without a draw; what `steps` throws.
+ */
 export function predict(
   request: JobRequest,
   steps: (job: Job) => readonly Step[],

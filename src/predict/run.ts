@@ -16,12 +16,14 @@ export interface JobRequest {
   readonly seed?: number;
 }
 
+/** A call with its routing drawn. */
 export function jobOf({ skew, seed = 0, ...request }: JobRequest): Job {
   const { experts, topK } = request.layer;
   const routing = sampleRouting({ tokens: request.tokens, experts, topK, skew, seed });
   return { ...request, routing };
 }
 
+/** One draw of a published kernel, simulated. */
 export function runJob(request: JobRequest, kernel: Published): Simulated {
   const job = jobOf(request);
   return simulate(kernel.steps(job), job.device, job.ep);

@@ -49,6 +49,7 @@ export type Step =
       readonly body: readonly Step[];
     };
 
+/** A quantity where a device is. */
 export function amount(quantity: Quantity, here: Here): number {
   return typeof quantity === "number" ? quantity : quantity(here);
 }

@@ -22,6 +22,7 @@ const KNOWN: Readonly<Record<string, Spread>> = {
 /** A kind that nobody measured is known no better than the worst that was. */
 const UNKNOWN: Spread = { low: 0.7, high: 2, source: "no measurement of this kind of device" };
 
+/** How far predictions for a kind of device were off, and where that was seen. */
 export function spreadOf({ name }: DeviceFacts): Spread {
   return KNOWN[name] ?? UNKNOWN;
 }

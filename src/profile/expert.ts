@@ -12,6 +12,7 @@ export type ExpertCycles = Readonly<Partial<Record<Part, number>>>;
 /** The multiplies and what lies between them. */
 export const FEED_FORWARD: readonly Part[] = ["gate_up", "activation", "down"];
 
+/** Cycles of some parts together. */
 export function sumOf(cycles: ExpertCycles, parts: readonly Part[] = PARTS): number {
   return parts.reduce((sum, part) => sum + (cycles[part] ?? 0), 0);
 }

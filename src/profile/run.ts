@@ -24,6 +24,7 @@ export interface ProfileResult {
   readonly seconds: number;
 }
 
+/** A compiled kernel's cycles by stage, and the time that follows. */
 export function profileTarget(
   plan: Plan,
   target: CompileTargetResult,
@@ -38,6 +39,7 @@ export function profileTarget(
   return { target, kernel, profile, estimate: estimator(call) };
 }
 
+/** Compiles and profiles; not ok where one kernel has no profile. */
 export async function profileSpec(
   plan: Plan,
   options: CompileOptions = {},

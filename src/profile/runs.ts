@@ -27,6 +27,9 @@ export function stageOf(scope: string, stages: ReadonlyMap<string, StageRuns>): 
   );
 }
 
+/**
+ * How often each loop of a schedule runs in one call; `unknown`: neither compiler nor plan says.
+ */
 export function loopRuns(
   { loops, regions }: ScheduleProfile,
   stages: ReadonlyMap<string, StageRuns>,

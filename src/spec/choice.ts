@@ -24,10 +24,12 @@ export function choices(first: number, second: number, ...rest: number[]): Choic
  */
 export const auto: Auto = Object.freeze({ kind: "auto" });
 
+/** Whether a value is a set to sweep. */
 export function isChoices(choice: unknown): choice is ChoiceSet {
   return isKind(choice, "choices") && Array.isArray((choice as { values?: unknown }).values);
 }
 
+/** Whether a value is left to the plan. */
 export function isAuto(choice: unknown): choice is Auto {
   return isKind(choice, "auto");
 }

@@ -81,7 +81,7 @@ describe("the command line", () => {
     expect(onlyObject(explained)).toMatchObject({
       command: "explain",
       status: "ok",
-      plan: { schema: 1, name: "qwen3_30b_a3b" },
+      plan: { schema: 2, name: "qwen3_30b_a3b" },
       memory: { layers: 48, devices: [{ device: "v5e", enough: true }, {}, {}, {}] },
       kernels: [{ device: "v6e", tokens: 64 }],
     });

@@ -52,15 +52,24 @@ def made(context: Context) -> Iterator[Found]:
         what = "the barrier is with the next device alone"
         place = signals.statement
         yield Found("barrier", "moved", what, place, signals, neighbour, name=NEIGHBOUR)
-    routes = [
+    lists = _lists(context)
+    received = [
         s
         for s in context.syncs
-        if s.method == "wait_recv" and any(c.destination == "routes" for c in s.copies)
+        if s.method == "wait_recv" and any(c.destination in lists for c in s.copies)
     ]
-    for sync in routes:
+    for sync in received:
 
         def unready(changed: Edited, number: int = sync.number) -> None:
             remove(changed, changed.statement(number))
 
         what = "routes of other devices are used before they have arrived"
         yield Found("wait", "dropped", what, sync.statement, sync, unready, name=UNREADY)
+
+
+def _lists(context: Context) -> set[str]:
+    """What arrives from other devices and goes on to the scalar unit: it becomes indices there."""
+    streams = context.plan["streams"]
+    read = {name for s in streams if s["to"] == "SMEM" for name in s["source"].split(", ")}
+    sent = {name for s in streams if s["remote"] for name in s["destination"].split(", ")}
+    return read & sent

@@ -160,6 +160,7 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
   });
 }
 
+/** What the templates of the call say of its arguments. */
 export function argumentsContext(plan: Plan, shared: Shared | undefined): Record<string, unknown> {
   const { axes, tokenAxes } = plan.mesh;
   const others = axes.filter((axis) => !tokenAxes.includes(axis));

@@ -18,6 +18,7 @@ const PLAIN: Readonly<Record<"silu" | "gelu" | "gelu_erf", readonly [string, str
   gelu_erf: ["gelu(gate) * up", "0.5 * gate * (1.0 + jax.lax.erf(gate * 0.5**0.5)) * up"],
 };
 
+/** The activation in words and as Python. */
 export function activationContext(activation: Activation): ActivationTexts {
   if (typeof activation === "string") {
     const [activationText, activationExpression] = PLAIN[activation];
@@ -57,6 +58,7 @@ interface RoutingTexts extends Record<string, unknown> {
   readonly routingArguments: string;
 }
 
+/** The routing in words and as Python; given routing has names alone. */
 export function routingContext(routing: RoutingSpec): RoutingTexts {
   if (routing.where === "given") {
     return {

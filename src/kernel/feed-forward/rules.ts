@@ -36,6 +36,7 @@ function leastSharedTile(layer: Pick<Layer, "quantization" | "sharedExperts">): 
   return layer.sharedExperts === undefined ? LANES : tileUnit(sharedLayer(layer));
 }
 
+/** Legal tiles of one axis, by divisibility and alignment alone. */
 export function axisRule(layer: Layer, axis: TileAxis): AxisRule {
   if (axis !== "bt") {
     const size = axis === "bf" ? layer.intermediate : layer.hidden;

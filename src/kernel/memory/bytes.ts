@@ -34,6 +34,7 @@ export function paddedBytes(shape: readonly number[], dtype: Buffer["dtype"]): n
   return leading * roundUp(rows, tile) * roundUp(last, LANES) * item;
 }
 
+/** A declared buffer as the plan has it: one slot's shape, and the bytes of all. */
 export function toBuffer(declaration: BufferDeclaration): Buffer {
   const { name, space, dims, dtype, meaning } = declaration;
   const sizes = dims.map(([, size]) => size);

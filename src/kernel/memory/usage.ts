@@ -23,6 +23,7 @@ export interface Usage {
   readonly available: number;
 }
 
+/** What buffers take of a device, and what a kernel may plan with. */
 export function usageOf(
   buffers: readonly Buffer[],
   device: Device,

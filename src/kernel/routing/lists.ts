@@ -9,6 +9,7 @@ export function listCopy(
   return { remote: false, issuedBy: stage, awaitedBy: stage, semaphore: "lists_moved" };
 }
 
+/** Router logits of own tokens, where the kernel routes. */
 export function logitsIn({ layout, sizes }: Frame): Stream {
   return {
     name: "logits_in",
@@ -26,6 +27,7 @@ export function logitsIn({ layout, sizes }: Frame): Stream {
   };
 }
 
+/** Expert ids and weights of own tokens, where they are given. */
 export function routingIn({ layout, sizes }: Frame): Stream {
   return {
     name: "routing_in",

@@ -7,6 +7,7 @@ import { type Layout, layoutOf } from "./layout.ts";
 import { needsPassBarrier, packedPart } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
+/** How token rows, sums and results lie in VMEM, and which of them are quantised. */
 export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
   const narrow = takesNarrowRows(

@@ -46,6 +46,7 @@ export interface Layout {
   readonly logitLanes: number;
 }
 
+/** The least multiple of `multiple` that is not below `value`. */
 export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
@@ -94,6 +95,7 @@ export function paddedHidden(
   return roundUp(hidden, words * LANES);
 }
 
+/** Sublanes and paddings of one layer's rows and lists. */
 export function layoutOf(layer: Layer): Layout {
   const bf16 = layer.dtype === "bfloat16";
   const columns = paddedHidden(layer);

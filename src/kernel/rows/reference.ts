@@ -2,6 +2,7 @@
 import { tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 
+/** What the reference says of quantised rows and sums. */
 export function rowsContext(layer: LayerSpec): Record<string, unknown> {
   const rows = tokenRows(layer);
   const quantized = layer.quantization?.activations !== undefined;

@@ -24,6 +24,7 @@ function costText(
   return `; feed-forward of 128 rows ${ratio} x the bundles of bfloat16`;
 }
 
+/** Lines on rows between devices and in products; none where nothing is quantised. */
 export function rowsText({ layer, kernels }: Plan): readonly string[] {
   const rows = tokenRows(layer);
   const { row, partRow, sumRow } = layoutOf(layer);

@@ -32,6 +32,7 @@ export interface SharedPlace {
   readonly sharedWidth: string;
 }
 
+/** Undefined: the layer has none. */
 export function sharedOf(
   layer: Pick<Layer, "sharedExperts" | "quantization">,
   ep: number,

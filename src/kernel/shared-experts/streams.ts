@@ -5,6 +5,7 @@ import type { Layer } from "../rows/layout.ts";
 import { sharedBuffers } from "../weights/scales.ts";
 import { type SharedLoad, sharedLoad } from "./load.ts";
 
+/** All copies of the shared experts' weights and scales; none where there are none. */
 export function sharedStreamsOf(frame: Frame): readonly Stream[] {
   const { layer } = frame;
   const load = sharedLoad(frame);

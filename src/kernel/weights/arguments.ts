@@ -67,6 +67,7 @@ function scalesReference(text: string, layer: LayerSpec): string {
   return `${scaleName(name)}[${index.replace(":, ", "..., ").replace("INTERMEDIATE", String(columns))}`;
 }
 
+/** The weight arrays as arguments, references and copies. */
 export function weightsContext(layer: LayerSpec): Record<string, unknown> {
   const { inputs, gate, up } = LAYOUTS[layer.weights];
   return {

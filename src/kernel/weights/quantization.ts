@@ -30,6 +30,7 @@ export function scaleInput<W extends WeightLike>(weight: W, quantization: Quanti
   };
 }
 
+/** Name of the argument with the scales of a weight array. */
 export function scaleName(weight: string): string {
   return `${weight}_scale`;
 }
@@ -103,6 +104,7 @@ function isMxfp4({ weights, granularity }: Quantization): boolean {
   return weights === "float4_e2m1fn" && scaleBlock({ granularity }) === 32;
 }
 
+/** What templates say of a layer's quantised weights; plain ones have a dtype alone. */
 export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
   const { quantization, dtype } = layer;
   if (quantization === undefined) {

@@ -5,6 +5,7 @@ import { expertTiles } from "../load.ts";
 import { gateUpCopies, gateUpRefs } from "./layouts.ts";
 import { scaleRef } from "./quantization.ts";
 
+/** Of the routed experts; none where their weights are not quantised. */
 export function scaleStreams(frame: Frame): readonly Stream[] {
   const { layer, load, streamed } = frame;
   if (layer.quantization === undefined) return [];

@@ -78,6 +78,7 @@ export function sharedBuffers(layer: Layer): Buffers {
   return { gateUp: gateUp.map(own), down: down.map(own) };
 }
 
+/** Of the routed experts. */
 export function weightBuffers({ quantization }: Layer): Buffers {
   const scaled = quantization !== undefined;
   return {

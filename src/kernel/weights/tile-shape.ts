@@ -18,6 +18,7 @@ export interface TileShape {
   readonly wide: boolean;
 }
 
+/** Rows and columns of gate and up tiles and of down tiles. */
 export function tileShapeOf(
   layer: Pick<Layer, "hidden" | "intermediate" | "weights">,
   { bf, bd }: { readonly bf: number; readonly bd: number },

@@ -27,6 +27,11 @@ const counted: Readonly<Record<string, Forms>> = table.bundles;
 /** Weights of one unit of the table. */
 const UNIT = 1024;
 
+/**
+ * Cycles of one product of a feed-forward, from bundles that the compiler counted.
+ *
+ * @throws RangeError for a device whose stages were not counted.
+ */
 export function multiplyCycles(device: DeviceFacts, work: Multiply): number {
   const products = work.part === "gate and up" ? 2 : 1;
   const weights = work.contracted * work.columns * products;

@@ -28,6 +28,7 @@ export function boxOf(chips: number, dimensions: number): readonly number[] {
   return shape;
 }
 
+/** Chips and links of a group of `ep` devices. */
 export function topologyOf(device: DeviceFacts, devices: number): Topology {
   const { ici } = device.timing;
   const perChip = Math.min(ici.devicesPerChip, devices);

@@ -8,6 +8,7 @@ function localRows(job: Job): number {
   return (job.tokens * job.layer.topK) / job.ep;
 }
 
+/** Grouped matmuls of all local experts: one kernel, or gate and up apart from down. */
 export function gmmSteps(job: Job, kernels: 1 | 2): readonly Step[] {
   const { hidden, intermediate } = job.layer;
   const tally = tallyOf(job, job.tokens);

@@ -29,6 +29,7 @@ export function gateUp(
   return multiplyCycles(job.device, { form, part, rows, contracted, columns, weights });
 }
 
+/** The same of down. */
 export function down(
   job: Job,
   form: Form,

@@ -49,6 +49,7 @@ function chosen(job: Job): { bf: number; bd: number } {
   return { bf, bd: fits.at(-1) ?? divisors(hidden, hidden)[0] ?? hidden };
 }
 
+/** Tiles of sgl-jax's fused kernels: what is given, clamped as they do, or a choice. */
 export function fusedTiles(job: Job): FusedTiles {
   const share = tokenShare(job);
   const otherwise = chosen(job);

@@ -11,6 +11,7 @@ const STEP_CYCLES = 150;
 /** Rows of a body that a multiply takes at least. */
 const SUBLANES = 8;
 
+/** Steps of one expert with rows in one token tile. */
 export function expertSteps(
   input: TokenTiles,
   tally: Tally,

@@ -9,6 +9,7 @@ import { combineOwn, exchangeCounts } from "./parts.ts";
 import type { TokenTiles } from "./tiles.ts";
 import { expertSteps, sharedExpert } from "./token-tile-expert.ts";
 
+/** Steps of a whole call. */
 export function tokenTileSteps(input: TokenTiles): readonly Step[] {
   const { job, tiles } = input;
   const tally = tallyOf(job, tiles.bt);

@@ -29,6 +29,7 @@ function bodies(loops: readonly Loop[], stage: string): readonly number[] {
 
 const PEERS: StageLoop = { over: "peers", each: 1 };
 
+/** A stage's bundles by the loops that its plan has. */
 export function stageCost(bundles: Bundles, stage: Stage): StageCost {
   const all = Object.entries(bundles.scopes)
     .filter(([path]) => last(path) === stage.name)
@@ -49,6 +50,7 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
   };
 }
 
+/** Cycles of one run, its loops going over so much. */
 export function cyclesOf({ straight, loops }: StageCost, counts: Counts): number {
   return loops.reduce((sum, { loop, body }) => sum + body * counts(loop.over, loop.each), straight);
 }

@@ -21,6 +21,11 @@ export interface Routing {
 /** Draws before the rest of a token's experts are taken in order of their weight. */
 const PATIENCE = 64;
 
+/**
+ * Expert ids of every token, drawn by the skew; the same for the same seed.
+ *
+ * @throws RoutingError where k experts cannot be drawn.
+ */
 export function sampleRouting(request: RoutingRequest): Routing {
   const { tokens, experts, topK, skew } = request;
   if (topK > experts) throw new RoutingError(`top-${topK} of ${experts} experts cannot be`);

@@ -20,7 +20,11 @@ export class RoutingError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Weight of each expert in a draw. */
+/**
+ * Weight of each expert in a draw.
+ *
+ * @throws RoutingError for a histogram of other experts.
+ */
 export function weightsOf(
   skew: Exclude<Skew, { kind: "recorded" | "balanced" }>,
   experts: number,
@@ -68,6 +72,7 @@ export function parseSkew(text: string): Skew | undefined {
   return ratio > 0 && ratio <= 1 ? { kind: "hotspot", count: value, ratio } : undefined;
 }
 
+/** As the command line writes it. */
 export function skewName(skew: Skew): string {
   switch (skew.kind) {
     case "zipf":

@@ -54,6 +54,11 @@ function grouped<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<
   return groups;
 }
 
+/**
+ * Scores the predictor, set by set.
+ *
+ * @throws What is no Error alone: a record that cannot be predicted is skipped and says why.
+ */
 export async function bench(
   records: readonly TruthRecord[],
   progress: (done: number, all: number) => void = () => {},
@@ -108,6 +113,7 @@ export async function bench(
   };
 }
 
+/** Predicted seconds of what a record measured. */
 export function predictMeasurement(measurement: Measurement): number {
   const { kernel, device, ep, tokens, layer, tiles, skew } = measurement;
   return runJob({ device, ep, tokens, layer, tiles, skew }, kernel).seconds;

@@ -57,6 +57,7 @@ const PARTIAL = /\bonly\b|all disabled|isolated|stage breakdown|^stage\d|whole b
 /** Routing of serving traffic that a record refers to. */
 const RECORDED = /recorded|replay|serving|captur/i;
 
+/** A record as a measurement, or why it is none. */
 export function readRecord(record: TruthRecord): Read {
   const set = text(record, "set") || "(no set)";
   const skip = (why: string): Read => ({ ok: false, set, why });

@@ -63,6 +63,7 @@ export function signs(pairs: readonly (readonly [Pair, Pair])[]): {
   return { right, of };
 }
 
+/** Of `values`, interpolated; `part` from 0 to 1. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (sorted.length - 1) * part;

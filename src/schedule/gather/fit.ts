@@ -81,6 +81,11 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
 }
 
+/**
+ * The passes and row block that read weights least often, of what fits; else the smallest.
+ *
+ * @throws RangeError where no pass was tried: with a legal request there is always one.
+ */
 export function chooseFit(request: FitRequest): Fit {
   if (request.limits !== undefined) return fitWithin(request, request.limits);
   const share = Math.ceil(request.tokens / request.ep);

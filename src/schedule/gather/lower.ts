@@ -39,6 +39,7 @@ function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
   return streamed === true || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
+/** The kernel with the tiles asked for; whether it fits is for others to judge. */
 export function lower(input: LowerInput): KernelPlan {
   const { layer, ep, device, devices, tiles, tokens } = input;
   const streamed = isStreamed(input);

@@ -36,6 +36,7 @@ export function limitsOf({
   return { passTokens, rowBlock };
 }
 
+/** The common tiles, and what only this schedule has. */
 export function tileTable(plan: Plan): TileTable {
   const most = Math.floor(MOST_PASS_TOKENS / plan.mesh.ep);
   const pass: TileTable = {
