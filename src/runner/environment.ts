@@ -56,6 +56,8 @@ export function workerEnvironment(options: {
     ALLOW_MULTIPLE_LIBTPU_LOAD: "true",
     // Each simulated device holds a thread of JAX's pool: with too few they deadlock silently.
     NPROC: String(Math.max(64, 4 * devices)),
+    // What numpy multiplies is small: a second thread would only wait.
+    OPENBLAS_NUM_THREADS: "1",
     XLA_FLAGS: `--xla_force_host_platform_device_count=${devices}`,
     // A user's compilation cache must not hide what the compiler says.
     JAX_ENABLE_COMPILATION_CACHE: "false",
