@@ -17,7 +17,11 @@ from .mutant import Mutant
 # copies early. Then the other six of the nine kinds.
 FIRST, FURTHER = (0, 4, 8), (1, 2, 3, 5, 6, 7)
 # Of faults of arithmetic, those at a usual T.
-SUMS = ("uniform", "two-calls", "hot-device", "empty-experts", "ids", "ties", "padding")
+SUMS = ("uniform", "two-calls", "hot-device", "empty-experts", "ids", "ties") + (
+    "padding",
+    "hostile-logits",
+    "hostile-ids",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Trials:
         """What faults of arithmetic are tried on, the cheapest first: values, then several passes,
         then several blocks of 128 tokens and many chunks."""
         usual, (blocks, odd) = self.tokens, (_case("blocks"), _case("passes"))
-        cases = [_case(name) for name in SUMS if self.given or name != "padding"]
+        routed = (None, "given" if self.given else "kernel")
+        cases = [case for case in map(_case, SUMS) if case.routing in routed]
         return (
             *((dataclasses.replace(case, calls=1), usual) for case in cases),
             (odd, 18 * self.ep),
