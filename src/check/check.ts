@@ -1,9 +1,9 @@
 /** A loaded spec in; diagnostics and, if there is no error, the plan out. */
 import { layerOrigin } from "../dsl/brand.ts";
 import { type LoadedSpec, loadSpec, SpecError } from "../dsl/load.ts";
-import type { Registries } from "../plan/lower.ts";
+import type { Registries } from "../lower/lower.ts";
+import type { ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { ResolvedTiles } from "../plan/tiles.ts";
 import { unreadBeside } from "./beside.ts";
 import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";

@@ -1,5 +1,5 @@
 /** The checker's door, wired to the schedules and devices there are. */
-import type { Registries } from "../plan/lower.ts";
+import type { Registries } from "../lower/lower.ts";
 import { schedules } from "../schedule/registry.ts";
 import { devices } from "../target/device/registry.ts";
 import { checkPath, type FileResult } from "./check.ts";

@@ -2,9 +2,9 @@
 
 import { layerIncomplete } from "../dsl/brand.ts";
 import { moduleNames } from "../emit/files.ts";
-import { lowerSpec, type Registries } from "../plan/lower.ts";
+import { lowerSpec, type Registries } from "../lower/lower.ts";
+import type { ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { ResolvedTiles } from "../plan/tiles.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
 import { judgeKernels } from "./kernels.ts";

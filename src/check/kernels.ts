@@ -1,6 +1,7 @@
 /** Lowers every bucket on every device and judges what comes out. */
-import { isStreamed } from "../plan/lower.ts";
-import type { ResolvedTiles } from "../plan/tiles.ts";
+
+import type { ResolvedTiles } from "../lower/tiles.ts";
+import { isStreamed } from "../plan/call.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
 import { bucketPath } from "./rules/buckets.ts";

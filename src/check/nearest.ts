@@ -5,7 +5,7 @@
 
 import type { MoeInput } from "../dsl/input.ts";
 import { moe } from "../dsl/moe.ts";
-import type { Registries } from "../plan/lower.ts";
+import type { Registries } from "../lower/lower.ts";
 import type { TileAxis } from "../schedule/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";

@@ -18,3 +18,8 @@ export function allOf(
     stages: calls.flatMap(({ stages }) => stages),
   };
 }
+
+/** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
+export function isStreamed(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.streamed);
+}

@@ -1,6 +1,6 @@
 /** What is predicted and compared: a spec's own kernel, or a published schedule at its shape. */
 
-import { lowerFor } from "../plan/lower.ts";
+import { lowerFor } from "../lower/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";

@@ -1,6 +1,7 @@
 /** Compiles the kernels of a plan and profiles each: what `moegen profile` and the sweep ask for. */
+
+import { lowerFor } from "../lower/lower.ts";
 import { allOf } from "../plan/call.ts";
-import { lowerFor } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { compileSpec } from "../runner/index.ts";
 import type { CompileEvent, CompileOptions, CompileTargetResult } from "../runner/types.ts";

@@ -2,8 +2,8 @@
 
 import { availableParallelism } from "node:os";
 import { emitPackage } from "../emit/index.ts";
+import { lowerFor } from "../lower/lower.ts";
 import { allOf } from "../plan/call.ts";
-import { lowerFor } from "../plan/lower.ts";
 import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";

@@ -1,10 +1,10 @@
 /** The feature matrix on simulated devices: row after row on workers that stay. */
 import { availableParallelism } from "node:os";
 import { emitPackage } from "../emit/index.ts";
-import { type Field, fields, MANY_DEVICES, type Row } from "../matrix/fields.ts";
-import { matrixRows } from "../matrix/rows.ts";
-import { callOf } from "../matrix/spec.ts";
 import { schedules } from "../schedule/registry.ts";
+import { type Field, fields, MANY_DEVICES, type Row } from "../validate/matrix/fields.ts";
+import { matrixRows } from "../validate/matrix/rows.ts";
+import { callOf } from "../validate/matrix/spec.ts";
 import { CaseRun } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
 import { shareOfLimit } from "./limits.ts";

@@ -20,7 +20,7 @@ export function choices(first: number, second: number, ...rest: number[]): Choic
 
 /**
  * The largest legal tile that fits VMEM on each device, chosen for the axes of one bucket together:
- * `bd` as large as possible first, then `bf`, then `bt` (why: see `src/plan/tiles.ts`).
+ * `bd` as large as possible first, then `bf`, then `bt` (why: see `src/lower/tiles.ts`).
  */
 export const auto: Auto = Object.freeze({ kind: "auto" });
 

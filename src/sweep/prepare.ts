@@ -1,10 +1,10 @@
 /** A candidate as far as it needs no compiler: legal, then within VMEM, then a plan and its files. */
 
 import { emitPackage } from "../emit/index.ts";
+import { lowerSpec } from "../lower/lower.ts";
+import { lowerBucket, requestOf, type Target, TILE_AXES } from "../lower/tiles.ts";
 import { allOf } from "../plan/call.ts";
-import { lowerSpec } from "../plan/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
-import { lowerBucket, requestOf, type Target, TILE_AXES } from "../plan/tiles.ts";
 import { trafficSeconds } from "../profile/estimate.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { MoeSpec } from "../spec/spec.ts";

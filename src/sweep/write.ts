@@ -2,7 +2,7 @@
 import { findProperty } from "../check/locate.ts";
 import { type Edit, rewriteSpec, WriteError, withEdits } from "../check/rewrite.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
-import { rowCounts, TILE_AXES } from "../plan/tiles.ts";
+import { rowCounts, TILE_AXES } from "../lower/tiles.ts";
 import type { Tiles } from "./record.ts";
 import type { Winner } from "./winners.ts";
 

@@ -22,8 +22,8 @@ const load = (...path) => import(pathToFileURL(join(dist, ...path)).href);
 const checker = () => load("check", "index.js");
 /** @type {() => Promise<Pick<typeof import("../../src/runner/index.ts"), "compileSpec">>} */
 const runner = () => load("runner", "index.js");
-/** @type {() => Promise<Pick<typeof import("../../src/plan/lower.ts"), "lowerFor">>} */
-const lowering = () => load("plan", "lower.js");
+/** @type {() => Promise<Pick<typeof import("../../src/lower/lower.ts"), "lowerFor">>} */
+const lowering = () => load("lower", "lower.js");
 
 /** Names of the examples, without `.moe.ts`. */
 export const examples = () =>

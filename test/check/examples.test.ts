@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
 import { layerOrigin } from "../../src/dsl/brand.ts";
-import { expertMemory } from "../../src/plan/weights.ts";
+import { expertMemory } from "../../src/lower/hbm.ts";
 
 const folder = new URL("../../examples/", import.meta.url);
 const specs = readdirSync(folder).filter((file) => file.endsWith(".moe.ts"));

@@ -1,6 +1,6 @@
 /** A schedule with round numbers: three VMEM buffers, whose sizes a test can work out by hand. */
 
-import type { Registries } from "../../src/plan/lower.ts";
+import type { Registries } from "../../src/lower/lower.ts";
 import type { Buffer, KernelPlan } from "../../src/plan/plan.ts";
 import type { LowerInput, Schedule } from "../../src/schedule/schedule.ts";
 import type { LayerSpec } from "../../src/spec/layer.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { checkPath, type FileResult } from "../../src/check/check.ts";
 import type { Diagnostic } from "../../src/check/diagnostic.ts";
 import type { Place } from "../../src/check/locate.ts";
-import type { Registries } from "../../src/plan/lower.ts";
+import type { Registries } from "../../src/lower/lower.ts";
 import { fakes } from "./fake-schedule.ts";
 
 export interface Marked extends FileResult {

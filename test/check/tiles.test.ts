@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { judge } from "../../src/check/judge.ts";
 import { auto, choices, type MoeInput, moe } from "../../src/index.ts";
-import { lowerFor } from "../../src/plan/lower.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { fakes } from "./fake-schedule.ts";
 

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emitPackage } from "../../src/emit/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
-import { isStreamed } from "../../src/plan/lower.ts";
+import { isStreamed } from "../../src/plan/call.ts";
 import { writePackage } from "../../src/runner/local.ts";
 import { randomPlans } from "../fuzz/plans.ts";
 

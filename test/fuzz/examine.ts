@@ -20,8 +20,8 @@ import { layerOrigin } from "../../src/dsl/brand.ts";
 import type { LoadedSpec } from "../../src/dsl/load.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import { moe } from "../../src/index.ts";
+import { expertMemory } from "../../src/lower/hbm.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { expertMemory } from "../../src/plan/weights.ts";
 import { nearestHolds } from "./nearest.ts";
 import { textOf } from "./specs.ts";
 

@@ -3,8 +3,8 @@
  * each: what the plan says of VMEM must be so. `npm run bench:aot` compiles all of them.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Row as MatrixRow } from "../../src/matrix/fields.ts";
-import { matrixRows } from "../../src/matrix/rows.ts";
+import type { Row as MatrixRow } from "../../src/validate/matrix/fields.ts";
+import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { compileEntries, type Row } from "../bench/aot/compile.mjs";
 import { errorOf } from "../bench/aot/report.mjs";
 import { entries } from "../bench/aot/specs.mjs";

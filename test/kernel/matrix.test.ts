@@ -3,8 +3,8 @@
  * against the float32 reference. `moegen validate --matrix --all` adds 16 and 32 devices.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { matrixRows } from "../../src/matrix/rows.ts";
 import { type MatrixResult, validateMatrix } from "../../src/runner/index.ts";
+import { matrixRows } from "../../src/validate/matrix/rows.ts";
 
 const rows = matrixRows();
 

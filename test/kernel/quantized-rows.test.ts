@@ -8,8 +8,8 @@ import config from "../../examples/configs/qwen3-30b-a3b.json" with { type: "jso
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { moe } from "../../src/index.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
-import { lowerFor } from "../../src/plan/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { compileSpec } from "../../src/runner/index.ts";
 import type { CompileTargetResult } from "../../src/runner/types.ts";

@@ -1,11 +1,11 @@
 /** The rows of the matrix: legal, few, and every two features meet. */
 import { describe, expect, test } from "vitest";
 import { judge } from "../../src/check/judge.ts";
-import { type Field, fields, MANY_DEVICES, type Row } from "../../src/matrix/fields.ts";
-import { canBe, isLegal, matrixRows } from "../../src/matrix/rows.ts";
-import { callOf } from "../../src/matrix/spec.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import { devices } from "../../src/target/device/registry.ts";
+import { type Field, fields, MANY_DEVICES, type Row } from "../../src/validate/matrix/fields.ts";
+import { canBe, isLegal, matrixRows } from "../../src/validate/matrix/rows.ts";
+import { callOf } from "../../src/validate/matrix/spec.ts";
 
 const names = Object.keys(fields) as readonly Field[];
 const rows = matrixRows();

@@ -5,7 +5,7 @@ import qwen2 from "../../examples/configs/qwen2-57b-a14b.json" with { type: "jso
 import qwen3 from "../../examples/configs/qwen3-235b-a22b.json" with { type: "json" };
 import { layerOrigin } from "../../src/dsl/brand.ts";
 import { moe } from "../../src/index.ts";
-import { deviceWeights, expertMemory } from "../../src/plan/weights.ts";
+import { deviceWeights, expertMemory } from "../../src/lower/hbm.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import { devices } from "../../src/target/device/registry.ts";
 

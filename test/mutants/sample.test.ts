@@ -6,9 +6,13 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
-import { runMutants } from "../../src/mutants/run.ts";
-import { type MutantsEvent, type MutantsResult, mutantFamilies } from "../../src/mutants/types.ts";
 import { validateSpec } from "../../src/runner/index.ts";
+import { runMutants } from "../../src/validate/mutants/run.ts";
+import {
+  type MutantsEvent,
+  type MutantsResult,
+  mutantFamilies,
+} from "../../src/validate/mutants/types.ts";
 import { root } from "../cli/moegen.ts";
 
 const SAMPLE = 9;

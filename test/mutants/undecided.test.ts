@@ -3,8 +3,8 @@ import { afterEach, expect, it } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
 import { EXIT } from "../../src/cli/exit.ts";
 import { failureOf } from "../../src/cli/failure.ts";
-import { runMutants } from "../../src/mutants/run.ts";
-import type { MutantsResult } from "../../src/mutants/types.ts";
+import { runMutants } from "../../src/validate/mutants/run.ts";
+import type { MutantsResult } from "../../src/validate/mutants/types.ts";
 import { emptyFolder, moegen, onlyObject, qwen } from "../cli/moegen.ts";
 import { faulty } from "../sweep/faulty.ts";
 

@@ -3,8 +3,8 @@
 import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
-import { lowerFor } from "../../src/plan/lower.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { layerOf } from "../../src/predict/contender.ts";
 import { floorOf } from "../../src/predict/floor.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
-import { lowerFor } from "../../src/plan/lower.ts";
 import { expertCycles } from "../../src/profile/expert.ts";
 import { profileKernel } from "../../src/profile/profile.ts";
 import { timelineOf } from "../../src/profile/timeline.ts";

@@ -10,10 +10,10 @@ import { moe } from "../../src/index.ts";
 import { isTiled, sharedOf } from "../../src/kernel/shared-experts/spread.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { scaleSpec } from "../../src/plan/scale.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import type { RoutingSpec } from "../../src/spec/layer.ts";
 import { devices } from "../../src/target/device/registry.ts";
+import { scaleSpec } from "../../src/validate/scale.ts";
 
 const folder = fileURLToPath(new URL("../../examples", import.meta.url));
 const examples = readdirSync(folder).filter((name) => name.endsWith(".moe.ts"));

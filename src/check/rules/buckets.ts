@@ -1,6 +1,6 @@
 /** Token buckets and the tiles in them, before any memory is counted. */
 
-import { TILE_AXES } from "../../plan/tiles.ts";
+import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
 import type { LayerSpec } from "../../spec/layer.ts";

@@ -1,7 +1,7 @@
 /** The layer against itself, the mesh, the schedule and the devices' HBM. */
 import { layerOrigin } from "../../dsl/brand.ts";
+import { deviceWeights } from "../../lower/hbm.ts";
 import { divisors } from "../../plan/divisors.ts";
-import { deviceWeights } from "../../plan/weights.ts";
 import { formatBytes } from "../numbers.ts";
 import { MOST_DEVICES } from "./mesh.ts";
 import { error, type Rule, warning } from "./rule.ts";

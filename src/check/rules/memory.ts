@@ -3,10 +3,10 @@
  * that are built are judged; other members of a choice set are for the sweep to try and drop.
  */
 
-import { type Alternative, fittingAlternatives } from "../../plan/alternatives.ts";
+import { type Alternative, fittingAlternatives } from "../../lower/alternatives.ts";
+import { type ResolvedTiles, resolveTiles, type Target } from "../../lower/tiles.ts";
 import { allOf } from "../../plan/call.ts";
 import type { Buffer, KernelPlan, MemorySpace } from "../../plan/plan.ts";
-import { type ResolvedTiles, resolveTiles, type Target } from "../../plan/tiles.ts";
 import type { TileAxis } from "../../schedule/schedule.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { Finding } from "../diagnostic.ts";

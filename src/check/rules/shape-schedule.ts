@@ -1,5 +1,5 @@
 /** The kinds of values of a schedule: its buckets, their tiles, their predicted times. */
-import { TILE_AXES } from "../../plan/tiles.ts";
+import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import type { SpecPath } from "../diagnostic.ts";

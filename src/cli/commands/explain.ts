@@ -39,8 +39,8 @@ export const explain = defineCommand<Options>({
     }
     const { plan, loaded } = spec;
     const { registries } = await import("../../check/index.ts");
-    const { lowerFor } = await import("../../plan/lower.ts");
-    const { expertMemory } = await import("../../plan/weights.ts");
+    const { lowerFor } = await import("../../lower/lower.ts");
+    const { expertMemory } = await import("../../lower/hbm.ts");
     const { layerOrigin } = await import("../../dsl/brand.ts");
     const { explainPlan } = await import("../explain/page.ts");
     const { wrap } = await import("../explain/wrap.ts");

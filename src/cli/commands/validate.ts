@@ -1,5 +1,5 @@
-import { mutantKinds } from "../../mutants/types.ts";
 import type { ValidateOptions } from "../../runner/types.ts";
+import { mutantKinds } from "../../validate/mutants/types.ts";
 import { decided, defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";

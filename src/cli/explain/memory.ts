@@ -1,5 +1,5 @@
 /** Which kinds of device have HBM enough for the experts, and why. */
-import type { DeviceMemory, ExpertMemory } from "../../plan/weights.ts";
+import type { DeviceMemory, ExpertMemory } from "../../lower/hbm.ts";
 import { bytes, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 

@@ -1,8 +1,8 @@
 /** The page of `moegen explain`: each section is one function from the plan to lines. */
 
 import { activationName, renormalizedText } from "../../kernel/api/layer.ts";
+import type { ExpertMemory } from "../../lower/hbm.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
-import type { ExpertMemory } from "../../plan/weights.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";

@@ -1,11 +1,12 @@
 /** `validate --matrix` as people read it: each row as it finishes, then how often each value passed. */
-import { type Field, fields, type Row } from "../../matrix/fields.ts";
+
 import type {
   FeatureCount,
   MatrixEvent,
   MatrixResult,
   MatrixRowResult,
 } from "../../runner/matrix.ts";
+import { type Field, fields, type Row } from "../../validate/matrix/fields.ts";
 import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 import { failureLines, scientific, shareInWords } from "./validation.ts";

@@ -1,6 +1,6 @@
 /** `validate --mutants` as people read it: counts as they grow, survivors with both their places. */
 import { join } from "node:path";
-import type { MutantResult, MutantsEvent, MutantsResult } from "../../mutants/types.ts";
+import type { MutantResult, MutantsEvent, MutantsResult } from "../../validate/mutants/types.ts";
 import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 import { sizeInWords } from "./validation.ts";

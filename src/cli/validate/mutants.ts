@@ -1,5 +1,9 @@
 /** `moegen validate SPEC --mutants`. */
-import { type MutantFamily, type MutantOptions, mutantFamilies } from "../../mutants/types.ts";
+import {
+  type MutantFamily,
+  type MutantOptions,
+  mutantFamilies,
+} from "../../validate/mutants/types.ts";
 import { type Outcome, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -39,7 +43,7 @@ export async function runMutants(
 ): Promise<Outcome> {
   const extra = OF_CASES.find((name) => options[name] !== undefined);
   if (extra !== undefined) throw new UsageError(`--mutants sets ${extra} itself`);
-  const { runMutants: run } = await import("../../mutants/run.ts");
+  const { runMutants: run } = await import("../../validate/mutants/run.ts");
   const report = mutantsReport(spec.plan.name, out);
   const chosen: MutantOptions = {
     signal: interrupted,

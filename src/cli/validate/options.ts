@@ -1,5 +1,5 @@
 /** What `moegen validate` may be given; each form of it takes a part. */
-import type { MutantKind } from "../../mutants/types.ts";
+import type { MutantKind } from "../../validate/mutants/types.ts";
 
 export interface Options {
   readonly ep?: number;

@@ -1,6 +1,6 @@
 /** Facts of the layer and of the mesh, as many templates use them. */
 import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
-import { isStreamed } from "../../plan/lower.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { quantizationText, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import { rowsContext } from "../rows/reference.ts";

@@ -1,5 +1,5 @@
 /** The tile table of a kernel made of these parts: its fields, and what a caller's own must keep. */
-import { isStreamed } from "../../plan/lower.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { TileField, TileRule, TileTable } from "../../schedule/schedule.ts";
 import { axisRule, cuts, rowMultiple } from "../feed-forward/rules.ts";

@@ -3,7 +3,7 @@
  * lie in the first columns of the routed experts' slots; others in buffers of their own, whole.
  */
 
-import { isStreamed } from "../../plan/lower.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Context } from "../context.ts";

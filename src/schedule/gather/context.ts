@@ -2,7 +2,7 @@
 import { type Context, contextOf } from "../../kernel/context.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { takesNarrowRows } from "../../kernel/rows/widening.ts";
-import { isStreamed } from "../../plan/lower.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { composition } from "./composition.ts";
 import { sizesOf } from "./sizes.ts";

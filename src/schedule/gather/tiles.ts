@@ -1,7 +1,7 @@
 /** Tiles that only this schedule has: token rows of a pass, and rows of an expert at hand. */
 import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
-import { isStreamed } from "../../plan/lower.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../schedule.ts";
 

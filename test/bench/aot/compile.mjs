@@ -29,8 +29,8 @@ const checking = () => load("check", "index.js");
 const judging = () => load("check", "judge.js");
 /** @type {() => Promise<typeof import("../../../src/emit/index.ts")>} */
 const emitting = () => load("emit", "index.js");
-/** @type {() => Promise<typeof import("../../../src/plan/lower.ts")>} */
-const lowering = () => load("plan", "lower.js");
+/** @type {() => Promise<typeof import("../../../src/lower/lower.ts")>} */
+const lowering = () => load("lower", "lower.js");
 /** @type {() => Promise<typeof import("../../../src/runner/index.ts")>} */
 const running = () => load("runner", "index.js");
 

@@ -31,10 +31,10 @@ async function exampleEntries() {
 
 /** @returns {Promise<readonly Entry[]>} */
 async function matrixEntries() {
-  /** @type {[typeof import("../../../src/matrix/rows.ts"), typeof import("../../../src/matrix/full-size.ts"), typeof import("../../../src/schedule/registry.ts")]} */
+  /** @type {[typeof import("../../../src/validate/matrix/rows.ts"), typeof import("../../../src/validate/matrix/full-size.ts"), typeof import("../../../src/schedule/registry.ts")]} */
   const [{ matrixRows }, { fullSizeOf }, { schedules }] = await Promise.all([
-    load("matrix", "rows.js"),
-    load("matrix", "full-size.js"),
+    load("validate", "matrix", "rows.js"),
+    load("validate", "matrix", "full-size.js"),
     load("schedule", "registry.js"),
   ]);
   return matrixRows().map((row, index) => {

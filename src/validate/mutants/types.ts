@@ -1,6 +1,6 @@
 /** What a run of mutants gives back: plain data, as the CLI prints it and `--json` shows it. */
-import type { ValidatedSize } from "../runner/size.ts";
-import type { RunnerOptions } from "../runner/types.ts";
+import type { ValidatedSize } from "../../runner/size.ts";
+import type { RunnerOptions } from "../../runner/types.ts";
 
 /** What is changed, by family: of the plan's synchronisation, or of what is computed from what. */
 export const mutantFamilies = {

@@ -3,10 +3,10 @@
  * a size that fills lanes, one that does so by half a word and one that does not.
  */
 
-import type { Schedules } from "../plan/lower.ts";
-import type { LayerSpec } from "../spec/layer.ts";
-import type { BucketSpec } from "../spec/schedule.ts";
-import type { MoeSpec } from "../spec/spec.ts";
+import type { Schedules } from "../../lower/lower.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { BucketSpec } from "../../spec/schedule.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
 import type { Row } from "./fields.ts";
 import { callOf } from "./spec.ts";
 

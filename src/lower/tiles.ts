@@ -12,12 +12,12 @@
  * expert are padding: `bt` stops at the first legal value that holds every token of the bucket.
  */
 
+import type { KernelPlan } from "../plan/plan.ts";
 import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
-import type { KernelPlan } from "./plan.ts";
 
 export const TILE_AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 

@@ -4,15 +4,15 @@
  * interpreter, which takes a second where a TPU takes microseconds.
  */
 
+import { isStreamed } from "../plan/call.ts";
+import { greatestCommonDivisor } from "../plan/divisors.ts";
+import type { Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
-import { greatestCommonDivisor } from "./divisors.ts";
-import { isStreamed } from "./lower.ts";
-import type { Plan, TileChoice } from "./plan.ts";
 
 /** Three: the third expert reuses the first one's weight slot. */
 const LOCAL_EXPERTS = 3;

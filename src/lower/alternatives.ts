@@ -1,6 +1,7 @@
 /** Legal tiles near given ones that do fit: what a message about VMEM offers. */
+
+import type { KernelPlan } from "../plan/plan.ts";
 import type { TileAxis, TiledAxis, TileRequest } from "../schedule/schedule.ts";
-import type { KernelPlan } from "./plan.ts";
 import { fits, lowerBucket, rowCounts, type Target } from "./tiles.ts";
 
 export interface Alternative {

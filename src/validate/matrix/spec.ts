@@ -1,11 +1,11 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
 
-import type { Schedules } from "../plan/lower.ts";
-import type { Schedule } from "../schedule/schedule.ts";
-import { activationsWith } from "../spec/formats.ts";
-import type { Activation, LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
-import type { Quantization } from "../spec/quantization.ts";
-import type { MoeSpec } from "../spec/spec.ts";
+import type { Schedules } from "../../lower/lower.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
+import { activationsWith } from "../../spec/formats.ts";
+import type { Activation, LayerSpec, RoutingSpec, SharedExperts } from "../../spec/layer.ts";
+import type { Quantization } from "../../spec/quantization.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
 
 /** A row made ready to run. */

@@ -1,9 +1,10 @@
 /** Assembles the plan: every bucket on every device, from tiles that are already numbers. */
 
+import { isStreamed } from "../plan/call.ts";
+import type { KernelPlan, Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
-import type { KernelPlan, Plan, TileChoice } from "./plan.ts";
 import type { ResolvedTiles } from "./tiles.ts";
 
 export type Schedules = Readonly<Record<string, Schedule>>;
@@ -98,11 +99,6 @@ export function lowerFor(
     streamed,
     ...made,
   });
-}
-
-/** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
-export function isStreamed(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => tiles.streamed);
 }
 
 /** Tiles of the bucket that serves `tokens`, and whether they are this device's own. */

@@ -2,16 +2,16 @@
 
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { LoadedSpec } from "../dsl/load.ts";
-import { emitPackage } from "../emit/index.ts";
-import { allOf } from "../plan/call.ts";
-import type { Plan } from "../plan/plan.ts";
-import { isLoss, RequestError, WorkerError } from "../runner/errors.ts";
-import { workerLayer } from "../runner/layer.ts";
-import { type LocalWorker, withWorker, writePackage } from "../runner/local.ts";
-import { inParallel } from "../runner/parallel.ts";
-import { sizeOf, subjectOf } from "../runner/validate.ts";
-import type { WorkerEvent } from "../runner/worker.ts";
+import type { LoadedSpec } from "../../dsl/load.ts";
+import { emitPackage } from "../../emit/index.ts";
+import { allOf } from "../../plan/call.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { isLoss, RequestError, WorkerError } from "../../runner/errors.ts";
+import { workerLayer } from "../../runner/layer.ts";
+import { type LocalWorker, withWorker, writePackage } from "../../runner/local.ts";
+import { inParallel } from "../../runner/parallel.ts";
+import { sizeOf, subjectOf } from "../../runner/validate.ts";
+import type { WorkerEvent } from "../../runner/worker.ts";
 import {
   type Mutant,
   type MutantOptions,
