@@ -69,9 +69,9 @@ const additions: readonly Addition[] = [
     what: "model",
     folder: "model",
     from: "grok.ts",
-    to: "dbrx.ts",
-    rename: (text) => text.replace("const grok", "const dbrx"),
-    use: 'import { models } from "./model/registry.ts";\nexport default models.dbrx;\n',
+    to: "invented.ts",
+    rename: (text) => text.replace("const grok", "const invented"),
+    use: 'import { models } from "./model/registry.ts";\nexport default models.invented;\n',
   },
 ];
 
