@@ -71,11 +71,12 @@ def _take_best(keys, index):
 
 def _within_best_groups(keys, expert):
     """Keys of the GROUPS_KEPT best of EXPERT_GROUPS groups; LOWEST for all others."""
-    group = expert // (NUM_EXPERTS // EXPERT_GROUPS)
+    size = NUM_EXPERTS // EXPERT_GROUPS
+    group = expert // size
     group_scores = []
-    for member in range(EXPERT_GROUPS):
-        members = jnp.where(group == member, keys, TAKEN)
-        best, _, others = _take_best(members, expert)
+    for first in range(0, NUM_EXPERTS, size):
+        members = keys[first : first + size]
+        best, _, others = _take_best(members, expert[:size])
         second = jnp.max(others, axis=0, keepdims=True)
         group_scores.append(_scores_of(best) + _scores_of(second))
     group_keys = _keys(jnp.concatenate(group_scores, axis=0))
