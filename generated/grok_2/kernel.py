@@ -269,7 +269,9 @@ def fused_ep_moe(
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         lanes = (rows[0], (0, LOGIT_LANES - NUM_EXPERTS))
         logits = jnp.pad(gating_output, lanes)
-        result = call(jnp.pad(tokens, rows), w1, w2, logits)
+        # The kernel's products are of their operands' types, whatever the caller's precision is.
+        with jax.default_matmul_precision(None):
+            result = call(jnp.pad(tokens, rows), w1, w2, logits)
         return result[: s.device_share]
 
     by_token, by_expert = P(MESH_AXES), P(MESH_AXES)
