@@ -307,7 +307,9 @@ def fused_ep_moe(
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         logits = jnp.pad(gating_output, rows)
         bias = jnp.broadcast_to(correction_bias[:, None], (NUM_EXPERTS, LANES))
-        result = call(jnp.pad(tokens, rows), w1, w2, w1_scale, w2_scale, logits, bias)
+        # The kernel's products are of their operands' types, whatever the caller's precision is.
+        with jax.default_matmul_precision(None):
+            result = call(jnp.pad(tokens, rows), w1, w2, w1_scale, w2_scale, logits, bias)
         return result[: s.device_share]
 
     by_token, by_expert = P(MESH_AXES), P(MESH_AXES)

@@ -306,9 +306,11 @@ def fused_ep_moe(
     def one_device(tokens, w1, w2, gating_output, shared_w1, shared_w2, shared_w3, shared_gate):
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         logits = jnp.pad(gating_output, rows)
-        result = call(
-            jnp.pad(tokens, rows), w1, w2, logits, shared_w1, shared_w2, shared_w3, shared_gate
-        )
+        # The kernel's products are of their operands' types, whatever the caller's precision is.
+        with jax.default_matmul_precision(None):
+            result = call(
+                jnp.pad(tokens, rows), w1, w2, logits, shared_w1, shared_w2, shared_w3, shared_gate
+            )
         return result[: s.device_share]
 
     by_token, by_expert = P(MESH_AXES), P(MESH_AXES)

@@ -11,7 +11,13 @@ import { ensureSshd } from "./sshd.mjs";
 const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
 const python = interpreterOf(checkoutEnvironment);
 const pythonSettings = join("python", "pyproject.toml");
-const pythonFolders = ["python", "generated", join("examples", "call"), join("examples", "peers"), join("test", "profile")];
+const pythonFolders = [
+  "python",
+  "generated",
+  join("examples", "call"),
+  join("examples", "peers"),
+  join("test", "profile"),
+];
 const hasPythonTests = () =>
   existsSync(join(root, "python", "tests")) &&
   filesBelow(join(root, "python", "tests")).some((path) => /test_[^/]*\.py$/.test(path));
