@@ -17,7 +17,16 @@ const lineCount = (path: string): number => readFileSync(path, "utf8").split("\n
 
 const TOP_LEVEL = [
   ...["package.json", "package-lock.json", "tsconfig.json", "src", "templates", "generated"],
-  ...["python", "test", "examples", "README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md"],
+  ...[
+    "python",
+    "test",
+    "examples",
+    "docs",
+    "README.md",
+    "LICENSE",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+  ],
 ];
 
 describe("the repository", () => {
