@@ -100,7 +100,8 @@ describe.each(documents)("%s", (name) => {
 
   // The others cite other projects' paths too.
   it.runIf(/^(\w+|docs\/.*)\.md$/.test(name))("names paths that are there", () =>
-    expect(missingPaths(name)).toEqual([]));
+    expect(missingPaths(name)).toEqual([]),
+  );
 
   it("names commands and options that there are", () => {
     const wrong = commandLines(textOf(name)).map(wrongCommand);
