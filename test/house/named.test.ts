@@ -19,6 +19,8 @@ const tracked = execFileSync(
   .split("\0")
   .filter((name) => name !== "");
 
+const textOf = (name: string): string => readFileSync(join(root, name), "utf8");
+
 /** Every file, and every folder that holds one. */
 const there = new Set(
   tracked
@@ -29,9 +31,11 @@ const there = new Set(
     }),
 );
 
+/** What a command makes is ignored by git, and named all the same. */
+const ignored = [...textOf(".gitignore").matchAll(/^\/?([\w./-]+?)\/?$/gm)].map(([, path]) => path);
+
 /** A changelog tells of what is gone as well. */
 const documents = tracked.filter((name) => name.endsWith(".md") && name !== "CHANGELOG.md");
-const textOf = (name: string): string => readFileSync(join(root, name), "utf8");
 
 /** As GitHub makes the address of a heading. */
 const slug = (heading: string): string =>
@@ -65,6 +69,7 @@ function missingPaths(name: string): readonly string[] {
   return [...found]
     .map(([path]) => path.replace(/[./]+$/, ""))
     .filter((path) => !/[*…{}<>]|\b[A-Z]{2,}\b/.test(path))
+    .filter((path) => !ignored.includes(path))
     .filter((path) => !there.has(path) && !there.has(normalize(join(dirname(name), path))));
 }
 
