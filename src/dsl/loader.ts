@@ -78,7 +78,11 @@ function spawned({ cpu }: Limits): ChildProcess {
   if (process.platform === "win32")
     return spawn(file, args, { ...options, stdio: [...options.stdio] });
   const script = `{ ulimit -c 0; ulimit -S -t ${cpu}; ulimit -H -t ${cpu + 1}; } 2>/dev/null; exec "$@"`;
-  return spawn("sh", ["-c", script, "sh", ...program], { ...options, stdio: [...options.stdio] });
+  // By its place: a command may be run with an empty PATH.
+  return spawn("/bin/sh", ["-c", script, "sh", ...program], {
+    ...options,
+    stdio: [...options.stdio],
+  });
 }
 
 /** This process may end although that one is there. */

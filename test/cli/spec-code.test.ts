@@ -42,3 +42,9 @@ test("a spec that ends the process fails, and says where", async () => {
     ],
   });
 });
+
+test("a spec is loaded without a PATH", async () => {
+  const spec = tinySpec({ name: "tiny_ep4" });
+  const ran = await moegen(["check", spec, "--json"], { env: { PATH: "" } });
+  expect([ran.code, onlyObject(ran).status]).toEqual([0, "ok"]);
+});
