@@ -128,6 +128,13 @@ describe("README.md", () => {
     expect(rows).toEqual(commands.map(({ name }) => name));
   });
 
+  it("is what a user needs, and names where the rest is", () => {
+    expect(text.split("\n").length).toBeLessThan(250);
+    const pages = tracked.filter((name) => name.startsWith("docs/"));
+    expect(pages.length).toBeGreaterThan(0);
+    expect(pages.filter((name) => !text.includes(`](${name})`))).toEqual([]);
+  });
+
   it("has every exit code", () => {
     const table = text.slice(text.indexOf("| exit code"));
     const said = table.slice(0, table.indexOf("\n\n"));

@@ -73,7 +73,7 @@ describe("the packed package", () => {
     const folders = new Set(packed.map((path) => path.split("/")[0]));
     expect([...folders].sort()).toEqual(
       [
-        ...["CHANGELOG.md", "LICENSE", "README.md", "dist", "examples", "package.json"],
+        ...["CHANGELOG.md", "LICENSE", "README.md", "dist", "docs", "examples", "package.json"],
         ...["python", "templates"],
       ].sort(),
     );
