@@ -34,7 +34,7 @@ async function compiled(
   quantization?: Quantization,
 ): Promise<Compiled> {
   const spec = moe({
-    name: "rows",
+    name: "qwen3_rows",
     layer: moe.fromHuggingFace(config, quantization === undefined ? {} : { quantization }),
     mesh: { ep: 4 },
     devices: [device],
