@@ -16,12 +16,27 @@ const compiled = new Map<string, Render>();
 function load(): typeof Handlebars {
   if (environment !== undefined) return environment;
   environment = Handlebars.create();
+  environment.registerHelper("block", chosenBlock);
   for (const file of readdirSync(ROOT, { recursive: true, encoding: "utf8" })) {
     if (!file.endsWith(SUFFIX)) continue;
     const name = file.slice(0, -SUFFIX.length).replaceAll("\\", "/");
     environment.registerPartial(name, readFileSync(join(ROOT, file), "utf8"));
   }
   return environment;
+}
+
+/**
+ * `{{> (block "dot")}}`: the template that the kernel's parts chose for a name.
+ *
+ * @throws RangeError where none did.
+ */
+function chosenBlock(name: string, { data }: Handlebars.HelperOptions): string {
+  const root: unknown = data?.root;
+  const blocks: unknown = typeof root === "object" && root !== null && Reflect.get(root, "blocks");
+  const chosen: unknown =
+    typeof blocks === "object" && blocks !== null ? Reflect.get(blocks, name) : undefined;
+  if (typeof chosen !== "string") throw new RangeError(`no part chose a block ${name}`);
+  return chosen;
 }
 
 /** Renders `templates/NAME.py.hbs`; a name the context lacks is an error, not an empty string. */

@@ -9,6 +9,19 @@ import { type Composition, declareBuffers, declareSemaphores } from "./part.ts";
 export type Context = Readonly<Record<string, unknown>>;
 
 /**
+ * The block that stands under each name in a plan, as the parts chose.
+ *
+ * @throws RangeError where two parts answer to one name.
+ */
+export function blocksOf({ parts }: Composition, plan: Plan): Readonly<Record<string, string>> {
+  const chosen = parts.flatMap((part) => Object.entries(part.blocks?.(plan) ?? {}));
+  const names = chosen.map(([name]) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new RangeError(`two parts choose the block ${twice}`);
+  return Object.fromEntries(chosen);
+}
+
+/**
  * Plain data for all modules: facts of the layer, what each part adds, and the declarations, whose
  * texts are the same for every kernel of a plan.
  */
@@ -17,6 +30,7 @@ export function contextOf(composition: Composition, plan: Plan, input: KernelInp
   return {
     ...layerContext(plan),
     ...Object.assign({}, ...added),
+    blocks: blocksOf(composition, plan),
     buffers: declareBuffers(composition, input).map(
       ({ name, space, dims, dtypeText, meaning }) => ({
         name,

@@ -30,10 +30,18 @@ export interface Module {
   readonly more?: (plan: Plan, common: Readonly<Record<string, unknown>>) => object;
 }
 
+/** The block of what a kernel of some kind does not have. */
+export const NO_BLOCK = "kernel/none";
+
 export interface Part {
   readonly modules?: (plan: Plan) => readonly Module[];
   /** Plain data for the templates of all modules. */
   readonly context?: (plan: Plan) => Readonly<Record<string, unknown>>;
+  /**
+   * Functions that have several answers, each with the template of the one that this plan has:
+   * `{{> (block "NAME")}}` in a module's template.
+   */
+  readonly blocks?: (plan: Plan) => Readonly<Record<string, string>>;
   readonly buffers?: (input: KernelInput) => readonly BufferDeclaration[];
   readonly semaphores?: (input: KernelInput) => readonly SemaphoreDeclaration[];
   readonly streams?: (frame: Frame) => readonly Stream[];

@@ -1,11 +1,19 @@
 /** Parts put together: order, what waits for what, and how often loops run. */
 import { describe, expect, test } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
+import { render } from "../../src/emit/templates.ts";
+import { blocksOf } from "../../src/kernel/context.ts";
 import type { Frame } from "../../src/kernel/frame.ts";
 import { tripsOf } from "../../src/kernel/loops.ts";
-import { type Composition, type Draft, type Part, stagesOf } from "../../src/kernel/part.ts";
+import {
+  type Composition,
+  type Draft,
+  NO_BLOCK,
+  type Part,
+  stagesOf,
+} from "../../src/kernel/part.ts";
 import { allOf } from "../../src/plan/call.ts";
-import type { Stream } from "../../src/plan/plan.ts";
+import type { Plan, Stream } from "../../src/plan/plan.ts";
 
 const frame = {
   ep: 4,
@@ -49,6 +57,31 @@ describe("stages", () => {
   test("without a place are an error that says so", () => {
     expect(() => stagesOf(composed(["late", "last"], late, early), frame)).toThrow(
       "stage early: the schedule's order has no first",
+    );
+  });
+});
+
+describe("blocks", () => {
+  const plan = { layer: { dtype: "bfloat16" } } as Plan;
+  const part: Part = { blocks: ({ layer }) => ({ dot: `kernel/feed_forward/dot/${layer.dtype}` }) };
+  const shown = (blocks: object) =>
+    render("kernel/feed_forward/feed_forward", { name: "m", blocks });
+
+  test("are what the parts choose for a plan, each name once", () => {
+    const other: Part = { blocks: () => ({ scaled_dot: NO_BLOCK }) };
+    expect(blocksOf(composed([], part, {}, other), plan)).toEqual({
+      dot: "kernel/feed_forward/dot/bfloat16",
+      scaled_dot: "kernel/none",
+    });
+    expect(() => blocksOf(composed([], part, other, other), plan)).toThrow(
+      "two parts choose the block scaled_dot",
+    );
+  });
+
+  test("that no part chose are an error that names them, and so are those without a template", () => {
+    expect(() => shown({})).toThrow("no part chose a block dot");
+    expect(() => shown({ dot: "kernel/feed_forward/dot/bfloat17" })).toThrow(
+      "kernel/feed_forward/dot/bfloat17",
     );
   });
 });

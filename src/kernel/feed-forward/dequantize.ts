@@ -59,7 +59,11 @@ export function dequantizationFor(
   return small && block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
 }
 
-function dequantizationOf({ layer, kernels }: Plan): Dequantization | undefined {
+/** The same for the routed experts of a plan; absent where their weights are plain. */
+export function dequantizationOf({
+  layer,
+  kernels,
+}: Pick<Plan, "layer" | "kernels">): Dequantization | undefined {
   return dequantizationFor(
     layer,
     kernels.map(({ device }) => device),

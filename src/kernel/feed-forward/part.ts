@@ -12,6 +12,7 @@ import { sharedSpreadContext } from "../shared-experts/context.ts";
 import { tileDims } from "../weights/part.ts";
 import { weightBuffers, weightStreams } from "../weights/scales.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
+import { feedForwardBlocks, productTexts } from "./blocks.ts";
 import { productContext } from "./dequantize.ts";
 import { rowMultiple } from "./rules.ts";
 
@@ -213,7 +214,11 @@ function stages(frame: Frame): readonly Draft[] {
 
 export const feedForward: Part = {
   modules: () => [{ name: "feed_forward", template: "kernel/feed_forward/feed_forward" }],
-  context: (plan) => productContext(plan, sharedSpreadContext(plan)),
+  context: (plan) => ({
+    ...productContext(plan, sharedSpreadContext(plan)),
+    ...productTexts(plan),
+  }),
+  blocks: feedForwardBlocks,
   buffers,
   stages,
 };
