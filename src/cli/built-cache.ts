@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Origin } from "../emit/header.ts";
 import type { Plan } from "../plan/plan.ts";
 import { namesIn, readIfThere, writeAtomically } from "./files.ts";
 import { packageRoot } from "./package.ts";
@@ -18,9 +19,11 @@ type Files = ReadonlyMap<string, string>;
 const MOST_ENTRIES = 100;
 const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "moegen", "built");
 
+type Emit = (plan: Plan, origin: Origin) => Promise<Files>;
+
 /** The package of a plan, made by `emit` unless it is known. */
-export function builtFrom(plan: Plan, emit: (plan: Plan) => Promise<Files>): Promise<Files> {
-  return remembered(JSON.stringify(plan), () => emit(plan));
+export function builtFrom(plan: Plan, origin: Origin, emit: Emit): Promise<Files> {
+  return remembered(JSON.stringify([plan, origin]), () => emit(plan, origin));
 }
 
 /** The files that follow from `input`, made unless they are known. */
@@ -40,9 +43,9 @@ export async function remembered(input: string, make: () => Promise<Files>): Pro
 }
 
 /** Loaded only when something must be made: the formatter alone takes longer than all the rest. */
-export async function emitPlan(plan: Plan): Promise<Files> {
+export async function emitPlan(plan: Plan, origin: Origin): Promise<Files> {
   const { emitPackage } = await import("../emit/index.ts");
-  return emitPackage(plan);
+  return emitPackage(plan, origin);
 }
 
 function read(path: string): Files | undefined {

@@ -2,17 +2,25 @@
 import type { Plan } from "../plan/plan.ts";
 import { filesOf } from "./files.ts";
 import { formatPython } from "./format.ts";
+import { type Origin, withHeader } from "./header.ts";
 import { withImports } from "./imports.ts";
 import { render } from "./templates.ts";
 
-/** Path below the output folder → text, in a fixed order; the same bytes on any machine. */
-export async function emitPackage(plan: Plan): Promise<ReadonlyMap<string, string>> {
+/**
+ * Path below the output folder → text, in a fixed order; the same bytes on any machine.
+ *
+ * @param origin what the files' headers name; absent: the package is for one run
+ */
+export async function emitPackage(
+  plan: Plan,
+  origin?: Origin,
+): Promise<ReadonlyMap<string, string>> {
   const rendered = new Map(
     filesOf(plan).map(({ file, template, context }) => [file, render(template, context(plan))]),
   );
   const files = [...withImports(rendered)].map(([file, text]): [string, string] => [
     `${plan.name}/${file}`,
-    formatPython(text),
+    withHeader(formatPython(text), origin),
   ]);
   return new Map(files);
 }

@@ -1,5 +1,6 @@
 /** `build --into` and `revert`: a tree with these kernels, or without them. */
 
+import { type Origin, originOf } from "../emit/header.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { trees } from "../target/tree/registry.ts";
@@ -9,7 +10,7 @@ import type { Compared } from "./compare.ts";
 import { disk as realDisk } from "./disk.ts";
 import { IntoError } from "./errors.ts";
 import { uncommitted } from "./git.ts";
-import { type Manifest, readManifest, sha256 } from "./manifest.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
 import { STORE, treeRoot } from "./paths.ts";
 import { recognise } from "./recognise.ts";
 import { beforeMoegen, goalOf, type IntoOptions, ownFiles, settle, write } from "./settle.ts";
@@ -20,7 +21,7 @@ export interface BuildIntoOptions extends IntoOptions {
   readonly specs: readonly { readonly path: string; readonly spec: MoeSpec }[];
   readonly allowDirty: boolean;
   /** Plan → files of its package, below a folder of its name. */
-  readonly emit: (plan: Plan) => Promise<ReadonlyMap<string, string>>;
+  readonly emit: (plan: Plan, origin: Origin) => Promise<ReadonlyMap<string, string>>;
 }
 
 export interface RevertOptions extends IntoOptions {
@@ -53,8 +54,9 @@ export function buildInto(options: BuildIntoOptions): Promise<IntoResult> {
       for (const { path, spec } of options.specs) {
         const adapted = adaptSpec(tree, spec, path);
         remarks.push(...adapted.remarks.map((text) => ({ name: spec.name, text })));
-        const files = await options.emit(adapted.plan);
-        goal.specs.set(spec.name, { hash: sha256(JSON.stringify(spec)), kernel: adapted.kernel });
+        const origin = originOf(path, spec, options.version);
+        const files = await options.emit(adapted.plan, origin);
+        goal.specs.set(spec.name, { hash: origin.hash, kernel: adapted.kernel });
         goal.packages.set(spec.name, ownFiles(spec.name, files));
       }
       const files = await settle(options, root, manifest, goal, before, worker);

@@ -1,4 +1,5 @@
 /** What a tree holds once all its kernels are in it. */
+import { digestOf, withHeader } from "../emit/header.ts";
 import type { HostedKernel, Tree, TreeFile } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
 import type { Before } from "./recognise.ts";
@@ -18,13 +19,20 @@ export type Remember = (
   make: () => Promise<ReadonlyMap<string, string>>,
 ) => Promise<ReadonlyMap<string, string>>;
 
+/** What files are made with. */
+interface Means {
+  readonly worker: TreeWorker;
+  readonly remember: Remember;
+  /** Of moegen, for the headers. */
+  readonly version: string;
+}
+
 export async function desiredFiles(
   tree: Tree,
   kernels: readonly HostedKernel[],
   packages: Packages,
   before: Before,
-  worker: TreeWorker,
-  remember: Remember,
+  { worker, remember, version }: Means,
 ): Promise<ReadonlyMap<string, DesiredFile>> {
   const desired = new Map<string, DesiredFile>();
   for (const { name } of kernels) {
@@ -33,7 +41,9 @@ export async function desiredFiles(
     }
   }
   const shared = tree.files(kernels);
-  const rendered = await remember(JSON.stringify(shared), () => renderAll(shared));
+  const rendered = await remember(JSON.stringify([version, shared]), () =>
+    renderAll(shared, version),
+  );
   for (const [path, text] of rendered) desired.set(path, { text });
   const files = tree.edits.map(({ path, edits }) => {
     const text = before(path);
@@ -47,7 +57,10 @@ export async function desiredFiles(
 }
 
 /** The formatter is loaded only when something must be made. */
-async function renderAll(files: readonly TreeFile[]): Promise<ReadonlyMap<string, string>> {
+async function renderAll(
+  files: readonly TreeFile[],
+  version: string,
+): Promise<ReadonlyMap<string, string>> {
   const [{ formatPython }, { render }] = await Promise.all([
     import("../emit/format.ts"),
     import("../emit/templates.ts"),
@@ -55,7 +68,9 @@ async function renderAll(files: readonly TreeFile[]): Promise<ReadonlyMap<string
   return new Map(
     files.map(({ path, template, context }) => {
       const text = render(template, context);
-      return [path, path.endsWith(".py") ? formatPython(text) : text];
+      if (!path.endsWith(".py")) return [path, text];
+      const hash = digestOf({ template, context });
+      return [path, withHeader(formatPython(text), { version, hash })];
     }),
   );
 }

@@ -25,7 +25,7 @@ export interface FileRecord {
 }
 
 export interface SpecRecord {
-  /** SHA-256 of the spec, every default filled in. */
+  /** SHA-256 of the spec, every default filled in, as the files' headers have it. */
   readonly hash: string;
   readonly kernel: HostedKernel;
 }

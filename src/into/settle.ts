@@ -86,7 +86,11 @@ export async function settle(
   }
   refuseTwins(kernels);
   const remember = options.remember ?? ((_, make) => make());
-  const desired = await desiredFiles(tree, kernels, packages, before, worker, remember);
+  const desired = await desiredFiles(tree, kernels, packages, before, {
+    worker,
+    remember,
+    version: options.version,
+  });
   const edits = new Set(tree.edits.map(({ path }) => path));
   const next = { tree: tree.name, specs: Object.fromEntries(specs) };
   return write(options, root, manifest, desired, edits, next);

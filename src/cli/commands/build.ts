@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { originOf } from "../../emit/header.ts";
 import { builtFrom, emitPlan } from "../built-cache.ts";
 import { defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -12,6 +13,7 @@ import {
   refuseSameName,
 } from "../into/commands.ts";
 import type { Output } from "../output.ts";
+import { packageVersion } from "../package.ts";
 import { type FileState, inspect } from "../package-files.ts";
 import { checkSpecs } from "../specs.ts";
 import { refuseFile, writePackages } from "../write-packages.ts";
@@ -20,6 +22,14 @@ interface Options extends IntoFlags {
   readonly out: string;
   readonly check?: boolean;
   readonly watch?: boolean;
+}
+
+interface BuiltPackage {
+  readonly name: string;
+  readonly path: string;
+  /** As the headers have it. */
+  readonly hash: string;
+  readonly files: readonly FileState[];
 }
 
 /** `moegen build`: specs to Python packages, alone (which starts no Python) or into a tree. */
@@ -61,13 +71,13 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   const checked = await checkSpecs(paths, out);
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
   refuseSameName(checked.specs.map(({ path, plan }) => ({ path, name: plan.name })));
-  const packages: { readonly name: string; readonly path: string; files: readonly FileState[] }[] =
-    [];
-  for (const { path, plan } of checked.specs) {
+  const packages: BuiltPackage[] = [];
+  for (const { path, loaded, plan } of checked.specs) {
+    const origin = originOf(path, loaded.spec, packageVersion());
     // A check trusts no cache.
-    const made = await (options.check ? emitPlan(plan) : builtFrom(plan, emitPlan));
+    const made = await (options.check ? emitPlan(plan, origin) : builtFrom(plan, origin, emitPlan));
     const files = inspect(options.out, plan.name, made);
-    packages.push({ name: plan.name, path, files });
+    packages.push({ name: plan.name, path, hash: origin.hash, files });
   }
   if (!options.check) writePackages(options.out, packages);
   for (const { name, files } of packages) report(name, files, options, out);

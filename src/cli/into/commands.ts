@@ -62,7 +62,8 @@ export async function buildIntoTree(
     ...common(flags),
     specs,
     allowDirty: flags.allowDirty === true,
-    emit: (plan) => (flags.check ? emitPlan(plan) : builtFrom(plan, emitPlan)),
+    emit: (plan, origin) =>
+      flags.check ? emitPlan(plan, origin) : builtFrom(plan, origin, emitPlan),
   });
   const next = `moegen build ${paths.join(" ")} --into ${flags.into}`;
   return showTree(result, { ...flags, verb: "build", start, next }, out);

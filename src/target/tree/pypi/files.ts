@@ -18,7 +18,6 @@ export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
       path: `${SRT}/kernels/fused_moe/registry.py`,
       template: "pypi/registry",
       context: {
-        names: kernels.map(({ name }) => name).join(", "),
         epAxes,
         predicted,
         kernels: kernels.map(({ name, layer, mesh }) => ({
