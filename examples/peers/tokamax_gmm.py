@@ -13,7 +13,7 @@ from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from moegen_worker import peers
+from moegen_worker.compiler import peers
 
 NAME = "tokamax gmm_v2"
 PACKAGES = ["tokamax==0.0.13"]

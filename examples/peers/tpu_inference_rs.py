@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from moegen_worker import peers
+from moegen_worker.compiler import peers
 
 NAME = "tpu-inference reduce-scatter"
 PACKAGES = ["tpu-inference==0.32.0"]

@@ -1,6 +1,6 @@
 """`python -m moegen_worker`: started by moegen's runner."""
 
-from .protocol import Channel
 from .server import serve
+from .wire.protocol import Channel
 
 serve(Channel.take_stdio())

@@ -9,10 +9,10 @@ import threading
 import traceback
 from typing import Any
 
-from .errors import OpError
-from .progress import Pulse
-from .protocol import Channel, Message
-from .registry import OPS
+from .ops.registry import OPS
+from .wire.errors import OpError
+from .wire.progress import Pulse
+from .wire.protocol import Channel, Message
 
 
 class Emitter:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moegen_worker import arguments
+from moegen_worker.package import arguments
 
 ROUTED = {"where": "kernel", "scoring": "sigmoid", "correctionBias": True}
 EVERYTHING = {

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from moegen_worker import bundles
+from moegen_worker.compiler import bundles
 
 TEXT = """\
 = control target key start
@@ -75,7 +75,7 @@ def test_an_end_without_a_start_closes_nothing() -> None:
 def test_runs_as_a_program(tmp_path: Path) -> None:
     file = tmp_path / "kernel-01-final_bundles.txt"
     file.write_text(TEXT)
-    command = [sys.executable, "-m", "moegen_worker.bundles", str(file), "--json"]
+    command = [sys.executable, "-m", "moegen_worker.compiler.bundles", str(file), "--json"]
     folder = Path(bundles.__file__).parents[1]
     run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
     assert json.loads(run.stdout)["total"] == 16

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moegen_worker import interpreter
+from moegen_worker.simulate import interpreter
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "call"

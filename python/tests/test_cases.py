@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moegen_worker import cases, inputs, oracle
-from moegen_worker.errors import OpError
 from moegen_worker.ops import validate
+from moegen_worker.validate import cases, inputs, oracle
+from moegen_worker.wire.errors import OpError
 
 SHAPE = cases.Shape(tokens=32, experts=16, top_k=4, ep=4)
 LAYER = {"topK": 4, "activation": "silu", "routing": {"scoring": "softmax", "renormalize": True}}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from moegen_worker.errors import OpError
 from moegen_worker.ops import edit, probe
+from moegen_worker.wire.errors import OpError
 
 SOURCE = """\
 import logging

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from moegen_worker import progress
 from moegen_worker.ops import validate
+from moegen_worker.wire import progress
 
 WAIT = "    pl.semaphore_wait(barrier, EP_SIZE - 1)\n"
 ROUTING = {"where": "kernel", "scoring": "softmax", "renormalize": True, "scalingFactor": 1.0}

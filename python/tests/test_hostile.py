@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moegen_worker import hostile, oracle
-from moegen_worker.errors import OpError
 from moegen_worker.ops import validate
+from moegen_worker.validate import hostile, oracle
+from moegen_worker.wire.errors import OpError
 
 LAYER = {"topK": 2, "activation": "silu", "routing": {"where": "kernel", "scoring": "softmax"}}
 KINDS = len(hostile.LOGITS)

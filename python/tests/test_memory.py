@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from moegen_worker import memory
+from moegen_worker.compiler import memory
 
 PROGRAM = """\
 RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in memory space vmem. Used 140.01M of 127.94M vmem. Exceeded vmem capacity by 12.07M.

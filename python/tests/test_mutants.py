@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from moegen_worker.errors import OpError
-from moegen_worker.machine.order import of_seed
 from moegen_worker.mutants import make
 from moegen_worker.mutants.mutant import CHANGES, SYNC
 from moegen_worker.ops.mutants import chosen
+from moegen_worker.simulate.order import of_seed
+from moegen_worker.wire.errors import OpError
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "generated" / "qwen3_30b_a3b"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moegen_worker import fingerprint, metrics, oracle
-from moegen_worker.inputs import Copies
-from moegen_worker.model import Layer, Weights
+from moegen_worker.package.model import Layer, Weights
+from moegen_worker.validate import fingerprint, metrics, oracle
+from moegen_worker.validate.inputs import Copies
 
 KERNEL = {"where": "kernel", "scoring": "softmax", "renormalize": True, "scalingFactor": 1.0}
 

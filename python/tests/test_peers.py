@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from moegen_worker import peers
-from moegen_worker.errors import OpError
+from moegen_worker.compiler import peers
+from moegen_worker.wire.errors import OpError
 
 KERNEL = """\
 from server_like.logger import init_logger

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from moegen_worker.protocol import Channel
+from moegen_worker.wire.protocol import Channel
 
 FOLDER = Path(__file__).parents[1]
 # Seconds: only so that nothing waits for ever, whatever the machine.
@@ -49,7 +49,7 @@ def test_a_line_that_is_no_request_is_answered() -> None:
 
 def test_hello_loads_no_jax_and_unknown_ops_are_refused() -> None:
     code = (
-        "import sys; from moegen_worker.ops import hello; import moegen_worker.registry;"
+        "import sys; from moegen_worker.ops import hello; import moegen_worker.ops.registry;"
         "info = hello.run({}, None); assert 'jax' not in sys.modules; print(info['python'])"
     )
     env = {**os.environ, "PYTHONPATH": str(FOLDER)}
@@ -74,7 +74,7 @@ def test_hello_loads_no_jax_and_unknown_ops_are_refused() -> None:
 def test_prints_do_not_reach_the_protocol() -> None:
     code = (
         "import os\n"
-        "from moegen_worker.protocol import Channel\n"
+        "from moegen_worker.wire.protocol import Channel\n"
         "channel = Channel.take_stdio()\n"
         "print('stray'); os.write(1, b'noise\\n'); os.system('echo child')\n"
         "channel.send({'id': 1, 'ok': True, 'result': float('nan')})\n"

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moegen_worker import model, oracle
+from moegen_worker.package import model
+from moegen_worker.validate import oracle
 
 E, D, F, K = 8, 6, 5, 3
 RNG = np.random.default_rng(7)

@@ -8,7 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from moegen_worker import fingerprint, model, oracle, quantization
+from moegen_worker.package import model, quantization
+from moegen_worker.validate import fingerprint, oracle
 
 CHANNEL, BLOCKS, SUB = "per_channel", "blocks_128x128", {"kind": "sub_channel", "block": 256}
 TYPES = ("float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4")

@@ -10,9 +10,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from moegen_worker import grid, metrics, model, oracle, quantization, rounding
-from moegen_worker.inputs import Inputs
-from moegen_worker.rounding import Expected, Owners
+from moegen_worker.package import model, quantization
+from moegen_worker.validate import grid, metrics, oracle, rounding
+from moegen_worker.validate.inputs import Inputs
+from moegen_worker.validate.rounding import Expected, Owners
 
 Array = np.ndarray
 DEVICES, EXPERTS, HIDDEN, INTERMEDIATE, TOKENS, TOP_K = 4, 12, 256, 64, 48, 3

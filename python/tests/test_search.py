@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from moegen_worker.errors import OpError
 from moegen_worker.ops import search
+from moegen_worker.wire.errors import OpError
 
 
 def _run(**params: Any) -> dict[str, Any]:

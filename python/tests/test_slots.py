@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moegen_worker import bundles, slots
+from moegen_worker.compiler import bundles, slots
 
 UTILIZATION = """\
 == CAPACTIY:

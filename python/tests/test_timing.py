@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import pytest
 from jax.profiler import ProfileData
 
-from moegen_worker import timing, trace
-from moegen_worker.errors import OpError
+from moegen_worker.device import timing, trace
 from moegen_worker.ops import time as time_op
+from moegen_worker.wire.errors import OpError
 
 LAYER = {
     "topK": 2,

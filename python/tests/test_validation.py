@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from moegen_worker import package as packages
-from moegen_worker.errors import OpError
 from moegen_worker.ops import validate
+from moegen_worker.package import loading as packages
+from moegen_worker.wire.errors import OpError
 
 LAYER = {
     "topK": 2,

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas
 from jax.sharding import AbstractMesh
-from moegen_worker import arguments, package
+from moegen_worker.package import arguments, loading
 
 def pallas_call(*_, out_shape, **__):
     return lambda *arrays: jnp.zeros(out_shape.shape, out_shape.dtype)
@@ -29,7 +29,7 @@ def pallas_call(*_, out_shape, **__):
 pallas.pallas_call = pallas_call
 refused = {}
 for index, (folder, layer) in enumerate(json.load(sys.stdin)):
-    moe = package.load(folder)
+    moe = loading.load(folder)
     sizes = (1,) * (len(moe.axes) - 1) + (moe.ep,)
     mesh = AbstractMesh(sizes, moe.axes)
     for kind, entries in moe.tiles.TILE_TABLE.items():

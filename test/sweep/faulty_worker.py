@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from moegen_worker import registry
-from moegen_worker.protocol import Channel
+from moegen_worker.ops import registry
 from moegen_worker.server import serve
+from moegen_worker.wire.protocol import Channel
 
 FAULTS = Path(os.environ["MOEGEN_TEST_FAULTS"])
 

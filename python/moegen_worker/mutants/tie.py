@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import OpError
+from ..wire.errors import OpError
 from .context import Context
 from .copies import base
 from .effects import AWAIT, SIGNAL

@@ -7,10 +7,10 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
-from ..cases import CASES, Case
-from ..machine.order import Order, of_seed
-from ..package import MoePackage
-from ..validation import Bench
+from ..package.loading import MoePackage
+from ..simulate.order import Order, of_seed
+from ..validate.bench import Bench
+from ..validate.cases import CASES, Case
 from .mutant import Mutant
 
 # The first schedules: copies late; a device a call ahead with copies at any time; one behind with

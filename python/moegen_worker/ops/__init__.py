@@ -1,1 +1,1 @@
-"""Operations of the worker."""
+"""Operations of the worker, one file each, and their registry."""

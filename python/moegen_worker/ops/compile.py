@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..package import MoePackage
+from ..package.loading import MoePackage
 
 # The package of the last request: a sweep over devices and T imports it once.
 _last: tuple[str, MoePackage] | None = None
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
-    from .. import aot
-    from .. import package as packages
+    from ..compiler import aot
+    from ..package import loading as packages
 
     del emit
     global _last

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
-from .. import PROTOCOL
+from ..wire.protocol import PROTOCOL
 
 
 def _version(package: str) -> str | None:

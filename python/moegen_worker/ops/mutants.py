@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 from .validate import prepare
 
 
@@ -70,10 +70,10 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
 
     core, workers = params.get("core", (shard, of))
     prepare(int(core), int(workers))
-    from .. import package as packages
     from ..mutants import trial
-    from ..programs import Target
-    from ..validation import Bench
+    from ..package import loading as packages
+    from ..validate.bench import Bench
+    from ..validate.programs import Target
 
     package = packages.load(folder)
     given = layer["routing"].get("where") == "given"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
-    from .. import peers
+    from ..compiler import peers
 
     del emit
     path = str(params["adapter"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 
 _studies: dict[str, tuple[Any, dict[str, list[int]]]] = {}
 

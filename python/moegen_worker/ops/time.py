@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 from .hello import tpu_present
 
 
@@ -32,9 +32,9 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if backend == "tpu" and not tpu_present():
         raise OpError("NO_DEVICE", "this host has no TPU")
 
-    from .. import package as packages
-    from .. import timing
-    from ..programs import Target
+    from ..device import timing
+    from ..package import loading as packages
+    from ..validate.programs import Target
 
     if backend not in timing.BACKENDS:
         raise OpError("BAD_REQUEST", f"no back end {backend!r}; known: {timing.BACKENDS}")

@@ -17,8 +17,8 @@ import os
 from importlib import metadata
 from typing import Any
 
-from ..cases import CASES, Case
-from ..errors import OpError
+from ..validate.cases import CASES, Case
+from ..wire.errors import OpError
 
 REFERENCE = "reference"
 # Three fifths less time in XLA, and no more in the run (measured on a scaled Qwen3 kernel).
@@ -96,7 +96,7 @@ def share(
 
     Dealt out by estimated cost, dearest first: building a program is worth some six runs of it.
     """
-    from ..programs import Program
+    from ..validate.programs import Program
 
     groups: dict[Program, list[tuple[Case, int]]] = {}
     for case, tokens in planned:
@@ -135,9 +135,9 @@ def seeds(first: int | None, count: int | None) -> range:
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
-    from .. import package as packages
-    from ..programs import Target
-    from ..validation import Bench, timed
+    from ..package import loading as packages
+    from ..validate.bench import Bench, timed
+    from ..validate.programs import Target
 
     check_reference, _ = chosen(params.get("cases"))
     package = packages.load(params["package"])

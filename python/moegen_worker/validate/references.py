@@ -6,12 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from . import arguments, helpers, hostile, judging, metrics, model, oracle, quantization
+from ..package import arguments, model, quantization
+from ..package.loading import MoePackage
+from ..wire.errors import OpError
+from . import helpers, hostile, judging, metrics, oracle
 from .cases import generator
-from .errors import OpError
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
-from .package import MoePackage
 
 # An activated value half way between two values of 8 bits may become either.
 ROUNDED_BOUND = 2e-3

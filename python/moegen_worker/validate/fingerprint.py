@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from . import oracle, quantization
-from .model import Layer
+from ..package import quantization
+from ..package.model import Layer
+from . import oracle
 
 
 def scales(count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import model, quantization
-from .package import MoePackage
+from .loading import MoePackage
 
 # Columns of a TPU tile.
 LANES = 128

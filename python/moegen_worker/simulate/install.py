@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import OpError
+from ..wire.errors import OpError
 from .machine import Machine
 from .threads import Threads
 

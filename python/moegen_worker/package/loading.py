@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import OpError
+from ..wire.errors import OpError
 
 # Rows of the smallest chunk: a bfloat16 tile's.
 CHUNK = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .ops import compile as compile_op
-from .ops import edit, hello, mutants, peer, probe, search
-from .ops import time as time_op
-from .ops import validate
+from . import compile as compile_op
+from . import edit, hello, mutants, peer, probe, search
+from . import time as time_op
+from . import validate
 
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .machine.machine import Machine
-    from .machine.threads import Threads
+    from .machine import Machine
+    from .threads import Threads
 
 # More would only repeat the same fault for each row or each device.
 MOST_REPORTS = 8
@@ -46,9 +46,8 @@ def quicken() -> bool:
     import jax
     import numpy as np
 
-    from . import races
-    from .machine import install
-    from .progress import counter
+    from ..wire.progress import counter
+    from . import install, races
 
     races.install()
     install.install()
@@ -149,8 +148,8 @@ def run(program: Callable[[], Any], devices: Machine | Threads | None = None) ->
     import jax
     from jax.experimental.pallas import tpu as pltpu
 
-    from .machine import install
-    from .machine.machine import Machine
+    from . import install
+    from .machine import Machine
 
     machine = devices if isinstance(devices, Machine) else None
     capture = _Capture()

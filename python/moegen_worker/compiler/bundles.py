@@ -4,7 +4,7 @@ A bundle issues in one cycle, so bundles of a loop body times its trips is the c
 count. Files come from libtpu with `--xla_jf_dump_llo_pass_label_regex=final_bundles`, and named
 scopes in them need `--xla_enable_custom_call_region_trace=true`. As a program:
 
-    python -m moegen_worker.bundles FILE [--json]
+    python -m moegen_worker.compiler.bundles FILE [--json]
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ def report(schedule: Schedule) -> str:
 def main(arguments: list[str]) -> int:
     files = [argument for argument in arguments if not argument.startswith("-")]
     if len(files) != 1:
-        print("usage: python -m moegen_worker.bundles FILE [--json]", file=sys.stderr)
+        print("usage: python -m moegen_worker.compiler.bundles FILE [--json]", file=sys.stderr)
         return 64
     schedule = parse_file(files[0])
     print(json.dumps(schedule.to_json()) if "--json" in arguments else report(schedule))

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, interpreter, trace
-from .cases import CASES
-from .errors import OpError
-from .inputs import Inputs
-from .judging import Verdict, failed
-from .programs import Target
-from .validation import Bench
+from ..package import arguments
+from ..simulate import interpreter
+from ..validate.bench import Bench
+from ..validate.cases import CASES
+from ..validate.inputs import Inputs
+from ..validate.judging import Verdict, failed
+from ..validate.programs import Target
+from ..wire.errors import OpError
+from . import trace
 
 # Rows of a call that are compared: a row's result depends on no other row, and the float32
 # reference of all rows would take longer than all that is timed.

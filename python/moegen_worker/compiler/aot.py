@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import arguments, bundles, memory, model
-from .errors import OpError
-from .package import MoePackage
+from ..package import arguments, model
+from ..package.loading import MoePackage
+from ..wire.errors import OpError
+from . import bundles, memory
 
 _DUMP_FLAG = re.compile(r"--xla_jf_dump_to=(\S+)")
 

@@ -14,6 +14,9 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
+# The number that `hello` states.
+PROTOCOL = 1
+
 Message = dict[str, Any]
 
 

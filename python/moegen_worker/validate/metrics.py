@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from . import model, oracle
+from ..package import model
+from . import oracle
 from .rounding import Expected
 
 # What float32 arithmetic may cost a reference that rounds nothing else.

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..wire.errors import OpError
 from . import bundles
-from .errors import OpError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .errors import OpError
+from ..wire.errors import OpError
 
 # Planes of TensorCores, and the line of a plane with one event for each run of a program.
 DEVICE_PLANE = "/device:TPU:"

@@ -6,7 +6,7 @@ operands in VMEM; its cost is the loop's body. Writes what `src/predict/cost/sta
     LIBTPU_INIT_ARGS="--xla_jf_dump_to=DIR --xla_jf_dump_llo_text=true \
         --xla_jf_dump_llo_pass_label_regex=final_bundles \
         --xla_enable_custom_call_region_trace=true" \
-        JAX_PLATFORMS=cpu TPU_SKIP_MDS_QUERY=1 python -m moegen_worker.stages > stages.json
+        JAX_PLATFORMS=cpu TPU_SKIP_MDS_QUERY=1 python -m moegen_worker.compiler.stages > stages.json
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ABOUT = (
     "(two-dimensional operands), gate_up and down (rows packed by two, float32 sums in VMEM, as "
     "sgl-jax v1 has them), scaled (a scale for each 256 contracted weights)."
 )
-SOURCE = "python -m moegen_worker.stages; jax 0.10.2, libtpu 0.0.42.1"
+SOURCE = "python -m moegen_worker.compiler.stages; jax 0.10.2, libtpu 0.0.42.1"
 
 
 class Case(NamedTuple):

@@ -39,10 +39,11 @@ from typing import Any
 
 import numpy as np
 
-from . import model, oracle, quantization
+from ..package import model, quantization
+from ..package.loading import MoePackage
+from . import oracle
 from .grid import UNIT, nearest, product, requantized
 from .inputs import Inputs
-from .package import MoePackage
 
 Array = np.ndarray
 Layer = dict[str, Any]

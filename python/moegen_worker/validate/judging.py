@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from . import fingerprint, hostile, interpreter, metrics, model, rounding
+from ..package import model
+from ..simulate import interpreter
+from . import fingerprint, hostile, metrics, rounding
 from .inputs import Inputs
 
 Verdict = dict[str, Any]

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments, interpreter, judging, rounding
+from ..package import arguments
+from ..package.loading import MoePackage
+from ..simulate import interpreter
+from ..simulate.machine import Machine
+from ..simulate.order import Order, of_seed
+from ..simulate.threads import Threads
+from . import judging, rounding
 from .cases import Case
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
-from .machine.machine import Machine
-from .machine.order import Order, of_seed
-from .machine.threads import Threads
-from .package import MoePackage
 from .programs import Program, Programs, Target
 from .references import References
 

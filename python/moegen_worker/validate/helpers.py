@@ -7,7 +7,8 @@ from types import ModuleType
 import ml_dtypes
 import numpy as np
 
-from . import judging, metrics, model, quantization
+from ..package import model, quantization
+from . import judging, metrics
 from .judging import Verdict
 
 # Scales that are rounded otherwise move weights half way between two values to the other one.

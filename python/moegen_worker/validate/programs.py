@@ -8,9 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
-from . import arguments, interpreter, model
+from ..package import arguments, model
+from ..package.loading import MoePackage
+from ..simulate import interpreter
 from .cases import Case
-from .package import MoePackage
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from ..races import place
 from .names import Semaphores
+from .races import place
 from .turns import Deadlock, Wait
 
 # Seconds between two looks at the others: what the interpreter itself takes.

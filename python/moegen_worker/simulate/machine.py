@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..races import place
 from .names import Semaphores
 from .order import Order
+from .races import place
 from .turns import Deadlock, Flight, Turns, Wait
 
 # First ids that the interpreter gives to buffers and semaphores.

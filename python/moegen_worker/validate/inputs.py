@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import fingerprint, hostile, model, oracle
+from ..package import model
+from ..package.loading import MoePackage
+from . import fingerprint, hostile, oracle
 from .cases import Case, Shape, generator
-from .package import MoePackage
 
 # Routing logits (T, E) to weights (T, k) float64 and ids (T, k).
 Route = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

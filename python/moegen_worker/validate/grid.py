@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import quantization
+from ..package import quantization
 
 Array = np.ndarray
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import quantization
-from .model import Layer, Weights
+from ..package import quantization
+from ..package.model import Layer, Weights
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What the runner and the worker say to each other: messages, refusals, signs of life."""
