@@ -36,7 +36,10 @@ export interface FileResult extends CheckResult {
   readonly loaded?: LoadedSpec;
 }
 
-/** Loads and checks a file; a spec that does not load is a result like any other. */
+/**
+ * Loads and checks a file; a spec that does not load is a result like any other. Throws only what
+ * is a fault of ours: anything but a `SpecError`.
+ */
 export async function checkPath(path: string, using: Registries): Promise<FileResult> {
   try {
     const loaded = await loadSpec(path);

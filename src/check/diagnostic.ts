@@ -45,11 +45,16 @@ export interface Finding {
 /** Internal steps of the spec that a reader of the trace does not need. */
 const SILENT = new Set(["tiles", "values"]);
 
+/**
+ * Names from the kernel to the value, without the steps that a reader does not write (`tiles`,
+ * `values`), then the finding's detail.
+ */
 export function traceOf(finding: Finding): readonly string[] {
   const steps = finding.path.map(String).filter((step, index) => !(SILENT.has(step) && index > 0));
   return ["kernel", ...steps, ...(finding.detail === undefined ? [] : [finding.detail])];
 }
 
+/** Whether one of them is an error; warnings alone leave a spec legal. */
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === "error");
 }

@@ -93,6 +93,11 @@ export interface Judgement {
   readonly plan?: Plan;
 }
 
+/**
+ * Findings of every rule, the tiles of every bucket on every device, and the plan where no finding
+ * is an error. A part of the spec whose kinds of values are wrong is reported once and not judged
+ * further, so a spec of any shape may be given.
+ */
 export function judge(spec: MoeSpec, registries: Registries): Judgement {
   const shape = checkShape(spec as unknown as Dict, {
     devices: Object.keys(registries.devices),

@@ -1,5 +1,4 @@
-/** Small arithmetic that rules and messages share. */
-
+/** Whether it is one, and small enough to be exact. */
 export function isPositiveInteger(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
 }

@@ -8,6 +8,10 @@ export interface RenderOptions {
   readonly texts?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Blocks of lines with a blank one between, each ending in a newline; "" for no diagnostics. The
+ * excerpt is left out where `texts` lacks the file or the line.
+ */
 export function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
   { color, texts = {} }: RenderOptions,

@@ -20,6 +20,10 @@ export interface Edit {
   readonly text: string;
 }
 
+/**
+ * The text with each `[start, end)`, in UTF-16 units of the text as given, replaced. Edits may come
+ * in any order; they must not overlap.
+ */
 export function withEdits(text: string, edits: readonly Edit[]): string {
   return [...edits]
     .sort((a, b) => b.start - a.start)
@@ -35,7 +39,11 @@ export interface Rewriting {
   readonly during: string;
 }
 
-/** Returns whether the file changed. */
+/**
+ * Puts `text` in the place of a spec that was loaded. Returns whether the file changed. Throws
+ * `WriteError`, and the file stays as it was, where the new text does not check or the file was
+ * edited since it was loaded.
+ */
 export async function rewriteSpec(
   { path, text: before }: LoadedSpec,
   text: string,

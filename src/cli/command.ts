@@ -32,6 +32,7 @@ export function defineCommand<Options extends object>(definition: Definition<Opt
   };
 }
 
+/** How a command ended; `results` go under `--json` as they are. */
 export function outcome(exit: ExitCode, results: Readonly<Record<string, unknown>>): Outcome {
   return { exit, results };
 }

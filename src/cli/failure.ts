@@ -37,6 +37,10 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   "IntoError disk": EXIT.environment,
 };
 
+/**
+ * What a user is told of anything thrown. Errors of an unknown name are faults of moegen: exit 70
+ * and the stack.
+ */
 export function failureOf(thrown: unknown): Failure {
   if (!(thrown instanceof Error)) {
     return { exit: EXIT.internal, code: "internal", message: String(thrown) };

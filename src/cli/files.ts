@@ -2,6 +2,10 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
+/**
+ * Writes through a temporary file beside `path`, making its folders. Throws the system's error with
+ * `path` in it; the old file stays then, and the temporary one goes.
+ */
 export function writeAtomically(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
@@ -28,7 +32,10 @@ export function takeAway(path: string): void {
   }
 }
 
-/** The file's text, or nothing where there is no such file. */
+/**
+ * The file's text, or nothing where there is no such file. Throws the system's error where it is
+ * there and cannot be read.
+ */
 export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -38,7 +45,10 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Names in a folder; none where there is no such folder. */
+/**
+ * Names in a folder, sorted; none where there is no such folder. Throws the system's error where it
+ * cannot be read.
+ */
 export function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder).sort();

@@ -7,6 +7,10 @@ import { createColors } from "picocolors";
 /** Text in colour where the terminal wants it. */
 export type Paint = ReturnType<typeof createColors>;
 
+/**
+ * Where a command writes: lines, remarks, progress, the one object of `--json`. Made once a
+ * command.
+ */
 export class Output {
   readonly json: boolean;
   readonly paint: Paint;

@@ -1,7 +1,7 @@
 /** Parsers of option values: wrong ones end in a usage error that says what is right. */
 import { InvalidArgumentError } from "commander";
 
-/** A whole number >= 1. */
+/** A whole number >= 1. Throws InvalidArgumentError, from which commander makes a usage error. */
 export function positive(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
@@ -10,7 +10,7 @@ export function positive(text: string): number {
   return value;
 }
 
-/** A whole number >= 0 that fits 32 bits. */
+/** A whole number >= 0 that fits 32 bits. Throws InvalidArgumentError. */
 export function seed(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value >= 2 ** 32) {
@@ -19,12 +19,15 @@ export function seed(text: string): number {
   return value;
 }
 
-/** Numbers separated by commas, e.g. `64,2048`. */
+/** Numbers separated by commas, e.g. `64,2048`. Throws InvalidArgumentError. */
 export function positiveList(text: string): readonly number[] {
   return text.split(",").map((part) => positive(part.trim()));
 }
 
-/** Words separated by commas, each one of `known`. */
+/**
+ * A parser of words separated by commas, each one of `known`, told once. It throws
+ * InvalidArgumentError.
+ */
 export function wordList(known: readonly string[]): (text: string) => readonly string[] {
   return (text) => {
     const words = text.split(",").map((word) => word.trim());
@@ -36,7 +39,7 @@ export function wordList(known: readonly string[]): (text: string) => readonly s
   };
 }
 
-/** A time as `90s`, `10m` or `2h`, in seconds. */
+/** A time as `90s`, `10m` or `2h`, in seconds. Throws InvalidArgumentError. */
 export function duration(text: string): number {
   const found = /^(\d+(?:\.\d+)?)(s|m|h)$/.exec(text);
   const value = Number(found?.[1]) * ({ s: 1, m: 60, h: 3600 }[found?.[2] ?? ""] ?? Number.NaN);

@@ -28,7 +28,7 @@ interface Move {
   readonly to: string;
 }
 
-/** Refuses an output folder that is a file, or below one. */
+/** Throws UsageError for an output folder that is a file, or below one. */
 export function refuseFile(out: string): void {
   let here = resolve(out);
   while (!existsSync(here) && dirname(here) !== here) here = dirname(here);
@@ -37,7 +37,10 @@ export function refuseFile(out: string): void {
   }
 }
 
-/** Writes what changed, removes what is stale, touches nothing else. */
+/**
+ * Writes what changed, removes what is stale, touches nothing else. Throws UsageError where a
+ * folder is a file, the system's error where the disk refuses; what was there before is there then.
+ */
 export function writePackages(out: string, packages: readonly NamedPackage[]): void {
   const changed = packages
     .map(({ name, files }) => ({ name, files: files.filter(({ state }) => state !== "unchanged") }))

@@ -40,18 +40,25 @@ function marked(value: unknown, key: symbol): unknown {
     : undefined;
 }
 
+/**
+ * Marks a value as made by `moe()`: the same object, with a property that JSON and loops do not
+ * see.
+ */
 export function brandSpec<T extends object>(spec: T): T {
   return mark(spec, SPEC, true);
 }
 
+/** Whether `moe()` made it, this copy's or another's. */
 export function isSpec(value: unknown): boolean {
   return marked(value, SPEC) === true;
 }
 
+/** Marks a layer with where its values came from: the same object, as `brandSpec` does. */
 export function brandLayer<T extends object>(layer: T, origin: LayerOrigin): T {
   return mark(layer, ORIGIN, origin);
 }
 
+/** Where a layer's values came from; undefined where they were written in the spec. */
 export function layerOrigin(layer: unknown): LayerOrigin | undefined {
   return marked(layer, ORIGIN) as LayerOrigin | undefined;
 }

@@ -28,14 +28,20 @@ function failure(
   };
 }
 
+/** MOE001, at the start of the file: `why` it cannot be read. */
 export function explainUnreadable(path: string, why: string): Diagnostic {
   return failure("MOE001", path, START, why);
 }
 
+/** MOE006, at the start of the file: `why` its process was ended. */
 export function explainEndless(path: string, why: string): Diagnostic {
   return failure("MOE006", path, START, `the spec does not come to its end: ${why}`);
 }
 
+/**
+ * Why loading ended: MOE002 where the text is no TypeScript, else MOE003 at the import that is not
+ * found, or at the innermost line of the spec in the stack of `cause`.
+ */
 export async function explainFailure(
   path: string,
   text: string,
@@ -57,6 +63,10 @@ export async function explainFailure(
   return failure("MOE003", path, place, message);
 }
 
+/**
+ * What is wrong with the default export: MOE004 where there is none, MOE005 where `moe()` did not
+ * make it.
+ */
 export async function explainExport(
   path: string,
   text: string,

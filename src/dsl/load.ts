@@ -30,6 +30,10 @@ export class SpecError extends Error {
   }
 }
 
+/**
+ * Runs a spec's module in a process of its own and gives what it exports. Throws `SpecError`, with
+ * one diagnostic, for all that keeps a spec from being one.
+ */
 export async function loadSpec(path: string, limits?: Limits): Promise<LoadedSpec> {
   const absolute = resolve(path);
   const text = await read(absolute);

@@ -13,6 +13,8 @@ const ORIGIN = Symbol.for("moegen.layer-origin");
  */
 
 /**
+ * A value as data. `seen` keeps what is in it twice, or around itself, one object; functions and
+ * symbols are told by their kind alone.
  * @param {unknown} value
  * @param {Map<object, Node>} seen
  * @returns {Node}
@@ -42,6 +44,7 @@ export function encode(value, seen = new Map()) {
 }
 
 /**
+ * The value that was encoded: equal, frozen, with the marks; its functions do nothing.
  * @param {Node} node
  * @param {Map<Node, unknown>} seen
  * @returns {unknown}

@@ -30,6 +30,10 @@ export function isPredicted(plan: Plan): boolean {
   return plan.kernels.some(({ predicted }) => predicted !== undefined);
 }
 
+/**
+ * What `tiles.py` says: for each kind of device its entries, by ascending `upTo`. Throws RangeError
+ * where the plan lacks a tile that the schedule's table names.
+ */
 export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<string, unknown> {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   return {
@@ -47,6 +51,7 @@ export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<s
   };
 }
 
+/** What `__init__.py` exports: it depends on the layer and on what is emitted beside the kernel. */
 export function initContext(plan: Plan): Record<string, unknown> {
   const routing = plan.layer.routing.where === "kernel" ? ["reference_routing"] : [];
   const references = plan.emit.reference ? ["reference_moe", ...routing] : [];

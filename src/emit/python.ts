@@ -11,12 +11,16 @@ export function pyDocText(text: string): string {
   return line.replaceAll("\\", "/").replaceAll('"', "'");
 }
 
-/** A float literal: never an int, so that Python keeps the type. */
+/**
+ * A float literal: never an int, so that Python keeps the type. Throws RangeError for infinities
+ * and NaN.
+ */
 export function pyFloat(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} has no Python literal here`);
   return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
+/** A tuple of expressions that are Python already; a single one has its comma. */
 export function pyTuple(items: readonly string[]): string {
   return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;
 }

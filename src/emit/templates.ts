@@ -39,7 +39,10 @@ function chosenBlock(name: string, { data }: Handlebars.HelperOptions): string {
   return chosen;
 }
 
-/** Renders `templates/NAME.py.hbs`; a name the context lacks is an error, not an empty string. */
+/**
+ * Renders `templates/NAME.py.hbs`; a name the context lacks is an error, not an empty string.
+ * Throws RangeError where there is no such template.
+ */
 export function render(name: string, context: Record<string, unknown>): string {
   let template = compiled.get(name);
   if (template === undefined) {

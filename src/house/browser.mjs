@@ -18,6 +18,7 @@ export function findBrowser() {
   );
 }
 
+/** Installs Chromium where there is none and that may be done; says so where it may not. */
 export async function ensureBrowser() {
   if (findBrowser() !== undefined) return;
   await ensurePackage("chromium", "the report page is not tested in a browser");

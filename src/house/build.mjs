@@ -22,6 +22,10 @@ const wanted = () => hashFiles([...settings, ...filesBelow(join(root, "src"))]);
 /** @param {string} hash */
 const inStep = (hash) => readOptional(join(dist, ".stamp")) === hash;
 
+/**
+ * Builds `dist` unless it is in step with the sources, or in any case with `force`.
+ * @throws {HouseError} the compiler ended with an error; `dist` is as it was
+ */
 export async function ensureBuilt({ force = false } = {}) {
   if (!force && inStep(wanted())) return;
   await withLock(join(cacheFolder, "build.lock"), async () => {

@@ -11,8 +11,13 @@ const stamp = join(nodeModules, ".moegen-stamp");
 const wanted = () =>
   `${hashFiles([join(root, "package-lock.json")])} node ${process.versions.node.split(".")[0]}`;
 
+/** Whether `node_modules` is what the lock file and this Node want. */
 export const nodePackagesInStep = () => readOptional(stamp) === wanted();
 
+/**
+ * Installs `node_modules` unless it is in step.
+ * @throws {HouseError} Node is too old, or npm ended with an error
+ */
 export async function ensureNodePackages() {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < 20) {

@@ -19,7 +19,10 @@ const CANDIDATES = ["python3.11", "python3.12", "python3.13", "python3.14", "pyt
 const requirementsHash = (/** @type {string} */ requirements) =>
   createHash("sha256").update(readFileSync(requirements)).digest("hex");
 
-/** @param {string} environment */
+/**
+ * Path of an environment's Python, whether or not it is there.
+ * @param {string} environment
+ */
 export const interpreterOf = (environment) =>
   process.platform === "win32"
     ? join(environment, "Scripts", "python.exe")
@@ -49,6 +52,7 @@ export const requirementsOf = (environment) =>
   environment === checkoutEnvironment ? developerRequirements : pythonRequirements;
 
 /**
+ * Whether it was made from the lock file as that is now.
  * @param {string} environment
  * @param {string} [requirements] its lock file
  */
@@ -82,6 +86,7 @@ export function systemPython() {
  * @param {string} [environment]
  * @param {{ requirements?: string, what?: string }} [options] the lock file, and what it brings
  * @returns {Promise<string>}
+ * @throws {HouseError} there is no Python to make it with, or pip ended with an error
  */
 export async function ensurePythonEnvironment(environment = ownEnvironment(), options = {}) {
   const { requirements = requirementsOf(environment), what = "JAX with libtpu" } = options;
@@ -117,6 +122,7 @@ export async function ensurePythonEnvironment(environment = ownEnvironment(), op
  * Installs what a lock file names, and nothing whose hash is not in it.
  * @param {string} interpreter
  * @param {readonly string[]} args
+ * @throws {HouseError} pip ended with an error
  */
 export async function pipInstall(interpreter, args) {
   const pip = ["-m", "pip", "install", "--require-hashes", "--disable-pip-version-check"];

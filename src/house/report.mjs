@@ -27,12 +27,18 @@ export class Interrupted extends Error {
 /** What a program that a signal stopped exits with. */
 const STOPPED = [129, 130, 143];
 
-/** @param {string} line */
+/**
+ * Writes a line on stderr.
+ * @param {string} line
+ */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-/** @param {number} since milliseconds, as `performance.now()` gives them */
+/**
+ * The time since then, for a message: "1.5 s".
+ * @param {number} since milliseconds, as `performance.now()` gives them
+ */
 export function elapsed(since) {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
@@ -61,7 +67,7 @@ export function run(program, args, options = {}) {
 }
 
 /**
- * Runs a script's main function; a HouseError becomes two lines and exit code 69.
+ * Runs a script's main function; a HouseError becomes two lines and exit code 69. Throws any other.
  * @param {() => Promise<number>} main
  */
 export async function script(main) {

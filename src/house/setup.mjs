@@ -5,6 +5,10 @@ import { ensureNodePackages } from "./node-packages.mjs";
 import { checkoutEnvironment, ensurePythonEnvironment } from "./python-env.mjs";
 import { script } from "./report.mjs";
 
+/**
+ * All of it, in the order in which one needs the other. Throws HouseError for what the user can
+ * mend.
+ */
 export async function setUp() {
   await ensureNodePackages();
   await ensureBuilt();

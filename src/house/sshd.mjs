@@ -19,6 +19,7 @@ export function findSshd() {
   return sshd && ssh && keygen ? { sshd, ssh, keygen } : undefined;
 }
 
+/** Installs sshd where there is none and that may be done; says so where it may not. */
 export async function ensureSshd() {
   if (findSshd() !== undefined) return;
   await ensurePackage("openssh-server", "the worker is not tested over ssh");

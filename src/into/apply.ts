@@ -16,7 +16,7 @@ import {
 import { foldersOf, inTree, readInTree } from "./paths.ts";
 import { type Change, commit } from "./transaction.ts";
 
-/** Stops where a file is not what moegen left, with the diff of each. */
+/** Throws `IntoError` where a file is not what moegen left, with the diff of each. */
 export function refuseHandEdits(compared: readonly Compared[]): void {
   const stopping = compared.filter(({ state }) => STOPPING.includes(state));
   if (stopping.length === 0) return;

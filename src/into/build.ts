@@ -65,7 +65,10 @@ export function buildInto(options: BuildIntoOptions): Promise<IntoResult> {
   );
 }
 
-/** Takes kernels out again; with the last one everything is as it was, byte for byte. */
+/**
+ * Takes kernels out again; with the last one everything is as it was, byte for byte. Throws
+ * `IntoError` with nothing written.
+ */
 export function revertInto(options: RevertOptions): Promise<IntoResult> {
   return onTree(options, async (root, manifest, recovered) => {
     if (manifest === undefined) return { root, kernels: [], files: [], remarks: [], recovered };

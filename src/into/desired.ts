@@ -27,6 +27,12 @@ interface Means {
   readonly version: string;
 }
 
+/**
+ * Path below the tree → text, of all that `kernels` need: their packages, the tree's shared files,
+ * its edited files. `remember` may give what was made of the same input before. Throws `IntoError`
+ * where a file to edit is missing or a place in it is, and where the tree has a module of a
+ * kernel's name.
+ */
 export async function desiredFiles(
   tree: Tree,
   kernels: readonly HostedKernel[],

@@ -33,7 +33,7 @@ export interface Merged {
   readonly conflicts: number;
 }
 
-/** `ours` with what changed from `base` to `theirs`. */
+/** `ours` with what changed from `base` to `theirs`. Throws where git cannot be run. */
 export async function mergeThree(base: string, ours: string, theirs: string): Promise<Merged> {
   const folder = mkdtempSync(join(tmpdir(), "moegen-merge-"));
   try {

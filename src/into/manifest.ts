@@ -10,7 +10,9 @@ import { readInTree, STORE } from "./paths.ts";
 import { isKernelName, kernelOf, writableIn } from "./writable.ts";
 
 export const MANIFEST = `${STORE}/manifest.json`;
+/** Where the store keeps the file as it was before moegen. */
 export const originalOf = (path: string): string => `${STORE}/original/${path}`;
+/** Where the store keeps the file as moegen made it. */
 export const generatedOf = (path: string): string => `${STORE}/generated/${path}`;
 
 export interface FileRecord {
@@ -44,6 +46,7 @@ export interface Manifest {
   readonly folders: readonly string[];
 }
 
+/** Of the text in UTF-8, 64 hexadecimal digits. */
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
@@ -65,8 +68,9 @@ export function renderManifest(manifest: Manifest): string {
 }
 
 /**
- * The manifest, where every path in it is one that a build of its tree can have written. The layers
- * in it are judged where they are used, see `settle.ts`: taking everything out needs none of them.
+ * The manifest, where every path in it is one that a build of its tree can have written; undefined
+ * where there is none. The layers in it are judged where they are used, see `settle.ts`: taking
+ * everything out needs none of them. Throws `IntoError` "manifest" for any other.
  */
 export function readManifest(root: string): Manifest | undefined {
   const text = readInTree(root, MANIFEST);
@@ -137,6 +141,7 @@ function show(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 
+/** Whether it is what `sha256` gives. */
 export function isHash(value: unknown): value is string {
   return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 }
@@ -148,7 +153,10 @@ function dict(what: string, value: unknown): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** What the manifest keeps of a file, checked against its hash. */
+/**
+ * What the manifest keeps of a file. Throws `IntoError` "manifest" where it is missing or its hash
+ * is not `hash`.
+ */
 export function readKept(root: string, path: string, hash: string): string {
   const text = readInTree(root, path);
   if (text === undefined) throw broken(`${path} is missing`);

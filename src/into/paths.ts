@@ -6,7 +6,10 @@ import { IntoError } from "./errors.ts";
 /** Where moegen keeps what it knows of a tree. */
 export const STORE = ".moegen";
 
-/** The tree's folder, with every symbolic link in the way to it resolved. */
+/**
+ * The tree's folder, with every symbolic link in the way to it resolved. Throws `IntoError` where
+ * it is no folder, or one within a version control's own.
+ */
 export function treeRoot(folder: string): string {
   const root = realFolder(folder);
   if (root?.split(sep).some(isVersionControl)) {
@@ -52,8 +55,9 @@ function isVersionControl(part: string): boolean {
 }
 
 /**
- * The absolute path of a file of the tree. Refuses one that leads out of it: each folder on the way
- * that is there must be a real one, and the file itself must not be a link.
+ * The absolute path of a file of the tree. Throws `IntoError` "path" for one that leads out of it:
+ * each folder on the way that is there must be a real one, and the file itself must be neither a
+ * link nor a device or pipe.
  */
 export function inTree(root: string, path: string): string {
   if (!isPlainPath(path))
@@ -84,7 +88,11 @@ export function inTree(root: string, path: string): string {
   return join(root, ...path.split("/"));
 }
 
-/** The text of a file of the tree; nothing where there is no such file. */
+/**
+ * The text of a file of the tree; undefined where there is no such file. Throws `IntoError` "path"
+ * as `inTree` does, and for a folder or what is not UTF-8; the system's error where it cannot be
+ * read.
+ */
 export function readInTree(root: string, path: string): string | undefined {
   let bytes: Buffer;
   try {

@@ -13,7 +13,10 @@ interface Mismatch {
   readonly found: string;
 }
 
-/** The one tree whose probes all hold. Otherwise: what the nearest expected, and what was found. */
+/**
+ * The one tree whose probes all hold. Throws `IntoError` "unrecognised" where none or several do,
+ * with what the nearest expected and what was found.
+ */
 export async function recognise(
   before: Before,
   worker: TreeWorker,

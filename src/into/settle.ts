@@ -33,7 +33,10 @@ export interface Goal {
   readonly packages: Map<string, ReadonlyMap<string, string>>;
 }
 
-/** The kernels that are in the tree and stay, as they were generated. */
+/**
+ * The kernels that are in the tree and stay, as they were generated. Throws `IntoError` "manifest"
+ * where the store does not hold what the manifest says.
+ */
 export function goalOf(
   root: string,
   tree: Tree,
@@ -63,6 +66,10 @@ export function goalOf(
   return { tree, specs, packages };
 }
 
+/**
+ * A package's files by path below the kernel's own folder; given, they are below a folder of its
+ * name.
+ */
 export function ownFiles(
   name: string,
   files: ReadonlyMap<string, string>,
@@ -70,6 +77,11 @@ export function ownFiles(
   return new Map([...files].map(([path, text]) => [path.slice(name.length + 1), text]));
 }
 
+/**
+ * Compares the tree with what the goal asks for, and writes the difference unless it is a preview.
+ * Gives every file compared. Throws `IntoError`, with nothing written, where a file was edited by
+ * hand, two kernels are for one layer and mesh, or a layer in the manifest is none.
+ */
 export async function settle(
   options: IntoOptions,
   root: string,
@@ -96,6 +108,10 @@ export async function settle(
   return write(options, root, manifest, desired, edits, next);
 }
 
+/**
+ * The last step of `settle`; without `next` the tree is left without moegen and its manifest.
+ * Throws as it does.
+ */
 export async function write(
   options: IntoOptions,
   root: string,

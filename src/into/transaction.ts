@@ -21,7 +21,11 @@ export interface Change {
   readonly text: string | undefined;
 }
 
-/** Only one moegen changes a tree at a time. */
+/**
+ * Only one moegen changes a tree at a time: does `work` with the tree's lock, and takes the store
+ * away where it is empty afterwards. Throws `IntoError` "path" where the tree cannot be written,
+ * and what `work` throws.
+ */
 export async function exclusively<T>(root: string, work: () => Promise<T>, disk: Disk): Promise<T> {
   const store = inTree(root, STORE);
   try {
@@ -36,11 +40,17 @@ export async function exclusively<T>(root: string, work: () => Promise<T>, disk:
   }
 }
 
+/** Whether a journal is there: a change was decided on and not ended. */
 export function isInterrupted(root: string): boolean {
   return existsSync(inTree(root, JOURNAL));
 }
 
-/** Makes all changes, or, killed on the way, leaves what `recover` needs. */
+/**
+ * Makes all changes, or, killed on the way, leaves what `recover` needs. `folders` are taken away
+ * where they are empty then, in their order. Throws `IntoError` with nothing written where a file
+ * is in the way of a folder, the system's error where the stage cannot be written, `IntoError`
+ * "disk" where the change began and cannot go on.
+ */
 export function commit(
   root: string,
   changes: readonly Change[],
@@ -99,7 +109,11 @@ function refuseFilesInTheWay(root: string, changes: readonly Change[]): void {
   }
 }
 
-/** Ends what an interrupted build or revert began. False where there is nothing to end. */
+/**
+ * Ends what an interrupted build or revert began. False where there is nothing to end. Throws
+ * `IntoError` "interrupted" where a file changed since, unless `force`, and "disk" where it cannot
+ * go on.
+ */
 export function recover(root: string, disk: Disk, force: boolean): boolean {
   if (!isInterrupted(root)) {
     sweep(root, disk);

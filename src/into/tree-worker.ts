@@ -22,6 +22,7 @@ interface Problem {
   readonly found: readonly string[];
 }
 
+/** The worker with its two operations on texts of a tree; `edit` throws. */
 export class TreeWorker {
   readonly #local: LocalWorker;
 

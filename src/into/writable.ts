@@ -17,6 +17,7 @@ export interface Writable {
 const KERNEL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PACKAGE_FILE = /^[a-z_][a-z0-9_]*\.py$/;
 
+/** Whether a package of the tree may have this name: an identifier of ASCII letters. */
 export function isKernelName(name: string): boolean {
   return KERNEL_NAME.test(name);
 }

@@ -5,7 +5,10 @@ import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
 import { tileCounts } from "./weights/tile-shape.ts";
 
-/** @param reads times an active expert's weights cross HBM */
+/**
+ * Rows, active experts and bytes of one device in one call, under uniform routing.
+ * @param reads times an active expert's weights cross HBM
+ */
 export function loadOf(input: KernelInput, reads: number): Load {
   const { layer, ep, layout, sizes, tiles } = input;
   const localExperts = layer.experts / ep;

@@ -5,7 +5,10 @@ import type { Frame } from "./frame.ts";
 import { sharedLoad } from "./shared-experts/load.ts";
 import { sharedOf } from "./shared-experts/spread.ts";
 
-/** @param streams all copies of the kernel */
+/**
+ * Bytes and FLOPs of one call on one device, with the least of each.
+ * @param streams all copies of the kernel
+ */
 export function trafficOf(frame: Frame, streams: readonly Stream[]): Traffic {
   const { layer, ep, layout, sizes, load } = frame;
   const scales = load.scaleBytes.gateUp + load.scaleBytes.down;

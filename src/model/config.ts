@@ -13,6 +13,10 @@ export interface ConfigProblem extends LayerProblem {
   readonly layerField?: string;
 }
 
+/**
+ * A config whose fields are asked for one by one. Whatever is missing or no value is collected in
+ * `problems`, never thrown, and a stand-in is returned so that the rest is read.
+ */
 export class ConfigReader {
   readonly problems: ConfigProblem[] = [];
   readonly #config: HuggingFaceConfig;
@@ -94,6 +98,7 @@ export class ConfigReader {
   }
 }
 
+/** A reader of any value: what is no object has no fields. */
 export function readConfig(config: unknown): ConfigReader {
   const usable = typeof config === "object" && config !== null ? config : {};
   return new ConfigReader(usable as HuggingFaceConfig);

@@ -116,7 +116,10 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
   };
 }
 
-/** One family of one or several generations, each with its data. */
+/**
+ * One family of one or several generations, each with its data. Its `read` throws RangeError for a
+ * name that is of none of them.
+ */
 export function family(...generations: readonly FamilyData[]): Architecture {
   return {
     names: generations.flatMap(({ names }) => names),

@@ -8,6 +8,10 @@ export interface Field<T> {
   readonly otherwise: T;
 }
 
+/**
+ * A value under any of `names`, the first that is stated; `otherwise` is the default of the
+ * family's configuration class.
+ */
 export function field<T>(otherwise: T, ...names: readonly string[]): Field<T> {
   return { names, otherwise };
 }
@@ -51,6 +55,10 @@ export function sizeOf(config: ConfigReader, layerField: string, names: readonly
   return config.size(layerField, ...names);
 }
 
+/**
+ * What the config states or leaves to its class, or `value` as it is. A list is taken where all its
+ * numbers are the same; anything else is reported as MOE302 for `layerField`.
+ */
 export function numberOf(
   config: ConfigReader,
   layerField: string,
@@ -62,6 +70,10 @@ export function numberOf(
   return oneNumber(config, layerField, name) ?? value.otherwise;
 }
 
+/**
+ * What the config states or leaves to its class, or `value` as it is; what is neither true nor
+ * false is reported as MOE305 for `layerField`.
+ */
 export function flagOf(
   config: ConfigReader,
   layerField: string,

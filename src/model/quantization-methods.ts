@@ -15,6 +15,7 @@ export type Read = { readonly quantization: Quantization } | { readonly refused:
 type Says = (value: unknown) => boolean;
 type Keys = Readonly<Record<string, Says>>;
 
+/** Whether it is an object that is no list. */
 export function isDict(value: unknown): value is Dict {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

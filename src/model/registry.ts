@@ -95,6 +95,7 @@ export function identify(
   return undefined;
 }
 
+/** Names as `architectures` of a config has them, of all families. */
 export function knownArchitectures(): readonly string[] {
   return families.flatMap((family) => family.names);
 }

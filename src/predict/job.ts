@@ -33,9 +33,13 @@ export interface Job {
 /** Token rows and results are bfloat16 in every kernel here. */
 export const ROW_TYPE_BYTES = 2;
 
+/** Bytes of one token row, of `hidden` values. */
 export const rowBytes = ({ layer }: Job): number => layer.hidden * ROW_TYPE_BYTES;
+/** Bytes of one weight; half a byte for four bits. */
 export const weightBytes = ({ layer }: Job): number => widthOf(layer.weights);
+/** Experts on one device. */
 export const localExperts = ({ layer, ep }: Job): number => layer.experts / ep;
+/** Tokens of one device, rounded up. */
 export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep);
 /** Bytes of one expert's three matrices. */
 export const expertBytes = (job: Job): number =>

@@ -223,6 +223,7 @@ export interface ChartGroup {
   readonly charts: readonly Chart[];
 }
 
+/** Vega-Lite charts of one spec under their headings; a heading without data is left out. */
 export function chartsOf(report: SpecReport): readonly ChartGroup[] {
   const measured = report.winners.length > 0;
   return [

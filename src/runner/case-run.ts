@@ -52,7 +52,11 @@ export interface CaseRunOptions {
   readonly size: ValidatedSize;
 }
 
-/** One validation: collects what its workers say, and outlives the loss of a worker. */
+/**
+ * One validation: collects what its workers say, and outlives the loss of a worker. `share` throws
+ * RequestError for a case that the worker does not know, and WorkerError where it is lost before
+ * any case.
+ */
 export class CaseRun {
   readonly #subject: Subject;
   readonly #with: CaseRunOptions;

@@ -153,6 +153,11 @@ function lostTarget(
   });
 }
 
+/**
+ * Compiles for every device and token count of the options, several at once. A target that does not
+ * fit, or costs the compiler, is a result; throws EnvironmentError without Python, WorkerError for
+ * what the worker refuses.
+ */
 export async function compileSpec(
   plan: Plan,
   options: CompileOptions = {},
@@ -189,7 +194,10 @@ export async function compileSpec(
   };
 }
 
-/** In a worker that lives on; `folder` holds the plan's package. */
+/**
+ * In a worker that lives on; `folder` holds the plan's package. Throws WorkerError for what the
+ * worker refuses; its loss is a result.
+ */
 export async function compileTarget(
   { worker }: LocalWorker,
   folder: string,

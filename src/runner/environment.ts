@@ -16,7 +16,10 @@ const FIX = "moegen doctor --fix";
 /** Folder that holds the `moegen_worker` package; in an installed package too. */
 export const workerFolder = join(root, "python");
 
-/** `MOEGEN_PYTHON`, a `.venv` with JAX where the user stands, or moegen's own environment. */
+/**
+ * `MOEGEN_PYTHON`, a `.venv` with JAX where the user stands, or moegen's own environment. Throws
+ * EnvironmentError where there is none or it is gone.
+ */
 export function requirePython(cwd = process.cwd()): Python {
   const found = findPython(cwd);
   if (found === undefined) {
@@ -29,6 +32,7 @@ export function requirePython(cwd = process.cwd()): Python {
   return found;
 }
 
+/** What a user does about a Python that does not serve. */
 export function fixOf({ source }: Python): string {
   return source === "MOEGEN_PYTHON"
     ? "unset MOEGEN_PYTHON, or let it name a Python that has jax[tpu]"

@@ -33,6 +33,7 @@ export class WorkerError extends Error {
   }
 }
 
+/** Whether the process is gone: another request starts a new one. */
 export function isLoss(error: unknown): error is WorkerError {
   return error instanceof WorkerError && (error.code === "crash" || error.code === "timeout");
 }

@@ -27,7 +27,10 @@ const HELLO_SECONDS = 60;
 /** ssh's own exit code, whatever it could not do. */
 const SSH_FAILED = "exit code 255";
 
-/** @throws RequestError: neither `local` nor `ssh:HOST`. */
+/**
+ * The host that `--on` names.
+ * @throws RequestError: neither `local` nor `ssh:HOST`.
+ */
 export function parseHost(text: string): Host {
   if (text === "local") return { kind: "local" };
   const found = /^ssh:(.+)$/.exec(text)?.[1];
@@ -38,6 +41,7 @@ export function parseHost(text: string): Host {
   return { kind: "ssh", destination: found.startsWith("//") ? `ssh:${found}` : found };
 }
 
+/** The host in a sentence. */
 export function hostName(host: Host): string {
   return host.kind === "local" ? "this machine" : host.destination;
 }
@@ -125,6 +129,7 @@ function pythonFix({ host, python, cwd }: HostOptions): string {
   return fixOf(requirePython(cwd));
 }
 
+/** Device time was asked for where there is none; `why` goes before "on" the host. */
 export function noTpu(where: string, why = "there is no TPU"): EnvironmentError {
   return new EnvironmentError(
     "no-tpu",

@@ -9,6 +9,10 @@ export interface WorkerLayer extends LayerSpec {
   readonly roundedWeights: RoundedWeights;
 }
 
+/**
+ * The plan's layer with where its schedule rounds dequantised weights; nowhere, where the schedule
+ * says nothing.
+ */
 export function workerLayer(plan: Plan): WorkerLayer {
   const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
   const rounded = schedule?.roundedWeights?.(plan);

@@ -74,6 +74,10 @@ function chosen({ all, rows }: MatrixOptions): readonly Numbered[] {
   return rows === undefined ? numbered : numbered.filter(({ row }) => rows.includes(row));
 }
 
+/**
+ * Validates rows of the feature matrix, several at once. Throws RequestError where none is chosen,
+ * EnvironmentError without Python.
+ */
 export async function validateMatrix(
   options: MatrixOptions = {},
   onEvent: (event: MatrixEvent) => void = () => {},

@@ -1,8 +1,8 @@
 /** Several workers at once, as one. */
 
 /**
- * Runs `count` works side by side. If one fails the others are aborted, all are waited for, and
- * that failure is thrown: nothing outlives the call.
+ * Runs `count` works side by side. If one fails the others are aborted and all are waited for, so
+ * that nothing outlives the call; then it throws that failure, or the reason of `signal`.
  */
 export async function inParallel(
   count: number,

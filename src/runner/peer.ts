@@ -38,7 +38,10 @@ export interface CompiledPeer {
   readonly seconds: number;
 }
 
-/** One worker for all cases of one adapter; what a case raises is given to `onResult`. */
+/**
+ * One worker for all cases of one adapter; what a case raises is given to `onResult`. Throws the
+ * reason of an abort, EnvironmentError without Python.
+ */
 export async function compilePeer(
   adapter: string,
   cases: readonly PeerCase[],

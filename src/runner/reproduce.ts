@@ -5,6 +5,10 @@ import type { ValidateOptions } from "./types.ts";
 const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
+/**
+ * The command for a shell, its path relative where the spec lies below the working directory; with
+ * `order` it runs in that order alone.
+ */
 export function reproduceLine(
   specPath: string,
   name: string,

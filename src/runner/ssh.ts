@@ -66,6 +66,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** Starts a worker on a host that ssh reaches without a question; the host needs Python alone. */
 export class SshTransport implements Transport {
   readonly #options: SshOptions;
 

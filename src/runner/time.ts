@@ -80,6 +80,7 @@ interface Raw {
   }[];
 }
 
+/** Median, quartiles (interpolated), least and most, in the samples' unit. */
 export function spreadOf(samples: readonly number[]): Spread {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (share: number): number => {
@@ -93,7 +94,10 @@ export function spreadOf(samples: readonly number[]): Spread {
   };
 }
 
-/** On a worker that lives: kernels of one layer, call by call in turns. */
+/**
+ * On a worker that lives: kernels of one layer, call by call in turns. Seconds. Throws RangeError
+ * without a kernel, EnvironmentError where the host lacks a TPU.
+ */
 export async function timeKernels(
   { worker }: HostWorker,
   kernels: readonly TimedKernel[],
@@ -169,6 +173,10 @@ export async function timeOn(
   });
 }
 
+/**
+ * Times a spec on a host at full size, scaled down where a CPU interprets it. Each call is checked
+ * as well. Throws EnvironmentError where the host is not reached, lacks Python or a TPU.
+ */
 export async function timeSpec(
   loaded: LoadedSpec,
   plan: Plan,

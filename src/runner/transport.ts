@@ -41,6 +41,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Starts a process group that ends with this process, whatever ends it. */
 export class LocalTransport implements Transport {
   readonly #options: LocalOptions;
 

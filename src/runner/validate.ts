@@ -19,6 +19,10 @@ import type { ValidatedSize, ValidateEvent, ValidateOptions, ValidateResult } fr
 /** Workers that share the cases: interpreting keeps one core busy. */
 const MOST_WORKERS = 2;
 
+/**
+ * The plan of a spec that moegen made itself. Throws RequestError, beginning with `what`, where it
+ * does not check: what the user asked for has no kernel.
+ */
 export function planOf(spec: MoeSpec, what: string): Plan {
   const { findings, plan } = judge(spec, { schedules, devices });
   if (plan !== undefined) return plan;
@@ -26,6 +30,11 @@ export function planOf(spec: MoeSpec, what: string): Plan {
   throw new RequestError(`${what}: ${problems.map(({ message }) => message).join("; ")}`);
 }
 
+/**
+ * What is validated instead of the spec: scaled down, or with `fullSize` its own size, always with
+ * its reference. Throws RequestError where that has no plan, e.g. for an `ep` that does not divide
+ * the experts.
+ */
 export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptions): Subject {
   const ep = options.ep ?? plan.mesh.ep;
   const given = options.tokens;
@@ -45,11 +54,17 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
   };
 }
 
+/** The sizes of a plan as results say them; `scaled`: they are not the spec's. */
 export function sizeOf(plan: Plan, scaled: boolean): ValidatedSize {
   const { experts, topK, hidden, intermediate, dtype } = plan.layer;
   return { scaled, experts, topK, hidden, intermediate, ep: plan.mesh.ep, dtype };
 }
 
+/**
+ * Runs cases on simulated devices. What a case finds is a result; `ok` needs all of them right and
+ * none undecided. Throws RequestError for what cannot be asked of this spec, EnvironmentError
+ * without Python.
+ */
 export async function validateSpec(
   loaded: LoadedSpec,
   plan: Plan,

@@ -184,7 +184,11 @@ class Session {
   }
 }
 
-/** A worker that is started when first asked, and again when asked after it was lost. */
+/**
+ * A worker that is started when first asked, and again when asked after it was lost. `request`
+ * throws WorkerError ("crash", "timeout", "closed" or the worker's own code) and the reason of an
+ * abort.
+ */
 export class Worker {
   readonly #transport: Transport;
   readonly #options: WorkerOptions;

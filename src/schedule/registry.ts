@@ -12,7 +12,10 @@ export type OptionsOf<K extends ScheduleName> = (typeof registry)[K]["options"][
 
 export const schedules: Readonly<Record<ScheduleName, Schedule>> = registry;
 
-/** @throws RangeError naming the kinds there are, where `kind` is none of them. */
+/**
+ * The schedule of a kind.
+ * @throws RangeError naming the kinds there are, where `kind` is none of them.
+ */
 export function scheduleOf(kind: string): Schedule {
   const found = Object.values(schedules).find((schedule) => schedule.kind === kind);
   if (found === undefined) {

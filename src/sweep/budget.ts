@@ -3,6 +3,9 @@
 /** Longer a timer cannot wait: 24 days. */
 const MOST_MS = 2 ** 31 - 1;
 
+/**
+ * A span of time from its making. `within` throws what its work throws, unless the budget is spent.
+ */
 export class Budget {
   readonly #user: AbortSignal;
   readonly #end: number;

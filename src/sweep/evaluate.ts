@@ -116,10 +116,12 @@ function firstLines(message: string): string {
   return message.split("\n").slice(0, 6).join("\n").slice(0, 600);
 }
 
+/** What an error says, of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** As what a candidate is dropped: a full disk, a lost worker, or the worker's own answer. */
 export function kindOf(error: unknown): Refused["kind"] {
   const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
   if (code === "ENOSPC" || /No space left on device|ENOSPC/.test(messageOf(error))) return "disk";

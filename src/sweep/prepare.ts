@@ -33,6 +33,10 @@ export interface Judged {
   readonly prepared?: Prepared;
 }
 
+/**
+ * Legal tiles, then memory, then the plan of this one bucket on this one device; `refused` says
+ * what it failed at. Throws RangeError for a bucket that the spec does not have.
+ */
 export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
   const device = deviceOf(id.device);
   const schedule = scheduleOf(spec.schedule.kind);
@@ -80,6 +84,7 @@ function guessOf(kernel: KernelPlan): number {
   return Math.max(hbm, matrix * padding, ici) + copies * SECONDS_A_COPY;
 }
 
+/** The candidate's package: path → text. */
 export function filesOf({ plan }: Prepared): Promise<ReadonlyMap<string, string>> {
   return emitPackage(plan);
 }

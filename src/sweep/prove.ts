@@ -81,6 +81,11 @@ export interface Proved {
   readonly left: number;
 }
 
+/**
+ * Validates the cases that catch wrong tiles, the best candidates first, those of one kernel once;
+ * each outcome goes into the store at once. What fails is a record; throws where the user
+ * interrupts.
+ */
 export async function proveSurvivors(
   loaded: LoadedSpec,
   store: Store,

@@ -108,6 +108,7 @@ export function weightOf(record: SweepRecord): number {
   return 1 + (record.numerics ? 1 : 0) + (record.deviceTime ? 1 : 0);
 }
 
+/** The same candidate, dropped: what was measured of it is left out. */
 export function droppedAs(
   record: SweepRecord,
   why: Pick<Dropped, "stage" | "kind" | "reason">,

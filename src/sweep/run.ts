@@ -56,6 +56,11 @@ export interface SweepResult {
   readonly left: number;
 }
 
+/**
+ * Evaluates all candidates up to `GRID_LIMIT`, else samples them; the store's are not evaluated
+ * again. A candidate that fails is a record. Throws where the user interrupts, and StoreError for a
+ * store of a newer moegen.
+ */
 export async function sweepSpec(
   spec: MoeSpec,
   store: Store,

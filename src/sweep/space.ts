@@ -66,6 +66,10 @@ export interface SpaceOptions {
   readonly buckets?: readonly string[];
 }
 
+/**
+ * A space for each bucket and device that is asked for. Values that are asked for are not judged
+ * here.
+ */
 export function spacesOf(
   spec: MoeSpec,
   schedule: Schedule,
@@ -92,10 +96,12 @@ export function nothingToChoose(spec: MoeSpec, schedule: Schedule, options: Spac
   return spacesOf(spec, schedule, options).every((space) => sizeOf(space) === 1);
 }
 
+/** Candidates of a space. */
 export function sizeOf({ axes }: Space): number {
   return axes.bt.length * axes.bf.length * axes.bd.length;
 }
 
+/** All candidates of a space; the row tile changes fastest. */
 export function candidatesOf({ bucket, spec, device, axes }: Space): readonly CandidateId[] {
   return axes.bd.flatMap((bd) =>
     axes.bf.flatMap((bf) =>

@@ -42,6 +42,11 @@ function isRecord(value: unknown): value is SweepRecord {
   return typeof key === "string" && (status === "ok" || status === "dropped");
 }
 
+/**
+ * The records of a folder, the fullest of each candidate, and this sweep's own file. `open` and
+ * `refresh` throw StoreError for a path that is no folder and for records of a newer moegen;
+ * `append` throws the system's error.
+ */
 export class Store {
   readonly folder: string;
   /** This sweep's own file; made with the first record. */

@@ -10,10 +10,12 @@ export interface Winner {
   readonly worstRatio: number;
 }
 
+/** It compiled: it has cycles and an estimate. */
 export function isMeasured(record: SweepRecord): record is Measured {
   return record.status === "ok";
 }
 
+/** It failed at some stage, which it names. */
 export function isDropped(record: SweepRecord): record is Dropped {
   return record.status === "dropped";
 }
@@ -37,6 +39,7 @@ function comparable(records: readonly Measured[]): readonly Measured[] {
   return records.filter((record) => record.deviceTime?.run === last.get(place(record)));
 }
 
+/** Negative where `a` is the better: by time, by cycles where times are the same within `SAME`. */
 export function faster(a: Measured, b: Measured): number {
   const [left, right] = [timeOf(a), timeOf(b)];
   return Math.abs(left - right) > SAME * Math.min(left, right) ? left - right : a.cycles - b.cycles;
@@ -55,6 +58,9 @@ export interface Ranked {
   readonly records: readonly Measured[];
 }
 
+/**
+ * Measured candidates by bucket and device; where some were timed together on a TPU, those alone.
+ */
 export function ranked(records: readonly SweepRecord[]): readonly Ranked[] {
   const groups = groupBy(comparable(records.filter(isMeasured)), (r) => `${r.bucket}\0${r.device}`);
   return [...groups.values()].flatMap((group) => {

@@ -18,6 +18,7 @@ const MEANING: Readonly<Record<TileAxis, string>> = {
 
 const INT32_MAX = 2 ** 31 - 1;
 
+/** Where a bucket's field is written: `rest` follows the bucket's name. */
 export function bucketPath(name: string, ...rest: SpecPath): SpecPath {
   return ["schedule", "tiles", name, ...rest];
 }
@@ -30,6 +31,7 @@ function bucketsOf(spec: MoeSpec, sound: (...path: SpecPath) => boolean): readon
     : Object.entries(spec.schedule?.tiles ?? {}).filter(([name]) => sound(...bucketPath(name)));
 }
 
+/** MOE109: a schedule without a bucket has no kernel for any number of tokens. */
 export const someBucket: Rule = ({ spec, sound }) => {
   if (!sound("schedule", "tiles") || Object.keys(spec.schedule.tiles).length > 0) return [];
   return [
@@ -42,6 +44,7 @@ export const someBucket: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** MOE110: each bucket's `upTo` exceeds that of the bucket written before it. */
 export const bucketsAscend: Rule = ({ spec, sound }) => {
   const findings: Finding[] = [];
   let previous: Bucket | undefined;
@@ -62,6 +65,7 @@ export const bucketsAscend: Rule = ({ spec, sound }) => {
   return findings;
 };
 
+/** MOE117: a value stands once in a set of choices. */
 export const choicesDistinct: Rule = ({ spec, sound }) =>
   bucketsOf(spec, sound).flatMap(([name, bucket]) =>
     TILE_AXES.flatMap((axis) => {
@@ -82,6 +86,10 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
     }),
   );
 
+/**
+ * MOE104: a written tile is one that the schedule takes for this layer; each member of a set of
+ * choices by itself.
+ */
 export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
@@ -129,6 +137,7 @@ function illegalTile(
   ];
 }
 
+/** MOE111: `btc` holds legal row counts, ascending, and ends with a written `bt`. */
 export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   return bucketsOf(spec, sound).flatMap(([name, { bt, btc }]) => {
@@ -165,7 +174,7 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
   });
 };
 
-/** The kernel numbers assignments and row elements in int32. */
+/** MOE115: the kernel numbers assignments and row elements in int32. */
 export const indicesFit: Rule = ({ spec, sound }) => {
   if (!sound("layer")) return [];
   const { topK, hidden } = spec.layer;
@@ -185,6 +194,10 @@ export const indicesFit: Rule = ({ spec, sound }) => {
   });
 };
 
+/**
+ * MOE116, a warning: a row tile above all the rows that a call can bring an expert is memory for
+ * nothing.
+ */
 export const rowsWithinCall: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   const { legal } = schedule.axisRule(spec.layer, "bt");

@@ -7,6 +7,7 @@ import { error, type Rule } from "./rule.ts";
 /** Folders and files are named after a spec; some disks stop at 143 bytes, and more is added to it. */
 const LONGEST_NAME = 100;
 
+/** Whether Python takes it as a name: ASCII letters, digits and `_`, and no keyword. */
 export function isIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !PYTHON_KEYWORDS.has(name);
 }
@@ -24,6 +25,7 @@ function toName(name: string): string {
   return isIdentifier(short) && ownerOf(short) === undefined ? short : `${short}_moe`;
 }
 
+/** MOE101: the spec's name is that of a Python package. */
 export const nameIsIdentifier: Rule = ({ spec, sound }) => {
   if (!sound("name") || isIdentifier(spec.name)) return [];
   const better = toIdentifier(spec.name) === "" ? "" : toName(spec.name);
@@ -40,7 +42,7 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
   ];
 };
 
-/** Of a name that is an identifier. */
+/** MOE140, MOE141: a name that is an identifier belongs to nobody else and fits a file's name. */
 export const nameIsFree: Rule = ({ spec: { name }, sound }) => {
   if (!sound("name") || !isIdentifier(name)) return [];
   const owner = ownerOf(name);
@@ -60,6 +62,7 @@ function taken(name: string, owner: string): Finding {
   return error({ code: "MOE140", path: ["name"], message, nearest: [`${name}_moe`] });
 }
 
+/** MOE108: some device, none of them twice. */
 export const deviceList: Rule = ({ spec, sound, devices }) => {
   if (!sound("devices")) return [];
   const list: readonly string[] = spec.devices;

@@ -12,6 +12,10 @@ export interface Vocabulary {
   readonly schedules: Readonly<Record<string, Pick<Schedule, "axes" | "options">>>;
 }
 
+/**
+ * Collects findings about values of unknown type. Each method checks one value and reports it at
+ * its path; those that return a value give one that is safe to read on from.
+ */
 export class Kinds {
   readonly findings: Finding[] = [];
   readonly #missing: { readonly path: SpecPath }[] = [];

@@ -48,6 +48,7 @@ function smallestFilling(count: number): number {
   return step;
 }
 
+/** MOE112: what the schedule itself says against the layer's sizes. */
 export const scheduleRunsLayer: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   return schedule.layerProblems(spec.layer).map((problem) =>

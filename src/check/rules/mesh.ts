@@ -9,6 +9,7 @@ import { error, type Rule } from "./rule.ts";
 /** Devices of the largest slice that kernels are compiled for, tpu7x:4x4x4. */
 export const MOST_DEVICES = 128;
 
+/** MOE106, MOE122: `ep` divides the experts and is at most the largest slice. */
 export const expertsDivide: Rule = ({ spec, sound }) => {
   if (!sound("layer", "experts") || !sound("mesh", "ep")) return [];
   const { experts } = spec.layer;
@@ -30,6 +31,7 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {
   if (!sound("mesh", "axes")) return [];
   const { axes } = spec.mesh;
@@ -54,7 +56,7 @@ export const meshAxes: Rule = ({ spec, sound }) => {
   });
 };
 
-/** Those of `axes` that tokens are sharded over. */
+/** MOE121: the axes that tokens are sharded over are among `axes`, once each, in their order. */
 export const tokenAxesKnown: Rule = ({ spec, sound }) => {
   const { tokenAxes, axes } = spec.mesh ?? {};
   if (!sound("mesh", "tokenAxes") || !sound("mesh", "axes") || tokenAxes === undefined) return [];

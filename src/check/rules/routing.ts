@@ -6,6 +6,10 @@ import { error, type Rule } from "./rule.ts";
 /** Experts a token may go to: more than any published model asks for. */
 const MOST_CHOSEN = 16;
 
+/**
+ * MOE105, MOE123: a token goes to distinct experts, and to no more than any published model asks
+ * for.
+ */
 export const topKWithinExperts: Rule = ({ spec, sound }) => {
   const { topK, experts, redundantExperts = 0 } = spec.layer ?? {};
   if (!sound("layer", "topK") || !sound("layer", "experts")) return [];
@@ -24,6 +28,7 @@ export const topKWithinExperts: Rule = ({ spec, sound }) => {
   return [error({ code: "MOE123", path, message, nearest: [MOST_CHOSEN] })];
 };
 
+/** MOE124: scores of the chosen alone need a scoring. */
 export const chosenAreScored: Rule = ({ spec, sound }) => {
   const routing = spec.layer?.routing;
   if (!sound("layer", "routing") || routing?.where !== "kernel") return [];
@@ -62,6 +67,7 @@ export const epsilonFits: Rule = ({ spec, sound }) => {
   return [error({ code: "MOE142", path: [...path, "renormEpsilon"], message, nearest })];
 };
 
+/** MOE120: copies leave an expert to copy, and a caller chooses among them. */
 export const redundantFit: Rule = ({ spec, sound }) => {
   const { redundantExperts: copies, experts, routing } = spec.layer ?? {};
   if (!sound("layer", "redundantExperts") || copies === undefined) return [];

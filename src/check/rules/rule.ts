@@ -16,10 +16,12 @@ export type Rule = (context: RuleContext) => readonly Finding[];
 
 type Said = Omit<Finding, "severity" | "nearest"> & Partial<Pick<Finding, "nearest">>;
 
+/** A finding that makes the spec illegal; `nearest` is empty where it is not given. */
 export function error(said: Said): Finding {
   return { severity: "error", nearest: [], ...said };
 }
 
+/** A finding that leaves the spec legal; `nearest` is empty where it is not given. */
 export function warning(said: Said): Finding {
   return { severity: "warning", nearest: [], ...said };
 }

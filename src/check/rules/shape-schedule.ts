@@ -6,6 +6,10 @@ import type { SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
 import type { Kinds, Vocabulary } from "./kinds.ts";
 
+/**
+ * Reports into `kinds` what is wrong with the schedule's values. `devices` is the spec's own list,
+ * unchecked: predicted times are legal for those alone.
+ */
 export function checkSchedule(
   kinds: Kinds,
   value: unknown,

@@ -8,6 +8,10 @@ import { show } from "../numbers.ts";
 import { type Dict, Kinds, type Vocabulary } from "./kinds.ts";
 import { checkSchedule } from "./shape-schedule.ts";
 
+/**
+ * Findings about the kinds of a whole spec's values: MOE102 (kind, missing, unknown name), MOE103,
+ * MOE113, MOE114.
+ */
 export function checkShape(spec: Dict, vocabulary: Vocabulary): readonly Finding[] {
   const kinds = new Kinds();
   const keys = ["name", "source", "layer", "mesh", "devices", "schedule", "emit"];

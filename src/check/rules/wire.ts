@@ -1,6 +1,7 @@
 /** Rows of 8 bits between devices against the layer and the mesh. */
 import { error, type Rule } from "./rule.ts";
 
+/** MOE131: rows that travel in 8 bits are multiplied in the same 8 bits. */
 export const dispatchMatchesActivations: Rule = ({ spec, sound }) => {
   const dispatch = spec.layer?.wire?.dispatch;
   const activations = spec.layer?.quantization?.activations;
@@ -16,6 +17,7 @@ export const dispatchMatchesActivations: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** MOE132: with one device no row travels. */
 export const wireHasTwoEnds: Rule = ({ spec, sound }) => {
   if (spec.layer?.wire === undefined || !sound("layer") || !sound("mesh", "ep")) return [];
   if (spec.mesh.ep > 1) return [];
@@ -30,7 +32,7 @@ export const wireHasTwoEnds: Rule = ({ spec, sound }) => {
   ];
 };
 
-/** Float32 rows ask for an exactness that 8 bits do not have. */
+/** MOE133: float32 rows ask for an exactness that 8 bits do not have. */
 export const wireRowsAreBfloat16: Rule = ({ spec, sound }) => {
   if (spec.layer?.wire === undefined || !sound("layer")) return [];
   const { dtype, quantization } = spec.layer;
@@ -46,6 +48,7 @@ export const wireRowsAreBfloat16: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** MOE134: how shared experts are spread over devices would decide how sums of 8 bits are rounded. */
 export const sumsAreOfRoutedExperts: Rule = ({ spec, sound }) => {
   if (spec.layer?.wire?.combine === undefined || !sound("layer")) return [];
   if (spec.layer.sharedExperts === undefined) return [];

@@ -20,6 +20,10 @@ const FIX_PYTHON = "moegen doctor --fix";
 /** What validate and compile need, in the order shown. */
 const PACKAGES = ["jax", "jaxlib", "libtpu", "numpy"] as const;
 
+/**
+ * Node, Python and its packages, the machine, TPU chips, in the order shown. What is missing is a
+ * finding, never an error; asking Python starts it once.
+ */
 export async function examine(): Promise<readonly Finding[]> {
   return [node(), ...(await python()), machine(), tpu()];
 }

@@ -3,6 +3,7 @@ import type { DeviceMemory, ExpertMemory } from "../../lower/hbm.ts";
 import { bytes, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 
+/** A heading, the weights' bytes, then a table with one row a kind of device. */
 export function memoryLines(memory: ExpertMemory, paint: Paint): readonly string[] {
   const { total, shared, layers } = memory;
   const one = `${bytes(total)} a layer${shared > 0 ? `, ${bytes(shared)} of it shared experts` : ""}`;

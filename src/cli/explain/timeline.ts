@@ -16,6 +16,10 @@ const DEPTH: Readonly<Record<Stage["per"], number>> = {
 /** Blanks between the parts of a row. */
 const GAP = "  ";
 
+/**
+ * One row a stage (two where it waits or starts copies), then one a stream: lines without colour,
+ * as wide as the kernel has stages.
+ */
 export function timeline(kernel: PallasCall): readonly string[] {
   const { stages, streams } = kernel;
   const labels = [...stages.map(label), ...streams.map(({ name }) => name)];

@@ -9,6 +9,11 @@ export interface Answer {
   readonly config?: string;
 }
 
+/**
+ * A model by number or name, or a config's path; Enter, `--json` and a stream that is no terminal
+ * take `preset`. Throws UsageError for a model that is not in `models`, and what an interrupt
+ * throws.
+ */
 export async function ask(models: readonly string[], preset: string, out: Output): Promise<Answer> {
   if (out.json || !process.stdin.isTTY || !process.stderr.isTTY) return { model: preset };
   out.note("Which model is the kernel for?");

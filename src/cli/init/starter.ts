@@ -24,7 +24,7 @@ export interface Starter {
   readonly remarks: readonly string[];
 }
 
-/** The example and the config it imports. */
+/** The example and the config it imports. Throws UsageError for a model that has no example. */
 export function starterFromModel(model: string): Starter {
   const spec = `${model}${SUFFIX}`;
   const text = publishedModels().includes(model) ? readIfThere(join(EXAMPLES, spec)) : undefined;

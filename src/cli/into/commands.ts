@@ -25,6 +25,7 @@ interface BuildFlags extends IntoFlags {
   readonly watch?: boolean;
 }
 
+/** Adds what `build` and `revert` share: --dry-run, --diff, --force, --merge. */
 export function intoOptions(command: Command): void {
   command
     .option("--dry-run", "with --into: write nothing, show what would be done with its diff")
@@ -35,7 +36,10 @@ export function intoOptions(command: Command): void {
 
 const FLAGS = ["dryRun", "diff", "force", "merge", "allowDirty"] as const;
 
-/** Flags that mean nothing without a tree are not passed over. */
+/**
+ * Flags that mean nothing without a tree are not passed over: throws UsageError for the first
+ * given.
+ */
 export function refuseIntoFlags(flags: IntoFlags): void {
   const given = FLAGS.find((flag) => flags[flag]);
   if (given === undefined) return;
@@ -43,6 +47,11 @@ export function refuseIntoFlags(flags: IntoFlags): void {
   throw new UsageError(`--${name} goes with --into only`);
 }
 
+/**
+ * `build --into`: exit 0, 1 where a spec does not check or a file stops it, drift under `--check`.
+ * Throws UsageError for flags that contradict each other and for two specs of one name, IntoError
+ * for a tree that is not known or cannot be written.
+ */
 export async function buildIntoTree(
   paths: readonly string[],
   flags: BuildFlags,
@@ -69,6 +78,10 @@ export async function buildIntoTree(
   return showTree(result, { ...flags, verb: "build", start, next }, out);
 }
 
+/**
+ * `revert --into`: takes kernels out, all of them where `names` is absent. Throws UsageError for
+ * flags that contradict each other, IntoError for a tree that is not known or cannot be written.
+ */
 export async function revertTree(
   names: readonly string[] | undefined,
   flags: IntoFlags & { readonly into: string },
@@ -95,7 +108,7 @@ function common(flags: BuildFlags) {
   };
 }
 
-/** Two specs of one name would be one package. */
+/** Two specs of one name would be one package: throws UsageError with both paths. */
 export function refuseSameName(
   specs: readonly { readonly path: string; readonly name: string }[],
 ): void {

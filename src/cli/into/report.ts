@@ -18,6 +18,10 @@ export interface ShowOptions {
   readonly next: string;
 }
 
+/**
+ * Shows files by state (or the diff alone) and gives the outcome: drift under `--check`, 1 where a
+ * file stopped it, else 0. `start` is of `performance.now()`.
+ */
 export function showTree(result: IntoResult, options: ShowOptions, out: Output): Outcome {
   const { tree, kernels, files, remarks, recovered, root } = result;
   const pending = files.filter(({ state }) => state !== "unchanged");

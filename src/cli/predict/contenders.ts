@@ -15,7 +15,11 @@ export type Choice =
   | { readonly kind: "own"; readonly plan: Plan }
   | { readonly kind: "published"; readonly name: string };
 
-/** @throws UsageError for a name that is neither a schedule nor a spec. */
+/**
+ * What `--against` names: the plan itself, a published kernel, or another spec, which is checked;
+ * undefined where that does not check, as it has said so. Throws UsageError for a name that is
+ * neither a schedule nor a spec.
+ */
 export async function choose(
   names: readonly string[],
   plan: Plan,

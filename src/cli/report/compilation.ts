@@ -10,6 +10,7 @@ const WORDS = ["device", "bucket", "fits"];
 /** Of the compiler's list, enough to see what is too large. */
 const BUFFERS_SHOWN = 4;
 
+/** Writes a row as each target is done, at the end the count of those that compile. */
 export function compilationReport(name: string, out: Output) {
   const { paint } = out;
   return {

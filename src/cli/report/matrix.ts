@@ -11,6 +11,9 @@ import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 import { failureLines, scientific, shareInWords } from "./validation.ts";
 
+/**
+ * Writes a row of the matrix as it finishes, at the end how often each value of each field passed.
+ */
 export function matrixReport(out: Output) {
   const { paint } = out;
   let total = 0;

@@ -5,6 +5,9 @@ import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 import { sizeInWords } from "./validation.ts";
 
+/**
+ * Writes survivors and mutants without a verdict as they come, at the end a row a kind of mutant.
+ */
 export function mutantsReport(name: string, out: Output) {
   const { paint } = out;
   let total = 0;

@@ -14,6 +14,7 @@ const SHOWN = 5;
 /** Differences below this are noise of measurements. */
 export const TIE = 0.08;
 
+/** Seconds as microseconds, with a digit behind the point below 10. */
 export function micros(seconds: number): string {
   const value = seconds * 1e6;
   return `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en-US")} us`;
@@ -35,6 +36,10 @@ const BOUND: Readonly<Record<Prediction["bound"], string>> = {
   devices: "waits for slower devices",
 };
 
+/**
+ * A contender's page: its time with the range, the floor, and parts of work and of waiting, the
+ * largest first.
+ */
 export function predictionLines(
   { title, tiles, prediction }: Predicted,
   paint: Paint,
@@ -59,6 +64,10 @@ export interface Verdict {
   readonly close: boolean;
 }
 
+/**
+ * Who is fastest and by how much the others are slower; undefined for fewer than two contenders.
+ * `close`: the second is within `TIE` of the first.
+ */
 export function verdictOf(contenders: readonly Predicted[]): Verdict | undefined {
   const [first, second] = [...contenders].sort(
     (a, b) => a.prediction.seconds - b.prediction.seconds,
@@ -74,6 +83,7 @@ export function verdictOf(contenders: readonly Predicted[]): Verdict | undefined
   };
 }
 
+/** The verdict as a line. */
 export function verdictLine({ fastest, ratios, close }: Verdict, paint: Paint): string {
   const others = ratios.map(({ name, slower }) => `${slower.toFixed(2)} x ${name}`).join(", ");
   const said = close ? "too close to call" : `${fastest} is fastest`;

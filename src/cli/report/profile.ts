@@ -29,6 +29,7 @@ function bar(share: number): string {
 
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
 
+/** Seconds as microseconds, with a digit behind the point below 100. */
 export function microseconds(seconds: number): string {
   const value = seconds * 1e6;
   return `${value.toFixed(value < 100 ? 1 : 0)} us`;
@@ -107,6 +108,10 @@ function timeLine({ kernel, estimate }: ProfiledTarget): string {
   return `  ${parts.join(" · ")}   predicted ${microseconds(estimate.seconds)}, bound by ${estimate.boundBy}; floor ${microseconds(estimate.floor)}`;
 }
 
+/**
+ * One device and token count: tables of stages and slots, and the time; where it did not compile,
+ * why.
+ */
 export function targetPage(profiled: ProfiledTarget, paint: Paint): readonly string[] {
   const { target, profile } = profiled;
   const { device, tokens, bundles, codeBytes, failure } = target;
@@ -139,6 +144,7 @@ export function legend(paint: Paint): readonly string[] {
   ].map((line) => paint.dim(line));
 }
 
+/** Writes a title, then a page a target as each is done. */
 export function profileReport(name: string, out: Output) {
   return {
     start(): void {

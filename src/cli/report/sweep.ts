@@ -23,6 +23,10 @@ function failureText(failures: Progress["failures"]): string {
     .join(", ");
 }
 
+/**
+ * Writes each new best as it comes and a live line; at the end, or at Ctrl-C, a table to paste.
+ * `store` is the path where the records are.
+ */
 export function sweepReport(name: string, store: string, out: Output) {
   const best = new Map<string, Measured>();
   const seen = new Map<string, SweepRecord>();

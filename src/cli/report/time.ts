@@ -4,6 +4,7 @@ import { seconds, table } from "../format.ts";
 import type { Output } from "../output.ts";
 import { microseconds } from "./profile.ts";
 
+/** Writes what is under way, at the end a row a call; times of a CPU are said to be no TPU's. */
 export function timeReport(name: string, out: Output) {
   return {
     event({ what }: TimeEvent): void {

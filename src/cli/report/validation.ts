@@ -12,6 +12,10 @@ import type { Output } from "../output.ts";
 /** As wide as the longest title among the named cases. */
 const TITLE_WIDTH = 28;
 
+/**
+ * Writes a row as each case is done, at the end a sentence over all; none where nothing failed and
+ * some case has no verdict.
+ */
 export function validationReport(name: string, out: Output) {
   const { paint } = out;
   const one = (result: CaseResult): void => {
@@ -64,6 +68,7 @@ export function validationReport(name: string, out: Output) {
   };
 }
 
+/** The sizes that were validated, e.g. "scaled: E 8 k 2 D 256 F 256, bfloat16, ep 4". */
 export function sizeInWords({
   scaled,
   experts,
@@ -77,6 +82,7 @@ export function sizeInWords({
   return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ep ${ep}`;
 }
 
+/** All that is known of a case that failed, indented, with the command that runs it again. */
 export function failureLines(result: CaseResult, failure: CaseFailure): readonly string[] {
   const { message, worst, routing, races, semaphores, outOfBounds, error, reproduce } = failure;
   const { deadlock, unfinished, order } = failure;

@@ -40,6 +40,11 @@ export interface Staged extends SweepResult {
   readonly eligible: readonly SweepRecord[];
 }
 
+/**
+ * Compiles within a share of the budget where more comes after it, proves what compiled, times
+ * finalists. A TPU that is lost is told in `lost`; throws where the user interrupts, and what the
+ * first two stages throw.
+ */
 export async function runStages(
   loaded: LoadedSpec,
   store: Store,

@@ -9,6 +9,10 @@ import type { Options } from "./options.ts";
 /** Options of a spec's validation that the matrix sets itself. */
 const OF_ONE_SPEC = ["ep", "tokens", "fullSize", "case", "jitter", "mutants"] as const;
 
+/**
+ * Validates rows of the matrix, each a spec of its own. Throws UsageError for a spec and for
+ * options that the matrix sets itself.
+ */
 export async function runMatrix(
   paths: readonly string[],
   options: Options,

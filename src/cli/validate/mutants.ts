@@ -18,7 +18,10 @@ type Spec = Awaited<ReturnType<typeof checkSpecs>>["specs"][number];
 /** Options of a plain validation: mutants choose cases, tokens and orders themselves. */
 const OF_CASES = ["tokens", "fullSize", "case", "jitter"] as const;
 
-/** The specs and the families that `--mutants [family]` means; undefined: it is not given. */
+/**
+ * The specs and the families that `--mutants [family]` means; undefined: it is not given. Throws
+ * UsageError for a family that there is not.
+ */
 export function mutantsOf(
   paths: readonly string[],
   { mutants }: Options,
@@ -35,6 +38,10 @@ export function mutantsOf(
   throw new UsageError(`--mutants: no family ${mutants}; there are ${known}`);
 }
 
+/**
+ * Runs one spec's mutants: exit 1 where one survives, 75 where all that were not caught have no
+ * verdict. Throws UsageError for options that mutants set themselves.
+ */
 export async function runMutants(
   spec: Spec,
   options: Options,

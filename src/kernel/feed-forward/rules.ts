@@ -74,6 +74,10 @@ export function axisRule(layer: Layer, axis: TileAxis): AxisRule {
   return { text: `is a multiple of ${multiple} rows${why}, at most ${MOST_ROWS}`, legal };
 }
 
+/**
+ * What keeps a layer's hidden and intermediate sizes from filling whole tiles of the TPU's memory,
+ * with the nearest sizes that do; empty where nothing does.
+ */
 export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const problems: ReturnType<Schedule["layerProblems"]>[number][] = [];
   const need = (field: "hidden" | "intermediate", why: string): void => {

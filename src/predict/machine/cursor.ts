@@ -9,6 +9,10 @@ interface Frame {
 
 export type Action = Exclude<Step, { do: "loop" } | { do: "when" }>;
 
+/**
+ * One device's place in a tree of steps. `here.trip` throws RangeError for a loop that is not
+ * around the current step: the tree is wrong then.
+ */
 export class Cursor {
   readonly here: Here;
   private readonly frames: Frame[];

@@ -5,6 +5,10 @@ interface Copy {
   left: number;
 }
 
+/**
+ * Times in seconds, on one clock for all calls. `finish` throws RangeError for a copy that was
+ * never started.
+ */
 export class Hbm {
   private readonly rate: number;
   private now = 0;

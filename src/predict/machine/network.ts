@@ -16,6 +16,7 @@ export interface Costs {
 /** How much shorter; what it takes from the long ones is then less than they notice. */
 const SHORTER = 8;
 
+/** When transfers arrive, in seconds on one clock for all devices. Calls come in order of time. */
 export class Network {
   private readonly topology: Topology;
   private readonly costs: Costs;

@@ -1,6 +1,7 @@
 /** What a kernel goes through on each device: experts with rows, in blocks that stay at hand. */
 import type { Tally } from "../routing/sample.ts";
 
+/** Blocks of rows, counted by pass, device and local expert; an expert without rows has none. */
 export class Items {
   private readonly before: readonly (readonly Int32Array[])[];
 

@@ -12,6 +12,7 @@ export type Read = PallasCall & Pick<KernelPlan, "tiles" | "passes">;
 /** A block that holds all rows of an expert. */
 const WHOLE = Number.MAX_SAFE_INTEGER;
 
+/** One kernel under one routing: cycles of its stages, from the compiler's bundles. */
 export class Work {
   readonly tally: Tally;
   readonly local: number;

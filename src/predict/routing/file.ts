@@ -6,6 +6,7 @@ const WANTED =
   "a JSON array of one number for each expert, or one JSON array of expert ids a line, a token a line";
 
 /**
+ * Rows by expert, or the experts of each token, from a file.
  * @throws RoutingError if the file cannot be read or is neither; the message names the line.
  */
 export function readRouting(path: string): Skew {

@@ -72,6 +72,7 @@ export function quantile(values: readonly number[], part: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
+/** The middle of `values`, of an even number the mean of both; NaN of none. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 /** The median, of an even number the lower of the two in the middle. */

@@ -8,7 +8,10 @@ import { composition } from "./composition.ts";
 import { sizesOf } from "./sizes.ts";
 import { limitsOf } from "./tiles.ts";
 
-/** @throws RangeError for a plan without a kernel. */
+/**
+ * What the templates of all parts are told, from the plan's first kernel and the kinds of all.
+ * @throws RangeError for a plan without a kernel.
+ */
 export function gatherContext(plan: Plan): Context {
   const { layer, mesh, kernels } = plan;
   const [first] = kernels;

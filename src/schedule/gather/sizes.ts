@@ -8,7 +8,10 @@ export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? 16 : LANES);
 }
 
-/** @param limit most token rows that a device brings to one pass */
+/**
+ * Token counts of one call: of a device, of a pass, of all devices in a pass, padded to tiles.
+ * @param limit most token rows that a device brings to one pass
+ */
 export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);

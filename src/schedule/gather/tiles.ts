@@ -25,7 +25,10 @@ export function ownTiles(
   };
 }
 
-/** @throws RangeError where they are another schedule's. */
+/**
+ * The schedule's own tiles of a plan's kernel, by their names here.
+ * @throws RangeError where they are another schedule's.
+ */
 export function limitsOf({
   pass_tokens: passTokens,
   row_block: rowBlock,

@@ -12,7 +12,10 @@ export type DeviceName = keyof typeof registry;
 export const devices: Readonly<Record<DeviceName, DeviceFacts & { readonly name: DeviceName }>> =
   registry;
 
-/** @throws RangeError naming the kinds there are, where `name` is none of them. */
+/**
+ * A kind of device by its short name, e.g. "v6e".
+ * @throws RangeError naming the kinds there are, where `name` is none of them.
+ */
 export function deviceOf(name: string): DeviceFacts {
   const found = Object.values(devices).find((device) => device.name === name);
   if (found === undefined) {

@@ -27,6 +27,10 @@ export interface LayerChoice {
   readonly given: readonly string[];
 }
 
+/**
+ * In the class's `__init__`: the attribute's layer as it was, or the new one where `condition`
+ * holds.
+ */
 export function layerChoice(choice: LayerChoice): Edit {
   const { attribute, was, becomes, condition, given } = choice;
   return {
@@ -37,6 +41,7 @@ export function layerChoice(choice: LayerChoice): Edit {
   };
 }
 
+/** Arguments of a call, one a line. */
 export function argumentLines(given: readonly string[]): string {
   return given.map((one) => `    ${one},\n`).join("");
 }

@@ -32,6 +32,11 @@ const MOST_WORKERS = 2;
  */
 const MUTANT_SECONDS = 600;
 
+/**
+ * Makes mutants of the spec, scaled to `options.ep` devices (four), and runs each until it is
+ * caught. `ok`: all were. Throws RequestError for a mutant that there is not, WorkerError where the
+ * kernel without a fault is not right or costs the worker.
+ */
 export async function runMutants(
   loaded: LoadedSpec,
   plan: Plan,

@@ -5,6 +5,10 @@ import type { HostedKernel, TreeFile } from "../tree.ts";
 const SRT = "python/sgl_jax/srt";
 const TEMPLATES = "2025-12";
 
+/**
+ * All files that the tree gets beside its edited ones. Throws RangeError for a kernel that `adapt`
+ * would refuse.
+ */
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({
     path,

@@ -8,6 +8,10 @@ const SRT = "python/sgl_jax/srt";
 const GENERATED = `${SRT}/kernels/fused_moe/generated`;
 const TEMPLATES = "head";
 
+/**
+ * All files that the tree gets beside its edited ones. Throws RangeError for a kernel that `adapt`
+ * would refuse.
+ */
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({
     path,

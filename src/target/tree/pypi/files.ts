@@ -8,6 +8,7 @@ const SRT = "sgl_jax/srt";
 /** Checkpoints whose model file is edited. */
 export const ARCHITECTURES = ["Qwen3MoeForCausalLM"] as const;
 
+/** All files that the tree gets beside its edited ones. */
 export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
   const predicted = kernels.some((kernel) => kernel.predicted === true);
   const epAxes = surface.epAxes.map(pyString).join(", ");
