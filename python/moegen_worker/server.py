@@ -23,6 +23,7 @@ class Emitter:
         self._id = request_id
 
     def __call__(self, event: str, **fields: Any) -> None:
+        """Sends one event of the request, with its fields."""
         self._channel.send({"id": self._id, "event": event, **fields})
 
 

@@ -26,6 +26,11 @@ def _holds(file: File, body: Sequence[Any], code: str) -> bool:
 
 
 def insert(file: File, edit: Edit) -> None:
+    """Puts statements before or after the one that `at` describes, unless its block has them.
+
+    Raises:
+        AnchorError: it is not there, or there are several.
+    """
     node, block = file.statement(edit["at"].get("in"), edit["at"]["statement"])
     if _holds(file, block.body, edit["code"]):
         return
@@ -35,6 +40,11 @@ def insert(file: File, edit: Edit) -> None:
 
 
 def append(file: File, edit: Edit) -> None:
+    """Puts statements at the end of a class, a function or the module, unless it has them.
+
+    Raises:
+        AnchorError: the scope is not there, has no block, or has another definition of the name.
+    """
     scope = file.scope(edit.get("in"))
     body: Any = scope if isinstance(scope, cst.Module) else scope.body
     if _holds(file, body.body, edit["code"]):
@@ -56,6 +66,11 @@ def append(file: File, edit: Edit) -> None:
 
 
 def replace(file: File, edit: Edit) -> None:
+    """Puts statements in the place of the one that `at` describes, unless the scope has them.
+
+    Raises:
+        AnchorError: it is not there, or there are several.
+    """
     at = edit["at"]
     try:
         node, _ = file.statement(at.get("in"), at["statement"])
@@ -71,6 +86,11 @@ def replace(file: File, edit: Edit) -> None:
 
 
 def branch(file: File, edit: Edit) -> None:
+    """Puts the statement that `at` describes under `else` of a condition, the code under its `if`.
+
+    Raises:
+        AnchorError: it is not there, or there are several.
+    """
     at = edit["at"]
     condition = ast.dump(pattern.expression(edit["condition"]))
     wanted = pattern.statement(at["statement"])
@@ -99,6 +119,11 @@ def branch(file: File, edit: Edit) -> None:
 
 
 def rewrite(file: File, edit: Edit) -> None:
+    """Puts an expression in the place of the one that `at` describes, unless the scope has it.
+
+    Raises:
+        AnchorError: it is not there, or there are several.
+    """
     symbol, text = edit["at"].get("in"), edit["at"]["expression"]
     wanted = ast.dump(pattern.expression(edit["code"]))
     # What is there already may match the pattern as well: it is no place for the edit.
@@ -137,6 +162,11 @@ def _bare(comma: Any) -> Any:
 
 
 def element(file: File, edit: Edit) -> None:
+    """Adds an element to the end of a list, tuple or set, with the commas that it has.
+
+    Raises:
+        AnchorError: `at` describes none, or several.
+    """
     at = edit["at"]
     node = file.expression(at.get("in"), at["expression"])
     if not isinstance(node, (cst.List, cst.Tuple, cst.Set)):
@@ -155,6 +185,11 @@ def element(file: File, edit: Edit) -> None:
 
 
 def parameter(file: File, edit: Edit) -> None:
+    """Adds a parameter after another, or after all that may be given by place.
+
+    Raises:
+        AnchorError: the function or `after` is not there, or it has another parameter of the name.
+    """
     symbol, code = edit["function"], edit["code"]
     function = file.scope(symbol)
     if not isinstance(function, cst.FunctionDef):
@@ -190,6 +225,11 @@ def _parameter(file: File, param: cst.Param) -> str:
 
 
 def argument(file: File, edit: Edit) -> None:
+    """Adds an argument to the call that `at` describes, before a `**` of its.
+
+    Raises:
+        AnchorError: it describes no call, several, or one with another argument of the name.
+    """
     at, code = edit["at"], edit["code"]
     call = file.expression(at.get("in"), at["expression"])
     if not isinstance(call, cst.Call):

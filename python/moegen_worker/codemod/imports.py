@@ -33,7 +33,11 @@ def _names(file: File, node: cst.Import | cst.ImportFrom) -> set[str]:
 
 
 def add_import(file: File, edit: dict[str, Any]) -> None:
-    """A name joins the import of its module; else the statement follows its nearest neighbour."""
+    """A name joins the import of its module; else the statement follows its nearest neighbour.
+
+    Raises:
+        AnchorError: the code is not one import, or the module has none to put it beside.
+    """
     (statement,) = file.parse(edit["code"])
     parts = _imports(statement)
     if len(parts) != 1:

@@ -50,6 +50,7 @@ class File:
             self.module = cst.ensure_type(self.module.visit(_Swap(old, new, chain)), cst.Module)
 
     def code(self, node: cst.CSTNode) -> str:
+        """Source of a node, comments and blank lines before it included."""
         return self.module.code_for_node(node)
 
     def parse(self, code: str) -> list[Statement]:
@@ -61,6 +62,7 @@ class File:
         return body
 
     def syntax(self, node: cst.CSTNode) -> list[ast.stmt]:
+        """A node as Python's own syntax tree, for patterns."""
         return pattern.statements(self.code(node).strip("\n"))
 
     def lines_of(self, nodes: Sequence[cst.CSTNode]) -> list[str]:
@@ -78,7 +80,11 @@ class File:
         return next((line for line in lines if line and not line.startswith("#")), "")
 
     def scope(self, symbol: str | None) -> Scope:
-        """The class or function with a dotted name."""
+        """The class or function with a dotted name; None: the module. It becomes the last scope.
+
+        Raises:
+            AnchorError: it is not there, or there are several.
+        """
         here: Scope = self.module
         self._chain = [here]
         walked: list[str] = []
@@ -134,6 +140,7 @@ class File:
         ]
 
     def value(self, node: cst.BaseExpression) -> ast.expr:
+        """An expression as Python's own syntax tree, for patterns."""
         # Parentheses make one line of several.
         return pattern.expression(f"({self.code(node)}\n)")
 

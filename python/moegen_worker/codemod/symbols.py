@@ -42,7 +42,12 @@ def _parameters(node: Any) -> list[str]:
 
 
 def look_up(tree: ast.Module, symbol: str) -> list[str] | None:
-    """None when the symbol is there, else the nearest names that are."""
+    """None when the symbol is there, else the nearest names that are. A symbol: `a.b`, or
+    `a.f(parameter)`.
+
+    Raises:
+        ValueError: it is no such text.
+    """
     match = re.fullmatch(r"([\w.]+)(?:\((\w+)\))?", symbol)
     if match is None:
         raise ValueError(f"{symbol!r} is no symbol")

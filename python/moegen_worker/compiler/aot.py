@@ -24,7 +24,11 @@ def dump_folder() -> Path | None:
 
 
 def topology(name: str) -> Any:
-    """A slice that need not exist, e.g. "v6e:2x2"."""
+    """A slice that need not exist, e.g. "v6e:2x2".
+
+    Raises:
+        OpError: "TOPOLOGY", the compiler does not know the name.
+    """
     from jax.experimental import topologies
 
     try:
@@ -35,7 +39,11 @@ def topology(name: str) -> Any:
 
 
 def smallest(slices: list[dict[str, Any]], ep: int) -> str:
-    """Name of the smallest slice with ep devices; a kernel may use a part of it."""
+    """Name of the smallest slice with ep devices; a kernel may use a part of it.
+
+    Raises:
+        OpError: "TOPOLOGY", all are smaller.
+    """
     large = [s for s in slices if int(s["devices"]) >= ep]
     if not large:
         most = max((int(s["devices"]) for s in slices), default=0)

@@ -46,6 +46,7 @@ class Loop:
     headed: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """As the answer of `compile` has it, inner loops within."""
         return {
             "address": self.address,
             "depth": self.depth,
@@ -69,6 +70,7 @@ class Region:
     slots: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self, ids: dict[int, int]) -> dict[str, Any]:
+        """As the answer of `compile` has it; `ids`: numbers of loops by `id()`."""
         return {
             "scope": self.scope,
             "loop": None if self.loop is None else ids[id(self.loop)],
@@ -103,6 +105,7 @@ class Schedule:
         return sum(n for path, n in self.scopes.items() if scope in path.split("/"))
 
     def to_json(self) -> dict[str, Any]:
+        """As the answer of `compile` has it, regions apart: see `profile_json`."""
         return {
             "total": self.total,
             "tracing": self.tracing,
@@ -265,6 +268,7 @@ def parse(lines: Iterable[str], used: slots.Utilization | None = None) -> Schedu
 
 
 def parse_file(path: str | Path) -> Schedule:
+    """A dumped schedule, with the compiler's own count of slots where it lies beside."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return parse(file, slots.utilization_beside(path))
 
@@ -302,6 +306,7 @@ def report(schedule: Schedule) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Prints a report, or JSON, of one dumped file; exit code 0, or 64 where none is named."""
     files = [argument for argument in arguments if not argument.startswith("-")]
     if len(files) != 1:
         print("usage: python -m moegen_worker.compiler.bundles FILE [--json]", file=sys.stderr)

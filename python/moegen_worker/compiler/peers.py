@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import importlib
 import importlib.metadata
 import importlib.util
 import sys
@@ -50,6 +49,9 @@ def bare_package(name: str, stubs: Mapping[str, Mapping[str, Any]] | None = None
 
     `stubs` gives modules of it with their members: they take the place of the real ones. Where the
     package is loaded already it stays as it is.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
     """
     if name in sys.modules:
         return
@@ -92,6 +94,10 @@ def import_scoped(module: str, scopes: Mapping[str, str]) -> types.ModuleType:
 
     For kernels that name none themselves; the file on disk is not touched. Functions inside
     functions are found by their name.
+
+    Raises:
+        ModuleNotFoundError: the module is not installed.
+        AttributeError: it lacks one of the functions.
     """
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -111,6 +117,11 @@ def import_scoped(module: str, scopes: Mapping[str, str]) -> types.ModuleType:
 
 
 def load_adapter(path: str | Path) -> types.ModuleType:
+    """Runs an adapter file; its NAME, PACKAGES and build(case) are there afterwards.
+
+    Raises:
+        OpError: "NO_ADAPTER", there is no such file; "BAD_ADAPTER", it raises or lacks one of them.
+    """
     file = Path(path)
     if not file.is_file():
         raise OpError("NO_ADAPTER", f"there is no adapter {path}", path=str(path))
@@ -131,7 +142,11 @@ def load_adapter(path: str | Path) -> types.ModuleType:
 
 
 def _stages(call: Any, path: str) -> list[dict[str, Any]]:
-    """`{stage: {trips, loops, scopes}}` as a list; `scopes` are the kernel's own names."""
+    """`{stage: {trips, loops, scopes}}` as a list; `scopes` are the kernel's own names.
+
+    Raises:
+        OpError: "BAD_ADAPTER", the call lacks its function, arguments or stages.
+    """
     if not isinstance(call, dict) or not {"function", "arguments", "stages"} <= set(call):
         message = f"build(case) of {path} must return function, arguments and stages"
         raise OpError("BAD_ADAPTER", message, path=path)
@@ -160,6 +175,7 @@ def _rename(schedule: Any, kernel: int, names: Mapping[str, str]) -> None:
 
 
 def versions(packages: list[str]) -> dict[str, str | None]:
+    """Installed versions by package, of requirements such as "flax==0.12"; None: not there."""
     found: dict[str, str | None] = {}
     for requirement in packages:
         name = requirement.split("==")[0].strip()
@@ -171,7 +187,12 @@ def versions(packages: list[str]) -> dict[str, str | None]:
 
 
 def compile_peer(path: str, slices: list[dict[str, Any]], layer: dict[str, Any]) -> dict[str, Any]:
-    """Builds, compiles and reads one case of one adapter."""
+    """Builds, compiles and reads one case of one adapter.
+
+    Raises:
+        OpError: "PEER_MISSING", a module of the peer is not installed; "NO_SCHEDULE", the compiler
+            dumped none; and what `load_adapter` raises.
+    """
     import jax
 
     from . import aot

@@ -97,11 +97,13 @@ def instructions(line: str) -> dict[str, int]:
 
 
 def add(total: dict[str, int], used: dict[str, int]) -> None:
+    """Adds counts by name into `total`."""
     for name, count in used.items():
         total[name] = total.get(name, 0) + count
 
 
 def to_json(utilization: Utilization | None) -> dict[str, Any] | None:
+    """As the answer of `compile` has it; None where the compiler wrote no count of slots."""
     if utilization is None:
         return None
     return {"capacity": utilization.capacity, "matrixUnits": utilization.matrix_units}

@@ -38,6 +38,8 @@ SOURCE = "python -m moegen_worker.compiler.stages; jax 0.10.2, libtpu 0.0.42.1"
 
 
 class Case(NamedTuple):
+    """One multiply: a kind of TPU, how its loop is written, its rows, the type of its weights."""
+
     device: str
     form: str
     rows: int
@@ -45,6 +47,7 @@ class Case(NamedTuple):
 
     @property
     def scaled(self) -> bool:
+        """Whether weights have scales."""
         return self.form.endswith("scaled")
 
     @property
@@ -130,7 +133,11 @@ def operands(case: Case) -> tuple[Callable[..., None], list[tuple[tuple[int, ...
 
 
 def count(case: Case) -> float:
-    """Bundles for 1,024 weights."""
+    """Bundles for 1,024 weights.
+
+    Raises:
+        RuntimeError: the compiler dumped no schedule, or one without the loop.
+    """
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -178,6 +185,7 @@ def count(case: Case) -> float:
 
 
 def cases() -> Iterator[Case]:
+    """All cases of the table, by device, type and form."""
     for device, types in TYPES.items():
         for weights in (*types, *MORE[device]):
             forms = ["plain"] if weights in MORE[device] else ["plain", "gate_up", "down"]
@@ -190,6 +198,7 @@ def cases() -> Iterator[Case]:
 
 
 def main() -> int:
+    """Compiles all cases, prints the table as JSON and progress on stderr."""
     table: dict[str, dict[str, dict[str, list[list[float]]]]] = {}
     for case in cases():
         points = table.setdefault(case.device, {}).setdefault(case.form, {})

@@ -28,7 +28,12 @@ BACKENDS = ("tpu", "cpu")
 
 
 def devices(backend: str, count: int, kind: str | None = None) -> list[Any]:
-    """The first `count` devices, of that kind where one is named."""
+    """The first `count` devices, of that kind where one is named.
+
+    Raises:
+        OpError: "NO_DEVICE", JAX finds none; "DEVICE_KIND", they are of another kind; "DEVICES",
+            they are too few.
+    """
     import jax
 
     try:
@@ -86,6 +91,8 @@ class Caller:
         self._owned: dict[str, Any] = {}
 
     def make(self, target: Target, tokens: int, program: str) -> Call:
+        """A call of T tokens, compiled and with its arguments on the devices; `program` names it in
+        traces."""
         import jax
 
         package, layer = target.package, target.layer

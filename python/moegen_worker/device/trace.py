@@ -13,7 +13,11 @@ PROGRAMS = "XLA Modules"
 
 
 def read(folder: Path) -> Any:
-    """What `jax.profiler.trace` wrote below the folder."""
+    """What `jax.profiler.trace` wrote below the folder.
+
+    Raises:
+        OpError: "TRACE", it wrote none or several.
+    """
     from jax.profiler import ProfileData
 
     files = sorted(folder.rglob("*.xplane.pb"))
@@ -23,7 +27,11 @@ def read(folder: Path) -> Any:
 
 
 def device_seconds(data: Any, program: str, calls: int) -> list[float]:
-    """Seconds of each call of the jitted function `program`: of a call's devices the slowest."""
+    """Seconds of each call of the jitted function `program`: of a call's devices the slowest.
+
+    Raises:
+        OpError: "TRACE", a device has another number of calls.
+    """
     by_device: list[list[float]] = []
     planes = [plane.name for plane in data.planes]
     for plane in data.planes:

@@ -42,6 +42,7 @@ class Context:
 
     @classmethod
     def of(cls, source: Source, plan: Plan, layer: Plan) -> Context:
+        """A source analysed, with all its statements that synchronise."""
         analysis = Analysis(source)
         return cls(analysis, statements(analysis), plan, layer)
 

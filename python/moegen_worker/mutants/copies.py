@@ -31,6 +31,7 @@ class Copy:
 
     @property
     def remote(self) -> bool:
+        """Whether it goes to another device."""
         return self.device is not None
 
     def names(self) -> frozenset[str]:

@@ -29,6 +29,7 @@ class Effects:
 
     @property
     def synchronises(self) -> bool:
+        """Whether it starts or awaits a copy, signals, or is the barrier."""
         return bool(self.started or self.awaited or self.signals or self.barrier)
 
 
@@ -163,4 +164,5 @@ class Analysis:
         return {n.id for n in targets if isinstance(n.ctx, ast.Store)}
 
     def uses(self, statement: ast.stmt) -> set[str]:
+        """Names in a statement, those that it binds included."""
         return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}

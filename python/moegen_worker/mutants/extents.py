@@ -29,6 +29,7 @@ BODIES = "with_body"
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Faults at every place that says where; each can be seen in a result."""
     kinds = Kinds(context)
     for node in expressions(context.analysis.source):
         if _saves_work(context, node) or _in_padding(context, node):
@@ -58,11 +59,13 @@ def changed(context: Context, node: ast.expr, text: str):
 
 
 def found(context: Context, kind: str, change: str, node: ast.expr, text: str) -> Found:
+    """An expression as another text."""
     what = f"`{short(node)}` as `{text[:90]}`"
     return Found(kind, change, what, node, None, changed(context, node, text))
 
 
 def short(node: ast.AST) -> str:
+    """An expression in one line for `what`, cut at 90 characters."""
     text = ast.unparse(node)
     return text if len(text) <= 90 else f"{text[:87]}..."
 
@@ -210,6 +213,7 @@ def _part(context: Context, node: ast.Subscript) -> Iterator[Found]:
 
 
 def found_slot(context: Context, node: ast.Subscript, place: int, index: str) -> Found:
+    """A subscript with another index at one place."""
     assert isinstance(node.slice, ast.Tuple)
     part = node.slice.elts[place]
     number = context.analysis.source.numbers[part]

@@ -14,6 +14,7 @@ from .source import Edited, Function
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Faults at every guard, and at every loop that starts or awaits copies."""
     for guard in sites.guards(context.analysis):
         yield from _guard(context, guard)
     for loop in sites.ranges(context.analysis):

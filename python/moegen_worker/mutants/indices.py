@@ -23,6 +23,7 @@ CHANGES = (("moved", "({0} + 1) % r.{1}.shape[0]"), ("dropped", "0"))
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Faults at every semaphore and slot that has a neighbour."""
     yield from _neighbours(context)
     yield from _one_for_all(context)
     yield from _slots(context)

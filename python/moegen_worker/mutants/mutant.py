@@ -86,6 +86,7 @@ class Mutant:
 
     @property
     def family(self) -> str:
+        """ "sync" or "arithmetic", by its kind."""
         return "arithmetic" if self.kind in ARITHMETIC else "sync"
 
     def described(self) -> dict[str, object]:
@@ -150,7 +151,11 @@ class Editor:
 
 
 def replace(source: Tree, node: ast.AST, instead: ast.AST) -> None:
-    """Puts one expression in the place of another."""
+    """Puts one expression in the place of another.
+
+    Raises:
+        ValueError: the tree does not hold the node.
+    """
     parent = source.parents[node]
     for field, value in ast.iter_fields(parent):
         if value is node:
@@ -163,18 +168,22 @@ def replace(source: Tree, node: ast.AST, instead: ast.AST) -> None:
 
 
 def insert(source: Tree, beside: ast.stmt, statement: ast.stmt, *, after: bool) -> None:
+    """Puts a statement before or after another of its block."""
     block = source.block_of(beside)
     block.insert(block.index(beside) + after, statement)
 
 
 def remove(source: Tree, statement: ast.stmt) -> None:
+    """Puts `pass` in the place of a statement: a block is never empty."""
     block = source.block_of(statement)
     block[block.index(statement)] = ast.Pass()
 
 
 def expression(text: str) -> ast.expr:
+    """The syntax tree of an expression."""
     return ast.parse(text, mode="eval").body
 
 
 def names(copies: list[Copy] | tuple[Copy, ...]) -> tuple[str, ...]:
+    """Names of all semaphores of some copies, each once."""
     return tuple(dict.fromkeys(name for copy in copies for name in sorted(copy.names())))

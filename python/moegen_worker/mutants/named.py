@@ -23,6 +23,7 @@ REMOVED, UNREADY, NEIGHBOUR = "sgl-jax-1024", "tpu-inference-1252", "tpu-inferen
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Those that this kernel has a place for."""
     source = context.analysis.source
     awaits = next((s for s in context.syncs if s.method == AWAIT), None)
     signals = next((s for s in context.syncs if s.method == SIGNAL), None)

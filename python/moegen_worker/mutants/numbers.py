@@ -74,6 +74,7 @@ class Kinds:
         self._known: dict[ast.AST, bool] = {}
 
     def is_float(self, node: ast.AST, depth: int = 0) -> bool:
+        """Whether an expression is a float, or an array of them; what is not told is none."""
         if node not in self._known:
             self._known[node] = False
             self._known[node] = depth < 12 and self._float(node, depth + 1)

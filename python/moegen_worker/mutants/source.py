@@ -30,6 +30,11 @@ class Tree:
         self.parents: dict[ast.AST, ast.AST] = {}
 
     def block_of(self, statement: ast.AST) -> Block:
+        """The list of statements that holds one.
+
+        Raises:
+            ValueError: none does.
+        """
         parent = self.parents[statement]
         for name in ("body", "orelse", "finalbody"):
             block = getattr(parent, name, None)
@@ -38,6 +43,7 @@ class Tree:
         raise ValueError(f"no block holds {ast.unparse(statement)}")
 
     def adopt(self, tree: ast.AST) -> None:
+        """Notes the parents of a tree's nodes."""
         for node in ast.walk(tree):
             for child in ast.iter_child_nodes(node):
                 self.parents[child] = node
@@ -70,6 +76,7 @@ class Source(Tree):
 
     @classmethod
     def read(cls, folder: str | Path) -> Source:
+        """The modules of a package, but for those that no kernel runs (`OTHERS`)."""
         files = sorted(path for path in Path(folder).glob("*.py") if path.name not in OTHERS)
         trees = {path.name: ast.parse(path.read_text("utf-8")) for path in files}
         for tree in trees.values():
@@ -81,19 +88,23 @@ class Source(Tree):
         return f"{self.files[node]}:{self.line(node)}"
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """From a node's parent to its module."""
         while node in self.parents:
             node = self.parents[node]
             yield node
 
     def function_of(self, node: ast.AST) -> Function | None:
+        """The innermost function around a node; None: its module's own."""
         return next((a for a in self.ancestors(node) if isinstance(a, Function)), None)
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement around a node, or itself."""
         while not isinstance(node, ast.stmt):
             node = self.parents[node]
         return node
 
     def edited(self) -> Edited:
+        """A copy to change."""
         return Edited(self)
 
     # ------------------------------------------------------------------------------- names
@@ -171,6 +182,7 @@ class Edited(Tree):
         return self._nodes[number]
 
     def statement(self, number: int) -> ast.stmt:
+        """The copy of a statement."""
         node = self.node(number)
         assert isinstance(node, ast.stmt)
         return node

@@ -15,6 +15,7 @@ from .source import Edited
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Faults at every start, wait and signal, and at every call of the barrier."""
     for sync in context.syncs:
         if sync.method in (SIGNAL, AWAIT):
             yield from _barrier(context, sync)

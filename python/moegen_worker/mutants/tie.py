@@ -16,9 +16,11 @@ def _split(text: str) -> set[str]:
 def streams_of(context: Context) -> dict[tuple[str, str], str]:
     """The plan's stream of each (source, destination) that the kernel copies.
 
-    Raises OpError "PLAN" with every disagreement: a copy without a stream, or on other semaphores
-    than its stream's; a stream without a start or without a wait; a start or a wait in a stage that
-    the plan does not say starts or awaits it; a semaphore or barrier that one side lacks.
+    Raises:
+        OpError: "PLAN", with every disagreement: a copy without a stream, or on other semaphores
+            than its stream's; a stream without a start or without a wait; a start or a wait in a
+            stage that the plan does not say starts or awaits it; a semaphore or barrier that one
+            side lacks.
     """
     source, plan = context.analysis.source, context.plan
     stages = {stage["name"]: stage for stage in plan["stages"]}

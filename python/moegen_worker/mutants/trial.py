@@ -53,6 +53,8 @@ class Trials:
     given: bool = False
 
     def programs(self) -> tuple[tuple[tuple[Case, int], ...], ...]:
+        """What faults of synchronisation are tried on: cases with their T, by the program that runs
+        them."""
         usual, passes = self.tokens, 18 * self.ep
         chunks = _case("chunks", calls=2)
         return (
@@ -83,6 +85,7 @@ class Trials:
         )
 
     def planned(self) -> list[tuple[Case, int]]:
+        """All cases with their T, of the families asked for."""
         programs = self.programs() if "sync" in self.families else ()
         sums = self.sums() if "arithmetic" in self.families else ()
         return [*(one for program in programs for one in program), *sums]

@@ -28,6 +28,7 @@ SUMS = ("token_sums", "gate_sums", "up_sums", "gate_up_sums", "result_tiles")
 
 
 def made(context: Context) -> Iterator[Found]:
+    """Faults at every place that computes; each can be seen in a result."""
     kinds = Kinds(context)
     for node in expressions(context.analysis.source):
         if isinstance(node, ast.Call):

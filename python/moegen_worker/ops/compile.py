@@ -16,6 +16,7 @@ _last: tuple[str, MoePackage] | None = None
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Compiles one target. A package stays loaded until another is asked for."""
     from ..compiler import aot
     from ..package import loading as packages
 

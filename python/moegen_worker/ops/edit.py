@@ -13,6 +13,11 @@ from ..wire.errors import OpError
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Makes all edits of all files, or none.
+
+    Raises:
+        OpError: "PACKAGES", this Python lacks an editor's package; "ANCHOR", places are missing.
+    """
     del emit
     try:
         import black  # noqa: F401

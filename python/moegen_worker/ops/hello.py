@@ -42,6 +42,7 @@ def tpu_present() -> bool:
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Versions (null: not installed), cores, and whether there is a TPU."""
     del params, emit
     return {
         "protocol": PROTOCOL,

@@ -24,7 +24,11 @@ from .validate import prepare
 def chosen(
     mutants: list[Any], only: list[str] | None, ids: list[str] | None, sample: int | None
 ) -> list[Any]:
-    """Named ones first in a sample, then evenly from every kind in turn."""
+    """Named ones first in a sample, then evenly from every kind in turn.
+
+    Raises:
+        OpError: "UNKNOWN_MUTANT", there is no such kind or id.
+    """
     from ..mutants.mutant import KINDS
 
     for wanted, known in ((only, set(KINDS)), (ids, {m.id for m in mutants})):
@@ -51,6 +55,11 @@ def chosen(
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Makes the mutants and tries this worker's part of them.
+
+    Raises:
+        OpError: "BASE", the kernel without a fault fails; and what `make.mutants` raises.
+    """
     from ..mutants import make
     from ..mutants.mutant import FAMILIES
 

@@ -12,6 +12,11 @@ from ..wire.errors import OpError
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Compiles one case of one adapter.
+
+    Raises:
+        OpError: "PEER_FAILED", the kernel raises; and what `compile_peer` raises.
+    """
     from ..compiler import peers
 
     del emit

@@ -52,6 +52,11 @@ def _tell(study: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Opens a study, asks it for tiles, or tells it what became of them.
+
+    Raises:
+        OpError: "NO_STUDY", it was not opened; "UNKNOWN_ACTION".
+    """
     del emit
     action = params.get("action")
     if action == "open":

@@ -19,6 +19,11 @@ from .hello import tpu_present
 
 
 def write(files: dict[str, str], below: Path) -> None:
+    """Writes a package's files, path to text, below a folder.
+
+    Raises:
+        OpError: "BAD_PACKAGE", a path leads out of it.
+    """
     for path, text in files.items():
         file = (below / path).resolve()
         if not file.is_relative_to(below.resolve()):
@@ -28,6 +33,12 @@ def write(files: dict[str, str], below: Path) -> None:
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Compiles and checks each kernel, then times those that are right, in turns.
+
+    Raises:
+        OpError: "NO_DEVICE", there is no TPU; "BAD_REQUEST", there is no such back end; and what
+            calls raise.
+    """
     backend = str(params["backend"])
     if backend == "tpu" and not tpu_present():
         raise OpError("NO_DEVICE", "this host has no TPU")

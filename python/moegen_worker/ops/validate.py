@@ -36,7 +36,11 @@ ODD = "not-divisible"
 
 
 def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
-    """Whether to check the reference, and which cases to run, in the registry's order."""
+    """Whether to check the reference, and which cases to run, in the registry's order.
+
+    Raises:
+        OpError: "UNKNOWN_CASE", a name is none.
+    """
     if not names:
         return True, list(CASES)
     known = {case.name: case for case in CASES}
@@ -70,7 +74,11 @@ def schedule(
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
     an odd T runs in each further token bucket too, so that every bucket's tiles are used. Some
-    cases are for kernels that are `given` their routing alone, or for the others."""
+    cases are for kernels that are `given` their routing alone, or for the others.
+
+    Raises:
+        OpError: "UNKNOWN_CASE", a named case asks for other routing than the kernel's.
+    """
     _, cases = chosen(names)
     other = "kernel" if given else "given"
     for case in cases:
@@ -135,6 +143,11 @@ def seeds(first: int | None, count: int | None) -> range:
 
 
 def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
+    """Runs this worker's part of the cases; what is wrong with one is its verdict.
+
+    Raises:
+        OpError: "DEVICES", too few are simulated; and what `chosen` and `schedule` raise.
+    """
     from ..package import loading as packages
     from ..validate.bench import Bench, timed
     from ..validate.programs import Target

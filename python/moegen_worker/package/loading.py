@@ -35,26 +35,32 @@ class MoePackage:
 
     @property
     def experts(self) -> int:
+        """E of all devices."""
         return int(self.shapes.NUM_EXPERTS)
 
     @property
     def top_k(self) -> int:
+        """Experts that a token goes to."""
         return int(self.shapes.TOP_K)
 
     @property
     def hidden(self) -> int:
+        """D, columns of a token row."""
         return int(self.shapes.HIDDEN_SIZE)
 
     @property
     def intermediate(self) -> int:
+        """F, columns between an expert's projections."""
         return int(self.shapes.INTERMEDIATE_SIZE)
 
     @property
     def ep(self) -> int:
+        """Devices that experts are spread over."""
         return int(self.shapes.EP_SIZE)
 
     @property
     def axes(self) -> tuple[str, ...]:
+        """Names of the mesh axes, in order."""
         return tuple(self.shapes.MESH_AXES)
 
     def small_pass_tiles(self, tokens: int) -> Any | None:
@@ -102,7 +108,11 @@ class MoePackage:
 
 
 def load(folder: str | Path) -> MoePackage:
-    """Imports the package in `folder` under the folder's own name, afresh each time."""
+    """Imports the package in `folder` under the folder's own name, afresh each time.
+
+    Raises:
+        OpError: "NO_PACKAGE", there is none; "BAD_PACKAGE", importing it raises.
+    """
     path = Path(folder).resolve()
     init = path / "__init__.py"
     if not init.is_file():

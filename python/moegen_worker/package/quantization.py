@@ -40,10 +40,12 @@ def dtypes(spec: Spec) -> tuple[Any, Any]:
 
 
 def dtype_of(name: str) -> Any:
+    """The type of a name, of numpy or ml_dtypes."""
     return np.dtype(getattr(ml_dtypes, name, name))
 
 
 def largest(dtype: Any) -> float:
+    """The largest finite number of a type."""
     limits = ml_dtypes.iinfo(dtype) if is_integer(dtype) else ml_dtypes.finfo(dtype)
     return float(limits.max)
 
@@ -59,6 +61,7 @@ def least(dtype: Any) -> float:
 
 
 def is_integer(dtype: Any) -> bool:
+    """Whether it is one of the integer types of weights."""
     return bool(dtype in (np.int8, ml_dtypes.int4))
 
 

@@ -40,7 +40,11 @@ _installed: bool | None = None
 @contextmanager
 def running(chosen: Machine | Threads | None) -> Iterator[None]:
     """Programs that run meanwhile run on `chosen`; None: as JAX runs them. Another JAX's threads
-    run unwatched: a deadlock there is a run that stands still."""
+    run unwatched: a deadlock there is a run that stands still.
+
+    Raises:
+        OpError: "INTERPRETER", turns are asked for and this JAX's interpreter is another.
+    """
     global _running
     if isinstance(chosen, Machine) and not install():
         raise OpError("INTERPRETER", "this JAX's interpreter is not the one that turns are for")

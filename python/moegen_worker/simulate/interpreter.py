@@ -106,6 +106,7 @@ class Outcome:
 
     @property
     def clean(self) -> bool:
+        """Whether the run came to its end with no fault seen; its value may still be wrong."""
         stopped = self.out_of_bounds or self.error or self.deadlock
         return not (self.races or self.semaphores or self.unfinished or stopped)
 

@@ -74,6 +74,8 @@ class QuickRaces:
         rnge: Any,
         source_info: Any = None,
     ) -> None:
+        """Notes a read at a vector clock (devices,) and looks for writes that are not ordered with
+        it."""
         who = (device_id, local_core_id, rnge, source_info)
         clock = np.asarray(clock)
         with self.lock:
@@ -91,6 +93,8 @@ class QuickRaces:
         rnge: Any,
         source_info: Any = None,
     ) -> None:
+        """Notes a write at a vector clock (devices,) and looks for reads and writes not ordered
+        with it."""
         who = (device_id, local_core_id, rnge, source_info)
         clock = np.asarray(clock)
         with self.lock:

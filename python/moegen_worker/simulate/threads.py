@@ -79,10 +79,13 @@ class Threads:
                 del self._waiting[wait.core]
 
     def _look(self, shared: Any) -> None:
-        """Raises Deadlock where no device can go on.
+        """Ends the call where no device can go on.
 
         Exact: this device is among those that wait, so nobody who stands at a barrier leaves it
         meanwhile, and nobody who waits stops waiting while the lock is held.
+
+        Raises:
+            Deadlock: none can.
         """
         if shared._failure is not None:
             return

@@ -29,6 +29,7 @@ class Wait:
     text: Callable[[], str]
 
     def met(self) -> bool:
+        """Whether the semaphore has as much."""
         return bool(self.semaphore.count_by_core[self.core] >= self.value)
 
 
@@ -41,6 +42,7 @@ class Flight:
 
     @property
     def reading(self) -> bool:
+        """Whether its source is still to be read."""
         return self.dma.state.name == "STARTED"
 
     def serves(self, wait: Wait) -> bool:

@@ -158,10 +158,12 @@ class Bench:
         return arrays
 
     def close(self) -> None:
+        """Ends the thread that compiles; what it has not begun is dropped."""
         self._programs.close()
 
 
 def timed(work: Callable[[], Verdict]) -> dict[str, Any]:
+    """What `work` gives, with the wall seconds that it took."""
     start = time.perf_counter()
     result = work()
     return {**result, "seconds": round(time.perf_counter() - start, 3)}

@@ -24,6 +24,7 @@ class Shape:
 
     @property
     def local_experts(self) -> int:
+        """Experts of one device."""
         return self.experts // self.ep
 
 
@@ -70,6 +71,7 @@ def generator(seed: int, name: str, salt: int = 0) -> np.random.Generator:
 
 
 def uniform(rng: np.random.Generator, shape: Shape) -> Logits:
+    """(T, E) logits of a normal distribution."""
     return rng.standard_normal((shape.tokens, shape.experts)).astype(np.float32)
 
 

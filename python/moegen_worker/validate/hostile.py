@@ -29,22 +29,27 @@ def some(rng: np.random.Generator, of: Array, count: int) -> Array:
 
 
 def all_nan(row: Array, k: int, rng: np.random.Generator) -> None:
+    """No logit is a number."""
     row[:] = np.nan
 
 
 def all_lowest(row: Array, k: int, rng: np.random.Generator) -> None:
+    """All logits masked."""
     row[:] = -np.inf
 
 
 def all_infinite(row: Array, k: int, rng: np.random.Generator) -> None:
+    """All logits infinite: a softmax of them is not a number."""
     row[:] = np.inf
 
 
 def one_infinite(row: Array, k: int, rng: np.random.Generator) -> None:
+    """One logit above all numbers."""
     row[some(rng, row, 1)] = np.inf
 
 
 def one_nan(row: Array, k: int, rng: np.random.Generator) -> None:
+    """One logit that is no number."""
     row[some(rng, row, 1)] = np.nan
 
 
@@ -54,6 +59,7 @@ def few_finite(row: Array, k: int, rng: np.random.Generator) -> None:
 
 
 def one_finite(row: Array, k: int, rng: np.random.Generator) -> None:
+    """All logits masked but one."""
     row[some(rng, row, len(row) - 1)] = -np.inf
 
 
@@ -75,6 +81,7 @@ def many_nan(row: Array, k: int, rng: np.random.Generator) -> None:
 
 
 def both_infinite(row: Array, k: int, rng: np.random.Generator) -> None:
+    """Some logits masked, some infinite."""
     row[some(rng, row, 3)] = -np.inf
     row[some(rng, row, 2)] = np.inf
 
@@ -120,6 +127,7 @@ def one_expert(ids: Array, weights: Array, experts: int) -> None:
 
 
 def expert_twice(ids: Array, weights: Array, experts: int) -> None:
+    """One expert is chosen twice."""
     ids[-1] = ids[0]
 
 
@@ -129,10 +137,12 @@ def padding(ids: Array, weights: Array, experts: int) -> None:
 
 
 def largest_ids(ids: Array, weights: Array, experts: int) -> None:
+    """Ids and weights as a buffer that nobody wrote may have."""
     ids[:], weights[:] = INT32.max, np.nan
 
 
 def smallest_ids(ids: Array, weights: Array, experts: int) -> None:
+    """Ids far below nought."""
     ids[:], weights[:] = INT32.min, np.inf
 
 
@@ -142,18 +152,22 @@ def just_outside(ids: Array, weights: Array, experts: int) -> None:
 
 
 def nan_weight(ids: Array, weights: Array, experts: int) -> None:
+    """One weight is no number."""
     weights[-1] = np.nan
 
 
 def infinite_weight(ids: Array, weights: Array, experts: int) -> None:
+    """One weight is infinite."""
     weights[0] = np.inf
 
 
 def twice_with_nan(ids: Array, weights: Array, experts: int) -> None:
+    """One expert is chosen twice, one of its weights no number."""
     ids[-1], weights[-1] = ids[0], np.nan
 
 
 def last_expert(ids: Array, weights: Array, experts: int) -> None:
+    """The last expert only, as often as a token chooses."""
     ids[:] = experts - 1
 
 

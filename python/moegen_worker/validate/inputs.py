@@ -93,6 +93,7 @@ class InputMaker:
         return self._marked
 
     def shape(self, tokens: int) -> Shape:
+        """The sizes of a call of T tokens."""
         return Shape(tokens, self._package.experts, self._package.top_k, self._package.ep)
 
     def given(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +105,8 @@ class InputMaker:
         return weights, self.copies.spread(ids)
 
     def make(self, case: Case, tokens: int, route: Route) -> Inputs:
+        """Inputs of a case's calls: a function of the case, the seed and T; `route`: who chooses
+        experts."""
         package = self._package
         rows, logits, weights, ids = [], [], [], []
         for call in range(case.calls):

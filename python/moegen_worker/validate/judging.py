@@ -16,10 +16,12 @@ Verdict = dict[str, Any]
 
 
 def failed(message: str, **detail: Any) -> Verdict:
+    """A verdict of wrong; `detail` goes beside its message."""
     return {"ok": False, "error": None, "failure": {"message": message, **detail}}
 
 
 def reports(outcome: interpreter.Outcome) -> dict[str, Any]:
+    """What a run said of itself, under the answer's names; silent where there was nothing."""
     fields: dict[str, Any] = {
         "races": list(outcome.races),
         "semaphores": list(outcome.semaphores),

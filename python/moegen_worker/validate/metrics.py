@@ -40,9 +40,11 @@ class Found:
 
     @property
     def of_limit(self) -> float:
+        """The nearest to a limit: above 1 the result is wrong."""
         return max(self.all_rows, self.one_row)
 
     def reported(self) -> dict[str, float]:
+        """Figures under the answer's names."""
         figures = {"expected": self.expected, "limit": self.limit}
         return {"error": self.error, **figures, "ofLimit": self.of_limit}
 

@@ -25,6 +25,9 @@ def activate(activation: Any, gate: Array, up: Array) -> Array:
 
     silu and gelu (tanh form, gelu_erf: the exact one) of gate, times up. With clamps, GPT-OSS's
     swigluoai among them: gate at most the limit, up within it on both sides.
+
+    Raises:
+        ValueError: there is no such activation.
     """
     name = activation if isinstance(activation, str) else activation["kind"]
     if not isinstance(activation, str):

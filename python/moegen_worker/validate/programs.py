@@ -25,6 +25,7 @@ class Program:
 
     @classmethod
     def of(cls, case: Case, tokens: int) -> Program:
+        """The program that a case with T tokens runs in."""
         return cls(tokens, case.split_mesh, case.small_passes, case.small_chunks)
 
 
@@ -38,6 +39,7 @@ class Target:
     form: str = "plain"
 
     def place(self, split: bool) -> arguments.Placement:
+        """How its arguments lie on JAX's devices; `split`: experts over two mesh axes."""
         import jax
 
         return arguments.place(self.package, jax.devices(), self.token_axes, split, self.form)
@@ -57,6 +59,7 @@ class Programs:
             self._calls[program] = max(self._calls.get(program, 1), case.calls)
 
     def calls(self, program: Program) -> int:
+        """Calls in a row that the program makes at the most."""
         return self._calls.get(program, 1)
 
     def get(self, program: Program) -> Future[Any]:
@@ -106,4 +109,5 @@ class Programs:
             return jax.jit(calls).lower(times, *structs).compile()
 
     def close(self) -> None:
+        """Ends the thread that compiles; what it has not begun is dropped."""
         self._compiler.shutdown(wait=False, cancel_futures=True)

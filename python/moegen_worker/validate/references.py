@@ -24,7 +24,11 @@ class References:
     def __init__(
         self, package: MoePackage, layer: model.Layer, maker: InputMaker, seed: int, most: int
     ) -> None:
-        """`most`: the largest T, which all calls are padded to."""
+        """`most`: the largest T, which all calls are padded to.
+
+        Raises:
+            OpError: "NO_REFERENCE", the package was built without.
+        """
         import jax
 
         self._package, self._layer, self._maker = package, layer, maker

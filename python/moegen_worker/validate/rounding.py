@@ -104,6 +104,7 @@ class Owners:
         return np.arange(count) // -(-count // self.devices)
 
     def of_experts(self, ids: Array) -> Array:
+        """Device of each expert."""
         return ids // (self.experts // self.devices)
 
     def of_columns(self, part: int, tokens: Array) -> Array:
@@ -267,6 +268,7 @@ class Part:
     off: Array | None
 
     def of(self, rows: Array) -> Array:
+        """The projection of rows (M, K): (M, N) in float64, as float32 adds it up."""
         # Whatever float32 is off by is little beside a step.
         return np.asarray(rows.astype(np.float32) @ self.weights, np.float64) + self.bias
 

@@ -73,6 +73,7 @@ class Channel:
             yield message if isinstance(message, dict) else None
 
     def send(self, message: Message) -> None:
+        """Writes one line; from any thread. NaN and infinities become null."""
         text = json.dumps(_finite(message), default=_plain, separators=(",", ":"))
         with self._lock:
             self._sink.write(text + "\n")
