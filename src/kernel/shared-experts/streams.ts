@@ -3,7 +3,10 @@ import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
 import type { Layer } from "../rows/layout.ts";
 import { sharedBuffers } from "../weights/scales.ts";
+import { tileStreams } from "../weights/tile-streams.ts";
 import { type SharedLoad, sharedLoad } from "./load.ts";
+
+const STAGES = { issuedBy: "load_rows", awaitedBy: "await_shared" } as const;
 
 /** All copies of the shared experts' weights and scales; none where there are none. */
 export function sharedStreamsOf(frame: Frame): readonly Stream[] {
@@ -12,34 +15,26 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
   if (load === undefined) return [];
   const { reads, tiles, weightBytes } = load;
   const buffers = sharedBuffers(layer);
-  const stream = {
-    from: "HBM",
-    to: "VMEM",
-    remote: false,
-    issuedBy: "load_rows",
-    awaitedBy: "await_shared",
-  } as const;
   return [
-    {
-      name: "shared_gate_up_in",
-      ...stream,
-      source: "shared_gate_weights, shared_up_weights",
-      destination: buffers.gateUp[0] ?? "",
-      semaphore: "gate_up_arrived",
-      bytes: reads * weightBytes.gateUp,
-      copies: 2 * reads * tiles.gateUp,
-      meaning: "this device's gate and up columns of the shared experts, from the pass's start",
-    },
-    {
-      name: "shared_down_in",
-      ...stream,
-      source: "shared_down_weights",
-      destination: buffers.down[0] ?? "",
-      semaphore: "down_arrived",
-      bytes: reads * weightBytes.down,
-      copies: reads * tiles.down,
-      meaning: "this device's down rows of the shared experts, from the pass's start",
-    },
+    ...tileStreams(
+      STAGES,
+      {
+        name: "shared_gate_up_in",
+        source: "shared_gate_weights, shared_up_weights",
+        destination: buffers.gateUp[0] ?? "",
+        bytes: reads * weightBytes.gateUp,
+        copies: 2 * reads * tiles.gateUp,
+        meaning: "this device's gate and up columns of the shared experts, from the pass's start",
+      },
+      {
+        name: "shared_down_in",
+        source: "shared_down_weights",
+        destination: buffers.down[0] ?? "",
+        bytes: reads * weightBytes.down,
+        copies: reads * tiles.down,
+        meaning: "this device's down rows of the shared experts, from the pass's start",
+      },
+    ),
     ...scaleStreams(layer, load),
   ];
 }
@@ -51,33 +46,23 @@ function scaleStreams(layer: Layer, load: SharedLoad): readonly Stream[] {
   const [, down] = buffers.down;
   if (gateUp === undefined || down === undefined) return [];
   const { reads, tiles, scaleBytes } = load;
-  const stream = {
-    from: "HBM",
-    to: "VMEM",
-    remote: false,
-    issuedBy: "load_rows",
-    awaitedBy: "await_shared",
-  } as const;
-  return [
+  return tileStreams(
+    STAGES,
     {
       name: "shared_gate_up_scales_in",
-      ...stream,
       source: "shared_gate_scale, shared_up_scale",
       destination: gateUp,
-      semaphore: "gate_up_arrived",
       bytes: reads * scaleBytes.gateUp,
       copies: 2 * reads * tiles.gateUp,
       meaning: "scales of the shared experts' gate and up columns, with their tiles",
     },
     {
       name: "shared_down_scales_in",
-      ...stream,
       source: "shared_down_scale",
       destination: down,
-      semaphore: "down_arrived",
       bytes: reads * scaleBytes.down,
       copies: reads * tiles.down,
       meaning: "scales of the shared experts' down rows, with their tiles",
     },
-  ];
+  );
 }

@@ -7,9 +7,10 @@ import type { Part } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { elementType } from "../rows/types.ts";
 import { gateUpCopies, gateUpRefs } from "./layouts.ts";
-import { scaleStreams } from "./scale-streams.ts";
+import { scaleStreams, stagesOf } from "./scale-streams.ts";
 import { scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
 import { tileShapeOf } from "./tile-shape.ts";
+import { tileStreams } from "./tile-streams.ts";
 import { tilingContext } from "./tiling.ts";
 
 /** Slots of weight tiles, and the axes of one: rows and columns, of gate and up and of down. */
@@ -54,37 +55,29 @@ function buffers(input: KernelInput) {
 }
 
 function streams(frame: Frame): readonly Stream[] {
-  const { layer, load, streamed } = frame;
+  const { layer, load } = frame;
   const tiles = expertTiles(frame);
   const trips = load.activeExperts * load.reads;
-  const ahead = {
-    from: "HBM",
-    to: "VMEM",
-    remote: false,
-    issuedBy: streamed ? "await_weights" : "merge",
-    awaitedBy: "await_weights",
-  } as const;
   return [
-    {
-      name: "gate_up_in",
-      ...ahead,
-      source: gateUpRefs(layer.weights).join(", "),
-      destination: "gate_up_tiles",
-      semaphore: "gate_up_arrived",
-      bytes: trips * load.weightBytes.gateUp,
-      copies: trips * tiles.gateUp * gateUpCopies(layer).length,
-      meaning: "gate and up weights of active experts, ahead of their use",
-    },
-    {
-      name: "down_in",
-      ...ahead,
-      source: "down_weights",
-      destination: "down_tiles",
-      semaphore: "down_arrived",
-      bytes: trips * load.weightBytes.down,
-      copies: trips * tiles.down,
-      meaning: "down weights of active experts, ahead of their use",
-    },
+    ...tileStreams(
+      stagesOf(frame),
+      {
+        name: "gate_up_in",
+        source: gateUpRefs(layer.weights).join(", "),
+        destination: "gate_up_tiles",
+        bytes: trips * load.weightBytes.gateUp,
+        copies: trips * tiles.gateUp * gateUpCopies(layer).length,
+        meaning: "gate and up weights of active experts, ahead of their use",
+      },
+      {
+        name: "down_in",
+        source: "down_weights",
+        destination: "down_tiles",
+        bytes: trips * load.weightBytes.down,
+        copies: trips * tiles.down,
+        meaning: "down weights of active experts, ahead of their use",
+      },
+    ),
     ...scaleStreams(frame),
   ];
 }

@@ -4,40 +4,36 @@ import type { Frame } from "../frame.ts";
 import { expertTiles } from "../load.ts";
 import { gateUpCopies, gateUpRefs } from "./layouts.ts";
 import { scaleRef } from "./quantization.ts";
+import { tileStreams } from "./tile-streams.ts";
+
+/** Stages that start and await the routed experts' tiles: streamed ones are started a trip ahead. */
+export function stagesOf({ streamed }: Frame): Pick<Stream, "issuedBy" | "awaitedBy"> {
+  return { issuedBy: streamed ? "await_weights" : "merge", awaitedBy: "await_weights" };
+}
 
 /** Of the routed experts; none where their weights are not quantised. */
 export function scaleStreams(frame: Frame): readonly Stream[] {
-  const { layer, load, streamed } = frame;
+  const { layer, load } = frame;
   if (layer.quantization === undefined) return [];
   const tiles = expertTiles(frame);
   const trips = load.activeExperts * load.reads;
-  const stream = {
-    from: "HBM",
-    to: "VMEM",
-    remote: false,
-    issuedBy: streamed ? "await_weights" : "merge",
-    awaitedBy: "await_weights",
-  } as const;
-  return [
+  return tileStreams(
+    stagesOf(frame),
     {
       name: "gate_up_scales_in",
-      ...stream,
       source: gateUpRefs(layer.weights).map(scaleRef).join(", "),
       destination: "gate_up_scales",
-      semaphore: "gate_up_arrived",
       bytes: trips * load.scaleBytes.gateUp,
       copies: trips * tiles.gateUp * gateUpCopies(layer).length,
       meaning: "scales of gate and up weights, with their tiles",
     },
     {
       name: "down_scales_in",
-      ...stream,
       source: "down_scale",
       destination: "down_scales",
-      semaphore: "down_arrived",
       bytes: trips * load.scaleBytes.down,
       copies: trips * tiles.down,
       meaning: "scales of down weights, with their tiles",
     },
-  ];
+  );
 }
