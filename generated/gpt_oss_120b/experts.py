@@ -150,12 +150,22 @@ def _list_work(r: Refs, s: Shape, me):
     return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
 
 
+def _gate_up_slot(s: Shape, step):
+    """Slot of the `step`-th gate and up tile."""
+    return step % s.tiles.slots
+
+
+def _down_slot(s: Shape, step):
+    """Slot of the `step`-th down tile."""
+    return step % s.tiles.slots
+
+
 def _gate_up_copies(r: Refs, s: Shape, step):
     """Copies of the `step`-th gate and up tile of the routed experts into their slot."""
     bd = s.tiles.bd
     item, tile = step // (HIDDEN_SIZE // bd), step % (HIDDEN_SIZE // bd)
     rows = pl.ds(pl.multiple_of(tile * bd, 16), bd)
-    slot = step % s.tiles.slots
+    slot = _gate_up_slot(s, step)
     return (
         pltpu.make_async_copy(
             r.gate_up_weights.at[r.item_experts[item], rows],
@@ -170,7 +180,7 @@ def _down_copies(r: Refs, s: Shape, step):
     bf = s.tiles.bf
     item, tile = step // (INTERMEDIATE_SIZE // bf), step % (INTERMEDIATE_SIZE // bf)
     rows = pl.ds(pl.multiple_of(tile * bf, 16), bf)
-    slot = step % s.tiles.slots
+    slot = _down_slot(s, step)
     return (
         pltpu.make_async_copy(
             r.down_weights.at[r.item_experts[item], rows],
@@ -226,12 +236,12 @@ def _run_item(r: Refs, s: Shape, me, item, items):
     def rows_in(tile):
         return jnp.minimum(block_rows - tile * bt, bt)
 
-    def stream(copies_of, step, tiles):
+    def stream(copies_of, slot_of, step, tiles):
         _start(r, s, copies_of, step + s.tiles.slots - 1, items * tiles)
         with jax.named_scope("await_weights"):
             for copy in copies_of(r, s, step):
                 copy.wait()
-        return step % s.tiles.slots
+        return slot_of(s, step)
 
     @pl.loop(0, row_tiles)
     def _(tile):
@@ -246,7 +256,9 @@ def _run_item(r: Refs, s: Shape, me, item, items):
 
     @pl.loop(0, hidden_tiles)
     def _(hidden_tile):
-        slot = stream(_gate_up_copies, item * hidden_tiles + hidden_tile, s.gate_up_tiles)
+        slot = stream(
+            _gate_up_copies, _gate_up_slot, item * hidden_tiles + hidden_tile, s.gate_up_tiles
+        )
 
         @pl.loop(0, row_tiles)
         def _(tile):
@@ -258,11 +270,11 @@ def _run_item(r: Refs, s: Shape, me, item, items):
 
     @pl.loop(0, s.down_tiles)
     def _(down_tile):
-        slot = stream(_down_copies, item * s.down_tiles + down_tile, s.down_tiles)
+        slot = stream(_down_copies, _down_slot, item * s.down_tiles + down_tile, s.down_tiles)
 
         @pl.loop(0, row_tiles)
         def _(tile):
-            body = functools.partial(down, r, slot, down_tile, tile * bt)
+            body = functools.partial(down, r, s, slot, down_tile, tile * bt)
             with_body(s, rows_in(tile), body)
 
     with jax.named_scope("combine"):

@@ -103,7 +103,7 @@ def activation(r: Refs, s: Shape, bias_slot, count):
             r.activations[tile, rows, :] = part.astype(DTYPE)
 
 
-def add_results(r: Refs, result, row_tile, first, rows: int):
+def add_results(r: Refs, s: Shape, result, row_tile, first, rows: int):
     """Adds one down tile's share to result_tiles; the first one of a row overwrites.
 
     Adds   result_tiles  float32, VMEM: tiles of (8, 128), row-major, TILE_PITCH apart
@@ -123,7 +123,7 @@ def add_results(r: Refs, result, row_tile, first, rows: int):
             )
 
 
-def down(r: Refs, slot, row_tile, first, rows: int):
+def down(r: Refs, s: Shape, slot, row_tile, first, rows: int):
     """Adds one weight tile's share to the results of `rows` rows.
 
     Reads  activations   (INTERMEDIATE_SIZE / bf, row_block, bf) bfloat16, VMEM
@@ -133,4 +133,4 @@ def down(r: Refs, slot, row_tile, first, rows: int):
     with jax.named_scope(f"down_{rows}"):
         block = pl.ds(pl.multiple_of(first, 16), rows)
         result = dot(r.activations[row_tile, block, :], r.down_tiles[slot])
-        add_results(r, result, row_tile, first, rows)
+        add_results(r, s, result, row_tile, first, rows)

@@ -27,7 +27,7 @@ from .shapes import (
 from .transport import await_rows
 
 
-def _shared_columns(s: Shape, tile):
+def _shared_columns(s: Shape, me, tile):
     """Columns of gate and up, and rows of down, of one of this device's tiles."""
     start = tile * s.tiles.shared_tile
     return pl.ds(pl.multiple_of(start, LANES), s.tiles.shared_tile)
@@ -88,13 +88,13 @@ def _with_shared_body(s: Shape, count, body):
         lower = rows
 
 
-def shared_gate_up_copies(r: Refs, s: Shape, step):
+def shared_gate_up_copies(r: Refs, s: Shape, me, step):
     """Copies of the `step`-th gate and up tile of the shared experts into their slot."""
     bd, width = s.tiles.bd, s.tiles.shared_tile
     hidden_tiles = HIDDEN_SIZE // bd
     tile = step % (SHARED_COLUMNS // width * hidden_tiles)
     rows = pl.ds(pl.multiple_of(tile % hidden_tiles * bd, bd), bd)
-    columns = _shared_columns(s, tile // hidden_tiles)
+    columns = _shared_columns(s, me, tile // hidden_tiles)
     slot = step % s.tiles.slots
     return (
         pltpu.make_async_copy(
@@ -110,13 +110,13 @@ def shared_gate_up_copies(r: Refs, s: Shape, step):
     )
 
 
-def shared_down_copies(r: Refs, s: Shape, step):
+def shared_down_copies(r: Refs, s: Shape, me, step):
     """Copy of the `step`-th down tile of the shared experts into its slot."""
     slot = step % s.tiles.slots
     bd = s.tiles.bd
     hidden_tiles = HIDDEN_SIZE // bd
     tile = step % (SHARED_COLUMNS // s.tiles.shared_tile * hidden_tiles)
-    rows = _shared_columns(s, tile // hidden_tiles)
+    rows = _shared_columns(s, me, tile // hidden_tiles)
     columns = pl.ds(pl.multiple_of(tile % hidden_tiles * bd, bd), bd)
     source = r.shared_down_weights.at[rows, columns]
     return (
@@ -128,13 +128,13 @@ def shared_down_copies(r: Refs, s: Shape, step):
     )
 
 
-def start_shared_experts(r: Refs, s: Shape):
+def start_shared_experts(r: Refs, s: Shape, me):
     """Starts the copies of the first weight tiles: they do not wait for the routing."""
     for step in range(min(s.tiles.slots - 1, s.shared_gate_up_steps)):
-        for copy in shared_gate_up_copies(r, s, step):
+        for copy in shared_gate_up_copies(r, s, me, step):
             copy.start()
     for step in range(min(s.tiles.slots - 1, s.shared_down_steps)):
-        for copy in shared_down_copies(r, s, step):
+        for copy in shared_down_copies(r, s, me, step):
             copy.start()
 
 
@@ -183,7 +183,7 @@ def _run_block(r: Refs, s: Shape, me, block, start_gate_up, start_down):
     def stream(copies_of, start_routed, step, steps):
         @pl.when(step + ahead < steps)
         def _():
-            for copy in copies_of(r, s, step + ahead):
+            for copy in copies_of(r, s, me, step + ahead):
                 copy.start()
 
         @pl.when(step + ahead >= steps)
@@ -191,7 +191,7 @@ def _run_block(r: Refs, s: Shape, me, block, start_gate_up, start_down):
             start_routed(step + ahead - steps)
 
         with jax.named_scope("await_shared"):
-            for copy in copies_of(r, s, step):
+            for copy in copies_of(r, s, me, step):
                 copy.wait()
         return step % s.tiles.slots
 

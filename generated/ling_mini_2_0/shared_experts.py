@@ -80,7 +80,7 @@ def _with_shared_body(s: Shape, count, body):
         lower = rows
 
 
-def shared_weight_copies(r: Refs):
+def shared_weight_copies(r: Refs, s: Shape, me):
     """Copies of this device's columns into the first slot."""
     return (
         pltpu.make_async_copy(
@@ -101,9 +101,9 @@ def shared_weight_copies(r: Refs):
     )
 
 
-def start_shared_experts(r: Refs):
+def start_shared_experts(r: Refs, s: Shape, me):
     """Starts the copies of the weights: they do not wait for the routing."""
-    for copy in shared_weight_copies(r):
+    for copy in shared_weight_copies(r, s, me):
         copy.start()
 
 
@@ -156,6 +156,6 @@ def _feed_tokens(r: Refs, s: Shape, me):
 def run_shared_experts(r: Refs, s: Shape, me):
     """Adds the shared experts' results to the sums; own tokens while the others' are on their way."""
     with jax.named_scope("await_shared"):
-        for copy in shared_weight_copies(r):
+        for copy in shared_weight_copies(r, s, me):
             copy.wait()
     _feed_tokens(r, s, me)

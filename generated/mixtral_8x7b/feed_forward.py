@@ -62,7 +62,7 @@ def form_operand(r: Refs, s: Shape, first, count):
             r.operand[upper_tile, rows, pl.ds(upper_column, LANES)] = high.astype(DTYPE)
 
 
-def gate_up(r: Refs, slot, hidden_tile, first, rows: int):
+def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     """Adds one hidden tile's share to the gate and up projections of `rows` rows.
 
     Reads  operand              (HIDDEN_SIZE / bd, row_block, bd) bfloat16, VMEM
@@ -76,7 +76,7 @@ def gate_up(r: Refs, slot, hidden_tile, first, rows: int):
         r.up_sums[block, :] = dot(operand, r.gate_up_tiles[slot, 1])
 
 
-def activation(r: Refs, count):
+def activation(r: Refs, s: Shape, count):
     """silu(gate) * up of `count` rows, in groups of 16, rounded to bfloat16.
 
     Reads  gate_sums, up_sums   (row_block, bf) float32, VMEM

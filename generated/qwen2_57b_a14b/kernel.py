@@ -75,7 +75,7 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         valid_tokens = jnp.clip(share - first_token, 0, s.pass_tokens)
         logits_in = logits_copy(r, s, first_token)
         logits_in.start()
-        start_shared_experts(r, s)
+        start_shared_experts(r, s, me)
         with jax.named_scope("load_rows"):
             load_rows(r, s, me, first_token)
         with jax.named_scope("all_gather_rows"):

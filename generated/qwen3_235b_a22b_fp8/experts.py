@@ -149,6 +149,16 @@ def _list_work(r: Refs, s: Shape, me):
     return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
 
 
+def _gate_up_slot(s: Shape, step):
+    """Slot of the `step`-th gate and up tile."""
+    return step % s.tiles.slots
+
+
+def _down_slot(s: Shape, step):
+    """Slot of the `step`-th down tile."""
+    return step % s.tiles.slots
+
+
 def _gate_up_copies(r: Refs, s: Shape, step):
     """Copies of the `step`-th gate and up tile of the routed experts into their slot."""
     bf, bd = s.tiles.bf, s.tiles.bd
@@ -159,7 +169,7 @@ def _gate_up_copies(r: Refs, s: Shape, step):
     column = pl.multiple_of(tile // hidden_tiles * bf, bf)
     scales = bd // SCALE_BLOCK
     scale_rows = pl.ds(tile % hidden_tiles * scales, scales)
-    slot = step % s.tiles.slots
+    slot = _gate_up_slot(s, step)
     return (
         pltpu.make_async_copy(
             r.gate_up_weights.at[r.item_experts[item], :, rows, pl.ds(column, bf)],
@@ -184,7 +194,7 @@ def _down_copies(r: Refs, s: Shape, step):
     columns = pl.ds(pl.multiple_of(tile % hidden_tiles * bd, bd), bd)
     scales = bf // SCALE_BLOCK
     scale_rows = pl.ds(tile // hidden_tiles * scales, scales)
-    slot = step % s.tiles.slots
+    slot = _down_slot(s, step)
     return (
         pltpu.make_async_copy(
             r.down_weights.at[r.item_experts[item], rows, columns],
@@ -221,12 +231,12 @@ def _run_item(r: Refs, s: Shape, me, item, items):
     def rows_in(tile):
         return jnp.minimum(block_rows - tile * bt, bt)
 
-    def stream(copies_of, step, tiles):
+    def stream(copies_of, slot_of, step, tiles):
         _start(r, s, copies_of, step + s.tiles.slots - 1, items * tiles)
         with jax.named_scope("await_weights"):
             for copy in copies_of(r, s, step):
                 copy.wait()
-        return step % s.tiles.slots
+        return slot_of(s, step)
 
     @pl.loop(0, row_tiles)
     def _(tile):
@@ -241,19 +251,21 @@ def _run_item(r: Refs, s: Shape, me, item, items):
 
         @pl.loop(0, hidden_tiles)
         def _(hidden_tile):
-            slot = stream(_gate_up_copies, step * hidden_tiles + hidden_tile, s.gate_up_tiles)
+            slot = stream(
+                _gate_up_copies, _gate_up_slot, step * hidden_tiles + hidden_tile, s.gate_up_tiles
+            )
 
             @pl.loop(0, row_tiles)
             def _(tile):
-                body = functools.partial(gate_up, r, slot, hidden_tile, tile * bt)
+                body = functools.partial(gate_up, r, s, slot, hidden_tile, tile * bt)
                 with_body(s, rows_in(tile), body)
 
         with jax.named_scope("activation"):
-            activation(r, block_rows)
+            activation(r, s, block_rows)
 
         @pl.loop(0, hidden_tiles)
         def _(hidden_tile):
-            slot = stream(_down_copies, step * hidden_tiles + hidden_tile, s.down_tiles)
+            slot = stream(_down_copies, _down_slot, step * hidden_tiles + hidden_tile, s.down_tiles)
 
             @pl.loop(0, row_tiles)
             def _(tile):

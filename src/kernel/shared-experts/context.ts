@@ -14,7 +14,7 @@ import { isTiled, leavesSlots, type SharedPlace, sharedOf } from "./spread.ts";
 /** Where copies come from, and how docstrings say where they go. */
 function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, unknown>) {
   const tiled = sharedTiled === true;
-  const given = tiled ? `s, ${sharedWhole === true ? "" : "me, "}tile` : "me";
+  const given = tiled ? "s, me, tile" : "s, me";
   /** A part of an array, or all of it where that is what a device takes. */
   const part = (at: string): string => (sharedWhole === true && !tiled ? "" : at);
   return {
