@@ -1,50 +1,101 @@
 /** Which of their answers the functions of the feed-forward have in a plan. */
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
+import { fillsLanes } from "../rows/layout.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
+import { tileShapeOf } from "../weights/tile-shape.ts";
 import { dequantizationOf } from "./dequantize.ts";
 
 const HERE = "kernel/feed_forward";
 
-function isNarrow({ layer, kernels }: Plan): boolean {
-  return takesNarrowRows(
-    layer,
-    kernels.map(({ device }) => device),
-  );
-}
-
 /** Sums of products of int8 are exact in int32; float32 takes the units' full precision. */
-function dotBlock(plan: Plan): string {
-  const { layer } = plan;
-  if (isNarrow(plan) && tokenRows(layer) === "int8") {
+function dotBlock({ layer, kernels }: Plan): string {
+  const names = kernels.map(({ device }) => device);
+  if (takesNarrowRows(layer, names) && tokenRows(layer) === "int8") {
     return layer.sharedExperts === undefined ? "exact" : "exact_rows";
   }
   return layer.dtype === "bfloat16" ? "bfloat16" : "float32";
 }
 
+/** How rows lie in words of 32 bits. */
+function packing(layer: LayerSpec): "quantized" | "pairs" | "words" {
+  if (tokenRows(layer) !== undefined) return "quantized";
+  return layer.dtype === "bfloat16" ? "pairs" : "words";
+}
+
+/** Functions that work through weight tiles. */
+function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, string> {
+  const biased = layer.biases === true ? "_biased" : "";
+  const summed = kernels.some(({ tiles }) => tiles.bd < layer.hidden) ? "_sums" : "";
+  const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
+  const whole = fillsLanes(layer.intermediate);
+  const rounded = layer.quantization?.activations === undefined ? "plain" : "quantized";
+  return {
+    feed_forward: `${HERE}/feed_forward_streamed`,
+    form_operand: `${HERE}/form_operand/tiled_${packing(layer)}`,
+    gate_up: `${HERE}/gate_up/${wide ? "wide" : "separate"}${summed}`,
+    activation: `${HERE}/activation/${whole ? rounded : "by_down_tile"}${biased}`,
+    add_results: `${HERE}/add_results/${hidden}`,
+    down: `${HERE}/down/${hidden}${whole ? "" : "_by_tile"}`,
+  };
+}
+
+/** Functions that have an expert's weights whole. */
+function wholeBlocks({ layer }: Plan, wide: boolean): Record<string, string> {
+  const biased = layer.biases === true ? "_biased" : "";
+  const quantized = tokenRows(layer) !== undefined;
+  const rounded = layer.quantization?.activations === undefined ? "plain" : "quantized";
+  const products = quantized ? "quantized" : wide ? "wide" : "separate";
+  return {
+    feed_forward: `${HERE}/feed_forward_resident`,
+    form_operand: `${HERE}/form_operand/whole_${packing(layer)}`,
+    store_results: `${HERE}/store_results/${fillsLanes(layer.hidden) ? "lanes" : "ragged"}`,
+    products: `${HERE}/products/${products}${biased}`,
+    down_products: `${HERE}/products/down_${rounded}`,
+  };
+}
+
 /** Templates by the name of what they answer. */
 export function feedForwardBlocks(plan: Plan): Record<string, string> {
+  const { layer, kernels } = plan;
+  const [first] = kernels;
+  const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   const way = dequantizationOf(plan);
   return {
     dot: `${HERE}/dot/${dotBlock(plan)}`,
     scaled_dot: way === undefined ? NO_BLOCK : `${HERE}/scaled_dot/${way}`,
+    ...(isStreamed(kernels) ? tiledBlocks(plan, wide) : wholeBlocks(plan, wide)),
   };
 }
 
-/** What the docstrings say of operands. */
-export function productTexts(plan: Plan): Record<string, unknown> {
-  const { quantization, dtype, sharedExperts } = plan.layer;
-  const rows = tokenRows(plan.layer) ?? dtype;
+/** What the docstrings say of operands and scales. */
+export function productTexts({ layer, kernels }: Plan): Record<string, unknown> {
+  const { quantization, dtype } = layer;
+  const names = kernels.map(({ device }) => device);
+  const rows = tokenRows(layer) ?? dtype;
+  const narrow = takesNarrowRows(layer, names);
   const weights = quantization?.weights ?? dtype;
   const operands =
     quantization === undefined
       ? `${dtype} operands`
       : `${dtype} rows with ${dtype} or ${weights} weights`;
-  const shared = sharedExperts === undefined ? "" : ` or ${dtype}`;
+  const shared = layer.sharedExperts === undefined ? "" : ` or ${dtype}`;
+  const blocked = quantization !== undefined && dequantizationOf({ layer, kernels }) !== "columns";
+  const activated = quantization?.activations !== undefined;
   return {
-    dotText: isNarrow(plan)
+    dotText: narrow
       ? `Matrix product of ${rows}${shared} rows with ${weights} weights, in float32.`
       : `Matrix product of ${operands}, accumulated in float32.`,
+    scaleRowsOf: {
+      hidden: blocked ? "HIDDEN_SIZE / SCALE_BLOCK" : "one",
+      intermediate: blocked ? "INTERMEDIATE_SIZE / SCALE_BLOCK" : "one",
+      bd: blocked ? "bd / SCALE_BLOCK" : "1",
+      bf: blocked ? "bf / SCALE_BLOCK" : "1",
+    },
+    activatedDtype: activated && narrow ? rows : dtype,
+    activatedText: activated ? `quantised to ${rows}` : `rounded to ${dtype}`,
   };
 }

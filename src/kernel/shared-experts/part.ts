@@ -6,6 +6,7 @@ import type { Frame } from "../frame.ts";
 import { GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "../weights/scales.ts";
+import { sharedBlocks } from "./blocks.ts";
 import { sharedTiles } from "./buffers.ts";
 import { sharedExpertsContext, sharedSpreadContext } from "./context.ts";
 import { type SharedLoad, sharedLoad } from "./load.ts";
@@ -166,6 +167,7 @@ export const sharedExperts: Part = {
           },
         ],
   context: sharedSpreadContext,
+  blocks: sharedBlocks,
   buffers: sharedTiles,
   streams: sharedStreamsOf,
   stages: (frame) => {

@@ -24,10 +24,11 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
     operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
     operandTile: raggedHidden ? "operand_columns" : "bd",
+    /** Columns of one hidden tile's operand that have a row of weights. */
+    tileColumns: raggedHidden ? "pl.ds(0, s.tiles.bd)" : ":",
     operandTileText: raggedHidden ? "s.operand_columns" : "s.tiles.bd",
     intermediateTile: raggedIntermediate ? "INTERMEDIATE_SIZE" : "bf",
     hiddenTile: raggedHidden ? "HIDDEN_SIZE" : "bd",
-    activationShape: raggedIntermediate || layer.biases === true,
     gateUpTilesText: raggedIntermediate ? columnsD.slice(1, -1) : `${columnsF} * ${columnsD}`,
     downTilesText: raggedHidden ? columnsF.slice(1, -1) : `${columnsF} * ${columnsD}`,
   };
