@@ -1,7 +1,8 @@
 """tokamax's grouped matmul (gmm_v2), twice: gate and up with the activation fused, then down.
 
-It has no routing and no communication. Its file is loaded alone: the package's `__init__` wants more
-than the kernel needs. It has bodies for several row counts; the one for this many rows is read.
+It has no routing and no communication. Its file is loaded alone: the package's `__init__` wants
+more than the kernel needs. It has bodies for several row counts; the one for this many
+rows is read.
 """
 
 import math

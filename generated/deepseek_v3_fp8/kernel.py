@@ -2,7 +2,8 @@
 # Made from: sha256 59caf04fe902284b43bcd8e7249006b1e290f8c650ecd2bb727fdca158b21820
 """Fused expert-parallel mixture of experts for deepseek_v3_fp8: one Pallas TPU kernel.
 
-256 experts, top-8, hidden 7168, intermediate 2048, silu, bfloat16, float8_e4m3fn, float32 scales of 128 x 128, 1 shared of 2048;
+256 experts, top-8, hidden 7168, intermediate 2048, silu, bfloat16, float8_e4m3fn, float32 scales of
+128 x 128, 1 shared of 2048;
 routing: sigmoid, within 4 of 8 groups, correction bias, renormalised with 1e-20, scaled by 2.5.
 Expert parallelism 32 over mesh axes data x tensor: 8 experts a device.
 Figures: https://huggingface.co/deepseek-ai/DeepSeek-V3/blob/main/config.json

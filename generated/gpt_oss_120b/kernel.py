@@ -214,7 +214,7 @@ def _check_arguments(mesh, tokens, w1, w2, b1, b2, gating_output, tiles):
 
 
 def _pad_hidden(rows, s: Shape):
-    """Rows (T, HIDDEN_SIZE) with zeros up to PADDED_HIDDEN columns; each hidden tile fills lanes."""
+    """Rows (T, HIDDEN_SIZE) with zeros up to PADDED_HIDDEN columns: hidden tiles fill lanes."""
     bd = s.tiles.bd
     tiles = rows.reshape(rows.shape[0], HIDDEN_SIZE // bd, bd)
     tiles = jnp.pad(tiles, ((0, 0), (0, 0), (0, -bd % LANES)))

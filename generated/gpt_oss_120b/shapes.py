@@ -20,7 +20,6 @@ MESH_AXES = ("data", "tensor")
 DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 16
 
-
 LANES = 128
 SUBLANES = 8
 # A token row has so many columns between HBM and the operand: each hidden tile's fill lanes.

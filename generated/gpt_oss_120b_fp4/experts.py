@@ -123,7 +123,6 @@ def _zero_sums(r: Refs, s: Shape):
 
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
-
     offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
     return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 

@@ -27,7 +27,7 @@ from .shapes import (
 
 
 def dot(left, right):
-    """Matrix product of bfloat16 rows with bfloat16 or float4_e2m1fn weights, accumulated in float32."""
+    """Matrix product of bfloat16 rows with bfloat16 or float4_e2m1fn weights, summed in float32."""
     return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 
@@ -50,7 +50,7 @@ def scaled_dot(left, weights, scales):
 
 
 def activate(gate, up):
-    """gate * sigmoid(alpha * gate) * (up + 1), both clamped, in float32."""
+    """clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1), in float32."""
     gate = jnp.minimum(gate, 7.0)
     up = jnp.clip(up, -7.0, 7.0)
     return gate * jax.nn.sigmoid(1.702 * gate) * (up + 1.0)
@@ -68,7 +68,8 @@ def form_operand(r: Refs, s: Shape, first, count):
     """Turns gathered rows into the matrix operand, split where the weight tiles split it.
 
     Reads  gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
-    Writes operand        (HIDDEN_SIZE / bd, row_block, operand_columns) bfloat16, VMEM, from row `first`
+    Writes operand        (HIDDEN_SIZE / bd, row_block, operand_columns) bfloat16, VMEM, from
+                          `first`
     """
     columns = s.operand_columns
 
@@ -92,7 +93,8 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
 
     Reads  operand              (HIDDEN_SIZE / bd, row_block, operand_columns) bfloat16, VMEM
            gate_up_tiles        (2, bd, INTERMEDIATE_SIZE) float4_e2m1fn, VMEM, slot `slot`
-           gate_up_scales       (2, bd / SCALE_BLOCK, 1, INTERMEDIATE_SIZE) float32, VMEM, slot `slot`
+           gate_up_scales       (2, bd / SCALE_BLOCK, 1, INTERMEDIATE_SIZE) float32, VMEM, slot
+                                `slot`
     Adds   gate_sums, up_sums   (row_block, INTERMEDIATE_SIZE) float32, VMEM, from row `first`
     """
     with jax.named_scope(f"gate_up_{rows}"):
@@ -109,7 +111,8 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
 
 
 def activation(r: Refs, s: Shape, bias_slot, count):
-    """gate * sigmoid(alpha * gate) * (up + 1), both clamped of `count` rows, in groups of 16, rounded to bfloat16.
+    """clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1) of `count` rows, in groups of
+    16, rounded to bfloat16.
 
     Reads  gate_sums, up_sums   (row_block, INTERMEDIATE_SIZE) float32, VMEM
            gate_up_biases       (2, INTERMEDIATE_SIZE) float32, VMEM, slot `bias_slot`

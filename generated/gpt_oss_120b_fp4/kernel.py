@@ -2,7 +2,8 @@
 # Made from: sha256 32968359037ef9eba709f5cc9a2e2b3c61d42c351d35f542cf00c6ea43517fc0
 """Fused expert-parallel mixture of experts for gpt_oss_120b_fp4: one Pallas TPU kernel.
 
-128 experts, top-4, hidden 2880, intermediate 2880, swigluoai, bfloat16, float4_e2m1fn, one float32 scale for 32 of a channel, biases;
+128 experts, top-4, hidden 2880, intermediate 2880, swigluoai, bfloat16, float4_e2m1fn, one float32
+scale for 32 of a channel, biases;
 routing: softmax, of the chosen alone.
 Expert parallelism 8 over mesh axes data x tensor: 16 experts a device.
 Figures: https://huggingface.co/openai/gpt-oss-120b/blob/main/config.json
@@ -231,7 +232,7 @@ def _check_arguments(mesh, tokens, w1, w2, w1_scale, w2_scale, b1, b2, gating_ou
 
 
 def _pad_hidden(rows, s: Shape):
-    """Rows (T, HIDDEN_SIZE) with zeros up to PADDED_HIDDEN columns; each hidden tile fills lanes."""
+    """Rows (T, HIDDEN_SIZE) with zeros up to PADDED_HIDDEN columns: hidden tiles fill lanes."""
     bd = s.tiles.bd
     tiles = rows.reshape(rows.shape[0], HIDDEN_SIZE // bd, bd)
     tiles = jnp.pad(tiles, ((0, 0), (0, 0), (0, -bd % LANES)))

@@ -40,8 +40,8 @@ def from_mxfp4(blocks, scales):
     N are gate's, `[..., 1::2, :]` up's.
 
     Args:
-      blocks: (..., N, K / SCALE_BLOCK, SCALE_BLOCK / 2) uint8, `NAME_blocks`: two weights a byte, the
-        first in its low half.
+      blocks: (..., N, K / SCALE_BLOCK, SCALE_BLOCK / 2) uint8, `NAME_blocks`: two weights a byte,
+        the first in its low half.
       scales: (..., N, K / SCALE_BLOCK) uint8, `NAME_scales`: powers of 2, 127 stands for 1.
 
     Returns:

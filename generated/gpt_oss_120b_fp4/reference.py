@@ -81,7 +81,7 @@ def _whole(array):
 
 
 def _activate(gate, up):
-    """gate * sigmoid(alpha * gate) * (up + 1), both clamped."""
+    """clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)."""
     gate = jnp.minimum(gate, 7.0)
     up = jnp.clip(up, -7.0, 7.0)
     return gate * jax.nn.sigmoid(1.702 * gate) * (up + 1.0)

@@ -24,7 +24,6 @@ SCALE_DTYPE = jnp.float32
 SCALE_BLOCK = 32
 LOCAL_EXPERTS = 16
 
-
 LANES = 128
 SUBLANES = 8
 # A token row has so many columns between HBM and the operand: each hidden tile's fill lanes.

@@ -21,7 +21,6 @@ DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 1
 LOGIT_SOFT_CAP = 30.0
 
-
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 32 sublanes of 128 uint32: columns i (low half) and i + 4096.

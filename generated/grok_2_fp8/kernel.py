@@ -2,7 +2,8 @@
 # Made from: sha256 77707124d264fd380ca4ff0d17b078a3fc2609c2ef1b3e4f72010e1cc585f8d7
 """Fused expert-parallel mixture of experts for grok_2_fp8: one Pallas TPU kernel.
 
-8 experts, top-2, hidden 8192, intermediate 16384, gelu, bfloat16, float8_e4m3fn, one float32 scale a channel;
+8 experts, top-2, hidden 8192, intermediate 16384, gelu, bfloat16, float8_e4m3fn, one float32 scale
+a channel;
 routing: softmax, logits capped at 30.
 Expert parallelism 8 over mesh axes data x tensor: 1 experts a device.
 Figures: https://huggingface.co/xai-org/grok-2/blob/main/config.json

@@ -23,7 +23,6 @@ SCALE_DTYPE = jnp.float32
 LOCAL_EXPERTS = 1
 LOGIT_SOFT_CAP = 30.0
 
-
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 32 sublanes of 128 uint32: columns i (low half) and i + 4096.

@@ -174,13 +174,13 @@ def select_tiles(device_kind: str | None, num_tokens: int) -> Tiles:
         kind = min(TILE_TABLE, key=lambda name: TILE_TABLE[name][-1].vmem_limit_bytes)
         entries = TILE_TABLE[kind]
     nearest = next((e for e in entries if num_tokens <= e.up_to), entries[-1])
-    bucket = (str(device_kind), nearest.up_to if num_tokens <= nearest.up_to else num_tokens)
+    bucket = (str(device_kind), max(nearest.up_to, num_tokens))
     if bucket not in _WARNED:
         _WARNED.add(bucket)
         warnings.warn(
-            f"grok_2_fp8: no tiles for device kind {device_kind!r} and {num_tokens} tokens;"
-            f" using those for up to {nearest.up_to} tokens. Add a bucket to the spec and run"
-            " `moegen build`.",
+            "grok_2_fp8:"
+            f" no tiles for device kind {device_kind!r} and {num_tokens} tokens; using those for up"
+            f" to {nearest.up_to} tokens. Add a bucket to the spec and run `moegen build`.",
             stacklevel=3,
         )
     return nearest

@@ -24,7 +24,7 @@ from .shapes import (
 
 
 def dot(left, right):
-    """Matrix product of bfloat16 operands, accumulated in float32."""
+    """Matrix product of bfloat16 operands, summed in float32."""
     return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 
@@ -45,7 +45,7 @@ def form_operand(r: Refs, s: Shape, first, count):
     """Turns gathered rows into the matrix operand, split where the weight tiles split it.
 
     Reads  gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
-    Writes operand        (HIDDEN_SIZE / bd, row_block, bd) bfloat16, VMEM, from row `first`
+    Writes operand        (HIDDEN_SIZE / bd, row_block, bd) bfloat16, VMEM, from `first`
     """
     columns = s.tiles.bd
 

@@ -24,7 +24,7 @@ from .shapes import (
 
 
 def dot(left, right):
-    """Matrix product of bfloat16 operands, accumulated in float32."""
+    """Matrix product of bfloat16 operands, summed in float32."""
     return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 

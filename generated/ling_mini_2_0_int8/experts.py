@@ -118,18 +118,16 @@ def _zero_sums(r: Refs, s: Shape):
 
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
-
     offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
     return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 
 
 def _list_active_experts(r: Refs, s: Shape, me):
-    """Writes the local experts that have rows to active_experts (SMEM); returns how many.
-
-    One without rows is overwritten by the next; the last may stand at LOCAL_EXPERTS - 1.
-    """
+    """Writes the local experts that have rows to active_experts (SMEM); returns how many."""
 
     def visit(local, active):
+        # One past the end of the list, within LOCAL_EXPERTS as active <= local: what is there when
+        # this expert has no rows is overwritten by the next, or is past the end that is returned.
         r.active_experts[active] = local
         has_rows = rows_of(r, s, me * LOCAL_EXPERTS + local) > 0
         return active + jnp.where(has_rows, 1, 0)

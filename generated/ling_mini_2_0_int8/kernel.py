@@ -2,7 +2,8 @@
 # Made from: sha256 1726231dcf8e9f84c9b54906ab0e51b53a491302c92615e2e6aa297b049d7963
 """Fused expert-parallel mixture of experts for ling_mini_2_0_int8: one Pallas TPU kernel.
 
-256 experts, top-8, hidden 2048, intermediate 512, silu, bfloat16, int8, one float32 scale a channel, 1 shared of 512 in bfloat16;
+256 experts, top-8, hidden 2048, intermediate 512, silu, bfloat16, int8, one float32 scale a
+channel, 1 shared of 512 in bfloat16;
 routing: sigmoid, within 4 of 8 groups, correction bias, renormalised with 1e-20, scaled by 2.5.
 Expert parallelism 4 over mesh axes data x tensor: 64 experts a device.
 Figures: https://huggingface.co/inclusionAI/Ling-mini-2.0/blob/main/config.json

@@ -129,7 +129,7 @@ def _shared_feed_forward(r: Refs, rows: int):
 
 
 def _feed_tokens(r: Refs, s: Shape, me):
-    """Feeds the tokens of this device, then the others', once they are here, through its columns."""
+    """Feeds this device's tokens, then the others', once they are here, through its columns."""
     bt, own = s.tiles.bt, s.pass_tokens
     own_tiles = pl.cdiv(own, bt)
     last = SHARED_BLOCKS * own
@@ -153,7 +153,7 @@ def _feed_tokens(r: Refs, s: Shape, me):
 
 
 def run_shared_experts(r: Refs, s: Shape, me):
-    """Adds the shared experts' results to the sums; own tokens while the others' are on their way."""
+    """Adds the shared experts' results to the sums; own tokens while the others' come in."""
     with jax.named_scope("await_shared"):
         for copy in shared_weight_copies(r, s, me):
             copy.wait()

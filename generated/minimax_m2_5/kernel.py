@@ -2,7 +2,8 @@
 # Made from: sha256 415b12ef843a88d4634dc84c8dff8b628659a92af1698b6f532eb9e8799817b4
 """Fused expert-parallel mixture of experts for minimax_m2_5: one Pallas TPU kernel.
 
-256 experts, top-8, hidden 3072, intermediate 1536, silu, bfloat16, float8_e4m3fn, float32 scales of 128 x 128;
+256 experts, top-8, hidden 3072, intermediate 1536, silu, bfloat16, float8_e4m3fn, float32 scales of
+128 x 128;
 routing: sigmoid, correction bias, renormalised.
 Expert parallelism 16 over mesh axes data x tensor: 16 experts a device.
 Figures: https://huggingface.co/MiniMaxAI/MiniMax-M2.5/blob/main/config.json

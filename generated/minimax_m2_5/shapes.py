@@ -24,7 +24,6 @@ SCALE_DTYPE = jnp.float32
 SCALE_BLOCK = 128
 LOCAL_EXPERTS = 16
 
-
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 12 sublanes of 128 uint32: columns i (low half) and i + 1536.

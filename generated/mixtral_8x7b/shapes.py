@@ -20,7 +20,6 @@ MESH_AXES = ("data", "tensor")
 DTYPE = jnp.bfloat16
 LOCAL_EXPERTS = 1
 
-
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 16 sublanes of 128 uint32: columns i (low half) and i + 2048.

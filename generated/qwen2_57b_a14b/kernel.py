@@ -262,7 +262,8 @@ def fused_ep_moe(
       shared_w1: (3584, 20480) bfloat16, gate of the shared experts, sharded on columns.
       shared_w2: (20480, 3584) bfloat16, down of the shared experts, sharded on rows.
       shared_w3: (3584, 20480) bfloat16, up of the shared experts, sharded on columns.
-      shared_gate: (3584,) gate of the shared experts' result, the same on every device; taken as float32.
+      shared_gate: (3584,) gate of the shared experts' result, the same on every device; taken as
+        float32.
       tiles: tile sizes; by default those of the table for this device kind and T.
       interpret: False, True or `pltpu.InterpretParams`: run in Pallas' interpreter; on CPU devices
         NPROC=64 must be in the environment before JAX starts.

@@ -2,7 +2,8 @@
 # Made from: sha256 150652c9dd01ec0e69fce683ab5a4fd1abd873c192a500416593dd0c46ab5334
 """Fused expert-parallel mixture of experts for qwen3_235b_a22b_fp8: one Pallas TPU kernel.
 
-128 experts, top-8, hidden 4096, intermediate 1536, silu, bfloat16, float8_e4m3fn, float32 scales of 128 x 128;
+128 experts, top-8, hidden 4096, intermediate 1536, silu, bfloat16, float8_e4m3fn, float32 scales of
+128 x 128;
 routing: softmax, renormalised.
 Expert parallelism 8 over mesh axes data x tensor: 16 experts a device.
 Figures: https://huggingface.co/Qwen/Qwen3-235B-A22B-FP8/blob/main/config.json

@@ -137,7 +137,7 @@ def route(r: Refs, s: Shape, valid_tokens):
     )
     counts, totals = lax.fori_loop(0, blocks, rank_block, zeros)
 
-    # Entries of lower experts, along lanes for the receivers and along rows for `place_block`.
+    # Entries of lower experts, along lanes for the receivers and along rows for the positions.
     offsets = jnp.dot(
         totals,
         _above_diagonal(EXPERT_LANES, jnp.float32),

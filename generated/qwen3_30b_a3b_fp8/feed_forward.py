@@ -25,7 +25,7 @@ from .shapes import (
 
 
 def dot(left, right):
-    """Matrix product of bfloat16 rows with bfloat16 or float8_e4m3fn weights, accumulated in float32."""
+    """Matrix product of bfloat16 rows with bfloat16 or float8_e4m3fn weights, summed in float32."""
     return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 

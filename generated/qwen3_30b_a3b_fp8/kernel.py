@@ -2,7 +2,8 @@
 # Made from: sha256 323d77a9348bb8752f73ff166ad18242397db679d6d050b3d2946af51d39b44e
 """Fused expert-parallel mixture of experts for qwen3_30b_a3b_fp8: one Pallas TPU kernel.
 
-128 experts, top-8, hidden 2048, intermediate 768, silu, bfloat16, float8_e4m3fn, bfloat16 scales of 128 x 128;
+128 experts, top-8, hidden 2048, intermediate 768, silu, bfloat16, float8_e4m3fn, bfloat16 scales of
+128 x 128;
 routing: softmax, renormalised.
 Expert parallelism 4 over mesh axes data x tensor: 32 experts a device.
 Figures: https://huggingface.co/Qwen/Qwen3-30B-A3B-FP8/blob/main/config.json

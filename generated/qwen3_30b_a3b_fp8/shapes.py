@@ -24,7 +24,6 @@ SCALE_DTYPE = jnp.bfloat16
 SCALE_BLOCK = 128
 LOCAL_EXPERTS = 32
 
-
 LANES = 128
 SUBLANES = 8
 # A token row in VMEM: 8 sublanes of 128 uint32: columns i (low half) and i + 1024.

@@ -30,7 +30,7 @@ export function activationContext(activation: Activation): ActivationTexts {
     return { activationText, activationExpression: PLAIN.silu[1], clampLimit };
   }
   return {
-    activationText: "gate * sigmoid(alpha * gate) * (up + 1), both clamped",
+    activationText: "clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)",
     activationExpression: `gate * jax.nn.sigmoid(${pyFloat(activation.alpha)} * gate) * (up + 1.0)`,
     clampLimit,
   };

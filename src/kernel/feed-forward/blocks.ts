@@ -88,7 +88,7 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
   return {
     dotText: narrow
       ? `Matrix product of ${rows}${shared} rows with ${weights} weights, in float32.`
-      : `Matrix product of ${operands}, accumulated in float32.`,
+      : `Matrix product of ${operands}, summed in float32.`,
     scaleRowsOf: {
       hidden: blocked ? "HIDDEN_SIZE / SCALE_BLOCK" : "one",
       intermediate: blocked ? "INTERMEDIATE_SIZE / SCALE_BLOCK" : "one",
