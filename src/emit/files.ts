@@ -1,12 +1,16 @@
 /** The modules of a package. Loads no formatter. */
 
-import { layerContext } from "../kernel/api/context.ts";
-import { quantizationContext } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { sharedApart, sharedLayer } from "../spec/formats.ts";
-import { initContext, tilesContext } from "./package.ts";
+import {
+  initContext,
+  referenceContext,
+  sharedModuleContext,
+  tilesContext,
+  weightsModuleContext,
+} from "./package.ts";
 
 /** Which modules a plan has, each with its template. */
 export function filesOf(plan: Plan): readonly PackageFile[] {
@@ -14,17 +18,17 @@ export function filesOf(plan: Plan): readonly PackageFile[] {
   const reference: PackageFile = {
     file: "reference.py",
     template: "package/reference",
-    context: layerContext,
+    context: referenceContext,
   };
   const quantization: PackageFile = {
     file: "quantization.py",
     template: "package/quantization",
-    context: layerContext,
+    context: weightsModuleContext,
   };
   const sharedQuantization: PackageFile = {
     file: "shared_quantization.py",
     template: "package/shared_quantization",
-    context: (of) => ({ ...layerContext(of), ...quantizationContext(sharedLayer(of.layer)) }),
+    context: sharedModuleContext,
   };
   const quantized = plan.layer.quantization !== undefined;
   const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);

@@ -1,10 +1,12 @@
 /** What the common files of a generated package say, from the plan alone. */
 
 import { layerContext } from "../kernel/api/context.ts";
-import { weightsContext } from "../kernel/weights/arguments.ts";
+import { isMxfp4, quantizationContext } from "../kernel/weights/quantization.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { TileField, TileTable } from "../schedule/schedule.ts";
+import { sharedApart, sharedLayer } from "../spec/formats.ts";
 import { deviceOf } from "../target/device/registry.ts";
+import { allWeightsBlocks, quantizationBlocks, referenceBlocks } from "./blocks.ts";
 import { pyFloat, pyTuple } from "./python.ts";
 
 /** One entry of the table: the schedule's fields with their values, and what every table has. */
@@ -51,16 +53,64 @@ export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<s
   };
 }
 
-/** What `__init__.py` exports: it depends on the layer and on what is emitted beside the kernel. */
+/** One import from a sibling: its module and the names, joined. */
+function siblingImport(module: string, names: readonly string[]) {
+  return { module, names: names.join(", ") };
+}
+
+/** What `__init__.py` says: where its names come from, and all of them. */
 export function initContext(plan: Plan): Record<string, unknown> {
-  const routing = plan.layer.routing.where === "kernel" ? ["reference_routing"] : [];
-  const references = plan.emit.reference ? ["reference_moe", ...routing] : [];
-  const quantized = plan.emit.reference && plan.layer.quantization !== undefined;
-  const mxfp4 = weightsContext(plan.layer).mxfp4 === true ? ["from_mxfp4"] : [];
-  const helper = quantized ? [...mxfp4, "quantize_weights"] : [];
-  const predicted = isPredicted(plan);
-  const ratio = predicted ? ["predicted_ratio"] : [];
+  const { layer, emit, name } = plan;
+  const { reference: withReference } = emit;
+  const ratio = isPredicted(plan) ? ["predicted_ratio"] : [];
+  const mxfp4 = layer.quantization !== undefined && isMxfp4(layer.quantization);
+  const helper =
+    withReference && layer.quantization !== undefined
+      ? [...(mxfp4 ? ["from_mxfp4"] : []), "quantize_weights"]
+      : [];
+  const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
+  const references = withReference ? ["reference_moe", ...routing] : [];
   const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];
-  const exports = ["TILE_TABLE", "Tiles", ...functions];
-  return { ...layerContext(plan), reference: plan.emit.reference, predicted, exports };
+  const modules: readonly (readonly [string, readonly string[]])[] = [
+    ["kernel", ["fused_ep_moe"]],
+    ["quantization", helper],
+    ["reference", references],
+    ["tiles", ["TILE_TABLE", "Tiles", ...ratio, "select_tiles"]],
+  ];
+  return {
+    name,
+    imports: modules
+      .filter(([, names]) => names.length > 0)
+      .map(([module, names]) => siblingImport(module, names)),
+    exports: ["TILE_TABLE", "Tiles", ...functions],
+  };
+}
+
+/** What the reference says: its siblings dequantise what is quantised. */
+export function referenceContext(plan: Plan): Record<string, unknown> {
+  const { layer } = plan;
+  const apart = sharedApart(layer) && sharedLayer(layer).quantization !== undefined;
+  return {
+    ...layerContext(plan),
+    blocks: referenceBlocks(plan),
+    alsoShared: layer.sharedExperts === undefined ? "" : ", and the shared experts on all",
+    imports: [
+      ...(apart ? [siblingImport("", ["shared_quantization"])] : []),
+      ...(layer.quantization === undefined ? [] : [siblingImport("quantization", ["dequantize"])]),
+    ],
+  };
+}
+
+/** What the module of quantised weights says. */
+export function weightsModuleContext(plan: Plan): Record<string, unknown> {
+  const { layer } = plan;
+  const blocks = { ...quantizationBlocks(layer), ...allWeightsBlocks(layer) };
+  return { ...layerContext(plan), blocks };
+}
+
+/** The same of the shared experts' own. */
+export function sharedModuleContext(plan: Plan): Record<string, unknown> {
+  const shared = sharedLayer(plan.layer);
+  const blocks = quantizationBlocks(shared);
+  return { ...layerContext(plan), ...quantizationContext(shared), blocks };
 }

@@ -10,7 +10,13 @@ import {
   sharedContext,
   weightsContext,
 } from "../weights/arguments.ts";
-import { activationContext, activationName, renormalizedText, routingContext } from "./layer.ts";
+import {
+  activationContext,
+  activationName,
+  renormalizedText,
+  routingContext,
+  routingInputs,
+} from "./layer.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {
@@ -32,6 +38,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     interpreterThreads: Math.max(64, 4 * mesh.ep),
     localExperts: plan.localExperts,
     ...routing,
+    routingInputs: routingInputs(layer),
     ...rowsContext(layer),
     ...weightsContext(layer),
     ...biasesContext(layer),

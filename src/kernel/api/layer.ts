@@ -1,7 +1,7 @@
 /** Activation and routing as the templates say them: one expression serves kernel and reference. */
 
 import { pyFloat } from "../../emit/python.ts";
-import type { Activation, RoutingSpec } from "../../spec/layer.ts";
+import type { Activation, LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 
 interface ActivationTexts {
   /** In words, for docstrings. */
@@ -46,11 +46,6 @@ export function renormalizedText(epsilon: number | undefined): string {
   return epsilon === undefined ? "renormalised" : `renormalised with ${epsilon}`;
 }
 
-const SCORES = {
-  softmax: "jax.nn.softmax(logits, axis=-1)",
-  sigmoid: "jax.nn.sigmoid(logits)",
-  none: "logits",
-} as const;
 const SCORING = { softmax: "Softmax", sigmoid: "Sigmoid", none: "Scores as given" } as const;
 
 interface RoutingTexts extends Record<string, unknown> {
@@ -65,6 +60,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
       routeInKernel: false,
       routingArguments: "topk_weights, topk_ids",
       renormalize: false,
+      renormalizePlain: false,
       renormEpsilon: "",
       scalingFactor: "",
       softCap: "",
@@ -84,7 +80,6 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     routingArguments: biased ? "gating_output, correction_bias" : "gating_output",
     routerInput: routing.scoring === "none" ? "router scores" : "router logits",
     scoringText: chosen ? "Logits" : SCORING[routing.scoring],
-    referenceScores: SCORES[all],
     rawScores: all === "none",
     softmaxAll: all === "softmax",
     sigmoidAll: all === "sigmoid",
@@ -94,6 +89,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     weighedApart,
     keysScored: !weighedApart || groups !== undefined,
     renormalize: routing.renormalize,
+    renormalizePlain: routing.renormalize && epsilon === undefined,
     renormEpsilon: epsilon === undefined ? "" : pyFloat(epsilon),
     scalingFactor: scalingFactor === 1 ? "" : pyFloat(scalingFactor),
     softCap: cap === undefined ? "" : pyFloat(cap),
@@ -101,4 +97,70 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     groups: groups ?? false,
     groupMax: groups?.score === "max",
   };
+}
+
+/** One argument of the routing, as the call, its docstring and the reference's say it. */
+interface RoutingInput {
+  readonly name: string;
+  /** Name of the kernel's reference to it. */
+  readonly ref: string;
+  readonly shape: string;
+  readonly size: string;
+  readonly dtype: "jnp.floating" | "jnp.integer";
+  readonly spec: "by_token" | "P()";
+  readonly text: string;
+  /** What the reference says after its size. */
+  readonly referenceText: string;
+}
+
+function givenInputs({ topK, redundantExperts }: LayerSpec): readonly RoutingInput[] {
+  const both = { shape: "(num_tokens, TOP_K)", size: `(T, ${topK})`, spec: "by_token" } as const;
+  const ids = redundantExperts === undefined ? "expert ids" : "ids of physical experts";
+  return [
+    {
+      ...both,
+      name: "topk_weights",
+      ref: "given_weights",
+      dtype: "jnp.floating",
+      text: "weights of the chosen experts, sharded like tokens; taken as float32",
+      referenceText: "",
+    },
+    {
+      ...both,
+      name: "topk_ids",
+      ref: "given_ids",
+      dtype: "jnp.integer",
+      text: `integer ${ids}; one out of range contributes nothing`,
+      referenceText: "; ids out of range contribute nothing",
+    },
+  ];
+}
+
+/** The routing's arguments in their order. */
+export function routingInputs(layer: LayerSpec): readonly RoutingInput[] {
+  const { routing, experts } = layer;
+  if (routing.where === "given") return givenInputs(layer);
+  const router = routing.scoring === "none" ? "router scores" : "router logits";
+  const logits: RoutingInput = {
+    name: "gating_output",
+    ref: "router_logits",
+    shape: "(num_tokens, NUM_EXPERTS)",
+    size: `(T, ${experts})`,
+    dtype: "jnp.floating",
+    spec: "by_token",
+    text: `${router}, sharded like tokens; taken as float32`,
+    referenceText: ` ${router}`,
+  };
+  if (routing.correctionBias !== true) return [logits];
+  const bias: RoutingInput = {
+    name: "correction_bias",
+    ref: "correction_bias",
+    shape: "(NUM_EXPERTS,)",
+    size: `(${experts},)`,
+    dtype: "jnp.floating",
+    spec: "P()",
+    text: "added to the scores for the choice of experts; taken as float32",
+    referenceText: "",
+  };
+  return [logits, bias];
 }

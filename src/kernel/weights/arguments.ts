@@ -3,12 +3,11 @@
 import { pyTuple } from "../../emit/python.ts";
 import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import { type ArrayInput, D, E, F, gateUpCopies, LAYOUTS, S } from "./layouts.ts";
+import { type ArrayInput, D, E, F, gateUpCopies, LAYOUTS, S, slicesOf } from "./layouts.ts";
 import {
   quantizationContext,
   scaleIndex,
   scaleInput,
-  scaleName,
   scaleRef,
   scaleSizes,
   sharedQuantizationContext,
@@ -34,11 +33,6 @@ function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
   return { name, meaning, shape: pyTuple(dims), size };
 }
 
-/** An expression of the reference, with the layer's F in it. */
-function sliced(text: string, layer: LayerSpec): string {
-  return text.replace("INTERMEDIATE", String(layer.intermediate));
-}
-
 /** Scales of weight arrays, in their order; none where the weights are not quantised. */
 function scalesOf<W extends ArrayInput>(layer: LayerSpec, weights: readonly W[]): readonly W[] {
   const { quantization } = layer;
@@ -58,18 +52,17 @@ function scaledCopies(layer: LayerSpec): readonly object[] {
   }));
 }
 
-/** The scales of weights that an expression of the reference names. */
-function scalesReference(text: string, layer: LayerSpec): string {
-  const { quantization, intermediate } = layer;
-  if (quantization === undefined) return "";
-  const columns = hasBlockColumns(quantization) ? intermediate / BLOCK : intermediate;
-  const [name = "", index = ""] = text.split("[");
-  return `${scaleName(name)}[${index.replace(":, ", "..., ").replace("INTERMEDIATE", String(columns))}`;
+/** One expert's gate and up in the reference. */
+function expertSlices({ weights, quantization, intermediate }: LayerSpec) {
+  const blocks = quantization !== undefined && hasBlockColumns(quantization);
+  const columns = blocks ? intermediate / BLOCK : intermediate;
+  const [gateSlice, upSlice] = slicesOf(weights, intermediate, columns);
+  return { gateSlice, upSlice };
 }
 
 /** The weight arrays as arguments, references and copies. */
 export function weightsContext(layer: LayerSpec): Record<string, unknown> {
-  const { inputs, gate, up } = LAYOUTS[layer.weights];
+  const { inputs } = LAYOUTS[layer.weights];
   return {
     ...quantizationContext(layer),
     scaleInputs: scalesOf(layer, inputs).map((input) => ({
@@ -79,13 +72,10 @@ export function weightsContext(layer: LayerSpec): Record<string, unknown> {
     quantizedArguments: [...inputs, ...(layer.sharedExperts === undefined ? [] : SHARED_WEIGHTS)]
       .map(({ name }) => name)
       .join(", "),
-    gateScaleReference: scalesReference(gate, layer),
-    upScaleReference: scalesReference(up, layer),
     weightArguments: inputs.map(({ name }) => name).join(", "),
     weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
     gateUpCopies: scaledCopies(layer),
-    gateReference: sliced(gate, layer),
-    upReference: sliced(up, layer),
+    ...expertSlices(layer),
   };
 }
 
@@ -95,12 +85,9 @@ function biasInputs(layer: LayerSpec): readonly ArrayInput[] {
 
 /** Biases as arguments, laid as the weights are: of any floating dtype, taken as float32. */
 export function biasesContext(layer: LayerSpec): Record<string, unknown> {
-  const { gateBias, upBias } = LAYOUTS[layer.weights];
   return {
     biases: layer.biases === true,
     biasInputs: biasInputs(layer).map((input) => described(layer, input)),
-    gateBiasReference: sliced(gateBias, layer),
-    upBiasReference: sliced(upBias, layer),
   };
 }
 

@@ -30,13 +30,7 @@ export interface ArrayInput {
 interface LayoutTexts {
   readonly inputs: readonly WeightInput[];
   readonly copies: readonly GateUpCopy[];
-  /** One expert's gate and up weights (D, F), for the reference. */
-  readonly gate: string;
-  readonly up: string;
   readonly biases: readonly ArrayInput[];
-  /** One expert's gate and up biases (F,), for the reference. */
-  readonly gateBias: string;
-  readonly upBias: string;
 }
 
 export const E = "NUM_EXPERTS";
@@ -53,11 +47,7 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       DOWN,
     ],
     copies: [{ ref: "gate_up_weights", whole: "", tiled: ":, rows, pl.ds(column, bf)", part: "" }],
-    gate: "w1[expert, 0]",
-    up: "w1[expert, 1]",
     biases: [{ name: "b1", dims: [E, "2", F], meaning: "biases of gate and up" }, DOWN_BIAS],
-    gateBias: "b1[expert, 0]",
-    upBias: "b1[expert, 1]",
   },
   separate: {
     inputs: [
@@ -69,15 +59,11 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       { ref: "gate_weights", whole: "", tiled: "rows, pl.ds(column, bf)", part: ", 0" },
       { ref: "up_weights", whole: "", tiled: "rows, pl.ds(column, bf)", part: ", 1" },
     ],
-    gate: "w1[expert]",
-    up: "w3[expert]",
     biases: [
       { name: "b1", dims: [E, F], meaning: "bias of gate" },
       DOWN_BIAS,
       { name: "b3", dims: [E, F], meaning: "bias of up" },
     ],
-    gateBias: "b1[expert]",
-    upBias: "b3[expert]",
   },
   side_by_side: {
     inputs: [
@@ -103,20 +89,52 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
         part: ", 1",
       },
     ],
-    gate: "w1[expert, :, :INTERMEDIATE]",
-    up: "w1[expert, :, INTERMEDIATE:]",
     biases: [
       { name: "b1", dims: [E, `2 * ${F}`], meaning: "biases of gate, then of up" },
       DOWN_BIAS,
     ],
-    gateBias: "b1[expert, :INTERMEDIATE]",
-    upBias: "b1[expert, INTERMEDIATE:]",
   },
 };
 
 /** References that hold gate and up weights: sources of their stream. */
 export function gateUpRefs(layout: WeightLayout): readonly string[] {
   return [...new Set(LAYOUTS[layout].copies.map(({ ref }) => ref))];
+}
+
+/** One expert's gate or up in the reference's arguments: (D, F), its scales, and (F,). */
+export interface Slice {
+  readonly weights: string;
+  readonly scales: string;
+  readonly bias: string;
+}
+
+/** Gate's and up's of a layout; `f` columns are each one's, and `scales` of them have a scale. */
+export function slicesOf(layout: WeightLayout, f: number, scales: number): readonly [Slice, Slice] {
+  switch (layout) {
+    case "fused":
+      return [
+        { weights: "w1[expert, 0]", scales: "w1_scale[expert, 0]", bias: "b1[expert, 0]" },
+        { weights: "w1[expert, 1]", scales: "w1_scale[expert, 1]", bias: "b1[expert, 1]" },
+      ];
+    case "separate":
+      return [
+        { weights: "w1[expert]", scales: "w1_scale[expert]", bias: "b1[expert]" },
+        { weights: "w3[expert]", scales: "w3_scale[expert]", bias: "b3[expert]" },
+      ];
+    case "side_by_side":
+      return [
+        {
+          weights: `w1[expert, :, :${f}]`,
+          scales: `w1_scale[expert, ..., :${scales}]`,
+          bias: `b1[expert, :${f}]`,
+        },
+        {
+          weights: `w1[expert, :, ${f}:]`,
+          scales: `w1_scale[expert, ..., ${scales}:]`,
+          bias: `b1[expert, ${f}:]`,
+        },
+      ];
+  }
 }
 
 const LANES = 128;

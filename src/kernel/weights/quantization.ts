@@ -77,18 +77,7 @@ export function sharedQuantizationContext(layer: LayerSpec): Record<string, unkn
     sharedScaleBlocks: own.scaleBlocks,
     sharedBlockColumns: own.blockColumns,
     sharedDequantize: apart ? "shared_quantization.dequantize" : "dequantize",
-    quantizationImports: [
-      ...(apart && own.quantized === true ? ["from . import shared_quantization"] : []),
-      ...(layer.quantization === undefined ? [] : ["from .quantization import dequantize"]),
-    ].join("\n"),
   };
-}
-
-function scaleShapeText(quantization: Quantization): string {
-  if (scaleBlock(quantization) === undefined) return "(..., 1, 1, N)";
-  return hasBlockColumns(quantization)
-    ? "(..., K / SCALE_BLOCK, N / SCALE_BLOCK)"
-    : "(..., K / SCALE_BLOCK, 1, N)";
 }
 
 const NO_QUANTIZATION = {
@@ -100,7 +89,7 @@ const NO_QUANTIZATION = {
 } as const;
 
 /** OCP microscaling: its checkpoints have 4-bit weights as bytes. */
-function isMxfp4({ weights, granularity }: Quantization): boolean {
+export function isMxfp4({ weights, granularity }: Quantization): boolean {
   return weights === "float4_e2m1fn" && scaleBlock({ granularity }) === 32;
 }
 
@@ -121,7 +110,5 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     integer: quantization.weights.startsWith("int"),
     mxfp4: isMxfp4(quantization),
     quantizationText: weightsText(quantization),
-    scaleShapeText: scaleShapeText(quantization),
-    scaleAxes: hasBlockColumns(quantization) ? "(-3, -1)" : "-2",
   };
 }

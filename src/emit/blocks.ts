@@ -1,0 +1,69 @@
+/** Which of their answers the functions of a package's common modules have. */
+import { NO_BLOCK } from "../kernel/part.ts";
+import { isMxfp4 } from "../kernel/weights/quantization.ts";
+import type { Plan } from "../plan/plan.ts";
+import {
+  hasBlockColumns,
+  scaleBlock,
+  sharedApart,
+  sharedLayer,
+  tokenRows,
+} from "../spec/formats.ts";
+import type { LayerSpec } from "../spec/layer.ts";
+
+/** Templates by the name of what they answer. */
+type Blocks = Readonly<Record<string, string>>;
+
+/** How weights are quantised; none of it where they are plain. */
+export function quantizationBlocks({ quantization }: LayerSpec): Blocks {
+  if (quantization === undefined) return {};
+  const channel = scaleBlock(quantization) === undefined;
+  const kind = channel ? "channel" : hasBlockColumns(quantization) ? "block" : "group";
+  return {
+    scale_block: channel ? NO_BLOCK : `package/scale_block/${kind}`,
+    quantize: `package/quantize/${isMxfp4(quantization) ? "microscaled" : kind}`,
+    dequantize: `package/dequantize/${kind === "block" ? kind : "rows"}`,
+    blocks: `package/blocks/${kind}`,
+  };
+}
+
+/** All weights of a layer: the shared experts' may be of another kind. */
+export function allWeightsBlocks(layer: LayerSpec): Blocks {
+  const { quantization } = layer;
+  if (quantization === undefined) return {};
+  const own = sharedLayer(layer).quantization === undefined ? "shared_plain" : "shared_apart";
+  return {
+    quantize_weights: `package/quantize_weights/${sharedApart(layer) ? own : "alike"}`,
+    from_mxfp4: isMxfp4(quantization) ? "package/from_mxfp4" : NO_BLOCK,
+  };
+}
+
+function groupsBlock({ routing }: LayerSpec): string {
+  if (routing.where === "given" || routing.groups === undefined) return NO_BLOCK;
+  return `package/reference/groups/${routing.groups.score === "max" ? "by_best" : "by_two_best"}`;
+}
+
+function resultBlock({ sharedExperts, wire }: LayerSpec): string {
+  if (sharedExperts?.gate === "sigmoid") return "gated_shared";
+  if (sharedExperts !== undefined) return "shared";
+  return wire?.combine === undefined ? "routed" : "by_device";
+}
+
+/** What the reference computes. */
+export function referenceBlocks({ layer }: Plan): Blocks {
+  const { routing, quantization } = layer;
+  const rounded = quantization?.activations === undefined ? "quantized" : "rounded";
+  const expert = quantization === undefined ? "plain" : rounded;
+  const rows = tokenRows(layer);
+  const inKernel = routing.where === "kernel";
+  return {
+    reference_routing: inKernel ? "package/reference/routing" : NO_BLOCK,
+    reference_groups: groupsBlock(layer),
+    add_expert: `package/reference/add_expert/${expert}${layer.biases === true ? "_biased" : ""}`,
+    reference_result: `package/reference/result/${resultBlock(layer)}`,
+    round_rows:
+      rows === undefined
+        ? NO_BLOCK
+        : `package/reference/round_rows/${rows === "int8" ? "integer" : "floating"}`,
+  };
+}
