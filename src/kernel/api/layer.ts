@@ -72,9 +72,6 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
   const all = chosen ? "none" : routing.scoring;
   const { scalingFactor, logitSoftCap: cap, groups, renormEpsilon: epsilon } = routing;
   const biased = routing.correctionBias === true;
-  // Other scores are in 0..1, so that floating-point order needs no keys.
-  const ordered = all === "none" || biased;
-  const weighedApart = biased || (all === "none" && groups !== undefined);
   return {
     routeInKernel: true,
     routingArguments: biased ? "gating_output, correction_bias" : "gating_output",
@@ -85,9 +82,6 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     sigmoidAll: all === "sigmoid",
     softmaxChosen: chosen && routing.scoring === "softmax",
     sigmoidChosen: chosen && routing.scoring === "sigmoid",
-    ordered,
-    weighedApart,
-    keysScored: !weighedApart || groups !== undefined,
     renormalize: routing.renormalize,
     renormalizePlain: routing.renormalize && epsilon === undefined,
     renormEpsilon: epsilon === undefined ? "" : pyFloat(epsilon),
@@ -95,7 +89,6 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     softCap: cap === undefined ? "" : pyFloat(cap),
     biased,
     groups: groups ?? false,
-    groupMax: groups?.score === "max",
   };
 }
 

@@ -5,6 +5,7 @@ import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import type { Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
+import { routingBlocks } from "./blocks.ts";
 import { logitsIn, ownLists, routingIn } from "./lists.ts";
 import { sharesRegisters, TOKEN_BITS } from "./words.ts";
 
@@ -86,14 +87,19 @@ function stages(frame: Frame) {
 
 function context({ layer, mesh }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
+  const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
+    choiceStride: sharesRegisters(mesh.ep) ? "choice_stride" : "lane_tokens",
     tokenBits: TOKEN_BITS,
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,
     logitLanes: layout.logitLanes,
-    paddedExperts: inKernel({ layer }) && layout.expertRows !== layer.experts,
+    paddedExperts,
+    // What is not chosen beside experts that were.
+    rowsThatAreNone: paddedExperts ? "rows that are no expert, and of " : "",
+    orNone: paddedExperts ? " or none" : "",
     paddedLogits: layout.logitLanes !== layer.experts,
     widerLanes: layout.expertLanes !== layout.expertRows,
   };
@@ -102,6 +108,7 @@ function context({ layer, mesh }: Plan): Record<string, unknown> {
 export const routing: Part = {
   modules: () => [{ name: "routing", template: "kernel/routing/routing" }],
   context,
+  blocks: routingBlocks,
   buffers,
   semaphores: (input) => [
     ...(inKernel(input) ? [dma("logits_arrived", ONE, "router logits in VMEM")] : []),

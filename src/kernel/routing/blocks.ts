@@ -1,0 +1,60 @@
+/** Which of their answers the functions of the routing have in a plan. */
+import type { Plan } from "../../plan/plan.ts";
+import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
+import { NO_BLOCK } from "../part.ts";
+import { layoutOf } from "../rows/layout.ts";
+import { sharesRegisters } from "./words.ts";
+
+const HERE = "kernel/routing";
+
+type InKernel = Extract<RoutingSpec, { where: "kernel" }>;
+
+/** Scores of all experts: those of the chosen alone come after the choice. */
+function scoresBlock({ scoring, scoreChosen }: InKernel, padded: boolean): string {
+  if (scoreChosen === true || scoring === "none") return "raw";
+  // Rows that are no expert would add to the sum of a softmax.
+  return scoring === "softmax" && padded ? "softmax_padded" : scoring;
+}
+
+/**
+ * How the experts are chosen. Scores in 0..1 are compared as they are; others, and sums with a bias,
+ * as keys in their order.
+ */
+function chooseBlock({ scoring, scoreChosen, correctionBias, groups, renormalize }: InKernel) {
+  if (correctionBias === true) return "biased";
+  if (scoreChosen === true || scoring === "none") {
+    return groups === undefined ? "by_keys" : "grouped";
+  }
+  return renormalize ? "by_scores_renormalized" : "by_scores";
+}
+
+function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<string, string>> {
+  const { groups } = routing;
+  const choose = chooseBlock(routing);
+  const by = choose.startsWith("by_scores") ? "scores" : "keys";
+  const best = groups?.score === "max" ? "by_best" : "by_two_best";
+  const padded = layoutOf(layer).expertRows !== layer.experts;
+  // What a key stands for is asked by those that weigh it, or add up groups' scores.
+  const asked = by === "keys" && (choose === "by_keys" || groups !== undefined);
+  return {
+    routing_choice: `${HERE}/route_by_${by}`,
+    scores: `${HERE}/scores/${scoresBlock(routing, padded)}`,
+    scores_of: asked ? `${HERE}/scores_of` : NO_BLOCK,
+    within_best_groups:
+      groups === undefined ? NO_BLOCK : `${HERE}/within_best_groups/${by}_${best}`,
+    choose_experts: `${HERE}/choose/${choose}`,
+    route: `${HERE}/route/logits`,
+  };
+}
+
+/** Templates by the name of what they answer. */
+export function routingBlocks({ layer, mesh }: Plan): Readonly<Record<string, string>> {
+  const { routing } = layer;
+  return {
+    ...(routing.where === "kernel"
+      ? inKernelBlocks(routing, layer)
+      : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
+    place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
+    exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
+  };
+}
