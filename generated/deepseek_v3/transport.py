@@ -14,6 +14,7 @@ from .shapes import (
     LANES,
     MESH_AXES,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SUBLANES,
     SUM_ROW,
@@ -150,18 +151,22 @@ def load_rows(r: Refs, s: Shape, me, first_token):
 
         copy_in(chunk).wait()
 
-        @pl.loop(0, s.chunk // 16)
+        @pl.loop(0, s.chunk // ROW_GROUP)
         def _(group):
-            token = pl.multiple_of(group * 16, 16)
+            token = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
             for block in range(ROW):
                 columns = pl.ds(block * LANES, LANES)
-                rows = r.staging[chunk % 2, pl.ds(token, 16), columns]
+                rows = r.staging[chunk % 2, pl.ds(token, ROW_GROUP), columns]
                 upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
-                upper = r.staging[chunk % 2, pl.ds(token, 16), upper_columns]
+                upper = r.staging[chunk % 2, pl.ds(token, ROW_GROUP), upper_columns]
                 rows = pack(rows.astype(jnp.float32), upper.astype(jnp.float32))
-                r.gathered_rows[pl.ds(block, 16, stride=ROW), :] = rows
-            start = pl.multiple_of((me * s.pass_tokens + chunk * s.chunk + token) * ROW, 16 * ROW)
-            r.token_rows[pl.ds(start, 16 * ROW), :] = r.gathered_rows[pl.ds(0, 16 * ROW), :]
+                r.gathered_rows[pl.ds(block, ROW_GROUP, stride=ROW), :] = rows
+            start = pl.multiple_of(
+                (me * s.pass_tokens + chunk * s.chunk + token) * ROW, ROW_GROUP * ROW
+            )
+            r.token_rows[pl.ds(start, ROW_GROUP * ROW), :] = r.gathered_rows[
+                pl.ds(0, ROW_GROUP * ROW), :
+            ]
 
 
 def reduce_scatter(r: Refs, s: Shape, me):
@@ -214,7 +219,7 @@ def write_output(r: Refs, s: Shape, me, first_token):
         )
 
     def reduce_group(token):
-        for i in range(16):
+        for i in range(ROW_GROUP):
             start = pl.multiple_of((me * s.pass_tokens + token + i) * SUM_ROW, SUM_ROW)
             low = r.token_sums[pl.ds(start, ROW), :]
             high = r.token_sums[pl.ds(start + ROW, ROW), :]
@@ -233,17 +238,17 @@ def write_output(r: Refs, s: Shape, me, first_token):
         def _():
             copy_out(chunk - 2).wait()
 
-        @pl.loop(0, s.chunk // 16)
+        @pl.loop(0, s.chunk // ROW_GROUP)
         def _(group):
-            token = pl.multiple_of(group * 16, 16)
+            token = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
             reduce_group(chunk * s.chunk + token)
             for block in range(ROW):
-                words = r.gathered_rows[pl.ds(block, 16, stride=ROW_PITCH), :]
+                words = r.gathered_rows[pl.ds(block, ROW_GROUP, stride=ROW_PITCH), :]
                 columns = pl.ds(block * LANES, LANES)
                 upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
                 low, high = unpack(words)
-                r.staging[chunk % 2, pl.ds(token, 16), columns] = low.astype(DTYPE)
-                r.staging[chunk % 2, pl.ds(token, 16), upper_columns] = high.astype(DTYPE)
+                r.staging[chunk % 2, pl.ds(token, ROW_GROUP), columns] = low.astype(DTYPE)
+                r.staging[chunk % 2, pl.ds(token, ROW_GROUP), upper_columns] = high.astype(DTYPE)
 
         copy_out(chunk).start()
 

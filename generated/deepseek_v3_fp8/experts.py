@@ -18,6 +18,7 @@ from .shapes import (
     LANES,
     LOCAL_EXPERTS,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SCALE_BLOCK,
     SUM_ROW,
@@ -35,7 +36,7 @@ def merge_routes(r: Refs, s: Shape, expert):
     """Joins the entries that all devices have for one expert into one list.
 
     Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
-    Writes expert_entries  (all_tokens + 16,) int32, SMEM
+    Writes expert_entries  (all_tokens + ROW_GROUP,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
 
     A token's experts differ, so that an expert has at most all_tokens entries, and at most
@@ -60,7 +61,7 @@ def merge_routes(r: Refs, s: Shape, expert):
         return count + length
 
     count = lax.fori_loop(0, EP_SIZE, append, jnp.int32(0))
-    for i in range(16):
+    for i in range(ROW_GROUP):
         r.expert_entries[count + i] = s.all_tokens
     return count
 
@@ -72,12 +73,12 @@ def _gather_rows(r: Refs, first, count):
     Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        entry = group * 16
-        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(16)]
+        entry = group * ROW_GROUP
+        tokens = [r.expert_entries[first + entry + i] & TOKEN_MASK for i in range(ROW_GROUP)]
         rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
-        for i in range(16):
+        for i in range(ROW_GROUP):
             r.gathered_rows[pl.ds((entry + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
@@ -111,9 +112,9 @@ def _combine(r: Refs, first, count):
 
 def _zero_sums(r: Refs, s: Shape):
     """Clears token_sums, (all_tokens * SUM_ROW, LANES) float32, VMEM."""
-    rows = 16 * SUM_ROW
+    rows = ROW_GROUP * SUM_ROW
 
-    @pl.loop(0, s.all_tokens // 16)
+    @pl.loop(0, s.all_tokens // ROW_GROUP)
     def _(group):
         start = pl.multiple_of(group * rows, rows)
         r.token_sums[pl.ds(start, rows), :] = jnp.zeros((rows, LANES), jnp.float32)

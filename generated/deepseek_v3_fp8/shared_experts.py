@@ -16,6 +16,7 @@ from .shapes import (
     HIDDEN_SIZE,
     LANES,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SCALE_BLOCK,
     SHARED_BLOCKS,
@@ -56,13 +57,13 @@ def _take_rows(r: Refs, s: Shape, me, first, count):
     Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        position = group * 16
+        position = group * ROW_GROUP
         token = _shared_token(s, me, first + position)
-        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(16)]
+        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(ROW_GROUP)]
         rows = [r.token_rows[pl.ds(start, ROW), :] for start in starts]
-        for i in range(16):
+        for i in range(ROW_GROUP):
             r.gathered_rows[pl.ds((position + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
@@ -169,7 +170,7 @@ def _shared_gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     """Adds one hidden tile's share to the gate and up projections of `rows` rows."""
     with jax.named_scope(f"shared_gate_up_{rows}"):
         width = s.tiles.shared_tile
-        block, columns = pl.ds(pl.multiple_of(first, 16), rows), pl.ds(0, width)
+        block, columns = pl.ds(pl.multiple_of(first, ROW_GROUP), rows), pl.ds(0, width)
         operand = r.operand[hidden_tile, block, :]
         r.gate_sums[block, columns] = scaled_dot(
             operand,
@@ -184,12 +185,12 @@ def _shared_gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
 
 
 def _shared_activation(r: Refs, s: Shape, count):
-    """silu(gate) * up of `count` rows, in groups of 16."""
+    """silu(gate) * up of `count` rows, in groups of ROW_GROUP."""
     columns = pl.ds(0, s.tiles.shared_tile)
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        rows = pl.ds(pl.multiple_of(group * 16, 16), 16)
+        rows = pl.ds(pl.multiple_of(group * ROW_GROUP, ROW_GROUP), ROW_GROUP)
         gate, up = r.gate_sums[rows, columns], r.up_sums[rows, columns]
         hidden = activate(gate, up)
         r.activations[rows, columns] = hidden.astype(DTYPE)
@@ -198,7 +199,10 @@ def _shared_activation(r: Refs, s: Shape, count):
 def _shared_down(r: Refs, s: Shape, slot, row_tile, column_tile, first, rows: int):
     """Adds one weight tile's share to the results of `rows` rows."""
     with jax.named_scope(f"shared_down_{rows}"):
-        block, columns = pl.ds(pl.multiple_of(first, 16), rows), pl.ds(0, s.tiles.shared_tile)
+        block, columns = (
+            pl.ds(pl.multiple_of(first, ROW_GROUP), rows),
+            pl.ds(0, s.tiles.shared_tile),
+        )
         hidden = r.activations[block, columns]
         result = scaled_dot(
             hidden,

@@ -15,6 +15,7 @@ from .shapes import (
     LANES,
     PADDED_HIDDEN,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SCALE_BLOCK,
     SUBLANES,
@@ -73,12 +74,12 @@ def form_operand(r: Refs, s: Shape, first, count):
     """
     columns = s.operand_columns
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        row = pl.multiple_of(group * 16, 16)
-        rows = pl.ds(pl.multiple_of(first + row, 16), 16)
+        row = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+        rows = pl.ds(pl.multiple_of(first + row, ROW_GROUP), ROW_GROUP)
         for block in range(ROW):
-            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, 16, stride=ROW_PITCH), :]
+            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, ROW_GROUP, stride=ROW_PITCH), :]
             tile, column = divmod(block * LANES, columns)
             upper_tile, upper_column = divmod(PADDED_HIDDEN // 2 + block * LANES, columns)
             low, high = unpack(words)
@@ -98,7 +99,7 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     Adds   gate_sums, up_sums   (row_block, INTERMEDIATE_SIZE) float32, VMEM, from row `first`
     """
     with jax.named_scope(f"gate_up_{rows}"):
-        block = pl.ds(pl.multiple_of(first, 16), rows)
+        block = pl.ds(pl.multiple_of(first, ROW_GROUP), rows)
         operand = r.operand[hidden_tile, block, pl.ds(0, s.tiles.bd)]
         gate = jnp.where(hidden_tile == 0, 0.0, r.gate_sums[block, :])
         r.gate_sums[block, :] = gate + scaled_dot(
@@ -112,16 +113,16 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
 
 def activation(r: Refs, s: Shape, bias_slot, count):
     """clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1) of `count` rows, in groups of
-    16, rounded to bfloat16.
+    ROW_GROUP, rounded to bfloat16.
 
     Reads  gate_sums, up_sums   (row_block, INTERMEDIATE_SIZE) float32, VMEM
            gate_up_biases       (2, INTERMEDIATE_SIZE) float32, VMEM, slot `bias_slot`
     Writes activations          (INTERMEDIATE_SIZE / bf, row_block, bf) bfloat16, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        rows = pl.ds(pl.multiple_of(group * 16, 16), 16)
+        rows = pl.ds(pl.multiple_of(group * ROW_GROUP, ROW_GROUP), ROW_GROUP)
         gate, up = r.gate_sums[rows, :], r.up_sums[rows, :]
         gate = gate + r.gate_up_biases[bias_slot, pl.ds(0, 1), :]
         up = up + r.gate_up_biases[bias_slot, pl.ds(1, 1), :]
@@ -160,7 +161,7 @@ def down(r: Refs, s: Shape, slot, row_tile, first, rows: int):
     Adds   result_tiles  float32, VMEM
     """
     with jax.named_scope(f"down_{rows}"):
-        block = pl.ds(pl.multiple_of(first, 16), rows)
+        block = pl.ds(pl.multiple_of(first, ROW_GROUP), rows)
         result = scaled_dot(
             r.activations[row_tile, block, :], r.down_tiles.at[slot], r.down_scales.at[slot]
         )

@@ -37,6 +37,7 @@ from .shapes import (
     LOGIT_LANES,
     MESH_AXES,
     NUM_EXPERTS,
+    ROW_GROUP,
     SCALE_DTYPE,
     WEIGHT_DTYPE,
     Refs,
@@ -97,8 +98,8 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     device_share = pl.cdiv(num_tokens, EP_SIZE)
     passes = pl.cdiv(device_share, tiles.pass_tokens)
     pass_tokens = pl.cdiv(device_share, passes)
-    # Whole bfloat16 tiles of 16 rows; whole vector registers of 128 tokens above that.
-    multiple = 16 if pass_tokens <= LANES else LANES
+    # Whole groups of rows; whole vector registers of LANES tokens above that.
+    multiple = ROW_GROUP if pass_tokens <= LANES else LANES
     return Shape(
         tokens=num_tokens,
         device_share=device_share,

@@ -13,6 +13,7 @@ from .shapes import (
     HIDDEN_SIZE,
     LANES,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SUBLANES,
     SUM_ROW,
@@ -48,16 +49,16 @@ def form_operand(r: Refs, count):
     Writes operand        (bt, HIDDEN_SIZE) bfloat16, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        row = pl.multiple_of(group * 16, 16)
+        row = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
         for block in range(ROW):
-            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, 16, stride=ROW_PITCH), :]
+            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, ROW_GROUP, stride=ROW_PITCH), :]
             columns = pl.ds(block * LANES, LANES)
             upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
             low, high = unpack(words)
-            r.operand[pl.ds(row, 16), columns] = low.astype(DTYPE)
-            r.operand[pl.ds(row, 16), upper_columns] = high.astype(DTYPE)
+            r.operand[pl.ds(row, ROW_GROUP), columns] = low.astype(DTYPE)
+            r.operand[pl.ds(row, ROW_GROUP), upper_columns] = high.astype(DTYPE)
 
 
 def store_results(r: Refs, result, rows: int):
@@ -88,8 +89,8 @@ def feed_forward(r: Refs, slot, rows: int):
     with jax.named_scope(f"activation_{rows}"):
         # Few rows at a time: what lies between gate, up and the result stays in registers.
         groups = [
-            activate(gate[row : row + 16], up[row : row + 16]).astype(DTYPE)
-            for row in range(0, rows, 16)
+            activate(gate[row : row + ROW_GROUP], up[row : row + ROW_GROUP]).astype(DTYPE)
+            for row in range(0, rows, ROW_GROUP)
         ]
     with jax.named_scope(f"down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)

@@ -13,6 +13,7 @@ from .feed_forward import activate, dot, form_operand, store_results
 from .shapes import (
     DTYPE,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SHARED_BLOCKS,
     SUM_ROW,
@@ -37,13 +38,13 @@ def _take_rows(r: Refs, s: Shape, me, first, count):
     Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        position = group * 16
+        position = group * ROW_GROUP
         token = _shared_token(s, me, first + position)
-        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(16)]
+        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(ROW_GROUP)]
         rows = [r.token_rows[pl.ds(start, ROW), :] for start in starts]
-        for i in range(16):
+        for i in range(ROW_GROUP):
             r.gathered_rows[pl.ds((position + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
@@ -119,8 +120,8 @@ def _shared_feed_forward(r: Refs, rows: int):
         up = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[0, 1])
     with jax.named_scope(f"shared_activation_{rows}"):
         groups = []
-        for row in range(0, rows, 16):
-            hidden = activate(gate[row : row + 16], up[row : row + 16])
+        for row in range(0, rows, ROW_GROUP):
+            hidden = activate(gate[row : row + ROW_GROUP], up[row : row + ROW_GROUP])
             groups.append(hidden.astype(DTYPE))
     with jax.named_scope(f"shared_down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)

@@ -15,6 +15,7 @@ from .shapes import (
     HIDDEN_SIZE,
     LANES,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SHARED_BLOCKS,
     SHARED_COLUMNS,
@@ -46,13 +47,13 @@ def _take_rows(r: Refs, s: Shape, me, first, count):
     Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        position = group * 16
+        position = group * ROW_GROUP
         token = _shared_token(s, me, first + position)
-        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(16)]
+        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(ROW_GROUP)]
         rows = [r.token_rows[pl.ds(start, ROW), :] for start in starts]
-        for i in range(16):
+        for i in range(ROW_GROUP):
             r.gathered_rows[pl.ds((position + i) * ROW_PITCH, ROW), :] = rows[i]
 
 
@@ -142,22 +143,22 @@ def _shared_gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     """Adds one hidden tile's share to the gate and up projections of `rows` rows."""
     with jax.named_scope(f"shared_gate_up_{rows}"):
         width = s.tiles.shared_tile
-        block, columns = pl.ds(pl.multiple_of(first, 16), rows), pl.ds(0, width)
+        block, columns = pl.ds(pl.multiple_of(first, ROW_GROUP), rows), pl.ds(0, width)
         operand = r.operand[hidden_tile, block, :]
         r.gate_sums[block, columns] = dot(operand, r.gate_up_tiles[slot, 0, :, columns])
         r.up_sums[block, columns] = dot(operand, r.gate_up_tiles[slot, 1, :, columns])
 
 
 def _shared_activation(r: Refs, s: Shape, count):
-    """silu(gate) * up of `count` rows, in groups of 16, times their gate."""
+    """silu(gate) * up of `count` rows, in groups of ROW_GROUP, times their gate."""
     columns = pl.ds(0, s.tiles.shared_tile)
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        rows = pl.ds(pl.multiple_of(group * 16, 16), 16)
+        rows = pl.ds(pl.multiple_of(group * ROW_GROUP, ROW_GROUP), ROW_GROUP)
         gate, up = r.gate_sums[rows, columns], r.up_sums[rows, columns]
         hidden = activate(gate, up)
-        logit = jnp.zeros((16, 1), jnp.float32)
+        logit = jnp.zeros((ROW_GROUP, 1), jnp.float32)
         for tile in range(HIDDEN_SIZE // s.tiles.bd):
             gate_columns = pl.ds(tile * s.tiles.bd, s.tiles.bd)
             products = (
@@ -171,7 +172,10 @@ def _shared_activation(r: Refs, s: Shape, count):
 def _shared_down(r: Refs, s: Shape, slot, row_tile, column_tile, first, rows: int):
     """Adds one weight tile's share to the results of `rows` rows."""
     with jax.named_scope(f"shared_down_{rows}"):
-        block, columns = pl.ds(pl.multiple_of(first, 16), rows), pl.ds(0, s.tiles.shared_tile)
+        block, columns = (
+            pl.ds(pl.multiple_of(first, ROW_GROUP), rows),
+            pl.ds(0, s.tiles.shared_tile),
+        )
         hidden = r.activations[block, columns]
         result = dot(hidden, r.down_tiles[slot, columns, :])
         add_results(r, s, result, row_tile, column_tile, first, rows)

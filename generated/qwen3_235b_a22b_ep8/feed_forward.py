@@ -13,6 +13,7 @@ from .shapes import (
     HIDDEN_SIZE,
     LANES,
     ROW,
+    ROW_GROUP,
     ROW_PITCH,
     SUBLANES,
     SUM_ROW,
@@ -49,12 +50,12 @@ def form_operand(r: Refs, s: Shape, first, count):
     """
     columns = s.tiles.bd
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        row = pl.multiple_of(group * 16, 16)
-        rows = pl.ds(pl.multiple_of(first + row, 16), 16)
+        row = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+        rows = pl.ds(pl.multiple_of(first + row, ROW_GROUP), ROW_GROUP)
         for block in range(ROW):
-            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, 16, stride=ROW_PITCH), :]
+            words = r.gathered_rows[pl.ds(row * ROW_PITCH + block, ROW_GROUP, stride=ROW_PITCH), :]
             tile, column = divmod(block * LANES, columns)
             upper_tile, upper_column = divmod(HIDDEN_SIZE // 2 + block * LANES, columns)
             low, high = unpack(words)
@@ -70,22 +71,22 @@ def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
     Adds   gate_sums, up_sums   (row_block, bf) float32, VMEM, from row `first`
     """
     with jax.named_scope(f"gate_up_{rows}"):
-        block = pl.ds(pl.multiple_of(first, 16), rows)
+        block = pl.ds(pl.multiple_of(first, ROW_GROUP), rows)
         operand = r.operand[hidden_tile, block, :]
         r.gate_sums[block, :] = dot(operand, r.gate_up_tiles[slot, 0])
         r.up_sums[block, :] = dot(operand, r.gate_up_tiles[slot, 1])
 
 
 def activation(r: Refs, s: Shape, count):
-    """silu(gate) * up of `count` rows, in groups of 16, rounded to bfloat16.
+    """silu(gate) * up of `count` rows, in groups of ROW_GROUP, rounded to bfloat16.
 
     Reads  gate_sums, up_sums   (row_block, bf) float32, VMEM
     Writes activations          (row_block, bf) bfloat16, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, 16))
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
     def _(group):
-        rows = pl.ds(pl.multiple_of(group * 16, 16), 16)
+        rows = pl.ds(pl.multiple_of(group * ROW_GROUP, ROW_GROUP), ROW_GROUP)
         gate, up = r.gate_sums[rows, :], r.up_sums[rows, :]
         r.activations[rows, :] = activate(gate, up).astype(DTYPE)
 
@@ -115,6 +116,6 @@ def down(r: Refs, s: Shape, slot, row_tile, column_tile, first, rows: int):
     Adds   result_tiles  float32, VMEM
     """
     with jax.named_scope(f"down_{rows}"):
-        block = pl.ds(pl.multiple_of(first, 16), rows)
+        block = pl.ds(pl.multiple_of(first, ROW_GROUP), rows)
         result = dot(r.activations[block, :], r.down_tiles[slot])
         add_results(r, s, result, row_tile, column_tile, first, rows)

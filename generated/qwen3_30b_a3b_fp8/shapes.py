@@ -42,6 +42,8 @@ EXPERT_LANES = 256
 LOGIT_LANES = 128
 # Entries that one trip of a row loop moves; lists are padded to it.
 UNROLL = 8
+# Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
+ROW_GROUP = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.
 TOKEN_BITS = 13
 TOKEN_MASK = (1 << TOKEN_BITS) - 1
@@ -203,7 +205,7 @@ def scratch(s: Shape) -> list:
         pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         pltpu.SMEM((s.weights_at,), jnp.int32),
         pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
-        pltpu.SMEM((s.all_tokens + 16,), jnp.int32),
+        pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
         pltpu.SMEM((LOCAL_EXPERTS + 1,), jnp.int32),
         dma((2,)),
         dma((1,)),

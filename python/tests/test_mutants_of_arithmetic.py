@@ -68,7 +68,7 @@ def test_each_changes_the_source_where_it_says(found: list[Any]) -> None:
         ("rounding", "`low.astype(DTYPE)` as `truncated(low, DTYPE)`"),
         ("accumulation", "as `narrow(jnp.dot(left, right"),
         ("accumulation", "token_sums rounded to bfloat16"),
-        ("last", "`pl.cdiv(count, 16)`"),
+        ("last", "`pl.cdiv(count, ROW_GROUP)`"),
         ("part", "`r.gate_up_tiles[slot, 0]` with `1`"),
         ("mask", "`(expert == chosen) & valid`"),
     ],

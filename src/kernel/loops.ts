@@ -7,7 +7,7 @@ import type { Frame } from "./frame.ts";
 
 /** Entries one trip of a row loop moves; also `UNROLL` in the template. */
 export const UNROLL = 8;
-/** Tokens or rows that one trip of a loop over bfloat16 tiles takes. */
+/** Tokens or rows that one trip of a loop over bfloat16 tiles takes; also `ROW_GROUP` in the template. */
 export const GROUP = 16;
 
 export interface DraftLoop extends StageLoop {

@@ -2,7 +2,6 @@
 
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
-import { rowMultiple } from "../feed-forward/rules.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { needsPassBarrier, packedPart } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
@@ -29,8 +28,8 @@ export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
     sharedActivations:
       layer.quantization?.activations === undefined ? "activations" : "shared_activations",
     operandDtype: narrow ? rows : layer.dtype,
-    /** Rows of one tile of the operand. */
-    rowGroup: rowMultiple(layer),
+    /** Rows of one tile of the operand, by name. */
+    rowGroup: quantized ? "NARROW_ROW_GROUP" : "ROW_GROUP",
     partRow: part,
     narrowSums: summed,
     /** Two sizes of packed rows: each with its name. */

@@ -24,7 +24,7 @@ function combine({ layer, load, streamed }: Frame): Draft {
 
 export const expertRows: Part = {
   buffers: ({ sizes }) => {
-    const merged: Dim = ["s.all_tokens + 16", sizes.allTokens + 16];
+    const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
   stages: (frame) => {
