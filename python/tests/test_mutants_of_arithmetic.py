@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def test_each_changes_the_source_where_it_says(found: list[Any]) -> None:
             compile(text, mutant.id, "exec")
 
 
+def test_the_host_is_left_as_it_is(of: Callable[[str], list[Any]]) -> None:
+    for example in ("qwen3-30b-a3b", "grok-2-fp8"):
+        folder = ROOT / "generated" / example.replace("-", "_")
+        lines = (folder / "kernel.py").read_text("utf-8").splitlines()
+        heads = [n for n, line in enumerate(lines, 1) if line.startswith("def ")]
+        first = next(n for n in heads if "_kernel(" in lines[n - 1])
+        after = next(n for n in heads if n > first)
+        here = {m.line for m in of(example) if m.file == "kernel.py"}
+        assert here and all(first < line < after for line in here)
+
+
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
@@ -83,3 +95,21 @@ def test_what_would_be_the_same_is_not(of: Callable[[str], list[Any]], found: li
     assert any("exponentials / " in m.what for m in of("qwen2-57b-a14b"))
     # With a cap on the logits nothing can overflow.
     assert not any("jnp.max(logits" in m.what for m in of("grok-2"))
+
+
+def test_padded_experts_are_masked_again_where_a_bias_is_added(
+    explained: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = tmp_path / PACKAGE.name
+    shutil.copytree(PACKAGE, folder)
+    routing = folder / "routing.py"
+    text, scores = routing.read_text("utf-8"), "    ids, weights = [], []\n"
+    assert text.count(scores) == 1
+    masked = "    candidates = jnp.where(expert < NUM_EXPERTS, candidates, -jnp.inf)\n"
+    routing.write_text(text.replace(scores, masked + scores), "utf-8")
+    plan = explained("qwen3-30b-a3b")
+    layer = plan["layer"]
+    biased = {**layer, "routing": {**layer["routing"], "correctionBias": True}}
+    for given, wanted in ((layer, 0), (biased, 3)):
+        made = make.mutants(folder, plan["kernels"][0], given, families=("arithmetic",))
+        assert len([m for m in made if "expert < NUM_EXPERTS" in m.what]) == wanted

@@ -6,6 +6,9 @@ What would be the same program, or one that only does more than it need, is not 
 - experts without rows are computed (`has_rows`), or a body of more rows as well (`with_body`);
 - lists are padded with as many entries as the last group may read, and what lies there is told again
   where lists are joined (loops that store what does not depend on them);
+- padding among the experts is nought where scores are probabilities: with no bias it is below or equal to
+  every expert, and equals are taken from the lowest index, so that masking it again changes nothing;
+- all of a token's weights are made NaN where one is: its result is NaN either way;
 - bits that rounding has cleared are masked where they are packed;
 - a slice of an array has another size: that does not build.
 """
@@ -154,6 +157,9 @@ def _limit(context: Context, node: ast.Compare) -> Iterator[Found]:
     sign = ORDER.get(type(node.ops[0]))
     if sign is not None and _chooses_body(context, node) and sign != "<":
         return
+    where = context.analysis.source.parents[node]
+    if isinstance(where, ast.Call) and _is_padding_of_scores(context, where):
+        return
     if sign is None or any(
         isinstance(a, Function) and decorated(a, "when") is not None and node in set(ast.walk(d))
         for a in context.analysis.source.ancestors(node)
@@ -165,11 +171,25 @@ def _limit(context: Context, node: ast.Compare) -> Iterator[Found]:
         yield found(context, "mask", "moved", node, text)
 
 
+def _is_padding_of_scores(context: Context, node: ast.Call) -> bool:
+    """Whether candidates of padded experts are masked whose scores are nought already."""
+    routing = context.layer["routing"]
+    raw = routing.get("scoreChosen") or routing.get("scoring") not in ("softmax", "sigmoid")
+    if raw or routing.get("correctionBias") or routing.get("groups"):
+        return False
+    parts = [ast.unparse(argument) for argument in node.args]
+    return parts[:2] == ["expert < NUM_EXPERTS", "candidates"]
+
+
 def _where(context: Context, node: ast.Call) -> Iterator[Found]:
     """One side of a choice alone."""
     if called(node) != "where" or len(node.args) != 3:
         return
-    for side in node.args[1:]:
+    if _is_padding_of_scores(context, node):
+        return
+    for side, other in ((node.args[1], node.args[2]), (node.args[2], node.args[1])):
+        if ast.unparse(other) == "jnp.nan":
+            continue
         whole = f"jnp.broadcast_to({ast.unparse(side)}, jnp.shape({ast.unparse(node)}))"
         yield found(context, "mask", "dropped", node, whole)
 

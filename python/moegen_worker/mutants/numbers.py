@@ -10,13 +10,13 @@ from .copies import base
 from .effects import called
 from .source import Function, Source
 
-# Functions that run on the host, that lay out memory, or that say which device is meant.
+# Functions that lay out memory, or that say which device is meant.
 OUTSIDE = {
-    "kernel.py": {"_shape", "_expect", "_check_mesh", "_check_sharding", "_check_arguments"},
     "transport.py": {"_device_id", "_remote_copy", "barrier", "each_peer"},
     "shapes.py": {"scratch"},
 }
-ENTRY = "fused_ep_moe"
+# The module of the call, which runs on the host; and the end of the one name in it that does not.
+CALL, BODY = "kernel.py", "_kernel"
 FLOATS = {"float32", "bfloat16", "float8_e4m3fn", "int8"}
 # Calls whose results are floats whatever they take.
 FLOAT_CALLS = {
@@ -38,7 +38,7 @@ def functions(source: Source) -> Iterator[Function]:
         for node in tree.body:
             if not isinstance(node, Function) or node.name in OUTSIDE.get(file, set()):
                 continue
-            if not node.name.endswith(ENTRY):
+            if file != CALL or node.name.endswith(BODY):
                 yield node
 
 

@@ -51,6 +51,8 @@ class Trials:
     families: tuple[str, ...] = ("sync", "arithmetic")
     # Routing is an input.
     given: bool = False
+    # There are two axes of the mesh to spread devices over.
+    split: bool = False
 
     def programs(self) -> tuple[tuple[tuple[Case, int], ...], ...]:
         """What faults of synchronisation are tried on: cases with their T, by the program that runs
@@ -72,9 +74,10 @@ class Trials:
         )
 
     def sums(self) -> tuple[tuple[Case, int], ...]:
-        """What faults of arithmetic are tried on, the cheapest first: values, then several passes,
-        then several blocks of 128 tokens and many chunks."""
-        usual, (blocks, odd) = self.tokens, (_case("blocks"), _case("passes"))
+        """What faults of arithmetic are tried on, the cheapest first: values, then several passes on
+        two axes, then several blocks of 128 tokens and many chunks."""
+        usual, blocks = self.tokens, _case("blocks")
+        odd = _case("odd", split_mesh=self.split)
         routed = (None, "given" if self.given else "kernel")
         cases = [case for case in map(_case, SUMS) if case.routing in routed]
         return (
