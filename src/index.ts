@@ -18,7 +18,14 @@ export { moe } from "./dsl/moe.ts";
 export type { HuggingFaceConfig } from "./model/config.ts";
 export type { Auto, Choice, ChoiceSet } from "./spec/choice.ts";
 export { auto, choices } from "./spec/choice.ts";
-export type { Activation, LayerSpec, RoutingSpec, Scoring, SharedExperts } from "./spec/layer.ts";
+export type {
+  Activation,
+  LayerSpec,
+  RenormEpsilon,
+  RoutingSpec,
+  Scoring,
+  SharedExperts,
+} from "./spec/layer.ts";
 export type { MeshSpec } from "./spec/mesh.ts";
 export type {
   DType,

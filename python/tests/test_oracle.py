@@ -43,6 +43,18 @@ def test_scores_that_are_all_nought_weigh_nothing_where_an_epsilon_is_added() ->
     assert np.isnan(weights).all()
 
 
+def test_weights_are_divided_by_no_less_than_the_least() -> None:
+    # What the bias chooses: scores of 0.3e-12 and 0.1e-12.
+    logits, bias = np.log([[0.3e-12, 0.1e-12, 1.0, 1.0]]), [9.0, 9.0, 0.0, 0.0]
+    weights, ids = oracle.route(layer(renormEpsilon={"atLeast": 1e-12}), logits, bias)
+    assert ids.tolist() == [[0, 1]]
+    assert weights[0] == pytest.approx([0.15, 0.05])
+    weights, _ = oracle.route(layer(renormEpsilon={"atLeast": 1e-13}), logits, bias)
+    assert weights[0] == pytest.approx([0.75, 0.25])
+    weights, _ = oracle.route(layer(renormEpsilon={"atLeast": 1e-13}), [[np.nan] * 4], bias)
+    assert np.isnan(weights).all()
+
+
 def test_sigmoid_scores() -> None:
     weights, _ = oracle.route(layer(scoring="sigmoid", renormalize=False), [[0.0, 3.0, -3.0]])
     assert weights[0] == pytest.approx([1 / (1 + np.exp(-3.0)), 0.5])

@@ -159,7 +159,7 @@ export const codes = {
   MOE141: entry("the name is too long", "folders are named after the spec: at most 100 letters"),
   MOE142: entry(
     "an epsilon does not fit",
-    "renormEpsilon is added to the sum that renormalize divides by: 2^-126 to 1",
+    "renormEpsilon is added to the sum that renormalize divides by, or is the least of it: 2^-126 to 1",
   ),
 
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),

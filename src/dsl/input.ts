@@ -8,6 +8,7 @@ import type {
   Activation,
   ExpertGroups,
   LayerSpec,
+  RenormEpsilon,
   Scoring,
   SharedExperts,
   WeightLayout,
@@ -27,10 +28,11 @@ export type RoutingInput =
       /** Divide the k weights by their sum. */
       readonly renormalize: boolean;
       /**
-       * Added to that sum, as the published model does (DeepSeek-V3: 1e-20), so that scores that
-       * are all nought weigh nothing. Default: nothing is added.
+       * A number is added to that sum (DeepSeek-V3: 1e-20); `{ atLeast }` is the least that it is
+       * taken for (ERNIE-4.5: 1e-12). Scores that are all nought then weigh nothing, as in the
+       * published model. Default: the sum divides as it is.
        */
-      readonly renormEpsilon?: number;
+      readonly renormEpsilon?: RenormEpsilon;
       /** Multiplies the weights last. Default: 1, which changes nothing. */
       readonly scalingFactor?: number;
       /** cap * tanh(logits / cap) before scoring (Grok). Default: no cap. */

@@ -12,8 +12,8 @@ const sparse: SparseRule = (config) => {
 
 /**
  * ERNIE-4.5: softmax over all experts, a correction bias that picks the ids only, weights divided by
- * their sum (at least `moe_norm_min`, 1e-12: far below any that a choice has); shared experts of
- * the routed ones' size. ERNIE-4.5-VL, with experts for text and others for images, is not read.
+ * their sum or by `moe_norm_min` where that is more (what the bias alone chooses may weigh less);
+ * shared experts of the routed ones' size. ERNIE-4.5-VL, with experts for text and others for images, is not read.
  * Source: transformers 5.24, models/ernie4_5_moe (Ernie4_5_MoeTopKRouter, …SparseMoeBlock,
  * …DecoderLayer) and its configuration class.
  */
@@ -22,7 +22,12 @@ export const ernie = family({
   types: ["ernie4_5_moe"],
   experts: ["moe_num_experts", "num_experts"],
   topK: ["moe_k", "num_experts_per_tok"],
-  routing: { scoring: "softmax", renormalize: true, correctionBias: true },
+  routing: {
+    scoring: "softmax",
+    renormalize: true,
+    renormEpsilon: { atLeast: field(1e-12, "moe_norm_min") },
+    correctionBias: true,
+  },
   shared: { count: field(2, "moe_num_shared_experts") },
   sparse,
 });

@@ -70,6 +70,8 @@ function fieldsOf(
   const optional: Readonly<Record<string, number | Field<number> | undefined>> = {
     ...ACTIVATION_FIELDS,
     "routing.groups": typeof routing.groups === "object" ? routing.groups.count : undefined,
+    "routing.renormEpsilon.atLeast":
+      typeof routing.renormEpsilon === "object" ? routing.renormEpsilon.atLeast : undefined,
     "routing.scalingFactor": routing.scalingFactor,
     "routing.logitSoftCap": routing.logitSoftCap,
     "sharedExperts.count": shared?.count,

@@ -1,5 +1,5 @@
 /** How families write their routing in a `config.json`. */
-import type { ExpertGroups, RoutingSpec, Scoring } from "../spec/layer.ts";
+import type { ExpertGroups, RenormEpsilon, RoutingSpec, Scoring } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, field, flagOf, numberOf, statedName } from "./field.ts";
 import { GIVEN, refuseRouting } from "./refuse.ts";
@@ -14,8 +14,8 @@ export interface RoutingData {
   /** The modelling code has one scoring, whatever the config says of it. */
   readonly scoringFixed?: true;
   readonly renormalize: Flag;
-  /** Added to the sum that it divides by, in the modelling code. Absent: nothing. */
-  readonly renormEpsilon?: number;
+  /** What the modelling code does to the sum that divides: see `RenormEpsilon`. Absent: nothing. */
+  readonly renormEpsilon?: number | { readonly atLeast: Field<number> };
   /** Absent: 1. */
   readonly scalingFactor?: Field<number>;
   /** Absent: top-k among all experts. */
@@ -77,6 +77,13 @@ function groupsOf(
   return kept > 0 && kept < count ? { count, kept, score } : undefined;
 }
 
+function epsilonOf(config: ConfigReader, data: RoutingData): { renormEpsilon?: RenormEpsilon } {
+  const { renormEpsilon: epsilon } = data;
+  if (epsilon === undefined) return {};
+  if (typeof epsilon === "number") return { renormEpsilon: epsilon };
+  return { renormEpsilon: { atLeast: numberOf(config, "routing", epsilon.atLeast) } };
+}
+
 /** The routing of the layer, as the family's data and the config say together. */
 export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec {
   const flag = (value: Flag): boolean =>
@@ -86,12 +93,11 @@ export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec 
   const groups = groupsOf(config, data.groups, biased);
   const cap = numberOf(config, "routing", data.logitSoftCap ?? 0);
   const renormalize = flag(data.renormalize);
-  const { renormEpsilon } = data;
   return {
     where: "kernel",
     scoring: data.scoringFixed === true ? scoring : scoringOf(config, scoring),
     renormalize,
-    ...(renormalize && renormEpsilon !== undefined ? { renormEpsilon } : {}),
+    ...(renormalize ? epsilonOf(config, data) : {}),
     scalingFactor: numberOf(config, "routing", data.scalingFactor ?? 1),
     ...(cap === 0 ? {} : { logitSoftCap: cap }),
     ...(data.scoreChosen === true ? { scoreChosen: true as const } : {}),

@@ -80,6 +80,12 @@ export interface LayerSpec {
   readonly redundantExperts?: number;
 }
 
+/**
+ * What keeps a token's weights from being divided by nought: a number that is added to their sum
+ * (DeepSeek-V3: 1e-20), or the least that the sum counts as (ERNIE-4.5: 1e-12).
+ */
+export type RenormEpsilon = number | { readonly atLeast: number };
+
 /** Routing in the kernel (from router logits), or given as top-k weights and ids. */
 export type RoutingSpec =
   | {
@@ -88,10 +94,10 @@ export type RoutingSpec =
       /** Divide the k weights by their sum. */
       readonly renormalize: boolean;
       /**
-       * Added to that sum, as the published model does (DeepSeek-V3: 1e-20): scores that are all
-       * nought then weigh nothing. Absent: nothing, and such weights are 0 / 0, NaN.
+       * Added to that sum, or the least that it is taken for, as the published model does: scores
+       * that are all nought then weigh nothing. Absent: neither, and such weights are 0 / 0, NaN.
        */
-      readonly renormEpsilon?: number;
+      readonly renormEpsilon?: RenormEpsilon;
       /** Multiplies the weights last; 1 changes nothing. */
       readonly scalingFactor: number;
       /** cap * tanh(logits / cap) before scoring (Grok); absent: none. */

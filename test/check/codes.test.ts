@@ -147,8 +147,8 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     nearest: ["softmax", "sigmoid"],
   },
   MOE142: {
-    spec: layer("renormalize: true", "renormalize: true, renormEpsilon: ⟦1e-50⟧"),
-    says: "renormEpsilon = 1e-50 is 0 in float32",
+    spec: layer("renormalize: true", "renormalize: true, renormEpsilon: { atLeast: ⟦1e-50⟧ }"),
+    says: "renormEpsilon = { atLeast: 1e-50 } is 0 in float32",
     nearest: [2 ** -126],
   },
   ...quantizationCases,

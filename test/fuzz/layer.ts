@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type {
   LayerInput,
   QuantizationInput,
+  RenormEpsilon,
   RoutingInput,
   SharedExpertsInput,
   Wire,
@@ -31,7 +32,10 @@ const scored = record<KernelRouting>(
     where: fc.constant("kernel"),
     scoring: fc.constantFrom("softmax", "sigmoid", "none"),
     renormalize: fc.boolean(),
-    renormEpsilon: fc.constantFrom(1e-20, 1e-12, 1e-6, 1, 2 ** -126),
+    renormEpsilon: fc.constantFrom<RenormEpsilon>(
+      ...[1e-20, 1e-6, 1, 2 ** -126],
+      ...[{ atLeast: 1e-12 }, { atLeast: 1 }],
+    ),
     scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
     logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
     scoreChosen: fc.constant(true),

@@ -48,7 +48,10 @@ const routing = fc.oneof(
       where: oneOf("kernel", "given"),
       scoring: oneOf("softmax", "sigmoid", "none"),
       renormalize: oneOf(true, false),
-      renormEpsilon: oneOf(undefined, 1e-20, 1e-50, 0, 2, "1e-20"),
+      renormEpsilon: oneOf(
+        ...[undefined, 1e-20, 1e-50, 0, 2, "1e-20", [1e-20], {}],
+        ...[{ atLeast: 1e-12 }, { atLeast: 1e-50 }, { atLeast: 2, atMost: 3 }],
+      ),
       scoreChosen: oneOf(true, undefined),
       scalingFactor: size,
       logitSoftCap: size,

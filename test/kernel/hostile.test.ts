@@ -61,6 +61,18 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
       groups: { count: 4, kept: 2, score: "sum_of_top_2" },
     }),
   },
+  "softmax, biased, divided by a least sum, E 12": {
+    experts: 12,
+    topK: 4,
+    ep: 4,
+    routing: scored("softmax", true, { ...biased, renormEpsilon: { atLeast: 1e-12 } }),
+  },
+  "sigmoid, divided by a least sum, E 10": {
+    experts: 10,
+    topK: 3,
+    ep: 1,
+    routing: scored("sigmoid", true, { renormEpsilon: { atLeast: 1e-6 } }),
+  },
   "sigmoid of the chosen, E 8": {
     experts: 8,
     topK: 2,

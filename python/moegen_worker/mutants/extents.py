@@ -9,6 +9,7 @@ What would be the same program, or one that only does more than it need, is not 
 - padding among the experts is nought where scores are probabilities: with no bias it is below or equal to
   every expert, and equals are taken from the lowest index, so that masking it again changes nothing;
 - all of a token's weights are made NaN where one is: its result is NaN either way;
+- where of two values the larger or the smaller is chosen, equal ones are either;
 - bits that rounding has cleared are masked where they are packed;
 - a slice of an array has another size: that does not build.
 """
@@ -160,6 +161,8 @@ def _limit(context: Context, node: ast.Compare) -> Iterator[Found]:
     where = context.analysis.source.parents[node]
     if isinstance(where, ast.Call) and _is_padding_of_scores(context, where):
         return
+    if isinstance(where, ast.Call) and _takes_either(node, where):
+        return
     if sign is None or any(
         isinstance(a, Function) and decorated(a, "when") is not None and node in set(ast.walk(d))
         for a in context.analysis.source.ancestors(node)
@@ -169,6 +172,12 @@ def _limit(context: Context, node: ast.Compare) -> Iterator[Found]:
     if isinstance(context.analysis.source.parents[node], ast.Call | ast.BinOp):
         text = f"{ast.unparse(node.left)} {sign} {ast.unparse(node.comparators[0])}"
         yield found(context, "mask", "moved", node, text)
+
+
+def _takes_either(node: ast.Compare, choice: ast.Call) -> bool:
+    """Whether a choice is one between the two that are compared."""
+    compared = {ast.unparse(node.left), ast.unparse(node.comparators[0])}
+    return len(choice.args) == 3 and {ast.unparse(a) for a in choice.args[1:]} == compared
 
 
 def _is_padding_of_scores(context: Context, node: ast.Call) -> bool:

@@ -121,6 +121,18 @@ def logits(rng: np.random.Generator, made: Array, k: int) -> Array:
     return made
 
 
+def placed(logits: Array, further: list[Array]) -> Array:
+    """(T, E) logits with `further` ones, (E,) each, in the place of hostile tokens': of those that
+    repeat a kind, or the last; none where too few are hostile."""
+    tokens = np.flatnonzero(is_hostile(len(logits)))
+    if not further or len(tokens) < 2 * len(further):
+        return logits
+    repeated = tokens[len(LOGITS) :][: len(further)]
+    logits = logits.copy()
+    logits[repeated if len(repeated) == len(further) else tokens[-len(further) :]] = further
+    return logits
+
+
 def one_expert(ids: Array, weights: Array, experts: int) -> None:
     """The same expert in all k choices: all count."""
     ids[:] = ids[0]

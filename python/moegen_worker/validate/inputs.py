@@ -10,7 +10,7 @@ import numpy as np
 
 from ..package import model
 from ..package.loading import MoePackage
-from . import fingerprint, hostile, oracle
+from . import epsilons, fingerprint, hostile, oracle
 from .cases import Case, Shape, generator
 
 # Routing logits (T, E) to weights (T, k) float64 and ids (T, k).
@@ -81,6 +81,8 @@ class InputMaker:
         # Before quantisation: what its error is measured against.
         self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
         self._random = self.exact.quantized(layer)
+        # Logits of further hostile tokens, (E,) each.
+        self.near_epsilon = epsilons.rows(layer, package.experts, self._random.correction_bias)
 
     def model(self, marked: bool) -> model.Weights:
         """Random weights, or fingerprints; the same for every case."""
@@ -114,6 +116,8 @@ class InputMaker:
             gating = case.gating(rng, self.shape(tokens))
             if case.far_logits:
                 gating = far(self._layer["routing"], gating)
+            if case.hostile:
+                gating = hostile.placed(gating, self.near_epsilon)
             if case.fingerprint:
                 rows.append(fingerprint.tokens(tokens, package.hidden, package.dtype))
             else:

@@ -2,8 +2,9 @@
 
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
-`renormalize`, `renormEpsilon`, `scalingFactor`, `logitSoftCap`, `scoreChosen`, `groups`, `correctionBias`; and
-`sharedExperts` with `intermediate`; `quantization` with the type of quantised `activations`.
+`renormalize`, `renormEpsilon` (added, or a dictionary: `atLeast`), `scalingFactor`, `logitSoftCap`,
+`scoreChosen`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`; `quantization` with the
+type of quantised `activations`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,14 @@ def within_groups(groups: dict[str, Any], candidates: Array) -> Array:
     return np.where(np.isin(np.arange(len(candidates)), kept), candidates, -np.inf)
 
 
+def divisor(routing: dict[str, Any], total: Any) -> Any:
+    """What a token's weights are divided by, from their sum; a NaN stays one."""
+    epsilon = routing.get("renormEpsilon", 0.0)
+    if isinstance(epsilon, dict):
+        return np.maximum(total, epsilon["atLeast"])
+    return total + epsilon
+
+
 @np.errstate(all="ignore")
 def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[np.int64]]:
     """(T, E) logits to (T, k) weights and ids; `bias` (E,) takes part in the choice alone."""
@@ -96,7 +105,7 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
         chosen = best(candidates, k)
         weight = score(scoring, scores[chosen]) if chosen_first else scores[chosen]
         if routing.get("renormalize", True):
-            weight = weight / (weight.sum() + routing.get("renormEpsilon", 0.0))
+            weight = weight / divisor(routing, weight.sum())
         weights.append(weight * routing.get("scalingFactor", 1.0))
         ids.append(chosen)
     return np.asarray(weights), np.asarray(ids)

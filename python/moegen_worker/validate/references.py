@@ -137,9 +137,10 @@ class References:
 
     def _hostile_logits(self, rng: np.random.Generator) -> np.ndarray:
         """Tokens of each hostile kind, as far as references are compiled for so many."""
-        count = min(2 * len(hostile.LOGITS), self._most)
+        further = self._maker.near_epsilon
+        count = min(2 * (len(hostile.LOGITS) + len(further)), self._most)
         logits = rng.standard_normal((count, self._package.experts)).astype(np.float32)
-        return hostile.logits(rng, logits, self._package.top_k)
+        return hostile.placed(hostile.logits(rng, logits, self._package.top_k), further)
 
     def _compare_routing(self, logits: np.ndarray) -> Verdict | None:
         bias = self._maker.model(marked=False).correction_bias

@@ -13,6 +13,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
     ["layer", "routing"],
     ["correctionBias", "renormEpsilon"],
   ],
+  [["layer", "routing", "renormEpsilon"], ["atLeast"]],
   [
     ["layer", "quantization"],
     ["granularity", "scales", "activations"],

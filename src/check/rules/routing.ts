@@ -46,25 +46,26 @@ export const chosenAreScored: Rule = ({ spec, sound }) => {
 /** The least float32 that a TPU does not take for 0, and all that scores of one token sum to. */
 const EPSILONS = { least: 2 ** -126, most: 1 } as const;
 
-/** An epsilon is added to a sum that divides, and changes it where it is nought. */
+/** An epsilon is of a sum that divides, and changes it where it is nought. */
 export const epsilonFits: Rule = ({ spec, sound }) => {
   const routing = spec.layer?.routing;
   if (!sound("layer", "routing") || routing?.where !== "kernel") return [];
   const { renormEpsilon: epsilon, renormalize } = routing;
   if (epsilon === undefined) return [];
   const path = ["layer", "routing"];
+  const bounds = typeof epsilon === "object";
+  const value = bounds ? epsilon.atLeast : epsilon;
+  const written = bounds ? `renormEpsilon = { atLeast: ${value} }` : `renormEpsilon = ${value}`;
   if (!renormalize) {
-    const message = `renormEpsilon = ${epsilon} is added to no sum: renormalize is false`;
+    const message = `${written} is ${bounds ? "the least of" : "added to"} no sum: renormalize is false`;
     return [error({ code: "MOE142", path: [...path, "renormalize"], message, nearest: ["true"] })];
   }
   const { least, most } = EPSILONS;
-  if (epsilon >= least && epsilon <= most) return [];
-  const message =
-    epsilon < least
-      ? `renormEpsilon = ${epsilon} is 0 in float32`
-      : `renormEpsilon = ${epsilon} outweighs the weights`;
-  const nearest = [epsilon < least ? least : most];
-  return [error({ code: "MOE142", path: [...path, "renormEpsilon"], message, nearest })];
+  if (value >= least && value <= most) return [];
+  const message = value < least ? `${written} is 0 in float32` : `${written} outweighs the weights`;
+  const nearest = [value < least ? least : most];
+  const where = [...path, "renormEpsilon", ...(bounds ? ["atLeast"] : [])];
+  return [error({ code: "MOE142", path: where, message, nearest })];
 };
 
 /** MOE120: copies leave an expert to copy, and a caller chooses among them. */

@@ -162,19 +162,34 @@ function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   kinds.oneOf([...path, "where"], routing.where, ["kernel", "given"]);
   if (routing.where === "given") kinds.keys(path, routing, ["where"]);
   if (routing.where !== "kernel") return;
-  const factors = ["renormEpsilon", "scalingFactor", "logitSoftCap"];
-  const choices = ["scoreChosen", "groups", "correctionBias"];
+  const factors = ["scalingFactor", "logitSoftCap"];
+  const choices = ["renormEpsilon", "scoreChosen", "groups", "correctionBias"];
   kinds.keys(path, routing, ["where", "scoring", "renormalize", ...factors, ...choices]);
   kinds.oneOf([...path, "scoring"], routing.scoring, ["softmax", "sigmoid", "none"]);
   kinds.boolean([...path, "renormalize"], routing.renormalize);
   kinds.factor([...path, "scalingFactor"], routing.scalingFactor);
-  for (const factor of ["renormEpsilon", "logitSoftCap"]) {
-    if (routing[factor] !== undefined) kinds.factor([...path, factor], routing[factor]);
+  if (routing.logitSoftCap !== undefined) {
+    kinds.factor([...path, "logitSoftCap"], routing.logitSoftCap);
+  }
+  if (routing.renormEpsilon !== undefined) {
+    checkEpsilon(kinds, [...path, "renormEpsilon"], routing.renormEpsilon);
   }
   for (const flag of ["scoreChosen", "correctionBias"]) {
     if (routing[flag] !== undefined) kinds.boolean([...path, flag], routing[flag]);
   }
   if (routing.groups !== undefined) checkGroups(kinds, [...path, "groups"], routing.groups);
+}
+
+function checkEpsilon(kinds: Kinds, path: SpecPath, value: unknown): void {
+  if (typeof value === "number") {
+    kinds.factor(path, value);
+  } else if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    kinds.wrong(path, value, "a number, { atLeast: 1e-12 }");
+  } else {
+    const least = value as Dict;
+    kinds.keys(path, least, ["atLeast"]);
+    kinds.factor([...path, "atLeast"], least.atLeast);
+  }
 }
 
 function checkGroups(kinds: Kinds, path: SpecPath, value: unknown): void {

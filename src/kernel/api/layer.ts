@@ -1,7 +1,7 @@
 /** Activation and routing as the templates say them: one expression serves kernel and reference. */
 
 import { pyFloat } from "../../emit/python.ts";
-import type { Activation, LayerSpec, RoutingSpec } from "../../spec/layer.ts";
+import type { Activation, LayerSpec, RenormEpsilon, RoutingSpec } from "../../spec/layer.ts";
 
 interface ActivationTexts {
   /** In words, for docstrings. */
@@ -42,8 +42,11 @@ export function activationName(activation: Activation): string {
 }
 
 /** What divides the weights, for headers and `explain`. */
-export function renormalizedText(epsilon: number | undefined): string {
-  return epsilon === undefined ? "renormalised" : `renormalised with ${epsilon}`;
+export function renormalizedText(epsilon: RenormEpsilon | undefined): string {
+  if (epsilon === undefined) return "renormalised";
+  return typeof epsilon === "object"
+    ? `renormalised by ${epsilon.atLeast} or more`
+    : `renormalised with ${epsilon}`;
 }
 
 const SCORING = { softmax: "Softmax", sigmoid: "Sigmoid", none: "Scores as given" } as const;
@@ -62,6 +65,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
       renormalize: false,
       renormalizePlain: false,
       renormEpsilon: "",
+      renormFloor: "",
       scalingFactor: "",
       softCap: "",
       biased: false,
@@ -84,7 +88,8 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     sigmoidChosen: chosen && routing.scoring === "sigmoid",
     renormalize: routing.renormalize,
     renormalizePlain: routing.renormalize && epsilon === undefined,
-    renormEpsilon: epsilon === undefined ? "" : pyFloat(epsilon),
+    renormEpsilon: typeof epsilon === "number" ? pyFloat(epsilon) : "",
+    renormFloor: typeof epsilon === "object" ? pyFloat(epsilon.atLeast) : "",
     scalingFactor: scalingFactor === 1 ? "" : pyFloat(scalingFactor),
     softCap: cap === undefined ? "" : pyFloat(cap),
     biased,

@@ -3,7 +3,13 @@
 import type { Schedules } from "../../lower/lower.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { activationsWith } from "../../spec/formats.ts";
-import type { Activation, LayerSpec, RoutingSpec, SharedExperts } from "../../spec/layer.ts";
+import type {
+  Activation,
+  LayerSpec,
+  RenormEpsilon,
+  RoutingSpec,
+  SharedExperts,
+} from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
@@ -92,6 +98,13 @@ function wireOf({ wire }: Row, layer: Pick<LayerSpec, "quantization">): Pick<Lay
   };
 }
 
+/** Where all scores can underflow, or a bias alone choose what weighs nothing: as published. */
+function epsilonOf({ scoring, correctionBias }: Row): { readonly renormEpsilon?: RenormEpsilon } {
+  if (scoring === "sigmoid") return { renormEpsilon: 1e-20 };
+  const chosenApart = scoring === "softmax" && correctionBias === "yes";
+  return chosenApart ? { renormEpsilon: { atLeast: 1e-12 } } : {};
+}
+
 function routingOf(row: Row): RoutingSpec {
   const { scoring, groups } = row;
   if (scoring === "given" || scoring === "given with copies") return { where: "given" };
@@ -99,8 +112,7 @@ function routingOf(row: Row): RoutingSpec {
     where: "kernel",
     scoring,
     renormalize: row.renormalize === "yes",
-    // Where all scores can underflow, as the published models do.
-    ...(row.renormalize === "yes" && scoring === "sigmoid" ? { renormEpsilon: 1e-20 } : {}),
+    ...(row.renormalize === "yes" ? epsilonOf(row) : {}),
     scalingFactor: row.scaling,
     ...(row.softCap === "none" ? {} : { logitSoftCap: row.softCap }),
     ...(row.placement === "chosen" ? { scoreChosen: true as const } : {}),

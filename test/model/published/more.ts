@@ -209,7 +209,7 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layer: {
       ...sizes(64, 6, 2560, 1536),
-      routing: routing("softmax", { correctionBias: true }),
+      routing: routing("softmax", { correctionBias: true, renormEpsilon: { atLeast: 1e-12 } }),
       sharedExperts: shared(2, 1536),
     },
     layers: 27,
