@@ -1,6 +1,6 @@
 /** Which of their answers the functions of a package's common modules have. */
 import { NO_BLOCK } from "../kernel/part.ts";
-import { isMxfp4 } from "../kernel/weights/quantization.ts";
+import { isMxfp4, scaleBlockTemplate } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import {
   hasBlockColumns,
@@ -20,7 +20,7 @@ export function quantizationBlocks({ quantization }: LayerSpec): Blocks {
   const channel = scaleBlock(quantization) === undefined;
   const kind = channel ? "channel" : hasBlockColumns(quantization) ? "block" : "group";
   return {
-    scale_block: channel ? NO_BLOCK : `package/scale_block/${kind}`,
+    scale_block: scaleBlockTemplate({ quantization }),
     quantize: `package/quantize/${isMxfp4(quantization) ? "microscaled" : kind}`,
     dequantize: `package/dequantize/${kind === "block" ? kind : "rows"}`,
     blocks: `package/blocks/${kind}`,

@@ -1,6 +1,48 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
-import type { Part } from "./part.ts";
+import { isStreamed } from "../plan/call.ts";
+import type { Plan } from "../plan/plan.ts";
+import { NO_BLOCK, type Part } from "./part.ts";
+import { sharesRegisters } from "./routing/words.ts";
+import { fillsLanes } from "./rows/layout.ts";
+import { isTiled, sharedOf } from "./shared-experts/spread.ts";
+import { scaleBlockTemplate } from "./weights/quantization.ts";
+
+const HERE = "kernel/shapes";
+
+type Blocks = Readonly<Record<string, string>>;
+
+/** How many weight tiles an expert has, where they stream: cut along columns that fill lanes. */
+function tileBlocks({ layer, kernels }: Plan): Blocks {
+  const streamed = isStreamed(kernels);
+  const when = (had: boolean, name: string): string =>
+    had ? `${HERE}/weight_tiles/${name}` : NO_BLOCK;
+  const along = (size: number): string => (fillsLanes(size) ? "by_columns" : "by_rows");
+  return {
+    gate_up_tiles: when(streamed, `gate_up_${along(layer.intermediate)}`),
+    down_tiles: when(streamed, `down_${along(layer.hidden)}`),
+    operand_columns: when(streamed && !fillsLanes(layer.hidden), "operand_columns"),
+  };
+}
+
+/** What the shared experts add: their columns of one device, and the tiles of those. */
+function sharedBlocks({ layer, mesh, kernels }: Plan): Blocks {
+  const shared = sharedOf(layer, mesh.ep);
+  if (shared === undefined) return { shared_constants: NO_BLOCK, shared_tiles: NO_BLOCK };
+  const streamed = isStreamed(kernels);
+  const cut = fillsLanes(layer.hidden) ? "streamed_by_columns" : "streamed_by_rows";
+  const tiles = streamed ? cut : "resident";
+  return {
+    shared_constants: `${HERE}/shared_constants/${shared.replicas > 1 ? "replicated" : "sharded"}`,
+    shared_tiles: isTiled(shared, streamed) ? `${HERE}/shared_tiles/${tiles}` : NO_BLOCK,
+  };
+}
 
 export const shapes: Part = {
   modules: () => [{ name: "shapes", template: "kernel/shapes/shapes" }],
+  blocks: (plan) => ({
+    scale_block: scaleBlockTemplate(plan.layer),
+    weight_words: `${HERE}/weight_words/${sharesRegisters(plan.mesh.ep) ? "by_stride" : "by_lanes"}`,
+    ...tileBlocks(plan),
+    ...sharedBlocks(plan),
+  }),
 };

@@ -20,6 +20,10 @@ export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
   return {
     ...packedTexts(layer, layout),
     quantizedRows: quantized,
+    quantizedRowsText:
+      layer.quantization?.activations === undefined
+        ? "Token rows"
+        : "Token rows and activated rows",
     quantizedActivations: layer.quantization?.activations !== undefined,
     rowDtype: rows ?? layer.dtype,
     integerRows: rows === "int8",

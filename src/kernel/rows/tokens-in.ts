@@ -3,6 +3,7 @@ import { tokenRows } from "../../spec/formats.ts";
 import { dma, TWO, vmem } from "../declaration.ts";
 import { GROUP } from "../loops.ts";
 import type { Part } from "../part.ts";
+import { rowBlocks } from "./blocks.ts";
 import { rowsContext } from "./context.ts";
 import { elementType, rowColumns } from "./types.ts";
 
@@ -10,6 +11,7 @@ export const tokensIn: Part = {
   modules: ({ layer }) =>
     tokenRows(layer) === undefined ? [] : [{ name: "rows", template: "kernel/rows/rows" }],
   context: rowsContext,
+  blocks: rowBlocks,
   buffers: ({ layer, layout, sizes }) => [
     vmem(
       "staging",

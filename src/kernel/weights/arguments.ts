@@ -3,7 +3,17 @@
 import { pyTuple } from "../../emit/python.ts";
 import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import { type ArrayInput, D, E, F, gateUpCopies, LAYOUTS, S, slicesOf } from "./layouts.ts";
+import {
+  type ArrayInput,
+  D,
+  E,
+  F,
+  gateUpCopies,
+  LAYOUTS,
+  S,
+  slicesOf,
+  type WeightInput,
+} from "./layouts.ts";
 import {
   quantizationContext,
   scaleIndex,
@@ -91,21 +101,38 @@ export function biasesContext(layer: LayerSpec): Record<string, unknown> {
   };
 }
 
-const SHARED_WEIGHTS: readonly ArrayInput[] = [
-  { name: "shared_w1", dims: [D, S], meaning: "gate of the shared experts" },
-  { name: "shared_w2", dims: [S, D], meaning: "down of the shared experts" },
-  { name: "shared_w3", dims: [D, S], meaning: "up of the shared experts" },
+const SHARED_WEIGHTS: readonly WeightInput[] = [
+  {
+    name: "shared_w1",
+    ref: "shared_gate_weights",
+    dims: [D, S],
+    meaning: "gate of the shared experts",
+  },
+  {
+    name: "shared_w2",
+    ref: "shared_down_weights",
+    dims: [S, D],
+    meaning: "down of the shared experts",
+  },
+  {
+    name: "shared_w3",
+    ref: "shared_up_weights",
+    dims: [D, S],
+    meaning: "up of the shared experts",
+  },
 ];
-const SHARED_GATE: ArrayInput = {
+const SHARED_GATE: WeightInput = {
   name: "shared_gate",
+  ref: "shared_gate",
   dims: [D],
   meaning: "gate of the shared experts' result",
 };
 
-function sharedInputs(layer: LayerSpec): readonly ArrayInput[] {
+function sharedInputs(layer: LayerSpec): readonly WeightInput[] {
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return [];
-  const weights = [...SHARED_WEIGHTS, ...scalesOf(sharedLayer(layer), SHARED_WEIGHTS)];
+  const scales = scalesOf(sharedLayer(layer), SHARED_WEIGHTS);
+  const weights = [...SHARED_WEIGHTS, ...scales.map((one) => ({ ...one, ref: scaleRef(one.ref) }))];
   return sharedExperts.gate === "sigmoid" ? [...weights, SHARED_GATE] : weights;
 }
 
@@ -119,7 +146,7 @@ export function sharedContext(layer: LayerSpec): Record<string, unknown> {
     sharedGated: inputs.includes(SHARED_GATE),
     sharedIntermediate: sharedSize(layer),
     sharedInputs: inputs.map((input) => {
-      const found = described(own, input);
+      const found = { ref: input.ref, ...described(own, input) };
       // The routed experts' constants are others.
       const shape = found.shape.replaceAll("SCALE_BLOCK", "SHARED_SCALE_BLOCK");
       return sharedApart(layer) ? { ...found, shape } : found;

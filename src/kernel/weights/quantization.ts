@@ -8,6 +8,7 @@ import {
 } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";
+import { NO_BLOCK } from "../part.ts";
 
 interface WeightLike {
   readonly name: string;
@@ -28,6 +29,12 @@ export function scaleInput<W extends WeightLike>(weight: W, quantization: Quanti
     dims: [...leading, rows, ...columns],
     meaning: `scales of ${weight.name}`,
   };
+}
+
+/** The block of templates that tells the constant SCALE_BLOCK; none where a channel has one scale. */
+export function scaleBlockTemplate({ quantization }: Pick<LayerSpec, "quantization">): string {
+  if (quantization === undefined || scaleBlock(quantization) === undefined) return NO_BLOCK;
+  return `kernel/weights/scale_block/${hasBlockColumns(quantization) ? "block" : "group"}`;
 }
 
 /** Name of the argument with the scales of a weight array. */
@@ -74,7 +81,7 @@ export function sharedQuantizationContext(layer: LayerSpec): Record<string, unkn
     sharedWeightDtype: own.weightDtype,
     sharedScaleDtype: own.scaleDtype ?? "",
     sharedScaleBlock: own.scaleBlock,
-    sharedScaleBlocks: own.scaleBlocks,
+    sharedOwnBlocks: apart && own.scaleBlocks === true,
     sharedBlockColumns: own.blockColumns,
     sharedDequantize: apart ? "shared_quantization.dequantize" : "dequantize",
   };

@@ -11,8 +11,6 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
   const padded = paddedHidden !== layer.hidden;
   const [first] = kernels;
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
-  const columnsF = "(INTERMEDIATE_SIZE // self.tiles.bf)";
-  const columnsD = "(HIDDEN_SIZE // self.tiles.bd)";
   return {
     rowMultiple: hiddenRows(layer),
     splitHidden: kernels.some(({ tiles }) => tiles.bd < layer.hidden),
@@ -20,6 +18,7 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     raggedIntermediate,
     padded,
     paddedHidden,
+    paddedTileText: raggedHidden ? ": each hidden tile's fill lanes" : "",
     wide,
     rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
     operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
@@ -29,7 +28,5 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     operandTileText: raggedHidden ? "s.operand_columns" : "s.tiles.bd",
     intermediateTile: raggedIntermediate ? "INTERMEDIATE_SIZE" : "bf",
     hiddenTile: raggedHidden ? "HIDDEN_SIZE" : "bd",
-    gateUpTilesText: raggedIntermediate ? columnsD.slice(1, -1) : `${columnsF} * ${columnsD}`,
-    downTilesText: raggedHidden ? columnsF.slice(1, -1) : `${columnsF} * ${columnsD}`,
   };
 }

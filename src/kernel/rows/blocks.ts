@@ -1,0 +1,21 @@
+/** Which of their answers the functions of quantised rows have in a plan. */
+import type { Plan } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
+import { NO_BLOCK } from "../part.ts";
+import { takesNarrowRows } from "./widening.ts";
+
+/** Templates by the name of what they answer; none where rows are not quantised. */
+export function rowBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
+  const rows = tokenRows(layer);
+  if (rows === undefined) return {};
+  const narrow = takesNarrowRows(
+    layer,
+    kernels.map(({ device }) => device),
+  );
+  const kind = `${rows === "int8" ? "integer" : "floating"}${narrow ? "" : "_widened"}`;
+  const activated = layer.quantization?.activations !== undefined;
+  return {
+    quantize_rows: activated ? `kernel/rows/quantize/${kind}` : NO_BLOCK,
+    row_part: `kernel/rows/row_part/${kind}`,
+  };
+}
