@@ -34,6 +34,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     ...activationContext(layer.activation),
     ep: mesh.ep,
     distributed: mesh.ep > 1,
+    devicesText: mesh.ep === 1 ? "1 device" : `${mesh.ep} devices`,
     // As the worker's own: JAX's CPU client needs more threads than devices, and some for copies.
     interpreterThreads: Math.max(64, 4 * mesh.ep),
     localExperts: plan.localExperts,

@@ -2,6 +2,7 @@
 import type { Part } from "../part.ts";
 import { sharedOf } from "../shared-experts/spread.ts";
 import { argumentsContext } from "./arguments.ts";
+import { apiBlocks } from "./blocks.ts";
 import { headerContext } from "./context.ts";
 
 export const api: Part = {
@@ -9,4 +10,5 @@ export const api: Part = {
     ...argumentsContext(plan, sharedOf(plan.layer, plan.mesh.ep)),
     ...headerContext(plan),
   }),
+  blocks: apiBlocks,
 };

@@ -151,6 +151,7 @@ export function sharedContext(layer: LayerSpec): Record<string, unknown> {
       const shape = found.shape.replaceAll("SCALE_BLOCK", "SHARED_SCALE_BLOCK");
       return sharedApart(layer) ? { ...found, shape } : found;
     }),
+    sharedScaleInputs: inputs.filter(({ name }) => name.endsWith("_scale")),
     sharedWeightInputs: inputs
       .filter((input) => SHARED_WEIGHTS.includes(input))
       .map((input) => described(own, input)),
