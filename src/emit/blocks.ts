@@ -1,4 +1,5 @@
 /** Which of their answers the functions of a package's common modules have. */
+import { activationBlock } from "../kernel/api/layer.ts";
 import { NO_BLOCK } from "../kernel/part.ts";
 import { isMxfp4, scaleBlockTemplate } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -58,6 +59,7 @@ export function referenceBlocks({ layer }: Plan): Blocks {
   const inKernel = routing.where === "kernel";
   return {
     reference_routing: inKernel ? "package/reference/routing" : NO_BLOCK,
+    activation_formula: activationBlock(layer.activation),
     reference_groups: groupsBlock(layer),
     add_expert: `package/reference/add_expert/${expert}${layer.biases === true ? "_biased" : ""}`,
     reference_result: `package/reference/result/${resultBlock(layer)}`,

@@ -1,43 +1,32 @@
-/** Activation and routing as the templates say them: one expression serves kernel and reference. */
+/** Activation and routing as the templates say them, kernel and reference alike. */
 
 import { pyFloat } from "../../emit/python.ts";
 import type { Activation, LayerSpec, RenormEpsilon, RoutingSpec } from "../../spec/layer.ts";
 
-interface ActivationTexts {
-  /** In words, for docstrings. */
-  readonly activationText: string;
-  /** Python, of float32 `gate` and `up`. */
-  readonly activationExpression: string;
-  /** Clamps both before; empty: no clamp. */
-  readonly clampLimit: string;
-}
-
-const PLAIN: Readonly<Record<"silu" | "gelu" | "gelu_erf", readonly [string, string]>> = {
-  silu: ["silu(gate) * up", "gate * jax.nn.sigmoid(gate) * up"],
-  gelu: ["gelu(gate), tanh form, * up", "jax.nn.gelu(gate, approximate=True) * up"],
-  gelu_erf: ["gelu(gate) * up", "0.5 * gate * (1.0 + jax.lax.erf(gate * 0.5**0.5)) * up"],
+const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
+  silu: "silu(gate) * up",
+  gelu: "gelu(gate), tanh form, * up",
+  gelu_erf: "gelu(gate) * up",
+  clamped_swiglu: "silu(clamped gate) * clamped up",
+  swigluoai: "clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)",
 };
 
-/** The activation in words and as Python. */
-export function activationContext(activation: Activation): ActivationTexts {
-  if (typeof activation === "string") {
-    const [activationText, activationExpression] = PLAIN[activation];
-    return { activationText, activationExpression, clampLimit: "" };
-  }
-  const clampLimit = pyFloat(activation.limit);
-  if (activation.kind === "clamped_swiglu") {
-    const activationText = "silu(clamped gate) * clamped up";
-    return { activationText, activationExpression: PLAIN.silu[1], clampLimit };
-  }
-  return {
-    activationText: "clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)",
-    activationExpression: `gate * jax.nn.sigmoid(${pyFloat(activation.alpha)} * gate) * (up + 1.0)`,
-    clampLimit,
-  };
+/** The activation in words, and the constants that it has as Python. */
+export function activationContext(activation: Activation): Readonly<Record<string, string>> {
+  const activationText = WORDS[activationName(activation)];
+  if (typeof activation === "string") return { activationText };
+  const clamped = { activationText, clampLimit: pyFloat(activation.limit) };
+  if (activation.kind === "clamped_swiglu") return clamped;
+  return { ...clamped, alpha: pyFloat(activation.alpha) };
+}
+
+/** The template that says the activation of float32 `gate` and `up`: the kernel's and the reference's. */
+export function activationBlock(activation: Activation): string {
+  return `kernel/activation/${activationName(activation)}`;
 }
 
 /** In one word, for headers and `explain`. */
-export function activationName(activation: Activation): string {
+export function activationName(activation: Activation) {
   return typeof activation === "string" ? activation : activation.kind;
 }
 

@@ -3,6 +3,7 @@ import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { activationBlock } from "../api/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
@@ -65,6 +66,7 @@ export function feedForwardBlocks(plan: Plan): Record<string, string> {
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   const way = dequantizationOf(plan);
   return {
+    activation_formula: activationBlock(plan.layer.activation),
     dot: `${HERE}/dot/${dotBlock(plan)}`,
     scaled_dot: way === undefined ? NO_BLOCK : `${HERE}/scaled_dot/${way}`,
     ...(isStreamed(kernels) ? tiledBlocks(plan, wide) : wholeBlocks(plan, wide)),

@@ -28,7 +28,6 @@ export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
     rowDtype: rows ?? layer.dtype,
     integerRows: rows === "int8",
     narrow,
-    exactSums: narrow && rows === "int8",
     sharedActivations:
       layer.quantization?.activations === undefined ? "activations" : "shared_activations",
     operandDtype: narrow ? rows : layer.dtype,

@@ -8,7 +8,6 @@ export function rowsContext(layer: LayerSpec): Record<string, unknown> {
   return {
     quantizedRows: rows !== undefined,
     rowDtype: rows ?? layer.dtype,
-    integerRows: rows === "int8",
     largestOfRow: rows === "int8" ? "127.0" : "448.0",
     narrowSums: layer.wire?.combine !== undefined,
   };

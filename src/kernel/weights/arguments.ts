@@ -82,7 +82,6 @@ export function weightsContext(layer: LayerSpec): Record<string, unknown> {
     quantizedArguments: [...inputs, ...(layer.sharedExperts === undefined ? [] : SHARED_WEIGHTS)]
       .map(({ name }) => name)
       .join(", "),
-    weightArguments: inputs.map(({ name }) => name).join(", "),
     weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
     gateUpCopies: scaledCopies(layer),
     ...expertSlices(layer),

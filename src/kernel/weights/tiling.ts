@@ -13,7 +13,6 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   return {
     rowMultiple: hiddenRows(layer),
-    splitHidden: kernels.some(({ tiles }) => tiles.bd < layer.hidden),
     raggedHidden,
     raggedIntermediate,
     padded,

@@ -1,5 +1,6 @@
 /** The least schedule there can be: all rows by every expert, between two collectives of XLA. */
 import { headerContext, layerContext } from "../../../src/kernel/api/context.ts";
+import { activationBlock } from "../../../src/kernel/api/layer.ts";
 import { paddedBytes } from "../../../src/kernel/memory/bytes.ts";
 import { usageOf } from "../../../src/kernel/memory/usage.ts";
 import { divisors } from "../../../src/plan/divisors.ts";
@@ -122,7 +123,8 @@ export const tiny = {
       return [{ do: "loop", name: "tile", trips, body: [copy, { do: "wait", stream }, work] }];
     }),
   files: (plan) => {
-    const context = () => ({ ...layerContext(plan), ...headerContext(plan) });
+    const blocks = { activation_formula: activationBlock(plan.layer.activation) };
+    const context = () => ({ ...layerContext(plan), ...headerContext(plan), blocks });
     return [{ file: "kernel.py", template: "tiny/kernel", context }];
   },
 } as const satisfies Schedule;

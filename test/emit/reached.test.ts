@@ -1,0 +1,55 @@
+/** Every template of a package is one that some layer's parts choose or include: none is dead. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { filesOf } from "../../src/emit/files.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import { trees } from "../../src/target/tree/registry.ts";
+import { fullSizeOf } from "../../src/validate/matrix/full-size.ts";
+import { matrixRows } from "../../src/validate/matrix/rows.ts";
+import { callOf } from "../../src/validate/matrix/spec.ts";
+import { root } from "../cli/moegen.ts";
+import { randomPlans } from "../fuzz/plans.ts";
+
+const folder = join(root, "templates");
+const templates = new Map(
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".py.hbs"))
+    .map((file) => [file.replace(/\.py\.hbs$/, ""), readFileSync(join(folder, file), "utf8")]),
+);
+
+/** What a template includes by name, and what is chosen for it. */
+const INCLUDED = /\{\{> (?:\(block "(\w+)"\)|([\w/-]+))\}\}/g;
+
+function reach(name: string, blocks: Readonly<Record<string, string>>, found: Set<string>): void {
+  found.add(name);
+  for (const [, block = "", partial] of templates.get(name)?.matchAll(INCLUDED) ?? []) {
+    reach(partial ?? blocks[block] ?? `no block ${block}`, blocks, found);
+  }
+}
+
+function reachedBy(plans: readonly Plan[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const plan of plans) {
+    for (const { template, context } of filesOf(plan)) {
+      const { blocks = {} } = context(plan);
+      reach(template, blocks as Readonly<Record<string, string>>, found);
+    }
+  }
+  return found;
+}
+
+test("every template is reached, and everything chosen is a template", () => {
+  const rows = matrixRows({ all: true }).flatMap((row, index) => [
+    judge(callOf(row, index, schedules).spec, registries).plan,
+    judge(fullSizeOf(row, index, schedules).spec, registries).plan,
+  ]);
+  const plans = [...rows.filter((plan) => plan !== undefined), ...randomPlans(100, 15)];
+  const found = reachedBy(plans);
+  expect([...found].filter((name) => !templates.has(name))).toEqual([]);
+  const own = [...templates.keys()].filter((name) => !((name.split("/")[0] ?? "") in trees));
+  expect(own.filter((name) => !found.has(name))).toEqual([]);
+});
