@@ -1,4 +1,7 @@
-/** `npm test`: set-up, then every check and test there is; a failed one does not hide the next. */
+/**
+ * `npm test`: set-up, then every check and test there is; a failed one does not hide the next.
+ * Words choose steps by name; `--long` (`npm run test:long`) runs all of what `npm test` samples.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBrowser } from "./browser.mjs";
@@ -77,7 +80,9 @@ const steps = () => [
 
 await script(async () => {
   await setUp();
-  const only = process.argv.slice(2);
+  const words = process.argv.slice(2);
+  const long = words.includes("--long");
+  const only = words.filter((word) => word !== "--long");
   const chosen = steps().filter(
     ({ name }) => only.length === 0 || only.some((word) => name.includes(word)),
   );
@@ -90,7 +95,12 @@ await script(async () => {
   for (const { name, program, args } of chosen) {
     const start = performance.now();
     say(`\n── ${name}`);
-    const env = { ...process.env, JAX_PLATFORMS: "cpu", PYTHONPATH: join(root, "python") };
+    const env = {
+      ...process.env,
+      ...(long && { MOEGEN_LONG: "1" }),
+      JAX_PLATFORMS: "cpu",
+      PYTHONPATH: join(root, "python"),
+    };
     const code = await run(program, args, { cwd: root, env, stdio: ["ignore", 1, 2] });
     if (code !== 0) failed.push(name);
     say(`${code === 0 ? "ok" : `FAILED (code ${code})`}  ${name}  ${elapsed(start)}`);

@@ -10,23 +10,24 @@ import { filesBelow } from "../../src/house/paths.mjs";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { qwen, root } from "../cli/moegen.ts";
 
-async function judged(name: string) {
-  const { spec } = await loadSpec(qwen);
+const { spec } = await loadSpec(qwen);
+
+function judged(name: string) {
   const { findings, plan } = judge({ ...spec, name }, registries);
   return { plan, findings: findings.filter(({ severity }) => severity === "error") };
 }
 
-async function refused(name: string): Promise<void> {
-  const { findings, plan } = await judged(name);
+function refused(name: string): void {
+  const { findings, plan } = judged(name);
   expect([name, findings.map(({ path }) => path)]).toEqual([name, [["name"]]]);
   expect(plan).toBeUndefined();
   for (const { nearest } of findings) {
     expect(nearest).toHaveLength(1);
-    expect((await judged(String(nearest[0]))).findings).toEqual([]);
+    expect(judged(String(nearest[0])).findings).toEqual([]);
   }
 }
 
-test("every module and builtin of the Python that runs a package", async () => {
+test("every module and builtin of the Python that runs a package", () => {
   const list =
     "sorted({*sys.stdlib_module_names, *dir(builtins), *keyword.kwlist, *keyword.softkwlist})";
   const { stdout } = spawnSync(
@@ -36,10 +37,10 @@ test("every module and builtin of the Python that runs a package", async () => {
   );
   const names = JSON.parse(stdout) as string[];
   expect(names.length).toBeGreaterThan(400);
-  for (const name of names) await refused(name);
+  for (const name of names) refused(name);
 });
 
-test("everything that the packages in generated/ import, and the modules that they have", async () => {
+test("everything that the packages in generated/ import, and the modules that they have", () => {
   const files = filesBelow(join(root, "generated")).filter((path) => path.endsWith(".py"));
   const imported = files.flatMap((path) =>
     [...readFileSync(path, "utf8").matchAll(/^\s*(?:import|from) ([A-Za-z_]\w*)/gm)].map(
@@ -47,16 +48,16 @@ test("everything that the packages in generated/ import, and the modules that th
     ),
   );
   expect(new Set(imported)).toContain("jax");
-  for (const name of new Set(imported)) await refused(name);
+  for (const name of new Set(imported)) refused(name);
   for (const name of ["kernel", "reference", "tiles", "shapes", "transport", "__init__"]) {
-    await refused(name);
+    refused(name);
   }
   // A module that this plan has not: the name is free.
-  expect((await judged("shared_experts")).findings).toEqual([]);
+  expect(judged("shared_experts").findings).toEqual([]);
 });
 
-test("a name that is no identifier gets one that is free", async () => {
+test("a name that is no identifier gets one that is free", () => {
   for (const name of ["jax!", "class", "json-", "a".repeat(300), `${"a-".repeat(90)}`, "1"]) {
-    await refused(name);
+    refused(name);
   }
 });

@@ -1,5 +1,5 @@
 /** Greedy decoding through a real sgl-jax tree, in the Python environment of its JAX. */
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
@@ -34,14 +34,17 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** Runs jobs one after the other in one process; `python` is the tree's own source folder. */
+/**
+ * Runs jobs one after the other in one process; `python` is the tree's own source folder. Checkpoints
+ * are made in `folder` where they are not there from an earlier call.
+ */
 export async function decode(
   python: string,
   jax: string,
   jobs: readonly Job[],
+  folder = emptyFolder(),
 ): Promise<readonly Answer[]> {
   const interpreter = await ensureTreeEnvironment(jax);
-  const folder = emptyFolder();
   const environment = {
     JAX_PLATFORMS: "cpu",
     // The interpreter wants a thread for every simulated device and more.
@@ -49,7 +52,8 @@ export async function decode(
     XLA_FLAGS: "--xla_force_host_platform_device_count=4",
     PYTHONPATH: `${python}:${HARNESS}`,
   };
-  const made = [...new Set(jobs.map(({ model, dtype }) => `${model}-${dtype}`))];
+  const names = [...new Set(jobs.map(({ model, dtype }) => `${model}-${dtype}`))];
+  const missing = names.filter((name) => !existsSync(join(folder, name)));
   const script = join(folder, "make.py");
   writeFileSync(
     script,
@@ -60,7 +64,9 @@ for name in sys.argv[2:]:
     write_checkpoint(pathlib.Path(sys.argv[1], name), model, dtype, seed=1)
 `,
   );
-  await execa(interpreter, [script, folder, ...made], { env: environment });
+  if (missing.length > 0) {
+    await execa(interpreter, [script, folder, ...missing], { env: environment });
+  }
   const lines = jobs.map(({ model, dtype, backend, mesh, ep, prompt, tokens, quantization }) =>
     JSON.stringify({
       model: join(folder, `${model}-${dtype}`),

@@ -9,7 +9,8 @@ import { execa } from "execa";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
-import { moegen } from "../cli/moegen.ts";
+import { emptyFolder, moegen } from "../cli/moegen.ts";
+import { long } from "../long.ts";
 import { type Answer, type DType, decode, type Job } from "./decode.ts";
 import { alter, tinySpec, wholeTree } from "./tree.ts";
 
@@ -96,7 +97,8 @@ describe("the tree from PyPI", () => {
     tree = await wholeTree();
     const specs = CASES.map(({ dtype }) => tinySpec({ name: `tiny_${SHORT[dtype]}`, dtype }));
     expect((await moegen(["build", ...specs, "--into", tree])).code).toBe(0);
-    answers = await decode(tree, jax, jobs);
+    const checkpoints = emptyFolder();
+    answers = await decode(tree, jax, jobs, checkpoints);
     CASES.forEach(({ dtype, margin }, index) => {
       const [epmoe, fused] = answers.slice(2 * index);
       expect([epmoe?.error, fused?.error], dtype).toEqual([undefined, undefined]);
@@ -114,7 +116,12 @@ describe("the tree from PyPI", () => {
       const file = join("sgl_jax", "srt", path);
       const whole = readFileSync(join(tree, file), "utf8");
       alter(tree, file, change);
-      const [wrong] = await decode(tree, jax, [{ ...job("float32", "fused"), ...special }]);
+      const faulty = {
+        ...job("float32", "fused"),
+        tokens: stops === undefined ? TOKENS : 1,
+        ...special,
+      };
+      const [wrong] = await decode(tree, jax, [faulty], checkpoints);
       if (stops === undefined) {
         expect(wrong?.ids?.[0], what).toHaveLength(TOKENS);
         expect(wrong?.ids, what).not.toEqual(answers[0]?.ids);
@@ -135,8 +142,8 @@ describe("the tree from PyPI", () => {
     } as const;
     const pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
     const files = ["sgl_jax/test/test_fused_moe.py", "sgl_jax/test/kernels/fused_moe_v1_test.py"];
-    // All of them with MOEGEN_LONG; else those that simulate least.
-    const some = process.env.MOEGEN_LONG ? [] : ["-k", "not token_counts and not skew and not two"];
+    // Else those that simulate least.
+    const some = long ? [] : ["-k", "not token_counts and not skew and not two"];
     const tests = await execa(python, [...pytest, ...some, ...files], options);
     expect(tests.stdout).toMatch(/ passed/);
     expect([tests.exitCode, tests.stdout]).toEqual([0, expect.not.stringContaining("skipped")]);

@@ -1,6 +1,7 @@
 /**
  * Features at the sizes of real models through the real TPU compiler, one device kind and one T
- * each: what the plan says of VMEM must be so. `npm run bench:aot` compiles all of them.
+ * each: what the plan says of VMEM must be so. `npm run test:long` adds the largest bodies,
+ * `npm run bench:aot` compiles all of them.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Row as MatrixRow } from "../../src/validate/matrix/fields.ts";
@@ -8,6 +9,7 @@ import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { compileEntries, type Row } from "../bench/aot/compile.mjs";
 import { errorOf } from "../bench/aot/report.mjs";
 import { entries } from "../bench/aot/specs.mjs";
+import { long } from "../long.ts";
 
 /** Share that the compiler's VMEM may differ from the plan's. */
 const VMEM_ERROR = 0.05;
@@ -25,10 +27,15 @@ function rowLike(like: Partial<MatrixRow>): string {
   return `row-${String(matrixRows().findIndex(has) + 1).padStart(2, "0")}`;
 }
 
-/** The largest bodies, float32; sizes that do not fill lanes, biases, shared experts, given ids, 8 bits. */
-const SLICE = [
+/** The compiler takes a minute for each. */
+const LARGEST = [
   { name: "rows-512", device: "v7x", tokens: 512 },
   { name: "f32-streamed", device: "v6e", tokens: 512 },
+] as const;
+
+/** Sizes that do not fill lanes, biases, shared experts, given ids, 8 bits. */
+const SLICE = [
+  ...(long ? LARGEST : []),
   {
     name: rowLike({ intermediate: 192, tiles: "streamed" }),
     device: "v6e",
