@@ -23,7 +23,7 @@ const templates = new Map(
 );
 
 /** What a template includes by name, and what is chosen for it. */
-const INCLUDED = /\{\{> (?:\(block "(\w+)"\)|([\w/-]+))\}\}/g;
+const INCLUDED = /\{\{> (?:\(block "(\w+)"\)|([\w/-]+))[^}]*\}\}/g;
 
 function reach(name: string, blocks: Readonly<Record<string, string>>, found: Set<string>): void {
   found.add(name);
