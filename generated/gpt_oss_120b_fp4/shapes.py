@@ -219,54 +219,73 @@ class Refs(NamedTuple):
     output_written: jax.Ref
 
 
-def scratch(s: Shape) -> list:
-    """VMEM and SMEM buffers, then semaphores, in the order of `Refs`."""
+def scratch(s: Shape) -> dict:
+    """VMEM and SMEM buffers, then semaphores, by their names in `Refs`."""
     dma = pltpu.SemaphoreType.DMA
-    return [
-        pltpu.VMEM(((s.all_tokens + 1) * ROW, LANES), WORD),
-        pltpu.VMEM((EP_SIZE, s.pass_tokens * ROW, LANES), WORD),
-        pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
-        pltpu.VMEM((2, s.chunk, PADDED_HIDDEN), DTYPE),
-        pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
-        pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
-        pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, INTERMEDIATE_SIZE), WEIGHT_DTYPE),
-        pltpu.VMEM((s.tiles.slots, s.tiles.bf, HIDDEN_SIZE), WEIGHT_DTYPE),
-        pltpu.VMEM(
+    return {
+        "token_rows": pltpu.VMEM(((s.all_tokens + 1) * ROW, LANES), WORD),
+        "arrived_sums": pltpu.VMEM((EP_SIZE, s.pass_tokens * ROW, LANES), WORD),
+        "token_sums": pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
+        "staging": pltpu.VMEM((2, s.chunk, PADDED_HIDDEN), DTYPE),
+        "logits": pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
+        "expert_ids": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "ranks": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
+        "positions": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "own_routes": pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
+        "routes": pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
+        "gate_up_tiles": pltpu.VMEM(
+            (s.tiles.slots, 2, s.tiles.bd, INTERMEDIATE_SIZE), WEIGHT_DTYPE
+        ),
+        "down_tiles": pltpu.VMEM((s.tiles.slots, s.tiles.bf, HIDDEN_SIZE), WEIGHT_DTYPE),
+        "gate_up_scales": pltpu.VMEM(
             (s.tiles.slots, 2, s.tiles.bd // SCALE_BLOCK, 1, INTERMEDIATE_SIZE), jnp.float32
         ),
-        pltpu.VMEM((s.tiles.slots, s.tiles.bf // SCALE_BLOCK, 1, HIDDEN_SIZE), jnp.float32),
-        pltpu.VMEM((2, 2, INTERMEDIATE_SIZE), jnp.float32),
-        pltpu.VMEM((2, SUM_ROW, LANES), jnp.float32),
-        pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
-        pltpu.VMEM((HIDDEN_SIZE // s.tiles.bd, s.row_block, s.operand_columns), DTYPE),
-        pltpu.VMEM((s.row_block, INTERMEDIATE_SIZE), jnp.float32),
-        pltpu.VMEM((s.row_block, INTERMEDIATE_SIZE), jnp.float32),
-        pltpu.VMEM((INTERMEDIATE_SIZE // s.tiles.bf, s.row_block, s.tiles.bf), DTYPE),
-        pltpu.VMEM((s.row_block // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32),
-        pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.SMEM((s.weights_at,), jnp.int32),
-        pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
-        pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
-        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 4 // s.row_block + 1,), jnp.int32),
-        pltpu.SMEM((LOCAL_EXPERTS + s.all_tokens * 4 // s.row_block + 1,), jnp.int32),
-        dma((2,)),
-        dma((1,)),
-        dma((1,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((s.tiles.slots,)),
-        dma((s.tiles.slots,)),
-        dma((2,)),
-        dma((2,)),
-    ]
+        "down_scales": pltpu.VMEM(
+            (s.tiles.slots, s.tiles.bf // SCALE_BLOCK, 1, HIDDEN_SIZE), jnp.float32
+        ),
+        "gate_up_biases": pltpu.VMEM((2, 2, INTERMEDIATE_SIZE), jnp.float32),
+        "down_biases": pltpu.VMEM((2, SUM_ROW, LANES), jnp.float32),
+        "gathered_rows": pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
+        "operand": pltpu.VMEM((HIDDEN_SIZE // s.tiles.bd, s.row_block, s.operand_columns), DTYPE),
+        "gate_sums": pltpu.VMEM((s.row_block, INTERMEDIATE_SIZE), jnp.float32),
+        "up_sums": pltpu.VMEM((s.row_block, INTERMEDIATE_SIZE), jnp.float32),
+        "activations": pltpu.VMEM(
+            (INTERMEDIATE_SIZE // s.tiles.bf, s.row_block, s.tiles.bf), DTYPE
+        ),
+        "result_tiles": pltpu.VMEM(
+            (s.row_block // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32
+        ),
+        "positions_smem": pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "own_entries": pltpu.SMEM((s.weights_at,), jnp.int32),
+        "all_routes": pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
+        "expert_entries": pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
+        "item_experts": pltpu.SMEM(
+            (LOCAL_EXPERTS + s.all_tokens * 4 // s.row_block + 1,), jnp.int32
+        ),
+        "item_first_rows": pltpu.SMEM(
+            (LOCAL_EXPERTS + s.all_tokens * 4 // s.row_block + 1,), jnp.int32
+        ),
+        "tokens_arrived": dma((2,)),
+        "logits_arrived": dma((1,)),
+        "lists_moved": dma((1,)),
+        "rows_sent": dma((1,)),
+        "rows_arrived": dma((EP_SIZE,)),
+        "routes_sent": dma((1,)),
+        "routes_arrived": dma((EP_SIZE,)),
+        "sums_sent": dma((1,)),
+        "sums_arrived": dma((EP_SIZE,)),
+        "gate_up_arrived": dma((s.tiles.slots,)),
+        "down_arrived": dma((s.tiles.slots,)),
+        "biases_arrived": dma((2,)),
+        "output_written": dma((2,)),
+    }
+
+
+def name_refs(s: Shape, refs) -> Refs:
+    """What Pallas hands to a kernel: inputs and output in the order of `Refs`, scratch by name."""
+    names = tuple(scratch(s))
+    arguments, buffers = refs[: -len(names)], refs[-len(names) :]
+    return Refs(*arguments, **dict(zip(names, buffers)))
 
 
 def pack(low, high):

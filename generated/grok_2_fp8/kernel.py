@@ -40,8 +40,8 @@ from .shapes import (
     ROW_GROUP,
     SCALE_DTYPE,
     WEIGHT_DTYPE,
-    Refs,
     Shape,
+    name_refs,
     scratch,
 )
 from .tiles import Tiles, select_tiles
@@ -56,8 +56,8 @@ from .transport import (
 
 
 def _fused_ep_moe_kernel(s: Shape, *refs):
-    """The kernel body of one device. `refs`: inputs, output and scratch in the order of `Refs`."""
-    r = Refs(*refs)
+    """The kernel body of one device. `refs`: see `name_refs`."""
+    r = name_refs(s, refs)
     me = jnp.int32(0)
     for axis, size in zip(MESH_AXES, s.axis_sizes):
         me = me * size + lax.axis_index(axis)
@@ -267,7 +267,7 @@ def fused_ep_moe(
         out_shape=jax.ShapeDtypeStruct((s.device_tokens, HIDDEN_SIZE), DTYPE),
         in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 6,
         out_specs=pl.BlockSpec(memory_space=pl.ANY),
-        scratch_shapes=scratch(s),
+        scratch_shapes=list(scratch(s).values()),
         compiler_params=pltpu.CompilerParams(
             collective_id=0,
             has_side_effects=True,

@@ -187,44 +187,53 @@ class Refs(NamedTuple):
     output_written: jax.Ref
 
 
-def scratch(s: Shape) -> list:
-    """VMEM and SMEM buffers, then semaphores, in the order of `Refs`."""
+def scratch(s: Shape) -> dict:
+    """VMEM and SMEM buffers, then semaphores, by their names in `Refs`."""
     dma = pltpu.SemaphoreType.DMA
-    return [
-        pltpu.VMEM(((s.all_tokens + 1) * ROW, LANES), WORD),
-        pltpu.VMEM((EP_SIZE, s.pass_tokens * ROW, LANES), WORD),
-        pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
-        pltpu.VMEM((2, s.chunk, HIDDEN_SIZE), DTYPE),
-        pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
-        pltpu.VMEM((EXPERT_ROWS, LANES), jnp.float32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
-        pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
-        pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
-        pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
-        pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),
-        pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
-        pltpu.VMEM((s.tiles.bt, HIDDEN_SIZE), DTYPE),
-        pltpu.VMEM((s.tiles.bt // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32),
-        pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
-        pltpu.SMEM((s.weights_at,), jnp.int32),
-        pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
-        pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
-        pltpu.SMEM((LOCAL_EXPERTS + 1,), jnp.int32),
-        dma((2,)),
-        dma((1,)),
-        dma((1,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((1,)),
-        dma((EP_SIZE,)),
-        dma((s.tiles.slots,)),
-        dma((s.tiles.slots,)),
-        dma((2,)),
-    ]
+    return {
+        "token_rows": pltpu.VMEM(((s.all_tokens + 1) * ROW, LANES), WORD),
+        "arrived_sums": pltpu.VMEM((EP_SIZE, s.pass_tokens * ROW, LANES), WORD),
+        "token_sums": pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
+        "staging": pltpu.VMEM((2, s.chunk, HIDDEN_SIZE), DTYPE),
+        "logits": pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
+        "bias": pltpu.VMEM((EXPERT_ROWS, LANES), jnp.float32),
+        "expert_ids": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "ranks": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
+        "positions": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "own_routes": pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
+        "routes": pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
+        "gate_up_tiles": pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
+        "down_tiles": pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),
+        "gathered_rows": pltpu.VMEM((s.tiles.bt * ROW_PITCH, LANES), WORD),
+        "operand": pltpu.VMEM((s.tiles.bt, HIDDEN_SIZE), DTYPE),
+        "result_tiles": pltpu.VMEM(
+            (s.tiles.bt // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32
+        ),
+        "positions_smem": pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
+        "own_entries": pltpu.SMEM((s.weights_at,), jnp.int32),
+        "all_routes": pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
+        "expert_entries": pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
+        "active_experts": pltpu.SMEM((LOCAL_EXPERTS + 1,), jnp.int32),
+        "tokens_arrived": dma((2,)),
+        "logits_arrived": dma((1,)),
+        "lists_moved": dma((1,)),
+        "rows_sent": dma((1,)),
+        "rows_arrived": dma((EP_SIZE,)),
+        "routes_sent": dma((1,)),
+        "routes_arrived": dma((EP_SIZE,)),
+        "sums_sent": dma((1,)),
+        "sums_arrived": dma((EP_SIZE,)),
+        "gate_up_arrived": dma((s.tiles.slots,)),
+        "down_arrived": dma((s.tiles.slots,)),
+        "output_written": dma((2,)),
+    }
+
+
+def name_refs(s: Shape, refs) -> Refs:
+    """What Pallas hands to a kernel: inputs and output in the order of `Refs`, scratch by name."""
+    names = tuple(scratch(s))
+    arguments, buffers = refs[: -len(names)], refs[-len(names) :]
+    return Refs(*arguments, **dict(zip(names, buffers)))
 
 
 def pack(low, high):

@@ -13,7 +13,7 @@ from .source import Function, Source
 # Functions that lay out memory, or that say which device is meant.
 OUTSIDE = {
     "transport.py": {"_device_id", "_remote_copy", "barrier", "each_peer"},
-    "shapes.py": {"scratch"},
+    "shapes.py": {"scratch", "name_refs"},
 }
 # The module of the call, which runs on the host; and the end of the one name in it that does not.
 CALL, BODY = "kernel.py", "_kernel"
