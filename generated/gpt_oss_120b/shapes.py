@@ -42,6 +42,8 @@ LOGIT_LANES = 128
 UNROLL = 8
 # Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
 ROW_GROUP = 16
+# Rows of a packed tile of weights: what is cut along rows is a multiple of them.
+WEIGHT_ROWS = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.
 TOKEN_BITS = 13
 TOKEN_MASK = (1 << TOKEN_BITS) - 1

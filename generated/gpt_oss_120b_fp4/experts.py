@@ -26,6 +26,7 @@ from .shapes import (
     TOKEN_BITS,
     TOKEN_MASK,
     UNROLL,
+    WEIGHT_ROWS,
     Refs,
     Shape,
 )
@@ -165,7 +166,7 @@ def _gate_up_copies(r: Refs, s: Shape, step):
     """Copies of the `step`-th gate and up tile of the routed experts into their slot."""
     bd = s.tiles.bd
     item, tile = step // (HIDDEN_SIZE // bd), step % (HIDDEN_SIZE // bd)
-    rows = pl.ds(pl.multiple_of(tile * bd, 64), bd)
+    rows = pl.ds(pl.multiple_of(tile * bd, WEIGHT_ROWS), bd)
     scales = bd // SCALE_BLOCK
     scale_rows = pl.ds(tile * scales, scales)
     slot = _gate_up_slot(s, step)
@@ -187,7 +188,7 @@ def _down_copies(r: Refs, s: Shape, step):
     """Copy of the `step`-th down tile of the routed experts into its slot."""
     bf = s.tiles.bf
     item, tile = step // (INTERMEDIATE_SIZE // bf), step % (INTERMEDIATE_SIZE // bf)
-    rows = pl.ds(pl.multiple_of(tile * bf, 64), bf)
+    rows = pl.ds(pl.multiple_of(tile * bf, WEIGHT_ROWS), bf)
     scales = bf // SCALE_BLOCK
     scale_rows = pl.ds(tile * scales, scales)
     slot = _down_slot(s, step)

@@ -1,4 +1,5 @@
 /** How the templates cut F and D. */
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes, hiddenRows, paddedHidden as paddedHiddenOf } from "../rows/layout.ts";
 import { tileShapeOf } from "./tile-shape.ts";
@@ -12,7 +13,10 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
   const [first] = kernels;
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   return {
-    rowMultiple: hiddenRows(layer),
+    // Where a cut does not fill lanes it is along rows.
+    cutAlongRows: isStreamed(kernels) && (raggedHidden || raggedIntermediate),
+    weightRows: hiddenRows(layer),
+    rowMultiple: "WEIGHT_ROWS",
     raggedHidden,
     raggedIntermediate,
     padded,
