@@ -26,6 +26,7 @@ QUICK_COMPILE = (
     "--xla_backend_optimization_level=0"
     " --xla_llvm_disable_expensive_passes=true"
     " --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1"
 )
 # What is rounded to bfloat16 and widened again is rounded, as on a TPU: XLA may leave it as it was.
 ROUND = "--xla_allow_excess_precision=false"
@@ -102,8 +103,8 @@ def share(
 ) -> tuple[bool, list[tuple[Case, int]]]:
     """What one of several workers does: cases that share a program stay together.
 
-    Dealt out by estimated cost, dearest first. Measured on Qwen3: building a program costs as much
-    as some two runs at a usual T, and as many tokens more a fifth of a run.
+    Dealt out by estimated cost, dearest first. Measured on Qwen3, in processor time: building a program
+    costs as much as eight runs at a usual T, and as many tokens more three fifths of a run.
     """
     from ..validate.programs import Program
 
@@ -112,7 +113,7 @@ def share(
         groups.setdefault(Program.of(case, tokens), []).append((case, tokens))
     usual = min((tokens for _, tokens in planned if tokens > 1), default=1)
     costs = {
-        program: 2.2 + sum(case.calls * (0.8 + 0.2 * tokens / usual) for case, tokens in members)
+        program: 8.0 + sum(case.calls * (0.4 + 0.6 * tokens / usual) for case, tokens in members)
         for program, members in groups.items()
     }
     loads = [0.0] * of
