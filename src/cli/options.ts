@@ -1,10 +1,16 @@
 /** Options that several commands have. */
 import { Option } from "commander";
 import { deviceNames } from "../target/device/registry.ts";
-import { wordList } from "./parse.ts";
+import { positiveList, wordList } from "./parse.ts";
 
 /** `--device v6e,v7x`; `unless`: the devices where it is absent, in words. */
 export function deviceOption(unless: string): Option {
   const listed = `any of ${deviceNames.join(", ")} (default: ${unless})`;
   return new Option("--device <list>", listed).argParser(wordList(deviceNames));
+}
+
+/** `--tokens 64,2048`; `unless`: the counts where it is absent, in words. */
+export function tokensOption(unless: string): Option {
+  const described = `token counts, all devices together (default: ${unless})`;
+  return new Option("--tokens <list>", described).argParser(positiveList);
 }

@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import type { Diagnostic } from "../check/index.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
 import type { Plan } from "../plan/plan.ts";
+import { type Outcome, outcome } from "./command.ts";
+import { EXIT } from "./exit.ts";
 import { interrupted } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
@@ -48,6 +50,17 @@ export async function checkSpecs(paths: readonly string[], out: Output): Promise
   }
   if (diagnostics.length > 0) out.note(summarise(diagnostics));
   return { specs, diagnostics, ok: !hasErrors(diagnostics) };
+}
+
+/** The one spec of a command that takes no more, or, where it has an error, how the command ends. */
+export async function checkSpec(
+  paths: readonly string[],
+  out: Output,
+): Promise<(CheckedSpec & Pick<Checked, "diagnostics">) | Outcome> {
+  const { specs, diagnostics, ok } = await checkSpecs(paths, out);
+  const [spec] = specs;
+  if (!ok || spec === undefined) return outcome(EXIT.failed, { diagnostics });
+  return { ...spec, diagnostics };
 }
 
 /** The same file named twice is one spec. */

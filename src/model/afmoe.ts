@@ -1,6 +1,6 @@
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { groupsOr } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /**
@@ -14,14 +14,10 @@ export const afmoe = family({
   names: ["AfmoeForCausalLM"],
   types: ["afmoe"],
   experts: ["num_experts"],
-  routing: {
-    scoring: "sigmoid",
+  routing: deepseekRouting({
     renormalize: field(true, "route_norm"),
-    renormEpsilon: 1e-20,
     scalingFactor: field(1, "route_scale"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  }),
   shared: { count: field(2, "num_shared_experts") },
   sparse: dense(field(1, "num_dense_layers")),
 });

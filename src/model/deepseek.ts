@@ -1,4 +1,5 @@
 import type { ConfigReader } from "./config.ts";
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
 import { refuseRouting } from "./refuse.ts";
@@ -44,14 +45,11 @@ export const deepseek = family(
     names: ["DeepseekV3ForCausalLM", "DeepseekV32ForCausalLM", "KimiK25ForConditionalGeneration"],
     types: ["deepseek_v3", "deepseek_v32", "kimi_k2"],
     experts: EXPERTS,
-    routing: {
-      scoring: "sigmoid",
-      renormalize: field(true, "norm_topk_prob"),
-      renormEpsilon: 1e-20,
+    routing: deepseekRouting({
       scalingFactor: field(2.5, "routed_scaling_factor"),
       groups: groupsOr(8, 4),
       correctionBias: biasedByMethod,
-    },
+    }),
     shared: { count: field(1, "n_shared_experts") },
     sparse: afterDense(field(3, "first_k_dense_replace"), EVERY),
   },

@@ -1,6 +1,6 @@
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { groupsOr } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /**
@@ -12,15 +12,7 @@ export const dots = family({
   names: ["Dots1ForCausalLM"],
   types: ["dots1"],
   experts: ["n_routed_experts", "num_local_experts"],
-  routing: {
-    scoring: "sigmoid",
-    scoringFixed: true,
-    renormalize: field(false, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(1, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting({ scoringFixed: true, renormalize: field(false, "norm_topk_prob") }),
   shared: { count: field(0, "n_shared_experts") },
   sparse: dense(field(0, "first_k_dense_replace")),
 });

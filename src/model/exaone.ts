@@ -1,6 +1,6 @@
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { groupsOr } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /**
@@ -12,14 +12,7 @@ export const exaone = family({
   names: ["ExaoneMoEForCausalLM", "ExaoneMoeForCausalLM"],
   types: ["exaone_moe"],
   experts: ["num_experts", "num_local_experts"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(2.5, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting({ scalingFactor: field(2.5, "routed_scaling_factor") }),
   shared: { count: field(1, "num_shared_experts") },
   sparse: dense(field(1, "first_k_dense_replace")),
 });

@@ -1,20 +1,13 @@
 import { clampedOf } from "./activation.ts";
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { type FamilyData, family } from "./family.ts";
 import { field } from "./field.ts";
-import { groupsOr } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /** What GLM's generations have in common; their classes scale and start the experts differently. */
 const glmData = (scaling: number, denseLayers: number): Omit<FamilyData, "names"> => ({
   experts: ["n_routed_experts", "num_local_experts", "num_experts"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(scaling, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting({ scalingFactor: field(scaling, "routed_scaling_factor") }),
   shared: { count: field(1, "n_shared_experts") },
   sparse: dense(field(denseLayers, "first_k_dense_replace")),
 });

@@ -1,9 +1,9 @@
 import { clampedOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field, flagOf } from "./field.ts";
 import { refuseShared } from "./refuse.ts";
-import { groupsOr } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /** A13B: `num_shared_expert` of `intermediate_size`, where MLP and experts are mixed. */
@@ -56,14 +56,7 @@ export const hunyuan = family(
     types: ["hy_v4"],
     experts: ["n_routed_experts", "num_local_experts"],
     activation: (config) => clampedOf(config, 10),
-    routing: {
-      scoring: "sigmoid",
-      renormalize: field(true, "norm_topk_prob"),
-      renormEpsilon: 1e-20,
-      scalingFactor: field(2.827, "routed_scaling_factor"),
-      groups: groupsOr(1, 1),
-      correctionBias: true,
-    },
+    routing: deepseekRouting({ scalingFactor: field(2.827, "routed_scaling_factor") }),
     shared: { count: field(1, "n_shared_experts") },
     sparse: dense(field(1, "first_k_dense_replace")),
     inspect: inspectV4,

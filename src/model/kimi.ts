@@ -1,8 +1,8 @@
 import type { ConfigReader } from "./config.ts";
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field, numberOf, statedName } from "./field.ts";
 import { refuseShared } from "./refuse.ts";
-import { groupsOr } from "./routing.ts";
 import { afterDense } from "./sparse.ts";
 
 const LATENT = "routed_expert_hidden_size";
@@ -35,14 +35,7 @@ export const kimi = family({
   experts: ["num_experts", "num_local_experts"],
   topK: ["num_experts_per_token", "num_experts_per_tok"],
   hidden: [LATENT, "hidden_size"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "moe_renormalize", "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(1, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting({ renormalize: field(true, "moe_renormalize", "norm_topk_prob") }),
   shared: { count: SHARED },
   sparse: afterDense(field(0, "first_k_dense_replace"), field(1, "moe_layer_freq")),
   inspect,

@@ -1,6 +1,6 @@
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
-import { field } from "./field.ts";
-import { biasedByMethod, groupsOr } from "./routing.ts";
+import { biasedByMethod } from "./routing.ts";
 import { dense } from "./sparse.ts";
 
 /**
@@ -12,13 +12,6 @@ export const mimo = family({
   names: ["MiMoV2FlashForCausalLM", "MiMoV2ForCausalLM"],
   types: ["mimo_v2_flash", "mimo_v2"],
   experts: ["n_routed_experts", "num_local_experts"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(1, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: biasedByMethod,
-  },
+  routing: deepseekRouting({ correctionBias: biasedByMethod }),
   sparse: dense(1),
 });

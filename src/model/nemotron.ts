@@ -1,9 +1,9 @@
 import type { Activation } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field, statedName } from "./field.ts";
 import { refuseExperts } from "./refuse.ts";
-import { groupsOr } from "./routing.ts";
 import type { SparseRule } from "./sparse.ts";
 
 const LATENT = "moe_latent_size";
@@ -46,14 +46,7 @@ export const nemotron = family({
   experts: ["n_routed_experts", "num_local_experts"],
   hidden: [LATENT, "hidden_size"],
   activation,
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(1, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting(),
   shared: {
     count: field(1, "n_shared_experts"),
     intermediate: field(7688, "moe_shared_expert_intermediate_size"),

@@ -1,6 +1,6 @@
+import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { groupsOr } from "./routing.ts";
 
 /**
  * Solar-Open: DeepSeek-V3's routing, one group by default, shared experts of the routed ones' size, and
@@ -12,13 +12,6 @@ export const solar = family({
   names: ["SolarOpenForCausalLM"],
   types: ["solar_open"],
   experts: ["n_routed_experts", "num_local_experts"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: field(true, "norm_topk_prob"),
-    renormEpsilon: 1e-20,
-    scalingFactor: field(1, "routed_scaling_factor"),
-    groups: groupsOr(1, 1),
-    correctionBias: true,
-  },
+  routing: deepseekRouting(),
   shared: { count: field(1, "n_shared_experts") },
 });

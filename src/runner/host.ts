@@ -1,6 +1,7 @@
 /** Where kernels are timed: this machine, or one that ssh reaches; the protocol is the same. */
 import { fixOf, requirePython, workerFolder } from "./environment.ts";
-import { EnvironmentError, isLoss, RequestError, WorkerError } from "./errors.ts";
+import { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
+import { greeting, lacking } from "./greeting.ts";
 import { SshTransport } from "./ssh.ts";
 import { LocalTransport, type Transport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
@@ -22,8 +23,6 @@ export interface HostOptions extends RunnerOptions {
   readonly devices: number;
 }
 
-/** Of processor time: `hello` loads no JAX. */
-const HELLO_SECONDS = 60;
 /** ssh's own exit code, whatever it could not do. */
 const SSH_FAILED = "exit code 255";
 
@@ -96,25 +95,20 @@ export async function withHost<T>(
 async function hello(worker: Worker, options: HostOptions): Promise<WorkerInfo> {
   const { host, backend } = options;
   const where = hostName(host);
-  let info: WorkerInfo;
-  try {
-    info = await worker.request<WorkerInfo>("hello", {}, { timeout: HELLO_SECONDS });
-  } catch (error) {
-    if (!isLoss(error)) throw error;
-    const said = error.stderr.split("\n").at(-1)?.trim();
-    const why = said ? `: ${said}` : `: ${error.message}`;
-    if (host.kind === "ssh" && error.message.endsWith(SSH_FAILED)) {
+  const info = await greeting(worker, ({ message, said }) => {
+    const why = said ?? message;
+    if (host.kind === "ssh" && message.endsWith(SSH_FAILED)) {
       const fix = `make \`ssh ${host.destination} true\` work without a password, then try again`;
-      throw new EnvironmentError("host-unreachable", `${where} is not reached by ssh${why}`, fix);
+      const unreached = `${where} is not reached by ssh: ${why}`;
+      return new EnvironmentError("host-unreachable", unreached, fix);
     }
-    const message = `the worker does not start on ${where}${why}`;
-    throw new EnvironmentError("broken-python", message, pythonFix(options));
-  }
-  const wanted = ["jax", "jaxlib", "numpy", ...(backend === "tpu" ? ["libtpu"] : [])] as const;
-  const versions: Readonly<Record<string, unknown>> = { ...info };
+    const silent = `the worker does not start on ${where}: ${why}`;
+    return new EnvironmentError("broken-python", silent, pythonFix(options));
+  });
   // Whether there is a TPU at all comes first: without one libtpu would not help.
   if (backend === "tpu" && !info.tpu) throw noTpu(where);
-  const missing = wanted.filter((name) => !versions[name]);
+  const further = backend === "tpu" ? (["libtpu"] as const) : [];
+  const missing = lacking(info, ["jax", "jaxlib", "numpy", ...further]);
   if (missing.length > 0) {
     const message = `Python on ${where} lacks ${missing.join(", ")}`;
     throw new EnvironmentError("broken-python", message, pythonFix(options));

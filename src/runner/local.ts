@@ -3,15 +3,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fixOf, requirePython, workerEnvironment } from "./environment.ts";
-import { EnvironmentError, isLoss } from "./errors.ts";
+import { EnvironmentError } from "./errors.ts";
+import { greeting, lacking } from "./greeting.ts";
 import { LocalTransport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
 import { Worker } from "./worker.ts";
 
 /** Devices to simulate where nothing asks for more. */
 const DEVICES = 8;
-/** Of processor time: `hello` loads no JAX. */
-const HELLO_SECONDS = 60;
 
 export interface LocalWorker {
   readonly worker: Worker;
@@ -55,25 +54,13 @@ export async function withWorker<T>(
 }
 
 async function hello(worker: Worker, found: ReturnType<typeof requirePython>): Promise<WorkerInfo> {
-  const fix = fixOf(found);
-  let info: WorkerInfo;
-  try {
-    info = await worker.request<WorkerInfo>("hello", {}, { timeout: HELLO_SECONDS });
-  } catch (error) {
-    if (!isLoss(error)) throw error;
-    const said = error.stderr.split("\n").at(-1)?.trim();
-    const why = said ? `: ${said}` : "";
-    throw new EnvironmentError(
-      "broken-python",
-      `${found.python} does not run the worker${why}`,
-      fix,
-    );
-  }
-  const missing = (["jax", "jaxlib", "libtpu", "numpy"] as const).filter((name) => !info[name]);
-  if (missing.length > 0) {
-    const message = `${found.python} lacks ${missing.join(", ")}`;
-    throw new EnvironmentError("broken-python", message, fix);
-  }
+  const broken = (message: string): EnvironmentError =>
+    new EnvironmentError("broken-python", `${found.python} ${message}`, fixOf(found));
+  const info = await greeting(worker, ({ said }) =>
+    broken(`does not run the worker${said === undefined ? "" : `: ${said}`}`),
+  );
+  const missing = lacking(info, ["jax", "jaxlib", "libtpu", "numpy"]);
+  if (missing.length > 0) throw broken(`lacks ${missing.join(", ")}`);
   return info;
 }
 

@@ -138,6 +138,7 @@ describe.each([
       "activation",
       "architecture",
       "config",
+      "deepseek-routing",
       "family",
       "field",
       "guess",

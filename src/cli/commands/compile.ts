@@ -1,11 +1,9 @@
 import type { CompileOptions } from "../../runner/types.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { defineCommand, verdict } from "../command.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption } from "../options.ts";
-import { positiveList } from "../parse.ts";
+import { deviceOption, tokensOption } from "../options.ts";
 import { compilationReport } from "../report/compilation.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -25,18 +23,11 @@ export const compile = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
-      .option(
-        "--tokens <list>",
-        "token counts, all devices together (default: the largest of each bucket)",
-        positiveList,
-      )
+      .addOption(tokensOption("the largest of each bucket"))
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
-    const checked = await checkSpecs(paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
     const { compileSpec } = await import("../../runner/index.ts");
     const report = compilationReport(spec.plan.name, out);
     const chosen: CompileOptions = {
@@ -48,6 +39,6 @@ export const compile = defineCommand<Options>({
     const result = await compileSpec(spec.plan, chosen, report.event);
     report.end(result);
     if (result.ok) out.line(`next: moegen explain ${spec.path}`);
-    return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
+    return verdict(result.ok, { ...result, diagnostics: spec.diagnostics });
   },
 });

@@ -1,9 +1,7 @@
-import { defineCommand, outcome, verdict } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
-import { deviceOption } from "../options.ts";
-import { positiveList } from "../parse.ts";
-import { checkSpecs } from "../specs.ts";
+import { deviceOption, tokensOption } from "../options.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -25,18 +23,11 @@ export const explain = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's first"))
-      .option(
-        "--tokens <list>",
-        "token counts, all devices together (default: each bucket's largest)",
-        positiveList,
-      )
+      .addOption(tokensOption("each bucket's largest"))
       .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too"),
   async run(paths, options, out) {
-    const checked = await checkSpecs(paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
     const { plan, loaded } = spec;
     const { registries } = await import("../../check/index.ts");
     const { lowerFor } = await import("../../lower/lower.ts");
@@ -73,6 +64,6 @@ export const explain = defineCommand<Options>({
       out.line();
       out.line(`next: moegen explain ${spec.path} --full: stages, buffers, copies, semaphores`);
     }
-    return verdict(true, { plan, memory, kernels, diagnostics: checked.diagnostics });
+    return verdict(true, { plan, memory, kernels, diagnostics: spec.diagnostics });
   },
 });

@@ -6,8 +6,7 @@ import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption } from "../options.ts";
-import { positiveList } from "../parse.ts";
+import { deviceOption, tokensOption } from "../options.ts";
 import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
 import {
   type Predicted,
@@ -17,7 +16,7 @@ import {
   verdictOf,
 } from "../report/prediction.ts";
 import { nearestWord } from "../similar.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -52,11 +51,7 @@ export const predict = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
-      .option(
-        "--tokens <list>",
-        "token counts, all devices together (default: 64 and 2048)",
-        positiveList,
-      )
+      .addOption(tokensOption("64 and 2048"))
       .option(
         "--skew <how>",
         "uniform, balanced, zipf:S, hotspot:COUNT[:RATIO], or a file: a JSON array of traffic by " +
@@ -78,15 +73,13 @@ export const predict = defineCommand<Options>({
     if (write && [only, chosen, compare].some((option) => option !== undefined)) {
       throw new UsageError("--write takes no --device, --tokens or --compare: it does all of them");
     }
-    const checked = await checkSpecs(paths, out);
-    const { plan, loaded } = checked.specs[0] ?? {};
-    if (!checked.ok || plan === undefined || loaded === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
+    const { plan, loaded } = spec;
     const skew = await skewOf(options.skew);
     const { skewName } = await import("../../predict/routing/skew.ts");
     const choices = await choose(compare ?? [OWN, BASELINE], plan, out);
-    if (choices === undefined) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+    if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
     const { predict: predictTime } = await import("../../predict/predict.ts");
     const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
     const ends = [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
@@ -134,7 +127,7 @@ export const predict = defineCommand<Options>({
       out.line(written ? `written to ${path}` : `${path} has these times already`);
       if (written) out.line(`next: moegen build ${path}`);
     } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
-    const { diagnostics } = checked;
+    const { diagnostics } = spec;
     const results = { name: plan.name, skew, calls, failures, written, diagnostics };
     return verdict(failures.length === 0, results);
   },

@@ -1,11 +1,10 @@
 import type { CompileOptions } from "../../runner/types.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption } from "../options.ts";
+import { deviceOption, tokensOption } from "../options.ts";
 import { positiveList } from "../parse.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -35,11 +34,7 @@ export const profile = defineCommand<Options>({
     command
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
-      .option(
-        "--tokens <list>",
-        "token counts, all devices together (default: the largest of each bucket)",
-        positiveList,
-      )
+      .addOption(tokensOption("the largest of each bucket"))
       .option(
         "--rows <list>",
         "rows of one expert instead: token counts that give each expert so many",
@@ -52,11 +47,8 @@ export const profile = defineCommand<Options>({
     if (options.rows !== undefined && options.tokens !== undefined) {
       throw new UsageError("--rows and --tokens both say how many tokens; give one");
     }
-    const checked = await checkSpecs(paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
     const { plan } = spec;
     const { profileSpec } = await import("../../profile/run.ts");
     const { legend, profileReport } = await import("../report/profile.ts");
@@ -89,7 +81,7 @@ export const profile = defineCommand<Options>({
       peers,
       trace,
       seconds: result.seconds,
-      diagnostics: checked.diagnostics,
+      diagnostics: spec.diagnostics,
     });
   },
 });

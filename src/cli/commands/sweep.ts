@@ -10,7 +10,7 @@ import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption } from "../options.ts";
 import { duration, positive, positiveList, seed } from "../parse.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -77,11 +77,8 @@ export const sweep = defineCommand<Options>({
       .option("--python <path>", "with --on: Python with JAX on that host")
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
-    const checked = await checkSpecs(paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
     const { loaded } = spec;
     const names = Object.keys(loaded.spec.schedule.tiles);
     const unknown = (options.bucket ?? []).filter((name) => !names.includes(name));
@@ -134,7 +131,7 @@ export const sweep = defineCommand<Options>({
     return outcome(found ? EXIT.ok : missed, {
       ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
       ...{ progress, dropped: droppedByStage(records), winners, written, lost },
-      ...{ store: options.store, records, diagnostics: checked.diagnostics },
+      ...{ store: options.store, records, diagnostics: spec.diagnostics },
     });
   },
 });

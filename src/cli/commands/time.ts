@@ -1,12 +1,12 @@
 import type { TimeOptions } from "../../runner/time.ts";
 import { deviceNames } from "../../target/device/registry.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { duration, positive, positiveList, seed, wordList } from "../parse.ts";
+import { tokensOption } from "../options.ts";
+import { duration, positive, seed, wordList } from "../parse.ts";
 import { timeReport } from "../report/time.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly on: string;
@@ -46,11 +46,7 @@ export const time = defineCommand<Options>({
         `the host must have it: one of ${deviceNames.join(", ")} (default: any)`,
         wordList(deviceNames),
       )
-      .option(
-        "--tokens <list>",
-        "token counts, all devices together (default: the largest of each bucket)",
-        positiveList,
-      )
+      .addOption(tokensOption("the largest of each bucket"))
       .option("--warmup <n>", "calls before the measured ones", positive, 3)
       .option("--repetitions <n>", "measured calls", positive, 20)
       .option("--seed <n>", "seed of the random inputs", seed)
@@ -66,11 +62,8 @@ export const time = defineCommand<Options>({
     if (backend === "cpu" && device !== undefined) {
       throw new UsageError(`--device ${device} is a TPU: it does not go with --backend cpu`);
     }
-    const checked = await checkSpecs(paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(paths, out);
+    if ("exit" in spec) return spec;
     const report = timeReport(spec.plan.name, out);
     const chosen: TimeOptions = {
       ...{ signal: interrupted, host, backend },
@@ -83,6 +76,6 @@ export const time = defineCommand<Options>({
     };
     const result = await timeSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);
-    return verdict(result.ok, { ...result, diagnostics: checked.diagnostics });
+    return verdict(result.ok, { ...result, diagnostics: spec.diagnostics });
   },
 });

@@ -1,12 +1,11 @@
 import type { ValidateOptions } from "../../runner/types.ts";
 import { mutantKinds } from "../../validate/mutants/types.ts";
-import { decided, defineCommand, outcome } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { decided, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { positive, positiveList, seed, wordList } from "../parse.ts";
 import { validationReport } from "../report/validation.ts";
-import { checkSpecs } from "../specs.ts";
+import { checkSpec } from "../specs.ts";
 import { runMatrix } from "../validate/matrix.ts";
 import { mutantsOf, runMutants } from "../validate/mutants.ts";
 import type { Options } from "../validate/options.ts";
@@ -71,11 +70,8 @@ export const validate = defineCommand<Options>({
     if (options.orders && options.jitter === undefined) {
       throw new UsageError("--orders goes with --jitter");
     }
-    const checked = await checkSpecs(mutants?.specs ?? paths, out);
-    const spec = checked.specs[0];
-    if (!checked.ok || spec === undefined) {
-      return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-    }
+    const spec = await checkSpec(mutants?.specs ?? paths, out);
+    if ("exit" in spec) return spec;
     if (mutants !== undefined) return runMutants(spec, options, mutants.families, out);
     const { validateSpec } = await import("../../runner/index.ts");
     const report = validationReport(spec.plan.name, out);
@@ -93,7 +89,7 @@ export const validate = defineCommand<Options>({
     const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);
     if (result.ok) out.line(`next: moegen compile ${spec.path}`);
-    const results = { ...result, diagnostics: checked.diagnostics };
+    const results = { ...result, diagnostics: spec.diagnostics };
     return decided(result.cases, result.undecided, results);
   },
 });
