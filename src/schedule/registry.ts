@@ -10,6 +10,9 @@ export type ScheduleName = keyof typeof registry;
 export type AxesOf<K extends ScheduleName> = (typeof registry)[K]["axes"][number]["name"];
 export type OptionsOf<K extends ScheduleName> = (typeof registry)[K]["options"][number];
 
+/** What `init` writes where nothing says which. */
+export const usualSchedule = gather;
+
 export const schedules: Readonly<Record<ScheduleName, Schedule>> = registry;
 
 /**

@@ -76,8 +76,10 @@ const SECONDS_A_COPY = 2e-7;
 function guessOf(kernel: KernelPlan): number {
   const { hbm, matrix, ici } = trafficSeconds(kernel, deviceOf(kernel.device));
   const { stages, streams } = allOf(kernel);
-  const body = stages.find(({ flops, name }) => flops > 0 && name.startsWith("gate_up"));
-  const multiplied = Number(body?.name.split("_").at(-1) ?? kernel.tiles.bt) * (body?.trips ?? 0);
+  // Before the loop over experts are the shared experts' bodies.
+  const first = stages.findIndex(({ per }) => per === "expert");
+  const body = stages.find(({ flops, rows }, at) => at > first && flops > 0 && rows !== undefined);
+  const multiplied = (body?.rows ?? 0) * (body?.trips ?? 0);
   const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;
   const padding = Math.max(1, multiplied / (rows * kernel.traffic.activeExperts));
   const copies = streams.reduce((sum, stream) => sum + stream.copies, 0);

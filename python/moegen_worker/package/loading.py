@@ -65,7 +65,8 @@ class MoePackage:
 
     def small_pass_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens with the fewest rows a pass and a row block may have;
-        None where the package's tiles know no passes."""
+        None where the package's tiles know no passes. Both are named as the kernel's shared parts
+        name them (`src/kernel/api/pass-tiles.ts`), whatever the schedule."""
         if self.tiles is None:
             return None
         tiles = self.tiles.select_tiles(None, tokens)

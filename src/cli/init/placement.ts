@@ -2,6 +2,7 @@
 import { type Diagnostic, registries } from "../../check/index.ts";
 import { judge } from "../../check/judge.ts";
 import { moe } from "../../index.ts";
+import { usualSchedule } from "../../schedule/registry.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { type DeviceName, deviceNames } from "../../target/device/registry.ts";
 
@@ -53,7 +54,7 @@ function problemOf(
     mesh: { ep },
     devices: [first, ...others],
     schedule: {
-      kind: "gather",
+      kind: usualSchedule.kind,
       tiles: { decode: { upTo: 256, ...tiles }, prefill: { upTo: 2048, ...tiles } },
     },
   });

@@ -8,6 +8,7 @@ import { layerOrigin } from "../../dsl/brand.ts";
 import { type LayerOverrides, moe } from "../../index.ts";
 import { languageModel } from "../../model/nested.ts";
 import { identify, nearestArchitectures } from "../../model/registry.ts";
+import { usualSchedule } from "../../schedule/registry.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { DeviceName } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
@@ -139,7 +140,7 @@ function nameOf({ name }: ConfigStarterOptions, config: JsonFile, layer: LayerSp
     layer,
     mesh: { ep: 1 },
     devices: ["v6e"],
-    schedule: { kind: "gather", tiles: {} },
+    schedule: { kind: usualSchedule.kind, tiles: {} },
   });
   const taken = judge(spec, registries).findings.some(({ path }) => path[0] === "name");
   return taken ? `${made.slice(0, 60)}_moe` : made;
@@ -181,7 +182,7 @@ ${(guesses ?? []).map((guess) => `  // ${guess}\n`).join("")}  layer: moe.fromHu
   mesh: { ep: ${ep}, axes: ["data", "tensor"] },
   devices: [${device.map((one) => `"${one}"`).join(", ")}],
   schedule: {
-    kind: "gather", // all-gather rows, reduce-scatter sums
+    kind: "${usualSchedule.kind}", // ${usualSchedule.summary}
     tiles: {
       // auto: the largest legal tile that fits VMEM on each device
       decode: { upTo: 256, bt: auto, bf: auto, bd: auto },

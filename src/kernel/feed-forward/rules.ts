@@ -1,4 +1,4 @@
-/** What the "gather" schedule asks of a layer and of tiles; knows nothing of VMEM. */
+/** What the feed-forward asks of a layer and of tiles; knows nothing of VMEM. */
 
 import { divisors } from "../../plan/divisors.ts";
 import type { AxisRule, Schedule, TileAxis } from "../../schedule/schedule.ts";

@@ -1,4 +1,6 @@
 /** What the templates of the package say of a plan of this schedule. */
+
+import { limitsOf } from "../../kernel/api/pass-tiles.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { takesNarrowRows } from "../../kernel/rows/widening.ts";
@@ -6,7 +8,6 @@ import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { composition } from "./composition.ts";
 import { sizesOf } from "./sizes.ts";
-import { limitsOf } from "./tiles.ts";
 
 /**
  * What the templates of all parts are told, from the plan's first kernel and the kinds of all.

@@ -3,6 +3,8 @@
  * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
  * from skew). A pass never has fewer than 16 tokens a device.
  */
+
+import type { Limits } from "../../kernel/api/pass-tiles.ts";
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
@@ -11,7 +13,6 @@ import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
-import type { Limits } from "./tiles.ts";
 
 export interface Fit {
   readonly input: KernelInput;

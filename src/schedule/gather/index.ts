@@ -1,4 +1,6 @@
 /** All-gather of token rows, local partial sums, reduce-scatter. */
+
+import { limitsOf } from "../../kernel/api/pass-tiles.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
@@ -9,7 +11,7 @@ import type { Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
-import { limitsOf, tileTable } from "./tiles.ts";
+import { tileTable } from "./tiles.ts";
 
 export const gather = {
   kind: "gather",

@@ -1,4 +1,6 @@
 /** One bucket on one device as a plan. */
+
+import { limitsOf, ownTiles } from "../../kernel/api/pass-tiles.ts";
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
 import type { Frame } from "../../kernel/frame.ts";
@@ -14,7 +16,6 @@ import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { chooseFit } from "./fit.ts";
-import { limitsOf, ownTiles } from "./tiles.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => ({
