@@ -1,31 +1,22 @@
 /**
- * Writes packages, all of them or nothing. Every text is on the disk before the first one takes its
- * place, so a full disk, a limit or a name that the disk does not take leaves what was there before. A
- * package that is new appears as a whole folder, by one rename.
+ * Writes packages, all of them or nothing. Every text is on the disk before the first package takes its
+ * place, so a full disk, a limit or a name that the disk does not take leaves what was there before;
+ * each package changes by a rename, so whoever is killed leaves none half old and half new.
  */
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { removeDeadLock, withLock } from "../house/lock.mjs";
 import { UsageError } from "./failure.ts";
-import { about, namesIn, takeAway } from "./files.ts";
+import { takeAway } from "./files.ts";
 import type { FileState } from "./package-files.ts";
+import { type Staged, settle, stageFolder, swap } from "./whole-folder.ts";
+
+/** In the output folder while packages take their places. */
+const LOCK = ".moegen.lock";
 
 export interface NamedPackage {
   readonly name: string;
   readonly files: readonly FileState[];
-}
-
-/** A file or folder in its place, or on the way there. */
-interface Move {
-  readonly from: string;
-  readonly to: string;
 }
 
 /** Throws UsageError for an output folder that is a file, or below one. */
@@ -41,92 +32,47 @@ export function refuseFile(out: string): void {
  * Writes what changed, removes what is stale, touches nothing else. Throws UsageError where a
  * folder is a file, the system's error where the disk refuses; what was there before is there then.
  */
-export function writePackages(out: string, packages: readonly NamedPackage[]): void {
-  const changed = packages
-    .map(({ name, files }) => ({ name, files: files.filter(({ state }) => state !== "unchanged") }))
-    .filter(({ files }) => files.length > 0);
+export async function writePackages(out: string, packages: readonly NamedPackage[]): Promise<void> {
+  const changed = packages.filter(({ files }) => files.some(({ state }) => state !== "unchanged"));
   if (changed.length === 0) return;
   refuseFile(out);
   const made = mkdirSync(out, { recursive: true });
-  const staged: string[] = [];
-  const moves: Move[] = [];
   try {
-    for (const { name, files } of changed) {
-      refuseFile(join(out, name));
-      sweep(out, name);
-      moves.push(...stage(out, name, files, staged));
-    }
-    carryOut(moves, staged);
+    await withLock(join(out, LOCK), async () => exchange(out, changed));
   } catch (error) {
-    for (const path of staged) takeAway(path);
     if (made !== undefined) takeAway(made);
     throw error;
   }
-  for (const path of staged) takeAway(path);
-  for (const { files } of changed) {
-    for (const { path, state } of files) {
-      if (state === "stale") rmSync(join(out, path), { force: true });
-    }
-  }
 }
 
-/** The new texts beside their places; `staged` grows by all that is to be taken away afterwards. */
-function stage(
-  out: string,
-  name: string,
-  files: readonly FileState[],
-  staged: string[],
-): readonly Move[] {
-  const folder = join(out, name);
-  const beside = join(out, `.${name}.${process.pid}.tmp`);
-  staged.push(beside);
-  mkdirSync(beside);
-  const moves = files.flatMap(({ path, text }): Move[] => {
-    if (text === undefined) return [];
-    const from = join(beside, path.slice(name.length + 1));
-    const to = join(out, path);
-    try {
-      writeFileSync(from, text);
-    } catch (error) {
-      throw about(to, error);
-    }
-    return [{ from, to }];
-  });
-  return existsSync(folder) ? moves : [{ from: beside, to: folder }];
+/** Ends what a build of these packages that was killed began; do it before looking at them. */
+export function settlePackages(out: string, names: readonly string[]): void {
+  for (const name of names) settle(join(out, name));
+  removeDeadLock(join(out, LOCK));
 }
 
-/** All renames, or none: what was there is kept under a second name until the last one is done. */
-function carryOut(moves: readonly Move[], staged: string[]): void {
+/** All packages, or none. */
+function exchange(out: string, packages: readonly NamedPackage[]): void {
+  const begun: string[] = [];
   const undo: (() => void)[] = [];
   try {
-    for (const { from, to } of moves) {
-      const old = `${to}.${process.pid}.tmp`;
-      if (existsSync(to)) {
-        linkSync(to, old);
-        staged.push(old);
-        undo.push(() => renameSync(old, to));
-      } else undo.push(() => takeAway(to));
-      renameSync(from, to);
-    }
+    const staged = packages.map(({ name, files }): Staged => {
+      const folder = join(out, name);
+      refuseFile(folder);
+      const below = (path: string): string => path.slice(name.length + 1);
+      const texts = files.flatMap(({ path, text }): [string, string][] =>
+        text === undefined ? [] : [[below(path), text]],
+      );
+      const stale = files.filter(({ state }) => state === "stale").map(({ path }) => below(path));
+      return stageFolder(folder, new Map(texts), new Set(stale), (path) => begun.push(path));
+    });
+    for (const one of staged) undo.push(swap(one));
+    // Only now is nothing of the old folders wanted any more.
+    begun.push(...staged.flatMap(({ old }) => old ?? []));
   } catch (error) {
     for (const back of undo.reverse()) back();
     throw error;
-  }
-}
-
-/** What a build that was killed left of itself. */
-function sweep(out: string, name: string): void {
-  for (const entry of namesIn(out)) {
-    const pid = entry.startsWith(`.${name}.`) ? /\.(\d+)\.tmp$/.exec(entry)?.[1] : undefined;
-    if (pid !== undefined && !isAlive(Number(pid))) takeAway(join(out, entry));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+  } finally {
+    for (const path of begun) takeAway(path);
   }
 }

@@ -36,6 +36,14 @@ function holderIsAlive(file) {
 }
 
 /**
+ * Takes a lock away that a process left behind which is gone.
+ * @param {string} file
+ */
+export function removeDeadLock(file) {
+  if (readOptional(file) && !holderIsAlive(file)) rmSync(file, { force: true });
+}
+
+/**
  * Does `work` while holding the lock file; waits for another living process, takes over from a dead one.
  * @template T
  * @param {string} file

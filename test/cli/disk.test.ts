@@ -1,6 +1,15 @@
 /** Disks that take nothing more, and paths where no package can be: all or nothing, in one line. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, describe, expect, test } from "vitest";
@@ -35,6 +44,20 @@ describe("a path where nothing can be written", () => {
     told(await moegen(init, { cwd: folder }), 64, "is a file, not a folder");
     expect(contents(folder)).toEqual(was);
     expect(readdirSync(folder).sort()).toEqual(["deep", "file", "out"]);
+  });
+
+  test("a pipe where a file of the package belongs, which nobody will ever write to", async () => {
+    const folder = emptyFolder();
+    const spec = tinySpec({ name: "tiny_ep4" });
+    mkdirSync(join(folder, "generated/tiny_ep4"), { recursive: true });
+    for (const name of ["stale.py", "kernel.py"]) {
+      expect(spawnSync("mkfifo", [join(folder, "generated/tiny_ep4", name)]).status).toBe(0);
+    }
+    told(await moegen(["build", spec], { cwd: folder }), 64, "kernel.py is no plain file");
+    rmSync(join(folder, "generated/tiny_ep4/kernel.py"));
+    // Whatever else is there is none of ours.
+    expect((await moegen(["build", spec], { cwd: folder })).code).toBe(0);
+    expect(statSync(join(folder, "generated/tiny_ep4/stale.py")).isFIFO()).toBe(true);
   });
 
   test("with --json it is one object", async () => {

@@ -16,7 +16,7 @@ import type { Output } from "../output.ts";
 import { packageVersion } from "../package.ts";
 import { type FileState, inspect } from "../package-files.ts";
 import { checkSpecs } from "../specs.ts";
-import { refuseFile, writePackages } from "../write-packages.ts";
+import { refuseFile, settlePackages, writePackages } from "../write-packages.ts";
 
 interface Options extends IntoFlags {
   readonly out: string;
@@ -72,6 +72,8 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
   refuseSameName(checked.specs.map(({ path, plan }) => ({ path, name: plan.name })));
   const packages: BuiltPackage[] = [];
+  const names = checked.specs.map(({ plan }) => plan.name);
+  if (!options.check) settlePackages(options.out, names);
   for (const { path, loaded, plan } of checked.specs) {
     const origin = originOf(path, loaded.spec, packageVersion());
     // A check trusts no cache.
@@ -79,7 +81,7 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
     const files = inspect(options.out, plan.name, made);
     packages.push({ name: plan.name, path, hash: origin.hash, files });
   }
-  if (!options.check) writePackages(options.out, packages);
+  if (!options.check) await writePackages(options.out, packages);
   for (const { name, files } of packages) report(name, files, options, out);
   const files = packages.flatMap((one) => one.files);
   const changed = files.filter(({ state }) => state !== "unchanged");
