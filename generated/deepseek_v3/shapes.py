@@ -174,7 +174,7 @@ class Refs(NamedTuple):
     routes: by device: entries sorted by expert, weight bits by choice, first entry of each expert
     gate_up_tiles: gate and up weight tiles
     down_tiles: down weight tiles
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand, by hidden tile
     gate_sums: gate projection of one intermediate tile
     up_sums: up projection of one intermediate tile

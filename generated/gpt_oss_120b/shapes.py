@@ -149,7 +149,7 @@ class Refs(NamedTuple):
     down_tiles: down weight tiles
     gate_up_biases: biases of gate and up
     down_biases: biases of down, as a row of sums
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand, by hidden tile
     gate_up_sums: gate and up projections
     activations: activated rows, by rows of the down tiles

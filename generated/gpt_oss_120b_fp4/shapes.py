@@ -155,7 +155,7 @@ class Refs(NamedTuple):
     down_scales: scales of down weights
     gate_up_biases: biases of gate and up
     down_biases: biases of down, as a row of sums
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand, by hidden tile
     gate_sums: gate projection of one intermediate tile
     up_sums: up projection of one intermediate tile

@@ -143,7 +143,7 @@ class Refs(NamedTuple):
     down_tiles: down weight tiles
     gate_up_scales: scales of gate and up weights
     down_scales: scales of down weights
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand, by hidden tile
     gate_sums: gate projection of one intermediate tile
     up_sums: up projection of one intermediate tile

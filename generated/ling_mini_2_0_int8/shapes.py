@@ -139,7 +139,7 @@ class Refs(NamedTuple):
     down_scales: scales of down weights
     shared_gate_up_tiles: gate and up weight tiles of the shared experts
     shared_down_tiles: down weight tiles of the shared experts
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand
     result_tiles: results in tiles of 8 rows by 128 columns
     positions_smem: positions, for scalar reads

@@ -129,7 +129,7 @@ class Refs(NamedTuple):
     gate_up_tiles: gate and up weight tiles
     down_tiles: down weight tiles
     shared_gate_row: gate of the shared experts' result
-    gathered_rows: packed rows of one expert, side by side
+    gathered_rows: packed rows of one expert, side by side; and of tokens that come or go
     operand: rows of one expert as matrix operand
     result_tiles: results in tiles of 8 rows by 128 columns
     positions_smem: positions, for scalar reads

@@ -142,3 +142,13 @@ describe("README.md", () => {
     expect(missing).toEqual([]);
   });
 });
+
+describe("docs/validation.md", () => {
+  it("has every case that validate runs", () => {
+    const source = textOf("python/moegen_worker/validate/cases.py");
+    const names = [...source.matchAll(/^ {4}Case\(\s*"([a-z-]+)"/gm)].map(([, name = ""]) => name);
+    expect(names.length).toBeGreaterThan(10);
+    const text = textOf("docs/validation.md");
+    expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+});

@@ -99,7 +99,7 @@ function buffers(input: KernelInput) {
       "gathered_rows",
       [gathered, lanes],
       wordType(layout),
-      "packed rows of one expert, side by side",
+      "packed rows of one expert, side by side; and of tokens that come or go",
     ),
     ...(tokenRows(layer) === undefined
       ? []
