@@ -2,15 +2,14 @@
  * The process that runs specs, and nothing else: what they print goes to stderr, what they end or hang
  * is this process. Plain JavaScript, because a test starts it beside the sources.
  *
- *   node load-child.mjs ENTRY      ENTRY is what `import … from "moegen"` means
+ *   node load-child.mjs ENTRY BEATS      ENTRY is what `import … from "moegen"` means; after so many
+ *                                        quarters of a second in which a spec only waits, it ends
  */
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
+import { Worker } from "node:worker_threads";
 import { createJiti } from "jiti";
 import { encode } from "./wire.mjs";
-
-/** How often it says that it is alive: time that passes here, however slow the machine. */
-const BEAT_MS = 250;
 
 // A fresh module cache for every load, so that `build --watch` sees a changed spec or config;
 // transpiled text is cached on disk by content, which is what makes a warm load quick.
@@ -22,9 +21,16 @@ const jiti = createJiti(import.meta.url, {
 /** @type {string | undefined} */
 let loading;
 
+/** Number of the load that runs, for the thread that watches it; 0 between loads. */
+const running = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+let loads = 0;
+const workerData = { load: running, beats: Number(process.argv[3]) };
+new Worker(new URL("load-watch.mjs", import.meta.url), { workerData }).unref();
+
 /** @param {Record<string, unknown>} answer */
 function answer(answer) {
   loading = undefined;
+  Atomics.store(running, 0, 0);
   const { user, system } = process.cpuUsage();
   process.send?.({ ...answer, cpu: (user + system) / 1e6 });
   // The next question may come at any time.
@@ -87,6 +93,7 @@ process.exit = (/** @type {number | string | null | undefined} */ code) => {
 
 process.on("message", async (/** @type {string} */ path) => {
   loading = path;
+  Atomics.store(running, 0, ++loads);
   ended = undefined;
   // What is left to do keeps the process alive; with nothing left, a spec still awaited never ends.
   process.channel?.unref();
@@ -113,6 +120,3 @@ for (const event of ["uncaughtException", "unhandledRejection"]) {
   });
 }
 process.on("disconnect", () => leave(0));
-setInterval(() => {
-  if (loading !== undefined) process.send?.({ kind: "beat" });
-}, BEAT_MS).unref();

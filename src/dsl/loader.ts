@@ -1,7 +1,7 @@
 /**
  * Runs specs in a process of their own, which is started before it is needed and serves until this one
  * ends. A spec that does not end is ended: by the processor time that it takes, which a busy machine
- * does not use up, or by the process's own beats while it only waits.
+ * does not use up, or by beats in which it only waits (`load-watch.mjs`).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
@@ -29,8 +29,10 @@ const LIMITS: Limits = { cpu: 10, beats: 240 };
 const ENTRY = fileURLToPath(new URL(`../index${extname(import.meta.url)}`, import.meta.url));
 const CHILD = fileURLToPath(new URL("load-child.mjs", import.meta.url));
 
+/** Of the heap, in MiB: a spec needs next to nothing, and a machine that is full harms others. */
+const MEMORY = "--max-old-space-size=1024";
+
 type Answer =
-  | { readonly kind: "beat" }
   | { readonly kind: "stuck"; readonly cpu: number }
   | { readonly kind: "made"; readonly cpu: number; readonly made: Node }
   | {
@@ -39,6 +41,8 @@ type Answer =
       readonly given?: Node;
       readonly error?: { readonly message: string; readonly stack: string; readonly code: string };
     };
+
+const ANSWERS: ReadonlySet<unknown> = new Set(["stuck", "made", "thrown"]);
 
 interface Loader {
   readonly child: ChildProcess;
@@ -69,8 +73,8 @@ export function endLoader(): void {
 }
 
 /** The system itself ends what takes too much time, even when this process is gone as well. */
-function spawned({ cpu }: Limits): ChildProcess {
-  const program = [process.execPath, CHILD, ENTRY] as const;
+function spawned({ cpu, beats }: Limits): ChildProcess {
+  const program = [process.execPath, MEMORY, CHILD, ENTRY, String(beats)] as const;
   // What a spec prints is no result: all of it goes to stderr.
   const options = { stdio: ["ignore", 2, 2, "ipc"], serialization: "advanced" } as const;
   const [file, ...args] = program;
@@ -116,30 +120,19 @@ async function load(path: string, limits: Limits): Promise<Loaded> {
 
 function answerOf(child: ChildProcess, path: string, limits: Limits): Promise<Loaded> {
   return new Promise((resolve, reject) => {
-    let beats = 0;
     const settle = (loaded: Loaded): void => {
       child.off("message", hear).off("exit", gone).off("error", reject);
       resolve(loaded);
     };
     const hear = (answer: Answer): void => {
-      if (answer.kind === "beat") {
-        beats++;
-        if (beats <= limits.beats) return;
-        endLoader();
-        settle({ kind: "endless", why: `it waits for more than ${limits.beats / 4} s` });
-        return;
-      }
+      // A spec may send whatever it likes.
+      if (!ANSWERS.has(answer?.kind)) return;
       // The system counts the time of all loads together: a fresh process has all of it again.
       if (answer.kind === "stuck" || answer.cpu > limits.cpu / 2) endLoader();
       settle(loadedFrom(answer));
     };
     const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
-      const time = signal === "SIGXCPU" || signal === "SIGKILL";
-      settle(
-        time
-          ? { kind: "endless", why: `it takes more than ${limits.cpu} s of processor time` }
-          : { kind: "endless", why: `it ends its process (${signal ?? `exit code ${code}`})` },
-      );
+      settle({ kind: "endless", why: whyGone(code, signal, limits) });
     };
     child.on("message", hear).on("exit", gone).on("error", reject);
     child.send(path, (error) => {
@@ -148,7 +141,19 @@ function answerOf(child: ChildProcess, path: string, limits: Limits): Promise<Lo
   });
 }
 
-function loadedFrom(answer: Exclude<Answer, { kind: "beat" }>): Loaded {
+/** What the end of the process tells of the spec in it; a clause. */
+function whyGone(code: number | null, signal: NodeJS.Signals | null, limits: Limits): string {
+  const time = `it takes more than ${limits.cpu} s of processor time`;
+  if (signal === "SIGXCPU") return time;
+  if (signal === "SIGALRM") return `it waits for more than ${limits.beats / 4} s`;
+  // The system's way to end a process, for its time as well as for want of memory.
+  if (signal === "SIGKILL") return `it is killed (SIGKILL): the memory is used up, or ${time}`;
+  if (signal === "SIGABRT")
+    return `it ends its process (SIGABRT): abort(), or the memory is used up`;
+  return `it ends its process (${signal ?? `exit code ${code}`})`;
+}
+
+function loadedFrom(answer: Answer): Loaded {
   if (answer.kind === "stuck") {
     return { kind: "endless", why: "it awaits what nothing can bring about any more" };
   }

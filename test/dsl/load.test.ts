@@ -109,11 +109,35 @@ describe("a spec that does not come to its end", () => {
     ['process.kill(process.pid, "SIGTERM");\nwhile (true);', "ends its process (SIGTERM)"],
     ["process.reallyExit(0);", "ends its process (exit code 0)"],
     ["process.abort();", "ends its process (SIGABRT)"],
+    // Blocked, it can say nothing itself; nothing is computed either.
+    ["Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);", "waits for more than 2 s"],
+    ['import { execSync } from "node:child_process";\nexecSync("sleep 20");', "waits for more"],
+    ['process.kill(process.pid, "SIGKILL");\nwhile (true);', "memory is used up"],
   ])("%j", async (text, why) => {
     const { diagnostics } = await endless(`// @ts-nocheck\n${text}\nexport default 3;\n`);
     expect(diagnostics).toMatchObject([{ code: "MOE006", message: expect.stringContaining(why) }]);
     // The next one is loaded as if nothing had been.
     expect((await loadSpec(example)).spec.name).toBe("qwen3_30b_a3b");
+  });
+
+  test("memory without end", async () => {
+    const error = await failure(
+      "const a: unknown[] = [];\nfor (;;) a.push(new Array(1e6).fill(a));\n",
+    );
+    expect(error.diagnostics).toMatchObject([{ code: "MOE006" }]);
+    expect(error.message).toContain("the memory is used up");
+  });
+
+  test("a config that is a pipe", async () => {
+    spawnSync("mkfifo", [join(folder, "config.json")]);
+    const { message } = await endless('import "./config.json" with { type: "json" };\n');
+    expect(message).toContain("waits for more than 2 s");
+  });
+
+  test("messages that a spec sends itself are no answer", async () => {
+    const forged = 'process.send?.({ kind: "beat" });\nprocess.send?.("made");\n';
+    const error = await endless(`${forged}export default 3;\n`);
+    expect(error.diagnostics).toMatchObject([{ code: "MOE005" }]);
   });
 
   test.each([
