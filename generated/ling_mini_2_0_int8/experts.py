@@ -136,10 +136,15 @@ def _list_active_experts(r: Refs, s: Shape, me):
     return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
 
 
+def _weight_slot(s: Shape, index):
+    """Slot of the weights of the `index`-th active expert: the shared experts have the first."""
+    return (1 + index) % s.tiles.slots
+
+
 def _weight_copies(r: Refs, s: Shape, index):
     """Copies of all weights of the `index`-th active expert into their slot."""
     expert = r.active_experts[index]
-    slot = (1 + index) % s.tiles.slots
+    slot = _weight_slot(s, index)
     return (
         pltpu.make_async_copy(
             r.gate_up_weights.at[expert],
@@ -185,7 +190,7 @@ def run_experts(r: Refs, s: Shape, me):
     @pl.loop(0, active)
     def _(index):
         start_weights(index + s.tiles.slots - 1)
-        slot = (1 + index) % s.tiles.slots
+        slot = _weight_slot(s, index)
         with jax.named_scope("merge"):
             total = merge_routes(r, s, me * LOCAL_EXPERTS + r.active_experts[index])
 

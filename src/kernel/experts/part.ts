@@ -4,6 +4,7 @@ import type { KernelInput } from "../frame.ts";
 import type { DraftLoop } from "../loops.ts";
 import type { Part } from "../part.ts";
 import { expertStreams } from "../weights/part.ts";
+import { expertsBlocks } from "./blocks.ts";
 
 /** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
 function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
@@ -18,6 +19,7 @@ function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
 const EXPERTS: DraftLoop = { over: "local experts", each: 1 };
 
 export const experts: Part = {
+  blocks: expertsBlocks,
   buffers: (input) => {
     const { layer, ep, streamed } = input;
     if (!streamed) {
