@@ -1,7 +1,8 @@
 /** All devices of a call meet before any writes into another's memory. */
 import { ONE } from "../declaration.ts";
 import { PEERS } from "../loops.ts";
-import type { Draft, Part } from "../part.ts";
+import { type Draft, NO_BLOCK, type Part } from "../part.ts";
+import { needsPassBarrier } from "../rows/types.ts";
 
 /** A stage at which no device goes on before all are here. */
 export function meeting(
@@ -13,6 +14,10 @@ export function meeting(
 }
 
 export const devices: Part = {
+  context: ({ layer }) => ({
+    barrierText: needsPassBarrier(layer) ? "is here" : "has entered this call",
+  }),
+  blocks: ({ mesh: { ep } }) => ({ devices: ep === 1 ? NO_BLOCK : "kernel/devices/devices" }),
   semaphores: ({ ep }) => {
     if (ep === 1) return [];
     const meaning = "every device has entered this call";

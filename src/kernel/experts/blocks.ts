@@ -1,21 +1,60 @@
 /** Which of their answers the functions of the loop over experts have in a plan. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { isTiled, sharedOf } from "../shared-experts/spread.ts";
+import { fillsLanes } from "../rows/layout.ts";
+import { isTiled, leavesSlots, sharedOf } from "../shared-experts/spread.ts";
 
 const HERE = "kernel/experts";
 
-/** Whose weights the slots have before the routed experts'. */
-function sharedTurn({ layer, mesh, kernels }: Plan): "none" | "one" | "tiles" {
+/** Whose weights the slots have before the routed experts': all of some tiles' slots, or fewer. */
+type Turn = "none" | "one" | "tiles" | "few_tiles";
+
+function sharedTurn({ layer, mesh, kernels }: Plan, streamed: boolean): Turn {
   const shared = sharedOf(layer, mesh.ep);
   if (shared === undefined) return "none";
-  return isTiled(shared, isStreamed(kernels)) ? "tiles" : "one";
+  if (!isTiled(shared, streamed)) return "one";
+  return leavesSlots(shared, layer, kernels, streamed) ? "few_tiles" : "tiles";
 }
 
-const RESIDENT_SLOTS = { none: "first", one: "after_one", tiles: "after_tiles" } as const;
+/** What is done before the first expert: without shared ones that wait for them, rows are awaited. */
+function beginBlock(turn: Turn, ep: number): string {
+  if (turn === "none") return ep > 1 ? "distributed" : "alone";
+  return `after_${turn}`;
+}
+
+/** Work is a block of an expert's rows, through weight tiles. */
+function streamedBlocks({ layer, mesh }: Plan, turn: Turn): Readonly<Record<string, string>> {
+  const lanes = { hidden: fillsLanes(layer.hidden), intermediate: fillsLanes(layer.intermediate) };
+  const tiles = lanes.hidden
+    ? lanes.intermediate
+      ? "lanes"
+      : "ragged_intermediate"
+    : lanes.intermediate
+      ? "ragged_hidden"
+      : "ragged";
+  return {
+    run_experts: `${HERE}/streamed/run_experts`,
+    tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
+    weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,
+    begin_experts: `${HERE}/streamed/begin/${beginBlock(turn, mesh.ep)}`,
+  };
+}
+
+const RESIDENT_SLOTS = {
+  none: "first",
+  one: "after_one",
+  tiles: "after_tiles",
+  few_tiles: "after_tiles",
+} as const;
 
 /** Templates by the name of what they answer. */
 export function expertsBlocks(plan: Plan): Readonly<Record<string, string>> {
-  if (isStreamed(plan.kernels)) return {};
-  return { weight_slot: `${HERE}/resident/slot/${RESIDENT_SLOTS[sharedTurn(plan)]}` };
+  const streamed = isStreamed(plan.kernels);
+  const turn = sharedTurn(plan, streamed);
+  if (streamed) return streamedBlocks(plan, turn);
+  return {
+    run_experts: `${HERE}/resident/run_experts`,
+    weight_slot: `${HERE}/resident/slot/${RESIDENT_SLOTS[turn]}`,
+    begin_experts: `${HERE}/resident/begin/${beginBlock(turn, plan.mesh.ep)}`,
+  };
 }

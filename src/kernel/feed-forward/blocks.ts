@@ -2,10 +2,10 @@
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
-import type { LayerSpec } from "../../spec/layer.ts";
 import { activationBlock } from "../api/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
+import { packingOf } from "../rows/packing.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { dequantizationOf } from "./dequantize.ts";
@@ -21,12 +21,6 @@ function dotBlock({ layer, kernels }: Plan): string {
   return layer.dtype === "bfloat16" ? "bfloat16" : "float32";
 }
 
-/** How rows lie in words of 32 bits. */
-function packing(layer: LayerSpec): "quantized" | "pairs" | "words" {
-  if (tokenRows(layer) !== undefined) return "quantized";
-  return layer.dtype === "bfloat16" ? "pairs" : "words";
-}
-
 /** Functions that work through weight tiles. */
 function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, string> {
   const biased = layer.biases === true ? "_biased" : "";
@@ -36,7 +30,7 @@ function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, st
   const rounded = layer.quantization?.activations === undefined ? "plain" : "quantized";
   return {
     feed_forward: `${HERE}/feed_forward_streamed`,
-    form_operand: `${HERE}/form_operand/tiled_${packing(layer)}`,
+    form_operand: `${HERE}/form_operand/tiled_${packingOf(layer)}`,
     gate_up: `${HERE}/gate_up/${wide ? "wide" : "separate"}${summed}`,
     activation: `${HERE}/activation/${whole ? rounded : "by_down_tile"}${biased}`,
     add_results: `${HERE}/add_results/${hidden}`,
@@ -52,7 +46,7 @@ function wholeBlocks({ layer }: Plan, wide: boolean): Record<string, string> {
   const products = quantized ? "quantized" : wide ? "wide" : "separate";
   return {
     feed_forward: `${HERE}/feed_forward_resident`,
-    form_operand: `${HERE}/form_operand/whole_${packing(layer)}`,
+    form_operand: `${HERE}/form_operand/whole_${packingOf(layer)}`,
     store_results: `${HERE}/store_results/${fillsLanes(layer.hidden) ? "lanes" : "ragged"}`,
     products: `${HERE}/products/${products}${biased}`,
     down_products: `${HERE}/products/down_${rounded}`,

@@ -2,10 +2,11 @@
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { NO_BLOCK } from "../part.ts";
+import { packingOf } from "./packing.ts";
 import { takesNarrowRows } from "./widening.ts";
 
-/** Templates by the name of what they answer; none where rows are not quantised. */
-export function rowBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
+/** How rows of 8 bits are made, and taken apart; none where rows are not quantised. */
+function quantizedBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
   const rows = tokenRows(layer);
   if (rows === undefined) return {};
   const narrow = takesNarrowRows(
@@ -17,5 +18,13 @@ export function rowBlocks({ layer, kernels }: Plan): Readonly<Record<string, str
   return {
     quantize_rows: activated ? `kernel/rows/quantize/${kind}` : NO_BLOCK,
     row_part: `kernel/rows/row_part/${kind}`,
+  };
+}
+
+/** Templates by the name of what they answer. */
+export function rowBlocks(plan: Plan): Readonly<Record<string, string>> {
+  return {
+    pack_rows: `kernel/rows/pack_rows/${packingOf(plan.layer)}`,
+    ...quantizedBlocks(plan),
   };
 }

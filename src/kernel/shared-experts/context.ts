@@ -93,16 +93,11 @@ function ownTexts(plan: Plan, { narrow }: Context) {
 export function sharedExpertsContext(plan: Plan, context: Context): Record<string, unknown> {
   const own = sharedApart(plan.layer) ? ownTexts(plan, context) : {};
   const texts = { ...slotTexts(plan, context), ...own };
-  const all = { ...context, ...texts };
-  const { scaleBlocks, sharedGated, raggedHidden, raggedIntermediate, rowMultiple } =
-    all as Context;
+  const { sharedGated, raggedIntermediate } = context;
   return {
     ...texts,
-    ...sourceTexts(all),
-    scaleRowsIndex: scaleBlocks === true ? "scale_rows" : ":",
+    ...sourceTexts({ ...context, ...texts }),
     sharedGateText: sharedGated === true ? ", times their gate" : "",
-    // What a tile's first row is a multiple of.
-    tileMultiple: raggedHidden === true ? rowMultiple : "bd",
     // Where down tiles are cut along rows, the activated rows lie by tile.
     firstTile: raggedIntermediate === true ? "0, " : "",
   };

@@ -3,20 +3,9 @@
 import { pyTuple } from "../../emit/python.ts";
 import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import {
-  type ArrayInput,
-  D,
-  E,
-  F,
-  gateUpCopies,
-  LAYOUTS,
-  S,
-  slicesOf,
-  type WeightInput,
-} from "./layouts.ts";
+import { type ArrayInput, D, E, F, LAYOUTS, S, slicesOf, type WeightInput } from "./layouts.ts";
 import {
   quantizationContext,
-  scaleIndex,
   scaleInput,
   scaleRef,
   scaleSizes,
@@ -49,19 +38,6 @@ function scalesOf<W extends ArrayInput>(layer: LayerSpec, weights: readonly W[])
   return quantization === undefined ? [] : weights.map((one) => scaleInput(one, quantization));
 }
 
-/** Copies of weights, and beside each what the copy of its scales says differently. */
-function scaledCopies(layer: LayerSpec): readonly object[] {
-  const { quantization } = layer;
-  const copies = gateUpCopies(layer);
-  if (quantization === undefined) return copies;
-  return copies.map((copy) => ({
-    ...copy,
-    scaleRef: scaleRef(copy.ref),
-    scaleWhole: scaleIndex(copy.whole, quantization),
-    scaleTiled: scaleIndex(copy.tiled, quantization),
-  }));
-}
-
 /** One expert's gate and up in the reference. */
 function expertSlices({ weights, quantization, intermediate }: LayerSpec) {
   const blocks = quantization !== undefined && hasBlockColumns(quantization);
@@ -83,7 +59,6 @@ export function weightsContext(layer: LayerSpec): Record<string, unknown> {
       .map(({ name }) => name)
       .join(", "),
     weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
-    gateUpCopies: scaledCopies(layer),
     ...expertSlices(layer),
   };
 }

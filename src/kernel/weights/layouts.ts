@@ -9,17 +9,6 @@ export interface WeightInput {
   readonly meaning: string;
 }
 
-/** One copy of gate or up, or of both: where from, which part of the slot it fills. */
-export interface GateUpCopy {
-  readonly ref: string;
-  /** Index after the expert, for all of an expert's weights. */
-  readonly whole: string;
-  /** The same for one tile at `rows`, and `column` of F. */
-  readonly tiled: string;
-  /** Index into the slot: 0 gate, 1 up; empty: both. */
-  readonly part: string;
-}
-
 /** An array argument beside the weights. */
 export interface ArrayInput {
   readonly name: string;
@@ -29,7 +18,8 @@ export interface ArrayInput {
 
 interface LayoutTexts {
   readonly inputs: readonly WeightInput[];
-  readonly copies: readonly GateUpCopy[];
+  /** References that the copies of gate and up read, one each. */
+  readonly copies: readonly string[];
   readonly biases: readonly ArrayInput[];
 }
 
@@ -46,7 +36,7 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       { name: "w1", ref: "gate_up_weights", dims: [E, "2", D, F], meaning: "gate and up" },
       DOWN,
     ],
-    copies: [{ ref: "gate_up_weights", whole: "", tiled: ":, rows, pl.ds(column, bf)", part: "" }],
+    copies: ["gate_up_weights"],
     biases: [{ name: "b1", dims: [E, "2", F], meaning: "biases of gate and up" }, DOWN_BIAS],
   },
   separate: {
@@ -55,10 +45,7 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       DOWN,
       { name: "w3", ref: "up_weights", dims: [E, D, F], meaning: "up" },
     ],
-    copies: [
-      { ref: "gate_weights", whole: "", tiled: "rows, pl.ds(column, bf)", part: ", 0" },
-      { ref: "up_weights", whole: "", tiled: "rows, pl.ds(column, bf)", part: ", 1" },
-    ],
+    copies: ["gate_weights", "up_weights"],
     biases: [
       { name: "b1", dims: [E, F], meaning: "bias of gate" },
       DOWN_BIAS,
@@ -75,20 +62,7 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       },
       DOWN,
     ],
-    copies: [
-      {
-        ref: "gate_up_weights",
-        whole: `, :, pl.ds(0, ${F})`,
-        tiled: "rows, pl.ds(column, bf)",
-        part: ", 0",
-      },
-      {
-        ref: "gate_up_weights",
-        whole: `, :, pl.ds(${F}, ${F})`,
-        tiled: `rows, pl.ds(${F} + column, bf)`,
-        part: ", 1",
-      },
-    ],
+    copies: ["gate_up_weights", "gate_up_weights"],
     biases: [
       { name: "b1", dims: [E, `2 * ${F}`], meaning: "biases of gate, then of up" },
       DOWN_BIAS,
@@ -98,7 +72,7 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
 
 /** References that hold gate and up weights: sources of their stream. */
 export function gateUpRefs(layout: WeightLayout): readonly string[] {
-  return [...new Set(LAYOUTS[layout].copies.map(({ ref }) => ref))];
+  return [...new Set(LAYOUTS[layout].copies)];
 }
 
 /** One expert's gate or up in the reference's arguments: (D, F), its scales, and (F,). */
@@ -140,16 +114,13 @@ export function slicesOf(layout: WeightLayout, f: number, scales: number): reado
 const LANES = 128;
 
 /**
- * Copies that bring one gate and up tile. Where F does not fill lanes a tile has all of its
+ * How many copies bring one gate and up tile. Where F does not fill lanes a tile has all of its
  * columns, and side by side the border between gate and up is nowhere a copy could end.
  */
-export function gateUpCopies(
-  layer: Pick<LayerSpec, "weights" | "intermediate">,
-): readonly GateUpCopy[] {
-  const { copies } = LAYOUTS[layer.weights];
-  if (layer.intermediate % LANES === 0) return copies;
-  if (layer.weights === "side_by_side") {
-    return [{ ref: "gate_up_weights", whole: "", tiled: "rows", part: "" }];
-  }
-  return copies.map((copy) => ({ ...copy, tiled: copy.tiled.replace(", pl.ds(column, bf)", "") }));
+export function gateUpCopies({
+  weights,
+  intermediate,
+}: Pick<LayerSpec, "weights" | "intermediate">): number {
+  if (weights === "side_by_side" && intermediate % LANES !== 0) return 1;
+  return LAYOUTS[weights].copies.length;
 }

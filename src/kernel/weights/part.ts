@@ -6,6 +6,7 @@ import { expertTiles } from "../load.ts";
 import type { Part } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { elementType } from "../rows/types.ts";
+import { weightsBlocks } from "./blocks.ts";
 import { gateUpCopies, gateUpRefs } from "./layouts.ts";
 import { scaleStreams, stagesOf } from "./scale-streams.ts";
 import { scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
@@ -66,7 +67,7 @@ function streams(frame: Frame): readonly Stream[] {
         source: gateUpRefs(layer.weights).join(", "),
         destination: "gate_up_tiles",
         bytes: trips * load.weightBytes.gateUp,
-        copies: trips * tiles.gateUp * gateUpCopies(layer).length,
+        copies: trips * tiles.gateUp * gateUpCopies(layer),
         meaning: "gate and up weights of active experts, ahead of their use",
       },
       {
@@ -84,6 +85,7 @@ function streams(frame: Frame): readonly Stream[] {
 
 export const weights: Part = {
   context: tilingContext,
+  blocks: weightsBlocks,
   buffers,
   semaphores: (input) => {
     const { slots } = tileDims(input);

@@ -59,17 +59,6 @@ export function scaleRef(weights: string): string {
   return weights.replace(/_weights$/, "_scale");
 }
 
-/**
- * An index into weights (…, K, N) as one into their scale rows (…, K / SCALE_BLOCK, 1, N); `rows`
- * names the rows of a tile in it.
- */
-export function scaleIndex(index: string, quantization: Quantization): string {
-  const rows = scaleBlock(quantization) === undefined ? ":" : "scale_rows";
-  return index.includes("rows")
-    ? index.replace("rows", `${rows}, :`)
-    : index.replace(", :, ", ", :, :, ");
-}
-
 /** What tells the shared experts' weights apart from the routed ones'; their own constants. */
 export function sharedQuantizationContext(layer: LayerSpec): Record<string, unknown> {
   const apart = sharedApart(layer);
@@ -113,6 +102,8 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     scaleDtype: quantization.scales,
     scaleBlock: scaleBlock(quantization) ?? 0,
     scaleBlocks: scaleBlock(quantization) !== undefined,
+    /** Index of a tile's rows of scales. */
+    scaleRowsIndex: scaleBlock(quantization) === undefined ? ":" : "scale_rows",
     blockColumns: hasBlockColumns(quantization),
     integer: quantization.weights.startsWith("int"),
     mxfp4: isMxfp4(quantization),

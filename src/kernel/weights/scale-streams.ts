@@ -24,7 +24,7 @@ export function scaleStreams(frame: Frame): readonly Stream[] {
       source: gateUpRefs(layer.weights).map(scaleRef).join(", "),
       destination: "gate_up_scales",
       bytes: trips * load.scaleBytes.gateUp,
-      copies: trips * tiles.gateUp * gateUpCopies(layer).length,
+      copies: trips * tiles.gateUp * gateUpCopies(layer),
       meaning: "scales of gate and up weights, with their tiles",
     },
     {

@@ -16,7 +16,6 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     // Where a cut does not fill lanes it is along rows.
     cutAlongRows: isStreamed(kernels) && (raggedHidden || raggedIntermediate),
     weightRows: hiddenRows(layer),
-    rowMultiple: "WEIGHT_ROWS",
     raggedHidden,
     raggedIntermediate,
     padded,
@@ -29,6 +28,9 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     /** Columns of one hidden tile's operand that have a row of weights. */
     tileColumns: raggedHidden ? "pl.ds(0, s.tiles.bd)" : ":",
     operandTileText: raggedHidden ? "s.operand_columns" : "s.tiles.bd",
+    /** What the first row of a tile is a multiple of. */
+    hiddenMultiple: raggedHidden ? "WEIGHT_ROWS" : "bd",
+    intermediateMultiple: raggedIntermediate ? "WEIGHT_ROWS" : "bf",
     intermediateTile: raggedIntermediate ? "INTERMEDIATE_SIZE" : "bf",
     hiddenTile: raggedHidden ? "HIDDEN_SIZE" : "bd",
   };

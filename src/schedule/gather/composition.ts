@@ -11,6 +11,7 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
+import { gatherBlocks } from "./blocks.ts";
 import { expertRows } from "./expert-rows.ts";
 import { resultOut } from "./result-out.ts";
 import { routesOut } from "./routes-out.ts";
@@ -21,6 +22,7 @@ import { sumsOut } from "./sums-out.ts";
 const body: Part = {
   modules: () =>
     ["kernel", "transport", "experts"].map((name) => ({ name, template: `gather/${name}` })),
+  blocks: gatherBlocks,
 };
 
 export const composition: Composition = {

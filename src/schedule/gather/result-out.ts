@@ -4,6 +4,10 @@ import { GROUP } from "../../kernel/loops.ts";
 import type { Part } from "../../kernel/part.ts";
 
 export const resultOut: Part = {
+  context: ({ layer, mesh }) => {
+    const own = layer.wire?.combine === undefined ? "token_sums" : "token_rows";
+    return { outputReads: `${own}, block \`me\`${mesh.ep > 1 ? ", and arrived_sums" : ""}` };
+  },
   semaphores: () => [dma("output_written", TWO, "result rows left staging")],
   streams: ({ sizes, load }) => [
     {

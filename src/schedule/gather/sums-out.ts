@@ -7,9 +7,6 @@ import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { needsPassBarrier, packedPart, wordType } from "../../kernel/rows/types.ts";
 
-/** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
-const MOST_UNROLLED_DEVICES = 8;
-
 const lanes: Dim = ["LANES", LANES];
 
 function buffers({ layer, layout, ep, sizes: s }: KernelInput) {
@@ -59,7 +56,9 @@ export const sumsOut: Part = {
     layer.wire?.combine === undefined
       ? []
       : [{ name: "partial_sums", template: "gather/partial_sums" }],
-  context: ({ mesh }) => ({ manyDevices: mesh.ep > MOST_UNROLLED_DEVICES }),
+  context: ({ layer }) => ({
+    arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
+  }),
   buffers,
   semaphores: ({ ep }) =>
     ep === 1

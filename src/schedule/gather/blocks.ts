@@ -1,0 +1,47 @@
+/** Which of their answers the functions of this schedule have in a plan. */
+import { NO_BLOCK } from "../../kernel/part.ts";
+import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { needsPassBarrier, packedPart } from "../../kernel/rows/types.ts";
+import { sharedOf } from "../../kernel/shared-experts/spread.ts";
+import type { Plan } from "../../plan/plan.ts";
+
+const HERE = "gather";
+/** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
+const MOST_UNROLLED_DEVICES = 8;
+
+/** What the kernel says of the tokens that shared experts compute on a device. */
+function aboutShared({ layer, mesh: { ep } }: Plan): string {
+  const shared = sharedOf(layer, ep);
+  if (shared === undefined) return NO_BLOCK;
+  if (shared.blocks === ep && ep > 1) return `${HERE}/about_shared/all`;
+  return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
+}
+
+/** How a token's sums of all devices are added up. */
+function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, string>> {
+  const type = pairsOrWords(layer);
+  const narrow = layer.wire?.combine !== undefined;
+  const sums = narrow ? "narrow" : type;
+  const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
+  return {
+    token_sum: `${HERE}/token_sum/${sums}`,
+    add_parts: ep === 1 && !narrow ? NO_BLOCK : `${HERE}/add_parts/${sums}_${devices}`,
+    store_rows: `${HERE}/store_rows/${type}`,
+    reduce_scatter: ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${sums}`,
+  };
+}
+
+/** Templates by the name of what they answer. */
+export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const { layer, mesh } = plan;
+  const distributed = mesh.ep > 1;
+  const rows = packedPart(layer) === "PART_ROW" ? "rows_and_sums" : "rows";
+  return {
+    about_shared: aboutShared(plan),
+    exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
+    row_block: `${HERE}/row_block/${rows}`,
+    combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
+    pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
+    ...resultBlocks(plan),
+  };
+}
