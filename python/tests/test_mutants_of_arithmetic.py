@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from moegen_worker.mutants import make
+from moegen_worker.mutants import extents, make
 from moegen_worker.mutants.mutant import ARITHMETIC
 
 ROOT = Path(__file__).parents[2]
@@ -113,3 +114,13 @@ def test_padded_experts_are_masked_again_where_a_bias_is_added(
     for given, wanted in ((layer, 0), (biased, 3)):
         made = make.mutants(folder, plan["kernels"][0], given, families=("arithmetic",))
         assert len([m for m in made if "expert < NUM_EXPERTS" in m.what]) == wanted
+
+
+def test_equal_values_are_either_where_one_of_two_is_chosen() -> None:
+    def limit(text: str) -> bool:
+        choice = ast.parse(text, mode="eval").body
+        assert isinstance(choice, ast.Call) and isinstance(choice.args[0], ast.Compare)
+        return extents._takes_either(choice.args[0], choice)
+
+    assert limit("jnp.where(total < FLOOR, FLOOR, total)")
+    assert not limit("jnp.where(total < FLOOR, 0.0, total)")

@@ -219,6 +219,23 @@ describe("published configs", () => {
   });
 });
 
+test("ERNIE-4.5 divides by no less than its config says", () => {
+  const config = {
+    architectures: ["Ernie4_5_MoeForCausalLM"],
+    hidden_size: 2560,
+    moe_intermediate_size: 1536,
+    moe_k: 6,
+    moe_num_experts: 64,
+    num_hidden_layers: 28,
+    moe_norm_min: 1e-6,
+  };
+  const layer = moe.fromHuggingFace(config);
+  expect(codesOf(layer)).toEqual([]);
+  expect(layer.routing).toMatchObject({ renormEpsilon: { atLeast: 1e-6 } });
+  expect(layerOrigin(layer)?.fields["routing.renormEpsilon.atLeast"]).toBe("moe_norm_min");
+  expect(codesOf(moe.fromHuggingFace({ ...config, moe_norm_min: "1e-12" }))).toEqual(["MOE302"]);
+});
+
 test("an override answers for the field it replaces, and for no other", () => {
   const config = { ...qwen3, torch_dtype: "float16", hidden_act: "relu" };
   expect(codesOf(moe.fromHuggingFace(config, { dtype: "bfloat16" }))).toEqual(["MOE305"]);
