@@ -22,7 +22,6 @@ import type { RoundedWeights } from "../../schedule/schedule.ts";
 import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { deviceOf } from "../../target/device/registry.ts";
-import type { SharedPlace } from "../shared-experts/spread.ts";
 
 /**
  * - columns: the product's columns are scaled;
@@ -87,57 +86,4 @@ export function roundedWeights(plan: Plan): RoundedWeights {
 export function dequantizationText(plan: Plan): string | undefined {
   const way = dequantizationOf(plan);
   return way === undefined ? undefined : TEXTS[way];
-}
-
-/** How the templates say a product with weights that lie in VMEM. */
-export function productContext(
-  plan: Plan,
-  { sharedSlot: first, sharedWidth: size }: SharedPlace,
-): Record<string, unknown> {
-  const way = dequantizationOf(plan);
-  const ways = {
-    scaleColumns: way === "columns",
-    scaleWeights: way === "weights",
-    scaleProducts: way === "products",
-  };
-  /** A tile as `dot` takes it; with scales as `scaled_dot` does. `columns`: those it has of F. */
-  const tile = (part: 0 | 1, columns: string, slot = "slot"): string => {
-    const index = `${slot}, ${part}`;
-    if (way === undefined) return `r.gate_up_tiles[${index}${columns && `, :, ${columns}`}]`;
-    const scales = `r.gate_up_scales.at[${index}${columns && `, :, :, ${columns}`}]`;
-    return `r.gate_up_tiles.at[${index}${columns && `, :, ${columns}`}], ${scales}`;
-  };
-  /** Of the shared experts: the first rows of the tile, and their scales. */
-  const sharedDown = (rows: string, slot = "slot", width = "s.tiles.shared_tile"): string => {
-    if (way === undefined) return `r.down_tiles[${slot}, ${rows}, :]`;
-    const scales = way === "columns" ? "" : `, pl.ds(0, ${width} // SCALE_BLOCK)`;
-    return `r.down_tiles.at[${slot}, ${rows}], r.down_scales.at[${slot}${scales}]`;
-  };
-  /** All columns of a wide tile, or some of them. */
-  const wide = (columns: string, slot = "slot"): string => {
-    const index = `${slot}${columns && `, :, ${columns}`}`;
-    if (way === undefined) return `r.gate_up_tiles[${index}]`;
-    const scales = `${slot}${columns && `, :, :, ${columns}`}`;
-    return `r.gate_up_tiles.at[${index}], r.gate_up_scales.at[${scales}]`;
-  };
-  const width = `pl.ds(0, ${size})`;
-  return {
-    ...ways,
-    dot: way === undefined ? "dot" : "scaled_dot",
-    gateTile: tile(0, ""),
-    upTile: tile(1, ""),
-    downTile:
-      way === undefined ? "r.down_tiles[slot]" : "r.down_tiles.at[slot], r.down_scales.at[slot]",
-    wideTile: wide(""),
-    wideGateWidth: wide(width, first),
-    wideUpWidth: wide(`pl.ds(${size}, ${size})`, first),
-    wideGateColumns: wide("columns"),
-    wideUpColumns: wide("up_columns"),
-    sharedGateWidth: tile(0, width, first),
-    sharedUpWidth: tile(1, width, first),
-    sharedDownWidth: sharedDown(width, first, size),
-    sharedGateColumns: tile(0, "columns"),
-    sharedUpColumns: tile(1, "columns"),
-    sharedDownColumns: sharedDown("columns"),
-  };
 }

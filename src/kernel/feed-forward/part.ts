@@ -8,12 +8,10 @@ import { rows } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { fillsLanes, LANES, SUBLANES, TILE_PITCH } from "../rows/layout.ts";
 import { elementType, operandType, rowColumns, wordType } from "../rows/types.ts";
-import { sharedSpreadContext } from "../shared-experts/context.ts";
 import { tileDims } from "../weights/part.ts";
 import { weightBuffers, weightStreams } from "../weights/scales.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { feedForwardBlocks, productTexts } from "./blocks.ts";
-import { productContext } from "./dequantize.ts";
 import { rowMultiple } from "./rules.ts";
 
 const lanes: Dim = ["LANES", LANES];
@@ -214,10 +212,7 @@ function stages(frame: Frame): readonly Draft[] {
 
 export const feedForward: Part = {
   modules: () => [{ name: "feed_forward", template: "kernel/feed_forward/feed_forward" }],
-  context: (plan) => ({
-    ...productContext(plan, sharedSpreadContext(plan)),
-    ...productTexts(plan),
-  }),
+  context: productTexts,
   blocks: feedForwardBlocks,
   buffers,
   stages,

@@ -3,7 +3,7 @@
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { needsPassBarrier, packedPart } from "./types.ts";
+import { packedPart } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
 /** How token rows, sums and results lie in VMEM, and which of them are quantised. */
@@ -37,7 +37,6 @@ export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
     narrowSums: summed,
     /** Two sizes of packed rows: each with its name. */
     partRows: part === "PART_ROW",
-    passBarrier: needsPassBarrier(layer),
     partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",
     /** Result rows have a size of their own: neither token rows nor sums are packed in pairs. */
     resultRows: quantized && summed,

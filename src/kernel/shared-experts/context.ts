@@ -7,23 +7,19 @@ import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Context } from "../context.ts";
-import { sharedDequantization } from "../feed-forward/dequantize.ts";
+import { dequantizationOf, sharedDequantization } from "../feed-forward/dequantize.ts";
 import { quantizationContext } from "../weights/quantization.ts";
-import { isTiled, leavesSlots, type SharedPlace, sharedOf } from "./spread.ts";
+import { isTiled, type SharedPlace, sharedOf } from "./spread.ts";
 
-/** Where copies come from, and how docstrings say where they go. */
-function sourceTexts({ sharedTiled, sharedWhole, scaleBlocks }: Record<string, unknown>) {
+/** Where scales of down come from, and how docstrings say where copies go. */
+function sourceTexts({ sharedTiled, scaleBlocks }: Record<string, unknown>) {
   const tiled = sharedTiled === true;
-  const given = tiled ? "s, me, tile" : "s, me";
-  /** A part of an array, or all of it where that is what a device takes. */
-  const part = (at: string): string => (sharedWhole === true && !tiled ? "" : at);
   return {
     sharedSlotText: tiled ? "`slot`" : "0",
     sharedWidthText: tiled ? "shared_tile" : "SHARED_COLUMNS",
-    sharedSourceColumns: part(".at[:, columns]"),
-    sharedSourceRows: part(".at[columns]"),
-    sharedSourceScales: part(".at[:, :, columns]"),
-    sharedSourceScaleRows: scaleBlocks === true ? part(`.at[_shared_scale_rows(${given})]`) : "",
+    // One scale a column of the result is for all rows.
+    sharedSourceScaleRows:
+      scaleBlocks === true ? `.at[_shared_scale_rows(s, me${tiled ? ", tile" : ""})]` : "",
   };
 }
 
@@ -37,6 +33,7 @@ function slotTexts(plan: Plan, { wide, streamed }: Context) {
       : `${slot}, ${index}, ${axes}:, pl.ds(0, ${width})`;
   const { scaleBlocks } = quantizationContext(plan.layer);
   return {
+    ...slotProducts(plan),
     gateInto: `r.gate_up_tiles.at[${part(0, "")}]`,
     upInto: `r.gate_up_tiles.at[${part(1, "")}]`,
     downInto: `r.down_tiles.at[${slot}, pl.ds(0, ${downWidth})]`,
@@ -48,6 +45,46 @@ function slotTexts(plan: Plan, { wide, streamed }: Context) {
         : `r.down_scales.at[${slot}]`,
     sharedBlockName: "SCALE_BLOCK",
     sharedWiden: "",
+  };
+}
+
+/** Products with what lies in the routed experts' slots, in columns that both kinds cut alike. */
+function slotProducts(plan: Plan): Record<string, unknown> {
+  const { sharedSlot: first, sharedWidth: size } = sharedSpreadContext(plan);
+  const way = dequantizationOf(plan);
+  /** A tile as `dot` takes it; with scales as `scaled_dot` does. `columns`: those it has of F. */
+  const tile = (part: 0 | 1, columns: string, slot = "slot"): string => {
+    const index = `${slot}, ${part}`;
+    if (way === undefined) return `r.gate_up_tiles[${index}${columns && `, :, ${columns}`}]`;
+    const scales = `r.gate_up_scales.at[${index}${columns && `, :, :, ${columns}`}]`;
+    return `r.gate_up_tiles.at[${index}${columns && `, :, ${columns}`}], ${scales}`;
+  };
+  /** The first rows of the tile, and their scales. */
+  const sharedDown = (rows: string, slot = "slot", width = "s.tiles.shared_tile"): string => {
+    if (way === undefined) return `r.down_tiles[${slot}, ${rows}, :]`;
+    const scales = way === "columns" ? "" : `, pl.ds(0, ${width} // SCALE_BLOCK)`;
+    return `r.down_tiles.at[${slot}, ${rows}], r.down_scales.at[${slot}${scales}]`;
+  };
+  /** All columns of a wide tile, or some of them. */
+  const wide = (columns: string, slot = "slot"): string => {
+    const index = `${slot}${columns && `, :, ${columns}`}`;
+    if (way === undefined) return `r.gate_up_tiles[${index}]`;
+    const scales = `${slot}${columns && `, :, :, ${columns}`}`;
+    return `r.gate_up_tiles.at[${index}], r.gate_up_scales.at[${scales}]`;
+  };
+  const width = `pl.ds(0, ${size})`;
+  return {
+    dot: way === undefined ? "dot" : "scaled_dot",
+    wideGateWidth: wide(width, first),
+    wideUpWidth: wide(`pl.ds(${size}, ${size})`, first),
+    wideGateColumns: wide("columns"),
+    wideUpColumns: wide("up_columns"),
+    sharedGateWidth: tile(0, width, first),
+    sharedUpWidth: tile(1, width, first),
+    sharedDownWidth: sharedDown(width, first, size),
+    sharedGateColumns: tile(0, "columns"),
+    sharedUpColumns: tile(1, "columns"),
+    sharedDownColumns: sharedDown("columns"),
   };
 }
 
@@ -63,9 +100,6 @@ function ownTexts(plan: Plan, { narrow }: Context) {
   const down = tile("down", slot);
   return {
     ...quantizationContext(sharedLayer(plan.layer)),
-    scaleColumns: way === "columns",
-    scaleWeights: way === "weights",
-    scaleProducts: way === "products",
     dot: way === undefined ? "dot" : "shared_dot",
     // Rows of 8 bits meet other weights as what they stand for, which is exact.
     sharedWiden: narrow === true ? ".astype(DTYPE)" : "",
@@ -113,17 +147,12 @@ export function sharedSpreadContext({
   const streamed = isStreamed(kernels);
   const tiled = shared !== undefined && isTiled(shared, streamed);
   return {
-    sharedAhead: shared !== undefined && leavesSlots(shared, layer, kernels, streamed),
-    // Its columns are the whole array that a device has.
-    sharedWhole: shared?.replicas === 1 || shared?.blocks === 1,
     sharedTiled: tiled,
     sharedSlot: tiled ? "slot" : "0",
     sharedWidth: tiled ? "width" : "SHARED_COLUMNS",
     sharedReplicas: shared?.replicas ?? 1,
-    sharedGroups: shared !== undefined && shared.replicas > 1,
     sharedColumns: shared?.columns ?? 0,
     sharedBlocks: shared?.blocks ?? 0,
     sharedOwnOnly: shared?.blocks === 1,
-    sharedEveryBlock: shared?.blocks === ep && ep > 1,
   };
 }
