@@ -15,7 +15,9 @@ The shared experts' columns are spread over the devices: each adds its columns' 
 of every token, with weights that are on their way while tokens and routes are.
 """
 
+import contextlib
 import functools
+import glob
 import math
 import os
 
@@ -124,6 +126,7 @@ def _expect(condition: bool, argument: str, rule: str, value) -> None:
 
 def _check_mesh(mesh: Mesh) -> None:
     """The mesh has EP_SIZE devices over MESH_AXES, and size 1 on every other axis."""
+    _expect(isinstance(mesh, Mesh), "mesh", "a jax.sharding.Mesh", type(mesh).__name__)
     missing = [axis for axis in MESH_AXES if axis not in mesh.shape]
     _expect(not missing, "mesh", f"axes {MESH_AXES}", tuple(mesh.axis_names))
     devices = math.prod(mesh.shape[axis] for axis in MESH_AXES)
@@ -132,6 +135,12 @@ def _check_mesh(mesh: Mesh) -> None:
     _expect(not others, "mesh", "size 1 on every other axis", others)
     manual = jax.sharding.get_abstract_mesh().manual_axes
     _expect(not manual, "mesh", "a call from outside shard_map, with whole arrays", manual)
+
+
+def _check_array(argument: str, array) -> None:
+    """It has a shape and a dtype; a list of numbers has neither."""
+    is_array = hasattr(array, "shape") and hasattr(array, "dtype")
+    _expect(is_array, argument, "a JAX or NumPy array", type(array).__name__)
 
 
 def _check_sharding(mesh: Mesh, argument: str, array, spec: P) -> None:
@@ -150,11 +159,26 @@ def _check_sharding(mesh: Mesh, argument: str, array, spec: P) -> None:
 _INTERPRETED: dict[frozenset, tuple[str, ...]] = {}
 
 
+def _client_threads() -> int:
+    """Threads of JAX's CPU client: counted where Linux lists them, else what JAX starts with.
+
+    Their number is fixed when JAX starts: NPROC in the environment may have been set too late.
+    """
+    started = 0
+    for name in glob.glob("/proc/self/task/*/comm"):
+        # A thread that has just ended has no name any more.
+        with contextlib.suppress(OSError), open(name) as comm:
+            started += comm.read() == "tf_XLAEigen\n"
+    if started:
+        return started
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(int(os.environ.get("NPROC", cpus)), jax.local_device_count("cpu"))
+
+
 def _check_interpreter(mesh: Mesh) -> None:
     """What would make Pallas' interpreter hang: too few threads, or a mesh taken for another."""
-    # Every device holds a thread of JAX's CPU client, whose number is fixed when JAX starts.
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = max(int(os.environ.get("NPROC", cpus)), jax.local_device_count("cpu"))
+    # Every device holds one.
+    threads = _client_threads()
     rule = "over 8 threads of JAX's CPU client (set NPROC=64 before JAX starts)"
     _expect(threads > EP_SIZE, "interpret", rule, threads)
     # JAX 0.10 numbers devices by the first mesh that had these axes and sizes.
@@ -188,13 +212,14 @@ def _lay_out(mesh: Mesh, array, spec: P):
 
 
 def _check_arguments(
-    mesh, tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3, tiles
+    mesh, tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3
 ):
-    """Checks shapes, dtypes, shardings, mesh and tiles before anything is traced."""
+    """Checks shapes, dtypes, shardings and mesh before anything is traced."""
     _check_mesh(mesh)
     # Indices in the kernel are int32.
     wide = jax.config.jax_enable_x64
     _expect(not wide, "jax_enable_x64", "False around the call (jax.enable_x64(False))", wide)
+    _check_array("tokens", tokens)
     _expect(
         tokens.ndim == 2 and tokens.shape[0] >= 1 and tokens.shape[1] == HIDDEN_SIZE,
         "tokens",
@@ -226,6 +251,7 @@ def _check_arguments(
         ),
     )
     for argument, array, shape, dtype, spec in arguments:
+        _check_array(argument, array)
         _expect(array.shape == shape, argument, f"shape {shape}", array.shape)
         _expect(
             jnp.issubdtype(array.dtype, dtype),
@@ -234,7 +260,6 @@ def _check_arguments(
             array.dtype,
         )
         _check_sharding(mesh, argument, array, spec)
-    tiles.check()
 
 
 def fused_ep_moe(
@@ -275,15 +300,17 @@ def fused_ep_moe(
         was expected and what it got.
       NotImplementedError: under `jax.vmap`, or when differentiated.
     """
+    _check_arguments(
+        mesh, tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3
+    )
     if interpret:
         _check_interpreter(mesh)
         interpret = pltpu.InterpretParams() if interpret is True else interpret
     if tiles is None:
         kind = None if interpret else mesh.devices.flat[0].device_kind
         tiles = select_tiles(kind, tokens.shape[0])
-    _check_arguments(
-        mesh, tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3, tiles
-    )
+    _expect(isinstance(tiles, Tiles), "tiles", "Tiles", type(tiles).__name__)
+    tiles.check()
     tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3 = _forward_only(
         tokens, w1, w2, gating_output, correction_bias, shared_w1, shared_w2, shared_w3
     )

@@ -6,7 +6,9 @@ Each program is a kernel that is compiled, so tests share one where they can.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +253,63 @@ def test_a_mesh_in_another_order_of_axes_is_refused_by_the_interpreter_alone(moe
     assert jax.eval_shape(functools.partial(moe.fused_ep_moe, other), *arrays).shape
 
 
+@pytest.mark.parametrize("tiles", ["by default", "given"])
+def test_what_is_no_array_is_named(moe: Any, tiles: str) -> None:
+    import jax.numpy as jnp
+
+    arrays, call = _arrays(8), _kernel(moe, _mesh())
+    own = {} if tiles == "by default" else {"tiles": moe.select_tiles(None, 8)}
+    for place, name in enumerate(("tokens", "w1", "w2", "gating_output")):
+        for wrong, kind in (
+            (np.asarray(arrays[place], np.float32).tolist(), "list"),
+            (None, "None"),
+        ):
+            given = (*arrays[:place], wrong, *arrays[place + 1 :])
+            with pytest.raises(
+                ValueError, match=f"^{name}: expected a JAX or NumPy array, got {kind}"
+            ):
+                call(*given, **own)
+    for scalar in (jnp.bfloat16(1), jnp.zeros((0, HIDDEN), jnp.bfloat16)):
+        with pytest.raises(ValueError, match="^tokens: expected shape"):
+            call(scalar, *arrays[1:], **own)
+
+
+def test_what_is_no_mesh_and_no_tiles_is_named(moe: Any) -> None:
+    arrays = _arrays(8)
+    with pytest.raises(ValueError, match="^mesh: expected a jax.sharding.Mesh, got ArrayImpl"):
+        moe.fused_ep_moe(*arrays, _mesh(), interpret=True)
+    with pytest.raises(ValueError, match="^tiles: expected Tiles, got dict"):
+        _kernel(moe, _mesh())(*arrays, tiles={"bf": 128})
+
+
+@pytest.mark.parametrize(("dtype", "ok"), [(np.int32, True), (np.int64, False), (np.uint32, False)])
+def test_given_ids_that_int32_does_not_hold_are_refused(
+    tmp_path: Path, dtype: Any, ok: bool
+) -> None:
+    import jax
+
+    spec = (EXAMPLE / "small.moe.ts").read_text().replace("small_moe", "small_given")
+    routing = 'routing: { where: "given" }'
+    spec = re.sub(r"routing: \{.*\}", routing, spec)
+    assert routing in spec
+    (tmp_path / "small.moe.ts").write_text(spec)
+    command = ["node", "dist/cli/main.js", "build", tmp_path / "small.moe.ts", "--out", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    sys.path.insert(0, str(tmp_path))
+    package = importlib.import_module("small_given")
+    sys.path.remove(str(tmp_path))
+    del sys.modules["small_given"]
+    # As int32, 2^32 + 3 is expert 3.
+    ids = np.full((8, 2), 3 if ok else 3 + (dtype == np.int64) * 2**32, dtype)
+    arrays = (*_arrays(8)[:3], np.ones((8, 2), np.float32), ids)
+    call = functools.partial(package.fused_ep_moe, _mesh())
+    if ok:
+        assert jax.eval_shape(lambda: call(*arrays)).shape == (8, HIDDEN)
+        return
+    with pytest.raises(ValueError, match="^topk_ids: expected dtype int32, got "):
+        call(*arrays)
+
+
 def _example(folder: Path, old: str = "", new: str = "") -> Any:
     """The example's program in a process of its own, with one text replaced."""
     text = (EXAMPLE / "call.py").read_text()
@@ -271,3 +330,10 @@ def test_too_few_threads_are_told_before_they_hang(folder: Path) -> None:
     done = _example(folder, '"NPROC"] = "64"', '"NPROC"] = "2"')
     assert "ValueError: interpret: expected over 4 threads" in done.stderr
     assert "set NPROC=64 before JAX starts" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted on Linux alone")
+def test_threads_that_are_set_too_late_are_none(folder: Path) -> None:
+    late = '"NPROC"] = "2"\nimport jax\n\njax.devices()\nos.environ["NPROC"] = "64"'
+    done = _example(folder, '"NPROC"] = "64"', late)
+    assert "ValueError: interpret: expected over 4 threads" in done.stderr

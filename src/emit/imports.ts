@@ -8,7 +8,9 @@ const MARK = "# <imports>";
 
 /** Names from outside the package, as the modules spell them. */
 const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
+  contextlib: { group: 0, line: "import contextlib" },
   functools: { group: 0, line: "import functools" },
+  glob: { group: 0, line: "import glob" },
   math: { group: 0, line: "import math" },
   os: { group: 0, line: "import os" },
   NamedTuple: { group: 0, line: "from typing import NamedTuple" },

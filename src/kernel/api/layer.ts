@@ -93,7 +93,7 @@ interface RoutingInput {
   readonly ref: string;
   readonly shape: string;
   readonly size: string;
-  readonly dtype: "jnp.floating" | "jnp.integer";
+  readonly dtype: "jnp.floating" | "jnp.int32";
   readonly spec: "by_token" | "P()";
   readonly text: string;
   /** What the reference says after its size. */
@@ -116,8 +116,9 @@ function givenInputs({ topK, redundantExperts }: LayerSpec): readonly RoutingInp
       ...both,
       name: "topk_ids",
       ref: "given_ids",
-      dtype: "jnp.integer",
-      text: `integer ${ids}; one out of range contributes nothing`,
+      // Of 64 bits JAX would take the lower half, which is another expert.
+      dtype: "jnp.int32",
+      text: `int32 ${ids}; one out of range contributes nothing`,
       referenceText: "; ids out of range contribute nothing",
     },
   ];
