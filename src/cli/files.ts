@@ -1,6 +1,15 @@
 /** Writing that leaves either the old file or the new one, never half of it. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
+import { UsageError } from "./failure.ts";
 
 /**
  * Writes through a temporary file beside `path`, making its folders. Throws the system's error with
@@ -42,6 +51,17 @@ export function readIfThere(path: string): string | undefined {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Throws UsageError for a pipe, a socket or a device: reading one may wait for ever, where no signal
+ * is heard. `advice` is what to do about it.
+ */
+export function refuseSpecial(path: string, advice: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) {
+    throw new UsageError(`${path} is no plain file: ${advice}`);
   }
 }
 

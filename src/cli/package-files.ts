@@ -1,8 +1,7 @@
 /** A generated package against what is on disk. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "./failure.ts";
-import { namesIn, readIfThere } from "./files.ts";
+import { namesIn, readIfThere, refuseSpecial } from "./files.ts";
 
 export interface FileState {
   /** Below the output folder, with `/`. */
@@ -24,7 +23,7 @@ export function inspect(
   files: ReadonlyMap<string, string>,
 ): readonly FileState[] {
   const made = [...files].map(([path, text]): FileState => {
-    refuseSpecial(join(out, path));
+    refuseSpecial(join(out, path), "a generated file belongs there; take it away");
     const found = readIfThere(join(out, path));
     const state = found === undefined ? "new" : found === text ? "unchanged" : "changed";
     return { path, state, text };
@@ -34,14 +33,6 @@ export function inspect(
     .filter((path) => path.endsWith(".py") && !files.has(path) && isGenerated(join(out, path)))
     .map((path): FileState => ({ path, state: "stale" }));
   return [...made, ...stale].sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** Throws UsageError for a pipe, a socket or a device: reading one may wait for ever. */
-function refuseSpecial(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found !== undefined && !found.isFile() && !found.isDirectory()) {
-    throw new UsageError(`${path} is no plain file: a generated one belongs there; take it away`);
-  }
 }
 
 /** Every generated file says so in its opening docstring. */

@@ -15,7 +15,7 @@ import { execa } from "execa";
 import { afterEach, describe, expect, test } from "vitest";
 import { withLock } from "../../src/house/lock.mjs";
 import { contents, smallTree, tinySpec } from "../into/tree.ts";
-import { emptyFolder, mainFile, moegen, type Ran } from "./moegen.ts";
+import { emptyFolder, mainFile, moegen, qwen, type Ran } from "./moegen.ts";
 
 /** An error, and the way out: two lines (a usage error points to --help as well). */
 function told(ran: Ran, code: 64 | 69, ...words: string[]): void {
@@ -175,5 +175,21 @@ describe("a full disk", () => {
     });
     expect([ran.exitCode, ran.stderr]).toEqual([69, expect.stringContaining("cannot be written")]);
     expect(ran.stderr.split("\n")).toHaveLength(1);
+  });
+});
+
+describe("a pipe or a device in the place of a file", () => {
+  const commands = {
+    config: ["init", "--config"],
+    skew: ["predict", qwen, "--device", "v6e", "--skew"],
+  };
+
+  test.each(["config", "skew"] as const)("--%s: is not read", async (option) => {
+    const cwd = emptyFolder();
+    expect(spawnSync("mkfifo", [join(cwd, "pipe")]).status).toBe(0);
+    for (const path of ["./pipe", "/dev/zero"]) {
+      const ran = await moegen([...commands[option], path], { cwd });
+      told(ran, 64, `${path} is no plain file: save the `);
+    }
   });
 });

@@ -5,6 +5,7 @@ import type { PredictedCall } from "../../predict/write.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
+import { refuseSpecial } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, tokensOption } from "../options.ts";
 import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
@@ -164,6 +165,7 @@ async function skewOf(text: string): Promise<Skew> {
         "\n  wanted: uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file",
     );
   }
+  refuseSpecial(text, "save the routing to a file and name that");
   const { readRouting } = await import("../../predict/routing/file.ts");
   return readRouting(text);
 }

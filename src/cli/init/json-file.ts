@@ -1,7 +1,7 @@
 /** A JSON file that a user names: read, or refused in one line that says what it is instead. */
 import { statSync } from "node:fs";
 import { UsageError } from "../failure.ts";
-import { readIfThere } from "../files.ts";
+import { readIfThere, refuseSpecial } from "../files.ts";
 
 export interface JsonFile {
   /** As JSON has it: what Python writes beyond it is put in other words. */
@@ -14,6 +14,7 @@ export function readJsonObject(path: string): JsonFile {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new UsageError(`${path} is a folder; name the config.json in it`);
   }
+  refuseSpecial(path, "save the config to a file and name that");
   const written = readIfThere(path);
   if (written === undefined) throw new UsageError(`there is no file ${path}`);
   const text = withoutPython(written);
