@@ -1,11 +1,12 @@
 /** Which of their answers the functions of the shared experts have in a plan. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { scaleBlock, sharedApart, sharedLayer, tokenRows } from "../../spec/formats.ts";
+import { sharedApart, tokenRows } from "../../spec/formats.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
+import { placeBlocks, scaledOf } from "./places.ts";
 import { isTiled, type Shared, sharedOf } from "./spread.ts";
 
 const HERE = "kernel/shared_experts";
@@ -13,11 +14,9 @@ const HERE = "kernel/shared_experts";
 /** A device's own columns of the arrays, one tile of them, or of an array that is all its own. */
 function columnsBlock(plan: Plan, { replicas, blocks }: Shared, tiled: boolean): string {
   const whole = replicas === 1 || blocks === 1;
-  const { quantization } = sharedLayer(plan.layer);
-  const scaled = quantization !== undefined && scaleBlock(quantization) !== undefined;
   if (whole && !tiled) return NO_BLOCK;
   const name = tiled ? (whole ? "tile" : "own_tile") : "own";
-  return `${HERE}/columns/${name}${scaled ? "_scaled" : ""}`;
+  return `${HERE}/columns/${name}${scaledOf(plan) === "blocks" ? "_scaled" : ""}`;
 }
 
 /** Whose tokens a device computes. */
@@ -33,19 +32,12 @@ function streamedBlocks(plan: Plan, { blocks }: Shared): Record<string, string> 
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   const summed = kernels.some(({ tiles }) => tiles.bd < layer.hidden) ? "_sums" : "";
   const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
-  const { quantization } = sharedLayer(layer);
-  const scales =
-    quantization === undefined
-      ? "plain"
-      : scaleBlock(quantization) === undefined
-        ? "columns"
-        : "blocks";
   const gated = tokenRows(layer) === undefined ? "gated" : "gated_quantized";
   const gate = layer.sharedExperts?.gate === "sigmoid" ? gated : "plain";
   return {
     shared_experts: `${HERE}/shared_streamed`,
     with_shared_body: `${HERE}/body/streamed`,
-    shared_down_copies: `${HERE}/tiled/down_copies/${hidden}_${scales}`,
+    shared_down_copies: `${HERE}/tiled/down_copies/${hidden}_${scaledOf(plan)}`,
     shared_gate_up: `${HERE}/tiled/gate_up/${wide ? "wide" : "separate"}${summed}`,
     shared_activation: `${HERE}/tiled/activation/${gate}`,
     shared_down: `${HERE}/tiled/down/${hidden}`,
@@ -89,6 +81,7 @@ export function sharedBlocks(plan: Plan): Record<string, string> {
     shared_columns: columnsBlock(plan, shared, tiled),
     shared_token: `${HERE}/token/${tokensOf(plan, shared)}`,
     shared_dot: way === undefined ? NO_BLOCK : `${HERE}/shared_dot/${way}`,
+    ...placeBlocks(plan, tiled),
     ...(streamed ? streamedBlocks(plan, shared) : residentBlocks(plan, shared, tiled)),
   };
 }

@@ -26,12 +26,6 @@ export interface Shared {
   readonly unit: number;
 }
 
-/** How templates say where a weight tile lies: in its turn's slot, or all columns in the first one. */
-export interface SharedPlace {
-  readonly sharedSlot: string;
-  readonly sharedWidth: string;
-}
-
 /** Undefined: the layer has none. */
 export function sharedOf(
   layer: Pick<Layer, "sharedExperts" | "quantization">,
