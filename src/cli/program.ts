@@ -1,5 +1,6 @@
 /** The command line as a whole: parse, run one command, say how it went. */
 import { Command, CommanderError } from "commander";
+import { defined } from "../spec/defined.ts";
 import type { CliCommand } from "./command.ts";
 import { commands } from "./commands/registry.ts";
 import { compileWasmOnce } from "./engine.ts";
@@ -60,7 +61,7 @@ function fail(out: Output, name: string | undefined, failure: Failure): ExitCode
   if (out.closed) return exit;
   out.settle();
   if (out.json) {
-    const error = { code, message, ...(fix === undefined ? {} : { fix }) };
+    const error = { code, message, ...defined({ fix }) };
     out.object({ command: name ?? null, status: statusOf(exit), error });
   } else {
     out.note(`${out.paint.red("error:")} ${message}`);

@@ -4,6 +4,7 @@ import { guessLayer } from "../model/guess.ts";
 import { languageModel } from "../model/nested.ts";
 import { readQuantization } from "../model/quantization.ts";
 import { identify, nearestArchitectures } from "../model/registry.ts";
+import { defined } from "../spec/defined.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 import { brandLayer, type LayerProblem } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
@@ -62,7 +63,7 @@ export function fromHuggingFace(
   };
   return brandLayer(merged, {
     architecture: known?.name ?? model.names[0] ?? "unknown",
-    ...(layers === undefined ? {} : { layers }),
+    ...defined({ layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     ...(notes.length === 0 ? {} : { notes }),
     fields: Object.fromEntries(

@@ -1,4 +1,6 @@
 /** What a build or a revert does to each file, and what stands in its way. */
+
+import { defined } from "../spec/defined.ts";
 import type { DesiredFile } from "./desired.ts";
 import { mergeThree } from "./diff.ts";
 import {
@@ -140,12 +142,12 @@ function keep(
     before: original === undefined ? null : sha256(original),
     generated: sha256(want.text),
     after: sha256(next ?? ""),
-    ...(want.kernel === undefined ? {} : { kernel: want.kernel }),
+    ...defined({ kernel: want.kernel }),
   };
   return {
     next,
     record,
     generated: want.text,
-    ...(original === undefined ? {} : { original }),
+    ...defined({ original }),
   };
 }

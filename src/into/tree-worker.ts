@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { sep } from "node:path";
 import { root as moegenFolder } from "../house/paths.mjs";
 import { EnvironmentError, type LocalWorker, WorkerError, withWorker } from "../runner/index.ts";
+import { defined } from "../spec/defined.ts";
 import type { FileEdits } from "../target/tree/edit.ts";
 import { IntoError } from "./errors.ts";
 
@@ -68,7 +69,7 @@ export function withTreeWorker<T>(
   const here = realpathSync(process.cwd());
   const within = here === tree || here.startsWith(tree + sep);
   const options = {
-    ...(signal === undefined ? {} : { signal }),
+    ...defined({ signal }),
     ...(within ? { cwd: moegenFolder } : {}),
   };
   return withWorker(options, (local) => work(new TreeWorker(local)));

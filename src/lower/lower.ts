@@ -3,6 +3,7 @@
 import { isStreamed } from "../plan/call.ts";
 import type { KernelPlan, Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { ResolvedTiles } from "./tiles.ts";
@@ -22,7 +23,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
   return {
     schema: 2,
     name: spec.name,
-    ...(spec.source === undefined ? {} : { source: spec.source }),
+    ...defined({ source: spec.source }),
     schedule: spec.schedule.kind,
     layer: {
       experts: spec.layer.experts,
@@ -35,9 +36,9 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       weights: spec.layer.weights,
       ...(quantization === undefined ? {} : { quantization: { ...quantization } }),
       ...(wire === undefined ? {} : { wire: { ...wire } }),
-      ...(biases === undefined ? {} : { biases }),
+      ...defined({ biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
-      ...(redundantExperts === undefined ? {} : { redundantExperts }),
+      ...defined({ redundantExperts }),
     },
     mesh: {
       ep: spec.mesh.ep,

@@ -15,6 +15,7 @@
 import type { KernelPlan } from "../plan/plan.ts";
 import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
+import { defined } from "../spec/defined.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
@@ -104,7 +105,7 @@ export function requestOf(
     bt: tiles.bt,
     bf: tiles.bf,
     bd: tiles.bd,
-    ...(btc === undefined ? {} : { btc }),
+    ...defined({ btc }),
     slots: bucket.slots ?? DEFAULT_SLOTS,
   };
 }

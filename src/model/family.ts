@@ -1,4 +1,6 @@
 /** The reader of families that differ in names, defaults and single facts: data for each. */
+
+import { defined } from "../spec/defined.ts";
 import type { Activation, SharedExperts } from "../spec/layer.ts";
 import { activationOf } from "./activation.ts";
 import type { Architecture, ReadLayer } from "./architecture.ts";
@@ -52,7 +54,7 @@ function sharedOf(
   const count = numberOf(config, "sharedExperts", countField);
   const width = widthField === undefined ? routed : numberOf(config, "sharedExperts", widthField);
   if (count === 0 || width === 0) return undefined;
-  return { count, intermediate: width, ...(gate === undefined ? {} : { gate }) };
+  return { count, intermediate: width, ...defined({ gate }) };
 }
 
 const ACTIVATION_FIELDS = {
@@ -110,7 +112,7 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
       dtype: config.dtype(),
       ...(data.biases === true ? { biases: true as const } : {}),
       routing: routingOf(config, data.routing),
-      ...(shared === undefined ? {} : { sharedExperts: shared }),
+      ...defined({ sharedExperts: shared }),
     },
     layers: sparseLayers(config, data.sparse, data.depth),
     fields: fieldsOf(config, data, said),

@@ -1,4 +1,6 @@
 /** How families write their routing in a `config.json`. */
+
+import { defined } from "../spec/defined.ts";
 import type { ExpertGroups, RenormEpsilon, RoutingSpec, Scoring } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, field, flagOf, numberOf, statedName } from "./field.ts";
@@ -101,7 +103,7 @@ export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec 
     scalingFactor: numberOf(config, "routing", data.scalingFactor ?? 1),
     ...(cap === 0 ? {} : { logitSoftCap: cap }),
     ...(data.scoreChosen === true ? { scoreChosen: true as const } : {}),
-    ...(groups === undefined ? {} : { groups }),
+    ...defined({ groups }),
     ...(biased ? { correctionBias: true as const } : {}),
   };
 }

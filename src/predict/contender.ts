@@ -4,6 +4,7 @@ import { lowerFor } from "../lower/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
+import { defined } from "../spec/defined.ts";
 import { scaleBlock, tokenRows } from "../spec/formats.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
@@ -41,7 +42,7 @@ export function layerOf({ layer }: Plan): JobLayer {
     hidden: layer.hidden,
     intermediate: layer.intermediate,
     weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",
-    ...(block === undefined ? {} : { scaleGroup: block }),
+    ...defined({ scaleGroup: block }),
     ...(quantization?.activations === undefined ? {} : { activations: quantization.activations }),
     ...(tokenRows(layer) === undefined ? {} : { sentBytes: 1 }),
     ...(layer.sharedExperts === undefined

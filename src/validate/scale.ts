@@ -8,6 +8,7 @@ import { isStreamed } from "../plan/call.ts";
 import { greatestCommonDivisor } from "../plan/divisors.ts";
 import type { Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
+import { defined } from "../spec/defined.ts";
 import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Wire } from "../spec/quantization.ts";
@@ -219,7 +220,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   }
   const spec: MoeSpec = {
     name: plan.name,
-    ...(plan.source === undefined ? {} : { source: plan.source }),
+    ...defined({ source: plan.source }),
     layer,
     mesh: { ...plan.mesh, ep },
     // All of them: how a product is written is one answer for all.

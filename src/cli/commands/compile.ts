@@ -1,4 +1,5 @@
 import type { CompileOptions } from "../../runner/types.ts";
+import { defined } from "../../spec/defined.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, tokensOption } from "../options.ts";
@@ -32,8 +33,7 @@ export const compile = defineCommand<Options>({
     const report = compilationReport(spec.plan.name, out);
     const chosen: CompileOptions = {
       signal: interrupted,
-      ...(options.device === undefined ? {} : { devices: options.device }),
-      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
+      ...defined({ devices: options.device, tokens: options.tokens }),
       ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
     };
     const result = await compileSpec(spec.plan, chosen, report.event);

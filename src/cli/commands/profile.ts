@@ -1,4 +1,5 @@
 import type { CompileOptions } from "../../runner/types.ts";
+import { defined } from "../../spec/defined.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
@@ -55,8 +56,7 @@ export const profile = defineCommand<Options>({
     const tokens = options.tokens ?? tokensOf(plan.layer, options.rows);
     const chosen: CompileOptions = {
       signal: interrupted,
-      ...(options.device === undefined ? {} : { devices: options.device }),
-      ...(tokens === undefined ? {} : { tokens }),
+      ...defined({ devices: options.device, tokens }),
       ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
     };
     const report = profileReport(plan.name, out);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { defined } from "../../spec/defined.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import type { ClockOptions } from "../../sweep/clock.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
@@ -142,10 +143,12 @@ function chosenOf(options: Options, devices: readonly string[]): Omit<SweepOptio
     tiles: options.tiles ?? {},
     devices: options.device ?? devices,
     neighbours: options.neighbours === true,
-    ...(options.bucket === undefined ? {} : { buckets: options.bucket }),
-    ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...defined({
+      buckets: options.bucket,
+      jobs: options.jobs,
+      timeout: options.timeout,
+      seed: options.seed,
+    }),
   };
 }
 
@@ -180,7 +183,7 @@ async function clockOf({ on, python }: Options, swept: readonly string[]) {
   ]);
   const options: ClockOptions = {
     ...{ host: parseHost(on), backend: "tpu", signal: interrupted, ...REPETITIONS },
-    ...(python === undefined ? {} : { python }),
+    ...defined({ python }),
   };
   return { options, device: await kindOfHost(options, swept) };
 }

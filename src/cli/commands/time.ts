@@ -1,4 +1,5 @@
 import type { TimeOptions } from "../../runner/time.ts";
+import { defined } from "../../spec/defined.ts";
 import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -68,11 +69,13 @@ export const time = defineCommand<Options>({
     const chosen: TimeOptions = {
       ...{ signal: interrupted, host, backend },
       ...{ warmup: options.warmup, repetitions: options.repetitions },
-      ...(options.python === undefined ? {} : { python: options.python }),
-      ...(device === undefined ? {} : { device }),
-      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      ...defined({
+        python: options.python,
+        device,
+        tokens: options.tokens,
+        seed: options.seed,
+        timeout: options.timeout,
+      }),
     };
     const result = await timeSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);

@@ -1,4 +1,5 @@
 import type { ValidateOptions } from "../../runner/types.ts";
+import { defined } from "../../spec/defined.ts";
 import { mutantKinds } from "../../validate/mutants/types.ts";
 import { decided, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -78,13 +79,15 @@ export const validate = defineCommand<Options>({
     const chosen: ValidateOptions = {
       signal: interrupted,
       specPath: spec.path,
-      ...(options.ep === undefined ? {} : { ep: options.ep }),
-      ...(options.tokens === undefined ? {} : { tokens: options.tokens }),
-      ...(options.case === undefined ? {} : { cases: options.case }),
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.fullSize === undefined ? {} : { fullSize: options.fullSize }),
-      ...(options.jitter === undefined ? {} : { jitter: options.jitter }),
-      ...(options.orders === undefined ? {} : { orders: options.orders }),
+      ...defined({
+        ep: options.ep,
+        tokens: options.tokens,
+        cases: options.case,
+        seed: options.seed,
+        fullSize: options.fullSize,
+        jitter: options.jitter,
+        orders: options.orders,
+      }),
     };
     const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
     report.end(result);

@@ -3,6 +3,7 @@ import { type Diagnostic, registries } from "../../check/index.ts";
 import { judge } from "../../check/judge.ts";
 import { moe } from "../../index.ts";
 import { usualSchedule } from "../../schedule/registry.ts";
+import { defined } from "../../spec/defined.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { type DeviceName, deviceNames } from "../../target/device/registry.ts";
 
@@ -30,7 +31,7 @@ export function placementOf(name: string, layer: LayerSpec, asked: Asked): Place
     for (const device of lists) {
       const problem = problemOf(name, layer, ep, device);
       if (problem === undefined) {
-        return { ep, device, ...(first === undefined ? {} : { why: first }) };
+        return { ep, device, ...defined({ why: first }) };
       }
       first ??= problem;
     }

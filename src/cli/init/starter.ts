@@ -9,6 +9,7 @@ import { type LayerOverrides, moe } from "../../index.ts";
 import { languageModel } from "../../model/nested.ts";
 import { identify, nearestArchitectures } from "../../model/registry.ts";
 import { usualSchedule } from "../../schedule/registry.ts";
+import { defined } from "../../spec/defined.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { DeviceName } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
@@ -114,9 +115,9 @@ function layerOf(
   { config, quantization, guess }: ConfigStarterOptions,
 ): LayerSpec {
   const overrides: LayerOverrides = {
-    ...(guess === undefined ? {} : { guess }),
+    ...defined({ guess }),
     ...(beside === undefined ? {} : { quantConfig: beside.file.value }),
-    ...(quantization === undefined ? {} : { quantization }),
+    ...defined({ quantization }),
   };
   const layer = moe.fromHuggingFace(value, overrides);
   const refused = layerOrigin(layer)?.problems.find(({ code }) => code === "MOE306");

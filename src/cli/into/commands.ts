@@ -1,6 +1,7 @@
 /** What `build --into` and `revert` have in common: their flags, and how they show a tree. */
 import type { Command } from "commander";
 import type { HandEdits } from "../../into/compare.ts";
+import { defined } from "../../spec/defined.ts";
 import { builtFrom, emitPlan, remembered } from "../built-cache.ts";
 import { type Outcome, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -89,7 +90,7 @@ export async function revertTree(
 ): Promise<Outcome> {
   const start = performance.now();
   const { revertInto } = await import("../../into/build.ts");
-  const result = await revertInto({ ...common(flags), ...(names === undefined ? {} : { names }) });
+  const result = await revertInto({ ...common(flags), ...defined({ names }) });
   return showTree(result, { ...flags, verb: "revert", start, next: "" }, out);
 }
 

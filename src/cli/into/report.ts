@@ -2,6 +2,7 @@
 import type { IntoResult } from "../../into/build.ts";
 import { type Compared, STOPPING } from "../../into/compare.ts";
 import { unifiedDiff } from "../../into/diff.ts";
+import { defined } from "../../spec/defined.ts";
 import { type Outcome, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { plural, seconds } from "../format.ts";
@@ -48,7 +49,7 @@ export function showTree(result: IntoResult, options: ShowOptions, out: Output):
     recovered,
     files: files.map(({ path, state }) => ({ path, state })),
     remarks,
-    ...(diff === undefined ? {} : { diff }),
+    ...defined({ diff }),
   });
 }
 

@@ -1,5 +1,6 @@
 /** The stages of `moegen sweep` within one budget: compile, prove on simulated devices, time on a TPU. */
 import type { LoadedSpec } from "../../dsl/load.ts";
+import { defined } from "../../spec/defined.ts";
 import type { Budget } from "../../sweep/budget.ts";
 import type { ClockEvent, ClockOptions } from "../../sweep/clock.ts";
 import type { ProveEvent } from "../../sweep/prove.ts";
@@ -64,7 +65,7 @@ export async function runStages(
   if (validate) {
     const { proveSurvivors } = await import("../../sweep/prove.ts");
     const { timeout } = sweep;
-    const limits = { budget, ...(timeout === undefined ? {} : { timeout }) };
+    const limits = { budget, ...defined({ timeout }) };
     const proved = await proveSurvivors(loaded, store, records, limits, report.proved);
     records = proved.records;
     unproved = proved.left;

@@ -1,4 +1,6 @@
 /** `moegen validate --matrix`. */
+
+import { defined } from "../../spec/defined.ts";
 import { decided, type Outcome } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
@@ -25,9 +27,7 @@ export async function runMatrix(
   const report = matrixReport(out);
   const chosen = {
     signal: interrupted,
-    ...(options.all === undefined ? {} : { all: options.all }),
-    ...(options.rows === undefined ? {} : { rows: options.rows }),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...defined({ all: options.all, rows: options.rows, seed: options.seed }),
   };
   const result = await validateMatrix(chosen, report.event);
   report.end(result);

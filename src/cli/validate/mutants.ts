@@ -1,4 +1,6 @@
 /** `moegen validate SPEC --mutants`. */
+
+import { defined } from "../../spec/defined.ts";
 import {
   type MutantFamily,
   type MutantOptions,
@@ -54,12 +56,14 @@ export async function runMutants(
   const report = mutantsReport(spec.plan.name, out);
   const chosen: MutantOptions = {
     signal: interrupted,
-    ...(options.ep === undefined ? {} : { ep: options.ep }),
-    ...(families === undefined ? {} : { families }),
-    ...(options.only === undefined ? {} : { only: options.only }),
-    ...(options.sample === undefined ? {} : { sample: options.sample }),
-    ...(options.mutant === undefined ? {} : { ids: options.mutant }),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...defined({
+      ep: options.ep,
+      families,
+      only: options.only,
+      sample: options.sample,
+      ids: options.mutant,
+      seed: options.seed,
+    }),
   };
   const result = await run(spec.loaded, spec.plan, chosen, report.event);
   report.end(result);

@@ -5,6 +5,7 @@
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
+import { defined } from "../../spec/defined.ts";
 import { MOST_PASS_TOKENS } from "../routing/words.ts";
 import { joined } from "./table.ts";
 
@@ -24,7 +25,7 @@ export function ownTiles(
   return {
     pass_tokens: passTokens,
     row_block: rowBlock,
-    ...(sharedTile === undefined ? {} : { shared_tile: sharedTile }),
+    ...defined({ shared_tile: sharedTile }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A published measurement as a job for the predictor, or why it cannot be one. */
 
+import { defined } from "../../spec/defined.ts";
 import type { DeviceFacts } from "../../target/device/facts.ts";
 import { devices } from "../../target/device/registry.ts";
 import { ownTiles } from "../pieces/shipped.ts";
@@ -98,7 +99,7 @@ export function readRecord(record: TruthRecord): Read {
     hidden,
     intermediate,
     weights: weights ?? "bfloat16",
-    ...(group === undefined ? {} : { scaleGroup: group }),
+    ...defined({ scaleGroup: group }),
     ...(record.shared === true ? { shared: intermediate } : {}),
   } as const;
   const own =

@@ -4,6 +4,7 @@
  */
 
 import type { Schedules } from "../../lower/lower.ts";
+import { defined } from "../../spec/defined.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
@@ -82,7 +83,7 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
   const bucket = (upTo: number, btc: BucketSpec["btc"], bt: number): BucketSpec => ({
     upTo,
     bt,
-    ...(btc === undefined ? {} : { btc }),
+    ...defined({ btc }),
     ...tiles,
   });
   return {

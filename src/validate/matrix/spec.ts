@@ -2,6 +2,7 @@
 
 import type { Schedules } from "../../lower/lower.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
+import { defined } from "../../spec/defined.ts";
 import { activationsWith } from "../../spec/formats.ts";
 import type {
   Activation,
@@ -196,7 +197,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
       mesh: {
         ep: row.ep,
         axes: one ? ["expert"] : ["data", "tensor"],
-        ...(tokenAxes === undefined ? {} : { tokenAxes }),
+        ...defined({ tokenAxes }),
       },
       devices: [row.quantization === "float4 rows" ? "v7x" : "v6e"],
       schedule: {
