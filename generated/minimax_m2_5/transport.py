@@ -74,7 +74,7 @@ def barrier(s: Shape, me):
     pl.semaphore_wait(semaphore, EP_SIZE - 1)
 
 
-def wait_all(*copies):
+def copy_all(*copies):
     """Starts local copies, then waits for all of them."""
     for copy in copies:
         copy.start()

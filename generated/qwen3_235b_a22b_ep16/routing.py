@@ -21,7 +21,7 @@ from .shapes import (
     Refs,
     Shape,
 )
-from .transport import each_peer, routes_copy, wait_all
+from .transport import copy_all, each_peer, routes_copy
 
 
 def logits_copy(r: Refs, s: Shape, first_token):
@@ -161,7 +161,7 @@ def route(r: Refs, s: Shape, valid_tokens):
             position = start + r.ranks[pl.ds(choice, 1), tokens]
             r.positions[pl.ds(choice, 1), tokens] = position.astype(jnp.int32)
 
-    wait_all(pltpu.make_async_copy(r.positions, r.positions_smem, r.lists_moved.at[0]))
+    copy_all(pltpu.make_async_copy(r.positions, r.positions_smem, r.lists_moved.at[0]))
 
 
 def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
@@ -186,7 +186,7 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
         r.own_entries[valid_tokens * TOP_K + entry] = 0
     entries = r.routes.at[me, pl.ds(0, s.weights_at)]
     others = r.routes.at[me, pl.ds(s.weights_at, s.weight_words + EXPERT_LANES)]
-    wait_all(
+    copy_all(
         pltpu.make_async_copy(r.own_entries, entries, r.lists_moved.at[0]),
         pltpu.make_async_copy(r.own_routes.at[0], others, r.lists_moved.at[0]),
     )
@@ -203,7 +203,7 @@ def exchange_routes(r: Refs, s: Shape, me):
     def _(peer):
         routes_copy(r, s, peer, me).wait_recv()
 
-    wait_all(
+    copy_all(
         *(
             pltpu.make_async_copy(
                 r.routes.at[device],

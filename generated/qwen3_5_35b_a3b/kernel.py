@@ -49,11 +49,11 @@ from .shared_experts import start_shared_experts
 from .tiles import Tiles, select_tiles
 from .transport import (
     barrier,
+    copy_all,
     each_peer,
     load_rows,
     reduce_scatter,
     rows_copy,
-    wait_all,
     write_output,
 )
 
@@ -68,7 +68,7 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         barrier(s, me)
 
     with jax.named_scope("constants"):
-        wait_all(pltpu.make_async_copy(r.shared_gate, r.shared_gate_row, r.lists_moved.at[0]))
+        copy_all(pltpu.make_async_copy(r.shared_gate, r.shared_gate_row, r.lists_moved.at[0]))
 
     @pl.loop(0, s.passes)
     def _(pass_index):

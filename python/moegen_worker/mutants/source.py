@@ -10,7 +10,7 @@ from pathlib import Path
 # Not part of the kernel's body.
 OTHERS = {"__init__.py", "reference.py", "tiles.py", "quantization.py"}
 # Starts copies, then waits for them: written out at its calls, so that each is a place of its own.
-BOTH = "wait_all"
+BOTH = "copy_all"
 
 Function = ast.FunctionDef
 Block = list[ast.stmt]
@@ -210,7 +210,7 @@ def _assigned(node: ast.Assign, name: str) -> ast.expr | None:
 
 
 def _write_out(tree: ast.Module) -> None:
-    """`wait_all(copies)` as two loops: the same program, with a start and a wait at each call."""
+    """`copy_all(copies)` as two loops: the same program, with a start and a wait at each call."""
 
     class Writer(ast.NodeTransformer):
         def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
