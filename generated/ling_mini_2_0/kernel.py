@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from .experts import run_experts
@@ -126,7 +126,8 @@ def _expect(condition: bool, argument: str, rule: str, value) -> None:
 
 def _check_mesh(mesh: Mesh) -> None:
     """The mesh has EP_SIZE devices over MESH_AXES, and size 1 on every other axis."""
-    _expect(isinstance(mesh, Mesh), "mesh", "a jax.sharding.Mesh", type(mesh).__name__)
+    is_mesh = isinstance(mesh, (Mesh, AbstractMesh))
+    _expect(is_mesh, "mesh", "a jax.sharding.Mesh", type(mesh).__name__)
     missing = [axis for axis in MESH_AXES if axis not in mesh.shape]
     _expect(not missing, "mesh", f"axes {MESH_AXES}", tuple(mesh.axis_names))
     devices = math.prod(mesh.shape[axis] for axis in MESH_AXES)

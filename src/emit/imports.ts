@@ -20,6 +20,7 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
   lax: { group: 1, line: "from jax import lax" },
   pl: { group: 1, line: "from jax.experimental import pallas as pl" },
   pltpu: { group: 1, line: "from jax.experimental.pallas import tpu as pltpu" },
+  AbstractMesh: { group: 1, line: "from jax.sharding import AbstractMesh" },
   AxisType: { group: 1, line: "from jax.sharding import AxisType" },
   Mesh: { group: 1, line: "from jax.sharding import Mesh" },
   NamedSharding: { group: 1, line: "from jax.sharding import NamedSharding" },
