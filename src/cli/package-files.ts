@@ -35,7 +35,7 @@ export function inspect(
   return [...made, ...stale].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Every generated file says so in its opening docstring. */
+/** Every generated file says so at its head: in its header, or before there was one in its docstring. */
 const HEAD_LINES = 30;
 
 /** Whether a file says that moegen made it: nothing else is ever removed. A folder says nothing. */
