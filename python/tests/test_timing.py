@@ -12,6 +12,7 @@ from jax.profiler import ProfileData
 
 from moegen_worker.device import timing, trace
 from moegen_worker.ops import time as time_op
+from moegen_worker.package.files import write
 from moegen_worker.wire.errors import OpError
 
 LAYER = {
@@ -81,7 +82,7 @@ def test_without_a_tpu_nothing_is_timed():
 
 def test_a_package_stays_in_its_folder(tmp_path):
     with pytest.raises(OpError, match="leaves the package"):
-        time_op.write({"../x.py": ""}, tmp_path / "below")
+        write({"../x.py": ""}, tmp_path / "below")
 
 
 def kernel(folder: Path, tokens: int = 32) -> dict[str, Any]:

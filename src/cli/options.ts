@@ -9,6 +9,11 @@ export function deviceOption(unless: string): Option {
   return new Option("--device <list>", listed).argParser(wordList(deviceNames));
 }
 
+/** `--fresh`: what the compiler made of a kernel before is not believed. */
+export function freshOption(): Option {
+  return new Option("--fresh", "compile again what was compiled before");
+}
+
 /** `--tokens 64,2048`; `unless`: the counts where it is absent, in words. */
 export function tokensOption(unless: string): Option {
   const described = `token counts, all devices together (default: ${unless})`;

@@ -7,35 +7,27 @@ import { allOf } from "../plan/call.ts";
 import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
+import { requirePython } from "./environment.ts";
 import { isLoss } from "./errors.ts";
-import { type LocalWorker, withWorker, writePackage } from "./local.ts";
+import { CompileCache } from "./known/cache.ts";
+import { toolchainOf } from "./known/toolchain.ts";
+import { devicesFor, type LocalWorker, withWorker } from "./local.ts";
 import { inParallel } from "./parallel.ts";
+import type { CompileRequest, RawBuffer, RawTarget } from "./raw.ts";
 import type {
   Bundles,
   CompiledBuffer,
   CompileEvent,
-  CompileFailure,
   CompileOptions,
   CompileResult,
   CompileTargetResult,
 } from "./types.ts";
+import type { Worker } from "./worker.ts";
 
 /** Of processor time: the largest kernels take some two minutes. */
 const TARGET_SECONDS = 1200;
 /** More than two workers at once only wait for memory. */
 const MOST_WORKERS = 2;
-
-type RawBuffer = Omit<CompiledBuffer, "name">;
-interface RawTarget {
-  readonly topology: string;
-  readonly deviceKind: string;
-  readonly fits: boolean;
-  readonly bundles: Bundles | null;
-  readonly vmem: { readonly used: number; readonly buffers: readonly RawBuffer[] } | null;
-  readonly codeBytes: number | null;
-  readonly seconds: { readonly trace: number; readonly compile: number };
-  readonly failure?: Omit<CompileFailure, "buffers"> & { readonly buffers?: readonly RawBuffer[] };
-}
 
 /** One kernel to compile: the plan's at this size. */
 export interface Target {
@@ -106,7 +98,7 @@ function plannedBuffers(kernel: KernelPlan): readonly CompiledBuffer[] {
     .sort((a, b) => b.bytes - a.bytes);
 }
 
-function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
+function resultOf(target: Target, raw: RawTarget, known = false): CompileTargetResult {
   const { device, tokens, kernel } = target;
   const vmem = allOf(kernel).buffers.filter(({ space }) => space === "VMEM");
   const { failure } = raw;
@@ -131,6 +123,7 @@ function resultOf(target: Target, raw: RawTarget): CompileTargetResult {
     },
     codeBytes: raw.codeBytes,
     seconds: raw.seconds,
+    known,
     ...(failure === undefined ? {} : { failure: { ...failure, buffers } }),
   };
 }
@@ -153,10 +146,54 @@ function lostTarget(
   });
 }
 
+/** The source of a target, and what is asked of the compiler. */
+interface Asked {
+  readonly files: ReadonlyMap<string, string>;
+  readonly request: CompileRequest;
+  /** Of its entry in the cache; undefined: nothing is looked up or kept. */
+  readonly key: string | undefined;
+}
+
+function ask(
+  files: ReadonlyMap<string, string>,
+  target: Target,
+  plan: Plan,
+  { cache, cwd }: CompileOptions,
+): Asked {
+  const request: CompileRequest = {
+    layer: plan.layer,
+    slices: deviceOf(target.device).topologies,
+    tokens: target.tokens,
+    tokenAxes: plan.mesh.tokenAxes,
+  };
+  const devices = devicesFor(plan.mesh.ep);
+  const toolchain = cache && toolchainOf(requirePython(cwd).python, devices);
+  const key = toolchain && CompileCache.keyOf(files, request, toolchain);
+  return { files, request, key };
+}
+
+/** What the cache has of a target. */
+function knownResult(
+  { key }: Asked,
+  target: Target,
+  { cache, profile = false }: CompileOptions,
+): CompileTargetResult | undefined {
+  const raw = key === undefined ? undefined : cache?.get(key);
+  if (raw === undefined) return undefined;
+  const result = resultOf(target, raw, true);
+  return profile ? result : { ...result, bundles: withoutProfile(result.bundles) };
+}
+
+function withoutProfile(bundles: Bundles | null): Bundles | null {
+  if (bundles === null) return null;
+  const { profile: _, ...rest } = bundles;
+  return rest;
+}
+
 /**
- * Compiles for every device and token count of the options, several at once. A target that does not
- * fit, or costs the compiler, is a result; throws EnvironmentError without Python, WorkerError for
- * what the worker refuses.
+ * Compiles for every device and token count of the options, several at once; what the cache knows
+ * starts nothing. A target that does not fit, or costs the compiler, is a result; throws
+ * EnvironmentError without Python, WorkerError for what the worker refuses.
  */
 export async function compileSpec(
   plan: Plan,
@@ -168,21 +205,27 @@ export async function compileSpec(
   const files = await emitPackage(plan);
   const buckets = options.tokens === undefined;
   onEvent({ event: "start", targets: targets.length, buckets });
-  const queue = targets.map((target, index) => ({ target, index }));
   const results: CompileTargetResult[] = [];
+  const finish = (index: number, result: CompileTargetResult): void => {
+    results[index] = result;
+    onEvent({ event: "target", ...result });
+  };
+  const queue = targets.flatMap((target, index) => {
+    const known = knownResult(ask(files, target, plan, options), target, options);
+    if (known === undefined) return [{ target, index }];
+    finish(index, known);
+    return [];
+  });
 
-  const work = async (local: LocalWorker): Promise<void> => {
-    const folder = await writePackage(files, local.folder, plan.name);
+  const work = async ({ worker }: LocalWorker): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { target, index } = next;
       onEvent({ event: "target-start", device: target.device, tokens: target.tokens });
-      const result = await compileTarget(local, folder, target, plan, options);
-      results[index] = result;
-      onEvent({ event: "target", ...result });
+      finish(index, await compileTarget(worker, files, target, plan, options));
     }
   };
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
-  const workers = Math.max(1, Math.min(wanted, targets.length));
+  const workers = Math.min(Math.max(1, wanted), queue.length);
   await inParallel(workers, options.signal, (_, signal) =>
     withWorker({ ...options, signal, ep: plan.mesh.ep }, work),
   );
@@ -195,27 +238,28 @@ export async function compileSpec(
 }
 
 /**
- * In a worker that lives on; `folder` holds the plan's package. Throws WorkerError for what the
- * worker refuses; its loss is a result.
+ * In a worker that lives on, unless the cache knows it; `files` is the plan's package. Throws
+ * WorkerError for what the worker refuses; its loss is a result.
  */
 export async function compileTarget(
-  { worker }: LocalWorker,
-  folder: string,
+  worker: Pick<Worker, "request">,
+  files: ReadonlyMap<string, string>,
   target: Target,
   plan: Plan,
   options: CompileOptions,
 ): Promise<CompileTargetResult> {
-  const params = {
-    package: folder,
-    layer: plan.layer,
-    slices: deviceOf(target.device).topologies,
-    tokens: target.tokens,
-    tokenAxes: plan.mesh.tokenAxes,
-    profile: options.profile ?? false,
-  };
+  const asked = ask(files, target, plan, options);
+  const known = knownResult(asked, target, options);
+  if (known !== undefined) return known;
+  const { key, request } = asked;
+  const wanted = options.profile ?? false;
+  const profile = wanted || key !== undefined;
+  const params = { ...request, name: plan.name, files: Object.fromEntries(files), profile };
   try {
     const timeout = options.timeout ?? TARGET_SECONDS;
-    return resultOf(target, await worker.request<RawTarget>("compile", params, { timeout }));
+    const raw = await worker.request<RawTarget>("compile", params, { timeout });
+    if (key !== undefined) options.cache?.keep(key, raw);
+    return resultOf(target, wanted ? raw : { ...raw, bundles: withoutProfile(raw.bundles) });
   } catch (error) {
     if (!isLoss(error)) throw error;
     // A crash of the compiler costs this target; the next request starts a new worker.

@@ -1,6 +1,6 @@
 /** Where Python is, and what to do where it is not. */
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { root } from "../house/paths.mjs";
 import { findPython } from "../house/python-env.mjs";
 import { EnvironmentError } from "./errors.ts";
@@ -54,6 +54,8 @@ export function workerEnvironment(options: {
     PYTHONSAFEPATH: "1",
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",
+    // What the worker writes for itself goes with what the compiler dumps, whatever ends it.
+    TMPDIR: dirname(dumpFolder),
     JAX_PLATFORMS: "cpu",
     // The TPU compiler must not look for a TPU's metadata server, nor for other users of libtpu.
     TPU_SKIP_MDS_QUERY: "1",

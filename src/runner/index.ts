@@ -5,6 +5,8 @@ export { requirePython, workerFolder } from "./environment.ts";
 export { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
 export type { Backend, Host, HostWorker } from "./host.ts";
 export { parseHost, withHost } from "./host.ts";
+export type { CacheSize } from "./known/cache.ts";
+export { CompileCache } from "./known/cache.ts";
 export type { LocalWorker } from "./local.ts";
 export { withWorker, writePackage } from "./local.ts";
 export type * from "./matrix.ts";

@@ -12,6 +12,11 @@ import { Worker } from "./worker.ts";
 /** Devices to simulate where nothing asks for more. */
 const DEVICES = 8;
 
+/** Devices that a worker simulates for kernels with so many. */
+export function devicesFor(ep = 1): number {
+  return Math.max(DEVICES, ep);
+}
+
 export interface LocalWorker {
   readonly worker: Worker;
   readonly info: WorkerInfo;
@@ -35,7 +40,7 @@ export async function withWorker<T>(
   const found = requirePython(options.cwd);
   const folder = await mkdtemp(join(tmpdir(), "moegen-"));
   const dumpFolder = join(folder, "dump");
-  const devices = Math.max(DEVICES, options.ep ?? 1);
+  const devices = devicesFor(options.ep);
   const { packages = [] } = options;
   const env = workerEnvironment({ devices, dumpFolder, packages });
   const { signal, onStderr } = options;

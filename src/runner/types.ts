@@ -1,4 +1,5 @@
 /** What the runner gives back: plain data, as the CLI prints it and `--json` shows it. */
+import type { CompileCache } from "./known/cache.ts";
 import type { RunnerOptions } from "./options.ts";
 
 export type * from "./validated.ts";
@@ -29,6 +30,8 @@ export interface CompileOptions extends RunnerOptions {
   readonly workers?: number;
   /** Give the schedule in pieces too, for `profile`. */
   readonly profile?: boolean;
+  /** What was compiled before is looked for here, and what is compiled kept; absent: neither. */
+  readonly cache?: CompileCache;
 }
 
 /** A buffer as the compiler lists it. */
@@ -120,7 +123,10 @@ export interface CompileTargetResult {
   };
   /** Bytes of the whole program. */
   readonly codeBytes: number | null;
+  /** Of the run that compiled it. */
   readonly seconds: { readonly trace: number; readonly compile: number };
+  /** It was compiled before. */
+  readonly known: boolean;
   readonly failure?: CompileFailure;
 }
 

@@ -1,9 +1,13 @@
 /** One candidate through legality, VMEM, compiler and profile: always a record, never an exception. */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Estimator } from "../profile/estimate.ts";
 import { profileTarget } from "../profile/run.ts";
-import { compileTarget, type LocalWorker, WorkerError, writePackage } from "../runner/index.ts";
+import {
+  type CompileCache,
+  compileTarget,
+  type LocalWorker,
+  WorkerError,
+} from "../runner/index.ts";
+import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { filesOf, type Judged, type Prepared, type Refused } from "./prepare.ts";
 import { isTransient, keyOf, STORE_SCHEMA, type SweepRecord } from "./record.ts";
@@ -13,6 +17,8 @@ export interface EvaluateOptions {
   readonly estimator: Estimator;
   /** Seconds of processor time for one candidate. */
   readonly timeout: number;
+  /** Of what was compiled before. */
+  readonly cache?: CompileCache;
   readonly signal?: AbortSignal;
 }
 
@@ -61,7 +67,7 @@ export async function evaluate(
     const why = refused ?? { stage: "legality", kind: "illegal", reason: "no plan" };
     return { record: drop(why), known: false };
   }
-  const outcome = await compiled(prepared, files, key, local, options);
+  const outcome = await compiled(prepared, files, local, options);
   if ("kind" in outcome) return { record: drop(outcome), known: false };
   const { target, profile, estimate } = outcome;
   if (profile === null || estimate === null) {
@@ -89,15 +95,13 @@ export async function evaluate(
 async function compiled(
   { plan, id, kernel }: Prepared,
   files: ReadonlyMap<string, string>,
-  key: string,
-  local: LocalWorker,
-  { estimator, timeout, signal }: EvaluateOptions,
+  { worker }: LocalWorker,
+  { estimator, timeout, cache, signal }: EvaluateOptions,
 ): Promise<ReturnType<typeof profileTarget> | Refused> {
-  const below = join(local.folder, key);
   try {
-    const folder = await writePackage(files, below, plan.name);
     const target = { device: id.device, tokens: id.tokens, kernel };
-    const result = await compileTarget(local, folder, target, plan, { timeout, profile: true });
+    const limits = { timeout, profile: true, ...defined({ cache }) };
+    const result = await compileTarget(worker, files, target, plan, limits);
     const { failure } = result;
     if (failure !== undefined) {
       return { stage: "compile", kind: failure.kind, reason: firstLines(failure.message) };
@@ -106,8 +110,6 @@ async function compiled(
   } catch (error) {
     signal?.throwIfAborted();
     return { stage: "compile", kind: kindOf(error), reason: firstLines(messageOf(error)) };
-  } finally {
-    await rm(below, { recursive: true, force: true });
   }
 }
 

@@ -1,9 +1,10 @@
 /** The sweep: warm workers on all cores, one candidate at a time each, records as they come. */
 import { availableParallelism } from "node:os";
 import { type Estimator, estimate } from "../profile/estimate.ts";
-import { inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
+import { type CompileCache, inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
+import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { Budget } from "./budget.ts";
 import { evaluate, kindOf, messageOf } from "./evaluate.ts";
@@ -26,6 +27,8 @@ export interface SweepOptions extends RunnerOptions {
   /** Workers; absent: one a core. */
   readonly jobs?: number;
   readonly seed?: number;
+  /** Of what was compiled before. */
+  readonly cache?: CompileCache;
   readonly estimator?: Estimator;
 }
 
@@ -106,7 +109,7 @@ async function run(
     ...{ done: records.length, total: search.total, known, compiled },
     ...{ seconds: elapsed(), failures: { ...failures } },
   });
-  const { estimator = estimate, timeout = CANDIDATE_SECONDS } = options;
+  const { estimator = estimate, timeout = CANDIDATE_SECONDS, cache } = options;
   const { budget = new Budget(undefined, options.signal) } = options;
   onEvent({ event: "start", search: search.kind, total: search.total });
 
@@ -139,7 +142,7 @@ async function run(
   const work = async (local: LocalWorker): Promise<void> => {
     for (let job = await next(); job !== undefined; job = await next()) {
       const { judged } = job;
-      const limits = { estimator, timeout, signal: budget.signal };
+      const limits = { estimator, timeout, signal: budget.signal, ...defined({ cache }) };
       const { record, known: had } = await evaluate(judged, spec.name, store, local, limits);
       if (!had && judged.prepared !== undefined) compiled += 1;
       await finish(job, record, had);

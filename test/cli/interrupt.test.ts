@@ -19,6 +19,8 @@ async function stopped(
 ): Promise<Stopped> {
   const child = spawn(process.execPath, [mainFile, ...args], {
     cwd,
+    // Of what another test compiled nothing would be started.
+    env: { ...process.env, MOEGEN_COMPILE_CACHE: "off" },
     stdio: ["ignore", "pipe", "ignore"],
   });
   let stdout = "";

@@ -44,7 +44,7 @@ def compile_kernel(params, emit):
         fits, bundles = False, None
     else:
         failure, fits = None, True
-        tile = len((Path(params["package"]) / "tiles.py").read_text())
+        tile = len(params["files"][f"{params['name']}/tiles.py"])
         region = {"scope": "merge", "loop": None, "tracing": 0, "delay": 0, "slots": {}}
         profile = {"machine": None, "loops": [], "regions": [{**region, "bundles": tile}]}
         bundles = {"total": tile, "scopes": {}, "tracing": 0, "loops": [], "profile": profile}

@@ -1,14 +1,16 @@
 import type { CompileOptions } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
 import { defineCommand, verdict } from "../command.ts";
+import { cacheFor } from "../compile-cache.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, tokensOption } from "../options.ts";
+import { deviceOption, freshOption, tokensOption } from "../options.ts";
 import { compilationReport } from "../report/compilation.ts";
 import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
   readonly tokens?: readonly number[];
+  readonly fresh?: boolean;
   readonly verbose?: boolean;
 }
 
@@ -25,15 +27,17 @@ export const compile = defineCommand<Options>({
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
       .addOption(tokensOption("the largest of each bucket"))
+      .addOption(freshOption())
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
     const spec = await checkSpec(paths, out);
     if ("exit" in spec) return spec;
     const { compileSpec } = await import("../../runner/index.ts");
+    const cache = await cacheFor(options);
     const report = compilationReport(spec.plan.name, out);
     const chosen: CompileOptions = {
       signal: interrupted,
-      ...defined({ devices: options.device, tokens: options.tokens }),
+      ...defined({ devices: options.device, tokens: options.tokens, cache }),
       ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
     };
     const result = await compileSpec(spec.plan, chosen, report.event);

@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
+import { defined } from "../../spec/defined.ts";
 import { defineCommand, outcome, verdict } from "../command.ts";
+import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { refuseSpecial } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, tokensOption } from "../options.ts";
+import { deviceOption, freshOption, tokensOption } from "../options.ts";
 import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
 import {
   type Predicted,
@@ -24,6 +26,7 @@ interface Options {
   readonly tokens?: readonly number[];
   readonly skew: string;
   readonly compare?: readonly string[];
+  readonly fresh?: boolean;
   readonly write?: boolean;
 }
 
@@ -64,6 +67,7 @@ export const predict = defineCommand<Options>({
         `${OWN}, a published schedule (epmoe, sgl-jax-v1, sgl-jax-v2, tpu-inference-gmm, ...) or a ` +
           `spec file (default: ${OWN} ${BASELINE})`,
       )
+      .addOption(freshOption())
       .option(
         "--write",
         "predict each bucket at its largest count on each device of the spec, and put the times " +
@@ -87,6 +91,8 @@ export const predict = defineCommand<Options>({
     const usual = TOKENS.filter((count) => count <= Math.max(...ends));
     const counts = chosen ?? (write || usual.length === 0 ? ends : usual);
     out.line(`predict ${out.paint.bold(plan.name)}  ep ${plan.mesh.ep}, ${skewName(skew)} routing`);
+    const cache = await cacheFor(options);
+    const compiling = { signal: interrupted, ...defined({ cache }) };
     const calls: PredictedCalls[] = [];
     const failures: string[] = [];
     for (const device of kinds) {
@@ -94,7 +100,7 @@ export const predict = defineCommand<Options>({
         out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
         try {
           const call = { device, tokens: count, skew };
-          const contenders = await contendersOf(choices, plan, call, { signal: interrupted });
+          const contenders = await contendersOf(choices, plan, call, compiling);
           const predicted = contenders.map(
             ({ name, title, tiles, request, steps }): Predicted => ({
               name,

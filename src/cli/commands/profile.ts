@@ -1,9 +1,10 @@
 import type { CompileOptions } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
 import { defineCommand, verdict } from "../command.ts";
+import { cacheFor } from "../compile-cache.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, tokensOption } from "../options.ts";
+import { deviceOption, freshOption, tokensOption } from "../options.ts";
 import { positiveList } from "../parse.ts";
 import { checkSpec } from "../specs.ts";
 
@@ -13,6 +14,7 @@ interface Options {
   readonly rows?: readonly number[];
   readonly trace?: string;
   readonly peer?: readonly string[];
+  readonly fresh?: boolean;
   readonly verbose?: boolean;
 }
 
@@ -43,6 +45,7 @@ export const profile = defineCommand<Options>({
       )
       .option("--trace <file>", "write a timeline that opens in Perfetto (ui.perfetto.dev)")
       .option("--peer <adapter.py>", "profile another Python kernel beside it; may repeat", collect)
+      .addOption(freshOption())
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
     if (options.rows !== undefined && options.tokens !== undefined) {
@@ -54,9 +57,10 @@ export const profile = defineCommand<Options>({
     const { profileSpec } = await import("../../profile/run.ts");
     const { legend, profileReport } = await import("../report/profile.ts");
     const tokens = options.tokens ?? tokensOf(plan.layer, options.rows);
+    const cache = await cacheFor(options);
     const chosen: CompileOptions = {
       signal: interrupted,
-      ...defined({ devices: options.device, tokens }),
+      ...defined({ devices: options.device, tokens, cache }),
       ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
     };
     const report = profileReport(plan.name, out);

@@ -6,10 +6,11 @@ import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
 import { defineCommand, outcome } from "../command.ts";
+import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption } from "../options.ts";
+import { deviceOption, freshOption } from "../options.ts";
 import { duration, positive, positiveList, seed } from "../parse.ts";
 import { checkSpec } from "../specs.ts";
 
@@ -27,6 +28,7 @@ interface Options {
   readonly validate?: boolean;
   readonly on?: string;
   readonly python?: string;
+  readonly fresh?: boolean;
 }
 
 const STORE = ".moegen/sweep";
@@ -76,6 +78,7 @@ export const sweep = defineCommand<Options>({
       .option("--validate", "run what compiles on simulated devices too, scaled as validate does")
       .option("--on <host>", "time the finalists in turns on a TPU: local or ssh:HOST")
       .option("--python <path>", "with --on: Python with JAX on that host")
+      .addOption(freshOption())
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
     const spec = await checkSpec(paths, out);
@@ -92,7 +95,8 @@ export const sweep = defineCommand<Options>({
       import("../report/sweep.ts"),
       import("../sweep/stages.ts"),
     ]);
-    const sweep = chosenOf(options, loaded.spec.devices);
+    const cache = await cacheFor(options);
+    const sweep = { ...chosenOf(options, loaded.spec.devices), ...defined({ cache }) };
     const store = Store.open(options.store, {
       warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),
     });

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { oldNode } from "../../house/node-version.mjs";
 import { pythonRequirements } from "../../house/paths.mjs";
 import { findPython } from "../../house/python-env.mjs";
-import { bytes } from "../format.ts";
+import { bytes, plural } from "../format.ts";
 import { interrupted } from "../interrupt.ts";
 
 export interface Finding {
@@ -25,7 +25,7 @@ const PACKAGES = ["jax", "jaxlib", "libtpu", "numpy"] as const;
  * finding, never an error; asking Python starts it once.
  */
 export async function examine(): Promise<readonly Finding[]> {
-  return [node(), ...(await python()), machine(), tpu()];
+  return [node(), ...(await python()), machine(), tpu(), await compiled()];
 }
 
 function node(): Finding {
@@ -55,6 +55,16 @@ async function python(): Promise<readonly Finding[]> {
     const { message, fix } = thrown;
     return [{ name: "Python", ok: false, needed: true, value: message, fix }];
   }
+}
+
+/** What need not be compiled again. */
+async function compiled(): Promise<Finding> {
+  const { CompileCache } = await import("../../runner/index.ts");
+  const finding = { name: "compiled", ok: true, needed: false };
+  const size = CompileCache.usual()?.size();
+  if (size === undefined) return { ...finding, value: "MOEGEN_COMPILE_CACHE=off: nothing is kept" };
+  const kernels = plural(size.entries, "kernel");
+  return { ...finding, value: `${kernels} known, ${bytes(size.bytes)} in ${size.folder}` };
 }
 
 function lockedVersions(): ReadonlyMap<string, string> {

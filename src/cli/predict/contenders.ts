@@ -1,7 +1,7 @@
 /** Who is compared: the spec, published schedules by name, other specs by path. */
 import type { Plan } from "../../plan/plan.ts";
 import type { Call, Contender } from "../../predict/contender.ts";
-import type { RunnerOptions } from "../../runner/types.ts";
+import type { CompileOptions } from "../../runner/types.ts";
 import { UsageError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { checkSpecs } from "../specs.ts";
@@ -50,7 +50,7 @@ export async function contendersOf(
   choices: readonly Choice[],
   plan: Plan,
   call: Call,
-  options: RunnerOptions,
+  options: CompileOptions,
 ): Promise<readonly Contender[]> {
   const { ownKernel, publishedKernel } = await import("../../predict/contender.ts");
   const { published } = await import("../../predict/published/registry.ts");
@@ -66,7 +66,7 @@ export async function contendersOf(
   return found;
 }
 
-async function compiled(plan: Plan, { device, tokens }: Call, options: RunnerOptions) {
+async function compiled(plan: Plan, { device, tokens }: Call, options: CompileOptions) {
   const { compileSpec } = await import("../../runner/index.ts");
   const target = { ...options, devices: [device], tokens: [tokens], workers: 1 };
   const [result] = (await compileSpec(plan, target)).targets;

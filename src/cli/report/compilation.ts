@@ -34,7 +34,7 @@ export function compilationReport(name: string, out: Output) {
 }
 
 function target(result: CompileTargetResult, { paint }: Output): readonly string[] {
-  const { device, tokens, bucket, fits, vmem, bundles, seconds: time, failure } = result;
+  const { device, tokens, bucket, fits, vmem, bundles, seconds: time, known, failure } = result;
   const line = row([
     device,
     `${tokens}`,
@@ -42,7 +42,7 @@ function target(result: CompileTargetResult, { paint }: Output): readonly string
     fits ? "yes" : "no",
     bytesOf(failure?.kind === "vmem" ? (failure.requested ?? vmem.used) : vmem.used, vmem.capacity),
     bundles === null ? "-" : count(bundles.total),
-    seconds(time.compile),
+    known ? "known" : seconds(time.compile),
   ]);
   if (failure === undefined) return [line];
   const listed = [...(failure.buffers ?? [])].sort((a, b) => b.bytes - a.bytes);
