@@ -1,5 +1,5 @@
 /** What the worker answers to `compile`, as it stands on the wire and in the cache. */
-import type { Bundles, CompiledBuffer, CompileFailure } from "./types.ts";
+import type { Bundles, CompiledBuffer, CompileFailure } from "./compiled.ts";
 
 export type RawBuffer = Omit<CompiledBuffer, "name">;
 

@@ -1,6 +1,7 @@
 /** The shape of a compiler's answer, so that a file that was tampered with is no answer. */
+
+import type { ScheduleProfile } from "../compiled.ts";
 import type { RawTarget } from "../raw.ts";
-import type { ScheduleProfile } from "../types.ts";
 import {
   amount,
   count,
