@@ -37,8 +37,8 @@ export const codes = {
     "a spec has the values that its types name",
   ),
   MOE103: entry(
-    "a number is not a positive integer",
-    "sizes, tiles and token counts are whole numbers of at least 1",
+    "a number is not a positive integer, or exceeds any size",
+    "sizes, tiles and token counts are whole numbers from 1 to 2147483647",
   ),
   MOE104: entry("a tile is not legal for its axis", "a tile divides its axis into whole TPU tiles"),
   MOE105: entry("top-k exceeds the experts", "a token goes to top-k distinct experts"),
@@ -188,7 +188,7 @@ export const codes = {
   // MOE304 (shared experts must be answered for) is retired: the kernel computes them.
   MOE305: entry(
     "a value of the config is not supported",
-    "the activation is one the kernel has, rows and weights are bfloat16 or float32",
+    "the activation is one the kernel has, rows and weights are bfloat16 or float32, a model has at most 1000 layers",
   ),
   MOE306: entry(
     "the checkpoint's quantisation is not read",

@@ -89,16 +89,19 @@ export interface Judgement {
   readonly findings: readonly Finding[];
   /** Numbers for every bucket on every device, bucket-major; with how each was chosen. */
   readonly resolved: readonly ResolvedTiles[];
+  /** Kernels that were lowered, one for each bucket on each device: what judging costs. */
+  readonly lowered: number;
   /** Present when no finding is an error. */
   readonly plan?: Plan;
 }
 
-/**
- * Findings of every rule, the tiles of every bucket on every device, and the plan where no finding
- * is an error. A part of the spec whose kinds of values are wrong is reported once and not judged
- * further, so a spec of any shape may be given.
- */
-export function judge(spec: MoeSpec, registries: Registries): Judgement {
+interface JudgedRules {
+  readonly context: RuleContext;
+  readonly findings: readonly Finding[];
+}
+
+/** Findings of all rules that need no kernel lowered: cheap. */
+export function judgeRules(spec: MoeSpec, registries: Registries): JudgedRules {
   const shape = checkShape(spec as unknown as Dict, {
     devices: Object.keys(registries.devices),
     schedules: registries.schedules,
@@ -112,12 +115,22 @@ export function judge(spec: MoeSpec, registries: Registries): Judgement {
     schedule: sound("schedule", "kind") ? registries.schedules[spec.schedule.kind] : undefined,
     devices: registries.devices,
   };
-  const findings = [...shape, ...RULES.flatMap((rule) => rule(context))];
-  const { resolved, findings: memory } = judgeKernels(context, findings);
+  return { context, findings: [...shape, ...RULES.flatMap((rule) => rule(context))] };
+}
+
+/**
+ * Findings of every rule, the tiles of every bucket on every device, and the plan where no finding
+ * is an error. A part of the spec whose kinds of values are wrong is reported once and not judged
+ * further, so a spec of any shape may be given.
+ */
+export function judge(spec: MoeSpec, registries: Registries): Judgement {
+  const { context, findings: ruled } = judgeRules(spec, registries);
+  const findings = [...ruled];
+  const { resolved, findings: memory, lowered } = judgeKernels(context, findings);
   findings.push(...memory);
-  if (findings.some(({ severity }) => severity === "error")) return { findings, resolved };
+  if (findings.some(({ severity }) => severity === "error")) return { findings, resolved, lowered };
   const plan = lowerSpec(spec, resolved);
   const named = nameIsNoModule(spec.name, moduleNames(plan));
-  if (named.length > 0) return { findings: [...findings, ...named], resolved };
-  return { findings, resolved, plan };
+  if (named.length > 0) return { findings: [...findings, ...named], resolved, lowered };
+  return { findings, resolved, lowered, plan };
 }

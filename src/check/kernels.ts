@@ -11,6 +11,8 @@ import type { RuleContext } from "./rules/rule.ts";
 export interface JudgedKernels {
   readonly findings: readonly Finding[];
   readonly resolved: readonly ResolvedTiles[];
+  /** Kernels that were lowered for it. */
+  readonly lowered: number;
 }
 
 /** A bucket with an error of its own is left out, and all are where the layer cannot be lowered. */
@@ -21,12 +23,14 @@ export function judgeKernels(context: RuleContext, before: readonly Finding[]): 
     ["MOE105", "MOE106", "MOE112", "MOE122"].includes(code),
   );
   const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
-  if (schedule === undefined || !ready) return { findings: [], resolved: [] };
+  if (schedule === undefined || !ready) return { findings: [], resolved: [], lowered: 0 };
   const apart = lowerAll(context, schedule, before, false);
   const kernels = apart.resolved.map(({ kernel }) => kernel);
   // One kernel body serves the whole package: if one must stream its weights in tiles, all do.
   const mixed = isStreamed(kernels) && kernels.some(({ tiles }) => !tiles.streamed);
-  return mixed ? lowerAll(context, schedule, before, true) : apart;
+  if (!mixed) return apart;
+  const all = lowerAll(context, schedule, before, true);
+  return { ...all, lowered: apart.lowered + all.lowered };
 }
 
 function lowerAll(
@@ -37,6 +41,7 @@ function lowerAll(
 ): JudgedKernels {
   const findings: Finding[] = [];
   const resolved: ResolvedTiles[] = [];
+  let lowered = 0;
   for (const [name, bucket] of Object.entries(spec.schedule.tiles ?? {})) {
     const path = bucketPath(name);
     if (!sound(...path) || failed(before, path)) continue;
@@ -44,11 +49,12 @@ function lowerAll(
       const device = devices[deviceName];
       if (device === undefined) continue;
       const judged = judgeMemory({ spec, schedule, device, streamed }, name, bucket);
+      lowered += 1;
       findings.push(...judged.findings);
       if (judged.tiles !== undefined) resolved.push(judged.tiles);
     }
   }
-  return { findings, resolved };
+  return { findings, resolved, lowered };
 }
 
 function failed(findings: readonly Finding[], path: SpecPath): boolean {

@@ -9,12 +9,14 @@ import type { Registries } from "../lower/lower.ts";
 import type { TileAxis } from "../schedule/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
-import { judge } from "./judge.ts";
+import { judge, judgeRules } from "./judge.ts";
 
 type Value = number | string;
 
 /** Judgements of one spec: a spec that is wrong in many places is not worth more. */
 const MOST_JUDGED = 160;
+/** Kernels lowered for them, a bucket on a device each: with tiles left to `auto` one takes 20 ms. */
+const MOST_LOWERED = 120;
 /** Values tried around one that is wrong. */
 const MOST_TRIED = 60;
 const PROPOSED = 2;
@@ -59,6 +61,7 @@ class Proposals {
   readonly #wrong: ReadonlySet<string>;
   readonly #using: Registries;
   #left = MOST_JUDGED;
+  #kernels = MOST_LOWERED;
 
   constructor(spec: MoeSpec, findings: readonly Finding[], using: Registries) {
     this.#spec = spec;
@@ -80,7 +83,7 @@ class Proposals {
       ...finding,
       nearest: [...found, ...others],
     });
-    const legal = values.filter((value) => this.#errors(finding, value)?.length === 0);
+    const legal = values.filter((value) => this.#passes(finding, value));
     if (legal.length > 0) return proposed(legal);
     if (typeof old === "number" && (values.length > 0 || finding.code === "MOE103")) {
       const found = this.#search(finding, old);
@@ -91,31 +94,41 @@ class Proposals {
     return proposed(alone ? [] : values.filter((value) => this.#helps(finding, value)));
   }
 
-  /** Errors with a value in its place, and what it was to mend; undefined where enough was judged. */
-  #errors(finding: Finding, value: Value): readonly Finding[] | undefined {
-    let fewest: readonly Finding[] | undefined;
-    for (const made of new Set([value, literal(value)])) {
-      if (this.#left <= 0) break;
-      this.#left -= 1;
-      const spec = moe(withValue(this.#spec, finding.path, made) as MoeInput);
-      const errors = judge(spec, this.#using).findings.filter(
-        (one) => isError(one) || isSame(one, finding),
-      );
-      if (fewest === undefined || errors.length < fewest.length) fewest = errors;
-    }
-    return fewest;
+  /** The spec with a value in the place of the one that is wrong: as it is, and as what it means. */
+  #with(finding: Finding, value: Value): readonly MoeSpec[] {
+    return [...new Set([value, literal(value)])].map((made) =>
+      moe(withValue(this.#spec, finding.path, made) as MoeInput),
+    );
+  }
+
+  /** Whether no rule has anything against a value; false, too, where enough was judged. */
+  #passes(finding: Finding, value: Value): boolean {
+    return this.#with(finding, value).some((spec) => this.#errors(finding, spec)?.length === 0);
+  }
+
+  /** Errors of a changed spec, and what was to be mended; undefined where enough was judged. Kernels
+   * are lowered only where the other rules find nothing, or with `all`. */
+  #errors(finding: Finding, spec: MoeSpec, all = false): readonly Finding[] | undefined {
+    if (this.#left <= 0 || this.#kernels <= 0) return undefined;
+    this.#left -= 1;
+    const counts = (one: Finding): boolean => isError(one) || isSame(one, finding);
+    const ruled = judgeRules(spec, this.#using).findings.filter(counts);
+    if (ruled.length > 0 && !all) return ruled;
+    const { findings, lowered } = judge(spec, this.#using);
+    this.#kernels -= lowered;
+    return findings.filter(counts);
   }
 
   /** The value's own error is gone, and none is there that was not before. */
   #helps(finding: Finding, value: Value): boolean {
-    const errors = this.#errors(finding, value);
-    return errors?.every((one) => this.#wrong.has(keyOf(one)) && !isSame(one, finding)) === true;
+    const old = (one: Finding): boolean => this.#wrong.has(keyOf(one)) && !isSame(one, finding);
+    return this.#with(finding, value).some((spec) => this.#errors(finding, spec, true)?.every(old));
   }
 
   #search(finding: Finding, old: number): readonly number[] {
     const found: number[] = [];
     for (const value of this.#around(finding.path, old)) {
-      if (this.#errors(finding, value)?.length === 0) found.push(value);
+      if (this.#passes(finding, value)) found.push(value);
       if (found.length === PROPOSED) break;
     }
     return found.sort((a, b) => a - b);

@@ -1,6 +1,8 @@
-/** Whether it is one, and small enough to be exact. */
-export function isPositiveInteger(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+import { LARGEST_SIZE } from "../plan/divisors.ts";
+
+/** Whether it is one, and no larger than a size can be. */
+export function isSize(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= LARGEST_SIZE;
 }
 
 /** The legal values on either side of `value` (two on one side at an end), ascending. */

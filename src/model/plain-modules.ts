@@ -6,6 +6,8 @@
  * transformers, quantizers/quantizers_utils.py (modules_to_not_convert).
  */
 
+import { MOST_LAYERS } from "./sparse.ts";
+
 /** What the names are made of. */
 export interface ExpertModules {
   /** The module of a layer that holds its experts, e.g. "mlp". */
@@ -24,8 +26,6 @@ export type PlainModules =
   /** In words that go on after "has". */
   | { readonly refused: string };
 
-/** No model has more; a config is data, and does not decide how long we look. */
-const MOST_LAYERS = 1000;
 /** Wildcards of one pattern: more would take time without end, and nobody writes them. */
 const MOST_WILDCARDS = 6;
 const MOST_LENGTH = 300;

@@ -2,6 +2,9 @@
 import type { ConfigReader } from "./config.ts";
 import { type Field, numberOf, statedName } from "./field.ts";
 
+/** No model has more; a config is data, and does not decide how long we look. */
+export const MOST_LAYERS = 1000;
+
 /** True where layer `index`, from 0, has experts. */
 export type SparseRule = (config: ConfigReader) => (index: number) => boolean;
 
@@ -50,5 +53,17 @@ export function sparseLayers(
   if (typeof depth !== "number") return undefined;
   const list = listed(config);
   const sparse = list === undefined ? rule(config) : (index: number) => list[index] === true;
-  return Array.from({ length: depth }, (_, index) => index).filter(sparse).length || undefined;
+  // Of such a depth no model is: it is not counted through, since a config may say any number.
+  if (!(depth <= MOST_LAYERS)) {
+    config.report({
+      code: "MOE305",
+      configField: depthField,
+      message: `the config says ${depth} layers in ${depthField}, ${MOST_LAYERS} are the most`,
+      nearest: [],
+    });
+    return undefined;
+  }
+  let layers = 0;
+  for (let index = 0; index < depth; index += 1) if (sparse(index)) layers += 1;
+  return layers || undefined;
 }

@@ -1,5 +1,13 @@
-/** All of them, ascending; quick for any size, since a spec that is wrong may say any. */
+/** The largest int32: XLA's sizes and indices are of that type. */
+export const LARGEST_SIZE = 2 ** 31 - 1;
+
+/**
+ * All of them, ascending.
+ *
+ * @throws RangeError where `value` exceeds any size: counting through it would take minutes.
+ */
 export function divisors(value: number): readonly number[] {
+  if (value > LARGEST_SIZE) throw new RangeError(`${value} is no size`);
   const small: number[] = [];
   const large: number[] = [];
   for (let divisor = 1; divisor * divisor <= value; divisor += 1) {

@@ -8,7 +8,7 @@ import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { withLegalValues } from "../../src/check/nearest.ts";
 import { loadSpec } from "../../src/dsl/load.ts";
-import { type MoeInput, moe } from "../../src/index.ts";
+import { auto, type MoeInput, moe } from "../../src/index.ts";
 import { checkText, LAYER, specText } from "./marked.ts";
 
 type Path = readonly (string | number)[];
@@ -127,3 +127,63 @@ test("a warning's value ends the warning, and breaks nothing else", async () => 
   // btc ends in bt: another bt alone would be an error.
   expect((await checkText(bucket("btc: [48], "), "MOE116")).found?.nearest).toEqual([]);
 });
+
+/** Three buckets on four devices, all tiles `auto`: one judgement lowers a thousand kernels. */
+const dear: MoeInput = {
+  name: "dear",
+  layer: {
+    experts: 32,
+    topK: 11,
+    hidden: 2816,
+    intermediate: 208,
+    activation: { kind: "swigluoai", alpha: 1, limit: 0.1 },
+    biases: true,
+    routing: {
+      where: "kernel",
+      scoring: "softmax",
+      renormalize: false,
+      scoreChosen: true,
+      correctionBias: true,
+      groups: { count: 4, kept: 1, score: "sum_of_top_2" },
+    },
+    sharedExperts: { count: 2, intermediate: 768, gate: "sigmoid", quantization: "none" },
+    dtype: "float32",
+    redundantExperts: 3,
+  },
+  mesh: { ep: 1 },
+  devices: ["v6e", "v7x", "v5p", "v5e"],
+  schedule: {
+    kind: "gather",
+    tiles: Object.fromEntries(
+      [13, 8996, 8998].map((upTo) => [`to_${upTo}`, { upTo, bt: auto, bf: auto, bd: auto }]),
+    ),
+  },
+};
+
+test("a value is not looked for by lowering without end", () => {
+  let lowered = 0;
+  const { gather } = registries.schedules;
+  if (gather === undefined) expect.unreachable("no such schedule");
+  const lower: typeof gather.lower = (input) => {
+    lowered += 1;
+    return gather.lower(input);
+  };
+  const counted = {
+    ...registries,
+    schedules: { ...registries.schedules, gather: { ...gather, lower } },
+  };
+  const spec = moe(dear);
+  const found = withLegalValues(spec, judge(spec, counted).findings, counted);
+  expect(found.map(({ code }) => code)).toContain("MOE118");
+  expect(lowered).toBeLessThan(1000);
+});
+
+test.each([2 ** 31, 2 ** 53, Number.MAX_VALUE])(
+  "%s is no size, and is not counted through",
+  (size) => {
+    const input = { ...dear, layer: { ...dear.layer, experts: size } };
+    expect(errorsOf(input)).toEqual([
+      `MOE103 experts = ${size} exceeds 2147483647, the largest size`,
+    ]);
+  },
+);

@@ -34,6 +34,10 @@ const refused: Readonly<Record<string, Refused>> = {
     says: 'scoring_func "sqrtsoftplus" is not a scoring the kernel has',
     answer: given,
   },
+  "more layers than any model has": {
+    config: { architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 2 ** 53, ...SIZES },
+    says: "the config says 9007199254740992 layers in num_hidden_layers, 1000 are the most",
+  },
   "LongCat: identity experts, 256 in its class": {
     config: { architectures: ["LongcatFlashForCausalLM"], expert_ffn_hidden_size: 2048 },
     says: "256 more experts that the router may choose return the token as it is",

@@ -12,23 +12,24 @@ export function isIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !PYTHON_KEYWORDS.has(name);
 }
 
-/** The nearest identifier: what a reader would have written. */
-export function toIdentifier(name: string): string {
+/** The nearest identifier: what a reader would have written; undefined where nothing is left of it. */
+export function toIdentifier(name: string): string | undefined {
   const cleaned = name.replace(/[^A-Za-z0-9_]+/g, "_").replace(/^_+|_+$/g, "");
+  if (cleaned === "") return undefined;
   if (PYTHON_KEYWORDS.has(cleaned)) return `${cleaned}_`;
   return /^[0-9]/.test(cleaned) ? `_${cleaned}` : cleaned;
 }
 
-/** The nearest name of a package. */
-function toName(name: string): string {
-  const short = toIdentifier(name).slice(0, LONGEST_NAME).replace(/_+$/, "");
-  return isIdentifier(short) && ownerOf(short) === undefined ? short : `${short}_moe`;
+/** The nearest name of a package, in a list; none where nothing is left of the name. */
+function toName(name: string): readonly string[] {
+  const short = toIdentifier(name)?.slice(0, LONGEST_NAME).replace(/_+$/, "");
+  if (short === undefined) return [];
+  return [isIdentifier(short) && ownerOf(short) === undefined ? short : `${short}_moe`];
 }
 
 /** MOE101: the spec's name is that of a Python package. */
 export const nameIsIdentifier: Rule = ({ spec, sound }) => {
   if (!sound("name") || isIdentifier(spec.name)) return [];
-  const better = toIdentifier(spec.name) === "" ? "" : toName(spec.name);
   const keyword = PYTHON_KEYWORDS.has(spec.name);
   return [
     error({
@@ -37,7 +38,7 @@ export const nameIsIdentifier: Rule = ({ spec, sound }) => {
       message: keyword
         ? `name ${show(spec.name)} is a Python keyword`
         : `name ${show(spec.name)} is not a Python identifier`,
-      nearest: better === "" ? [] : [better],
+      nearest: toName(spec.name),
     }),
   ];
 };
@@ -49,7 +50,7 @@ export const nameIsFree: Rule = ({ spec: { name }, sound }) => {
   if (owner !== undefined) return [taken(name, owner)];
   if (name.length <= LONGEST_NAME) return [];
   const message = `name has ${name.length} letters, ${LONGEST_NAME} are the most`;
-  return [error({ code: "MOE141", path: ["name"], message, nearest: [toName(name)] })];
+  return [error({ code: "MOE141", path: ["name"], message, nearest: toName(name) })];
 };
 
 /** A package of the name of one of its modules; `modules`: those that the plan makes. */

@@ -1,7 +1,9 @@
 /** Kinds of values, checked one by one into findings: the vocabulary of `shape.ts`. */
+
+import { LARGEST_SIZE } from "../../plan/divisors.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
-import { isPositiveInteger, show } from "../numbers.ts";
+import { isSize, show } from "../numbers.ts";
 import { closest, meantBy } from "./meant.ts";
 
 export type Dict = Readonly<Record<string, unknown>>;
@@ -55,17 +57,21 @@ export class Kinds {
   }
 
   positive(path: SpecPath, value: unknown): void {
-    if (isPositiveInteger(value)) return;
+    if (isSize(value)) return;
     if (typeof value !== "number") {
       this.wrong(path, value, "a positive integer");
       return;
     }
+    const rounded = Math.max(1, Math.round(value));
     this.findings.push({
       code: "MOE103",
       severity: "error",
       path,
-      message: `${label(path)} = ${show(value)} is not a positive integer`,
-      nearest: Number.isSafeInteger(Math.round(value)) ? [Math.max(1, Math.round(value))] : [],
+      message:
+        value > LARGEST_SIZE
+          ? `${label(path)} = ${show(value)} exceeds ${LARGEST_SIZE}, the largest size`
+          : `${label(path)} = ${show(value)} is not a positive integer`,
+      nearest: isSize(rounded) ? [rounded] : [],
     });
   }
 

@@ -49,7 +49,9 @@ export const meshAxes: Rule = ({ spec, sound }) => {
     const path = ["mesh", "axes", index];
     if (!isIdentifier(axis)) {
       const message = `mesh axis ${show(axis)} is not an identifier`;
-      return [error({ code: "MOE107", path, message, nearest: [toIdentifier(axis)] })];
+      const better = toIdentifier(axis);
+      const nearest = better === undefined ? [] : [better];
+      return [error({ code: "MOE107", path, message, nearest })];
     }
     if (axes.indexOf(axis) === index) return [];
     return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated` })];
