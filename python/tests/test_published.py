@@ -110,6 +110,43 @@ def deepseek() -> np.ndarray:
     return routed + mlp(S1, S3, S2)
 
 
+def deepseek_v4() -> np.ndarray:
+    """transformers, models/deepseek_v4: DeepseekV4TopKRouter, DeepseekV4Experts."""
+    scores = np.sqrt(np.log1p(np.exp(LOGITS)))
+    selected = np.argsort(-(scores + BIAS))[:K]
+    weights = scores[selected] / (scores[selected].sum() + 1e-20) * 1.5
+    result = np.zeros(D)
+    for w, e in zip(weights, selected, strict=True):
+        gate = np.minimum(X @ W1[e, 0], 0.5)
+        result += w * ((silu(gate) * np.clip(X @ W1[e, 1], -0.5, 0.5)) @ W2[e])
+    return result
+
+
+def kimi_k3() -> np.ndarray:
+    """sglang, layers/activation.py (SituAndMul) and models/kimi_k3.py, of the latent rows."""
+    original = sigmoid(LOGITS)
+    selected = np.argsort(-(original + BIAS))[:K]
+    weights = original[selected] / original[selected].sum()
+    result = np.zeros(D)
+    for w, e in zip(weights, selected, strict=True):
+        gate, up = X @ W1[e, 0], X @ W1[e, 1]
+        gate = 4 * np.tanh(gate / 4) * sigmoid(gate)
+        result += w * ((gate * (25 * np.tanh(up / 25))) @ W2[e])
+    return result
+
+
+def step() -> np.ndarray:
+    """transformers, models/step3p7 (Step3p7Experts) of a layer with a limit."""
+    original = sigmoid(LOGITS)
+    selected = np.argsort(-(original + BIAS))[:K]
+    weights = original[selected] / original[selected].sum() * 3
+    result = np.zeros(D)
+    for w, e in zip(weights, selected, strict=True):
+        gate = np.minimum(silu(X @ W1[e, 0]), 0.3)
+        result += w * ((gate * np.clip(X @ W1[e, 1], -0.3, 0.3)) @ W2[e])
+    return result
+
+
 KERNEL = {"where": "kernel", "scoring": "softmax", "renormalize": True, "scalingFactor": 1}
 PLAIN = {"topK": K, "activation": "silu", "routing": KERNEL}
 SHARED = {"count": 2, "intermediate": 4}
@@ -155,6 +192,40 @@ FAMILIES = {
             "sharedExperts": SHARED,
         },
         deepseek(),
+    ),
+    "DeepSeek-V4": (
+        {
+            **PLAIN,
+            "activation": {"kind": "clamped_swiglu", "limit": 0.5},
+            "routing": {
+                **KERNEL,
+                "scoring": "sqrt_softplus",
+                "scalingFactor": 1.5,
+                "correctionBias": True,
+            },
+        },
+        deepseek_v4(),
+    ),
+    "Kimi-K3": (
+        {
+            **PLAIN,
+            "activation": {"kind": "situ", "beta": 4, "linearBeta": 25},
+            "routing": {**KERNEL, "scoring": "sigmoid", "correctionBias": True},
+        },
+        kimi_k3(),
+    ),
+    "Step-3.7": (
+        {
+            **PLAIN,
+            "activation": {"kind": "silu_clamped", "limit": 0.3},
+            "routing": {
+                **KERNEL,
+                "scoring": "sigmoid",
+                "scalingFactor": 3,
+                "correctionBias": True,
+            },
+        },
+        step(),
     ),
 }
 

@@ -107,10 +107,10 @@ export const codes = {
     "expert parallelism is wider than a slice",
     "ep is at most 128, the devices of the largest slice that kernels are compiled for",
   ),
-  MOE123: entry("top-k is not supported", "a token goes to at most 16 experts"),
+  MOE123: entry("top-k is not supported", "a token goes to at most 32 experts"),
   MOE124: entry(
     "the chosen have no score",
-    "scoreChosen scores the chosen logits alone, by softmax or sigmoid",
+    "scoreChosen scores the chosen logits alone, by softmax, sigmoid or sqrt_softplus",
   ),
   MOE125: entry(
     "a block of scales does not fit the weights",
@@ -183,7 +183,7 @@ export const codes = {
   ),
   MOE303: entry(
     "the model's routing is not in the kernel",
-    "scores are softmax or sigmoid of the logits, or they are given",
+    "scores are softmax, sigmoid or sqrt_softplus of the logits, or they are given",
   ),
   // MOE304 (shared experts must be answered for) is retired: the kernel computes them.
   MOE305: entry(

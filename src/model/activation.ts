@@ -39,6 +39,14 @@ export function clampedOf(config: ConfigReader, otherwise: number): Activation {
   return { kind: "clamped_swiglu", limit };
 }
 
+/** Kimi-K3's activation where `hidden_act` names it, with its modelling code's caps; else what that names. */
+export function situOf(config: ConfigReader): Activation {
+  if (config.get("hidden_act") !== "situ") return activationOf(config);
+  const beta = numberOf(config, "activation", field(1, "activation_situ_beta"));
+  const linear = numberOf(config, "activation", field(0, "activation_situ_linear_beta"));
+  return { kind: "situ", beta, ...(linear === 0 ? {} : { linearBeta: linear }) };
+}
+
 /** GPT-OSS's activation, with its configuration class's alpha and limit where the config has none. */
 export function swigluoaiOf(config: ConfigReader): Activation {
   const alpha = numberOf(config, "activation", field(1.702, "swiglu_alpha"));

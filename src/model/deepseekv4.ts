@@ -2,17 +2,7 @@ import { clampedOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field, numberOf } from "./field.ts";
-import { GIVEN, refuseRouting } from "./refuse.ts";
-
-const SCORING = "scoring_func";
-
-/** sqrt(softplus(logit)), the configuration class's default, is not a scoring of the language. */
-function inspect(config: ConfigReader): void {
-  const scoring = config.get(SCORING) ?? "sqrtsoftplus";
-  if (scoring === "sigmoid" || scoring === "softmax") return;
-  const message = `${SCORING} ${JSON.stringify(scoring)} is not a scoring the kernel has`;
-  refuseRouting(config, SCORING, message);
-}
+import { GIVEN } from "./refuse.ts";
 
 /** Layers that look their experts up; transformers' class has 3 where the config says nothing. */
 function notes(config: ConfigReader): readonly string[] {
@@ -35,14 +25,12 @@ export const deepseekv4 = family({
   experts: ["n_routed_experts", "num_local_experts"],
   activation: (config) => clampedOf(config, 10),
   routing: {
-    scoring: "sigmoid",
-    scoringFixed: true,
+    scoring: "sqrt_softplus",
     renormalize: true,
     renormEpsilon: 1e-20,
     scalingFactor: field(1.5, "routed_scaling_factor"),
     correctionBias: true,
   },
   shared: { count: field(1, "n_shared_experts") },
-  inspect,
   notes,
 });

@@ -45,13 +45,22 @@ export const SCORING = [
   "moe_router_score_func",
 ] as const;
 
+const NAMED: Readonly<Record<string, Scoring>> = {
+  sigmoid: "sigmoid",
+  softmax: "softmax",
+  sqrtsoftplus: "sqrt_softplus",
+};
+
 /** The scoring that the config names, or the family's. */
 export function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
   const name = statedName(config, SCORING);
-  const value = name === undefined ? fallback : config.get(name);
-  if (value === "sigmoid" || value === "softmax") return value;
+  if (name === undefined) return fallback;
+  const value = config.get(name);
+  const known = typeof value === "string" && Object.hasOwn(NAMED, value) ? NAMED[value] : undefined;
+  if (known !== undefined) return known;
   const message = `${name} ${JSON.stringify(value)} is not a scoring the kernel has`;
-  refuseRouting(config, name ?? SCORING[0], message, ["softmax", "sigmoid", GIVEN]);
+  const nearest = ["softmax", "sigmoid", "sqrt_softplus", GIVEN];
+  refuseRouting(config, name, message, nearest);
   return fallback;
 }
 

@@ -11,17 +11,25 @@ export type WeightLayout = "fused" | "separate" | "side_by_side";
  * What happens between the gate and up projections and the down projection:
  * - silu, gelu (tanh form), gelu_erf: of gate, times up;
  * - clamped_swiglu: gate at most `limit`, up within ±`limit`, then silu(gate) * up;
- * - swigluoai (GPT-OSS): clamped likewise, then gate * sigmoid(alpha * gate) * (up + 1).
+ * - silu_clamped (Step-3.7): silu(gate), at most `limit`, times up within ±`limit`;
+ * - swigluoai (GPT-OSS): clamped as clamped_swiglu, then gate * sigmoid(alpha * gate) * (up + 1);
+ * - situ (Kimi-K3): beta * tanh(gate / beta) * sigmoid(gate), times linearBeta * tanh(up / linearBeta),
+ *   or times up where there is no linearBeta.
  */
 export type Activation =
   | "silu"
   | "gelu"
   | "gelu_erf"
   | { readonly kind: "clamped_swiglu"; readonly limit: number }
-  | { readonly kind: "swigluoai"; readonly alpha: number; readonly limit: number };
+  | { readonly kind: "silu_clamped"; readonly limit: number }
+  | { readonly kind: "swigluoai"; readonly alpha: number; readonly limit: number }
+  | { readonly kind: "situ"; readonly beta: number; readonly linearBeta?: number };
 
-/** How router logits become scores; "none": what comes in are scores already. */
-export type Scoring = "softmax" | "sigmoid" | "none";
+/**
+ * How router logits become scores; "sqrt_softplus" (DeepSeek-V4): the square root of
+ * log(1 + exp(logit)); "none": what comes in are scores already.
+ */
+export type Scoring = "softmax" | "sigmoid" | "sqrt_softplus" | "none";
 
 /** Top-k within the best groups of neighbouring experts (DeepSeek-V3, Ling). */
 export interface ExpertGroups {

@@ -56,7 +56,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   MOE105: {
     spec: layer("topK: 8", "topK: ⟦200⟧"),
     says: "topK = 200 exceeds experts = 128",
-    nearest: [16],
+    nearest: [32],
   },
   MOE106: {
     spec: specText({ mesh: "{ ep: ⟦6⟧ }" }),
@@ -137,14 +137,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     nearest: [128],
   },
   MOE123: {
-    spec: layer("topK: 8", "topK: ⟦32⟧"),
-    says: "topK = 32 exceeds 16",
-    nearest: [16],
+    spec: layer("topK: 8", "topK: ⟦40⟧"),
+    says: "topK = 40 exceeds 32",
+    nearest: [32],
   },
   MOE124: {
     spec: layer('scoring: "softmax"', 'scoreChosen: true, scoring: ⟦"none"⟧'),
     says: 'scoring = "none" leaves scoreChosen nothing to do',
-    nearest: ["softmax", "sigmoid"],
+    nearest: ["softmax", "sigmoid", "sqrt_softplus"],
   },
   MOE142: {
     spec: layer("renormalize: true", "renormalize: true, renormEpsilon: { atLeast: ⟦1e-50⟧ }"),
@@ -205,7 +205,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       score_function: "tanh",
     },
     says: 'score_function "tanh" is not a scoring the kernel has',
-    nearest: ["softmax", "sigmoid", 'routing: { where: "given" }'],
+    nearest: ["softmax", "sigmoid", "sqrt_softplus", 'routing: { where: "given" }'],
   },
   MOE305: {
     spec: published("config"),

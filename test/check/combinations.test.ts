@@ -72,6 +72,16 @@ const combinations: Readonly<Record<string, Combination>> = {
     spec: layer('"silu"', '⟦{ kind: "swigluoai", alpha: 1.7 }⟧ as never'),
     says: "limit is missing",
   },
+  "situ without a beta": {
+    code: "MOE102",
+    spec: layer('"silu"', '⟦{ kind: "situ", linearBeta: 25 }⟧ as never'),
+    says: "beta is missing",
+  },
+  "a cap of up that is not positive": {
+    code: "MOE114",
+    spec: layer('"silu"', '{ kind: "situ", beta: 4, linearBeta: ⟦0⟧ }'),
+    says: "linearBeta = 0 is not a positive finite number",
+  },
   "a limit that is not positive": {
     code: "MOE114",
     spec: layer('"silu"', '{ kind: "clamped_swiglu", limit: ⟦0⟧ }'),
@@ -157,7 +167,7 @@ const combinations: Readonly<Record<string, Combination>> = {
     code: "MOE102",
     spec: layer('"softmax"', '⟦"relu"⟧ as never'),
     says: 'scoring = "relu"',
-    nearest: ["softmax", "sigmoid", "none"],
+    nearest: ["softmax", "sigmoid", "sqrt_softplus", "none"],
   },
   "a cap of nothing": {
     code: "MOE114",

@@ -51,13 +51,18 @@ const block = { kind: "sub_channel", block: 32 } as const;
 
 /**
  * What no row is: quantised shared experts where D leaves lanes over, or where F does and gate and
- * up lie side by side, and int8 rows that v7x widens.
+ * up lie side by side, int8 rows that v7x widens, and one device without shared experts whatever its tiles.
  */
 function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
   const ragged = specs.filter(({ layer }) => layer.sharedExperts && layer.hidden % 128 > 0);
   const wide = specs.filter(({ layer }) => layer.sharedExperts && layer.intermediate % 128 > 0);
   const rounded = specs.filter(({ layer }) => layer.quantization?.activations !== undefined);
+  const alone = specs.filter(({ mesh }) => mesh.ep === 1);
   return [
+    ...alone.map((spec): MoeSpec => {
+      const { sharedExperts: _, ...layer } = spec.layer;
+      return { ...spec, layer };
+    }),
     ...ragged.flatMap((spec) =>
       [channel, { ...channel, granularity: block }].map((quantization) => {
         const { wire: _, ...layer } = spec.layer;

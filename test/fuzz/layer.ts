@@ -30,7 +30,7 @@ type KernelRouting = Exclude<RoutingInput, { where: "given" }>;
 const scored = record<KernelRouting>(
   {
     where: fc.constant("kernel"),
-    scoring: fc.constantFrom("softmax", "sigmoid", "none"),
+    scoring: fc.constantFrom("softmax", "sigmoid", "sqrt_softplus", "none"),
     renormalize: fc.boolean(),
     renormEpsilon: fc.constantFrom<RenormEpsilon>(
       ...[1e-20, 1e-6, 1, 2 ** -126],
@@ -95,13 +95,20 @@ const sharedExperts = record<SharedExpertsInput>(
 
 const fields: Fields<LayerInput> = {
   experts: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 32, 64)),
-  topK: fc.integer({ min: 1, max: 12 }),
+  topK: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.constantFrom(22, 32)),
   // Whole registers of lanes, whole packed words, and neither.
   hidden: fc.oneof(sizes(256, 16), sizes(128, 8), sizes(16, 40)),
   intermediate: fc.oneof(sizes(128, 12), sizes(16, 40)),
   activation: fc.oneof(
     fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const),
-    fc.constant({ kind: "clamped_swiglu" as const, limit: 10 }),
+    fc.constantFrom("clamped_swiglu" as const, "silu_clamped" as const).map((kind) => ({
+      kind,
+      limit: 10,
+    })),
+    fc.constantFrom(
+      { kind: "situ" as const, beta: 4, linearBeta: 25 },
+      { kind: "situ" as const, beta: 0.5 },
+    ),
     fc.record({
       kind: fc.constant("swigluoai" as const),
       alpha: fc.constantFrom(1.702, 1e-9, 1),

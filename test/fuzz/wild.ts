@@ -46,7 +46,7 @@ const routing = fc.oneof(
   fc.record(
     {
       where: oneOf("kernel", "given"),
-      scoring: oneOf("softmax", "sigmoid", "none"),
+      scoring: oneOf("softmax", "sigmoid", "sqrt_softplus", "none"),
       renormalize: oneOf(true, false),
       renormEpsilon: oneOf(
         ...[undefined, 1e-20, 1e-50, 0, 2, "1e-20", [1e-20], {}],

@@ -3,12 +3,13 @@ import { describe, expect, test } from "vitest";
 import { layerOrigin } from "../../src/dsl/brand.ts";
 import { more } from "./published/more.ts";
 import { qwen } from "./published/qwen.ts";
+import { said } from "./published/said.ts";
 import { sigmoid } from "./published/sigmoid.ts";
 import { softmax } from "./published/softmax.ts";
 import { problemsOf, read, SIZES } from "./read.ts";
 
 describe("published configs", () => {
-  test.each(Object.entries({ ...qwen, ...sigmoid, ...more, ...softmax }))(
+  test.each(Object.entries({ ...qwen, ...sigmoid, ...more, ...softmax, ...said }))(
     "%s",
     (_name, { config, layer, layers }) => {
       const found = read(config);
@@ -32,6 +33,14 @@ test("what a model needs around its layer is noted", () => {
   const v4 = { architectures: ["DeepseekV4ForCausalLM"], num_hash_layers: 2 };
   expect(notesOf(v4)).toContain("the first 2 layers take their experts from the token's id");
   expect(notesOf({ ...v4, num_hash_layers: 0 })).toBe("");
+  const k3 = { architectures: ["KimiK3ForConditionalGeneration"], num_experts_per_token: 8 };
+  const latent = { ...k3, routed_expert_hidden_size: 512 };
+  expect(notesOf(k3)).toBe("");
+  expect(notesOf(latent)).toContain("projections into and out of the latent rows");
+  expect(notesOf(latent)).not.toContain("shared experts");
+  expect(notesOf({ ...latent, num_shared_experts: 2 })).toContain(
+    "shared experts are the caller's",
+  );
   const grok = { architectures: ["Grok1ForCausalLM"], residual_moe: true };
   expect(notesOf(grok)).toContain("residual_moe");
 });

@@ -29,11 +29,6 @@ const refused: Readonly<Record<string, Refused>> = {
     config: { architectures: ["NemotronHForCausalLM"], mlp_hidden_act: "relu2" },
     says: "Nemotron's experts are up, relu2 and down without a gate",
   },
-  "DeepSeek-V4: square root of softplus, stated or its class's": {
-    config: { architectures: ["DeepseekV4ForCausalLM"] },
-    says: 'scoring_func "sqrtsoftplus" is not a scoring the kernel has',
-    answer: given,
-  },
   "more layers than any model has": {
     config: { architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 2 ** 53, ...SIZES },
     says: "the config says 9007199254740992 layers in num_hidden_layers, 1000 are the most",
@@ -123,29 +118,5 @@ describe("refused by name, with what answers it", () => {
     }
     expect(problems[0]?.nearest).toContain(answer.named);
     expect(problemsOf(read({ ...SIZES, ...config }, answer.overrides))).toEqual([]);
-  });
-
-  test("Kimi-K3: its activation, and shared experts that take other rows than the routed ones", () => {
-    const config = {
-      architectures: ["KimiK3ForConditionalGeneration"],
-      text_config: {
-        architectures: ["KimiLinearForCausalLM"],
-        hidden_act: "situ",
-        hidden_size: 7168,
-        moe_intermediate_size: 3072,
-        num_experts: 896,
-        num_experts_per_token: 16,
-        num_shared_experts: 2,
-        routed_expert_hidden_size: 3584,
-      },
-    };
-    const layer = read(config);
-    expect(layer).toMatchObject({ experts: 896, topK: 16, hidden: 3584, intermediate: 3072 });
-    expect(problemsOf(layer).map(({ configField }) => configField)).toEqual([
-      "text_config.routed_expert_hidden_size",
-      "text_config.hidden_act",
-    ]);
-    const answered = read(config, { activation: "silu", sharedExperts: "outside" });
-    expect(problemsOf(answered)).toEqual([]);
   });
 });

@@ -56,6 +56,10 @@ def _candidates(
         yield np.full(experts, score)
     elif scoring == "sigmoid":
         yield np.full(experts, np.log(score / (1.0 - score)))
+    elif scoring == "sqrt_softplus":
+        # A softplus below the least float32 is nought: its root says how small a score can be.
+        if score * score >= LEAST_SCORE:
+            yield np.full(experts, np.log(np.expm1(score * score)))
     elif bias is not None:
         # The experts that the bias likes least share all the rest between them.
         order = np.argsort(bias)

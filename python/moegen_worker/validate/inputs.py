@@ -143,7 +143,7 @@ def far(routing: dict[str, Any], logits: np.ndarray) -> np.ndarray:
     """Logits of two tokens in three moved by as much each: a softmax is the same, sigmoids are in
     the same order. Those that are capped, or are scores themselves, stay."""
     scoring = routing.get("scoring", "softmax")
-    if routing.get("logitSoftCap") is not None or scoring not in ("softmax", "sigmoid"):
+    if routing.get("logitSoftCap") is not None or scoring == "none":
         return logits
     steps = [0.0, FAR_SOFTMAX, -FAR_SOFTMAX] if scoring == "softmax" else [0.0, FAR_SIGMOID, 0.0]
     offsets = np.array(steps, np.float32)[np.arange(len(logits)) % 3]

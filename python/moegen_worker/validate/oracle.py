@@ -25,12 +25,20 @@ def activate(activation: Any, gate: Array, up: Array) -> Array:
     """Gate and up projections (F,) to what the down projection takes.
 
     silu and gelu (tanh form, gelu_erf: the exact one) of gate, times up. With clamps, GPT-OSS's
-    swigluoai among them: gate at most the limit, up within it on both sides.
+    swigluoai among them: gate at most the limit, up within it on both sides; silu_clamped (Step-3.7)
+    limits gate after silu. situ (Kimi-K3): gate and up capped by tanh, the sigmoid is of gate itself.
 
     Raises:
         ValueError: there is no such activation.
     """
     name = activation if isinstance(activation, str) else activation["kind"]
+    if name == "situ":
+        beta, linear = activation["beta"], activation.get("linearBeta")
+        capped = up if linear is None else linear * np.tanh(up / linear)
+        return beta * np.tanh(gate / beta) / (1.0 + np.exp(-gate)) * capped
+    if name == "silu_clamped":
+        limit = activation["limit"]
+        return np.minimum(gate / (1.0 + np.exp(-gate)), limit) * np.clip(up, -limit, limit)
     if not isinstance(activation, str):
         gate = np.minimum(gate, activation["limit"])
         up = np.clip(up, -activation["limit"], activation["limit"])
@@ -51,12 +59,16 @@ SMALLEST_SCORE = float(np.finfo(np.float32).tiny)
 
 
 def score(scoring: str, logits: Array) -> Array:
-    """Logits to scores: softmax over all that are given, sigmoid of each, or as they are."""
+    """Logits to scores: softmax over all that are given, sigmoid or the root of softplus of each, or
+    as they are."""
     if scoring == "none":
         return logits
     if scoring == "softmax":
         exponentials = np.exp(logits - logits.max())
         scores = exponentials / exponentials.sum()
+    elif scoring == "sqrt_softplus":
+        softplus = np.logaddexp(0.0, logits)
+        return np.sqrt(np.where(softplus < SMALLEST_SCORE, 0.0, softplus))
     else:
         scores = 1.0 / (1.0 + np.exp(-logits))
     return np.where(scores < SMALLEST_SCORE, 0.0, scores)

@@ -25,7 +25,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["layer", "sharedExperts"], ["gate"]],
   [
     ["layer", "activation"],
-    ["alpha", "limit"],
+    ["alpha", "limit", "beta", "linearBeta"],
   ],
   [["layer", "routing", "groups"], ["kept"]],
   [["mesh"], ["ep", "axes", "tokenAxes"]],

@@ -4,7 +4,7 @@ import { nearestOf } from "../numbers.ts";
 import { error, type Rule } from "./rule.ts";
 
 /** Experts a token may go to: more than any published model asks for. */
-const MOST_CHOSEN = 16;
+const MOST_CHOSEN = 32;
 
 /**
  * MOE105, MOE123: a token goes to distinct experts, and to no more than any published model asks
@@ -38,7 +38,7 @@ export const chosenAreScored: Rule = ({ spec, sound }) => {
       code: "MOE124",
       path: ["layer", "routing", "scoring"],
       message: 'scoring = "none" leaves scoreChosen nothing to do',
-      nearest: ["softmax", "sigmoid"],
+      nearest: ["softmax", "sigmoid", "sqrt_softplus"],
     }),
   ];
 };

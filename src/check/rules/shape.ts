@@ -128,14 +128,19 @@ function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
 const PLAIN_ACTIVATIONS = ["silu", "gelu", "gelu_erf"];
 const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   clamped_swiglu: ["limit"],
+  silu_clamped: ["limit"],
   swigluoai: ["alpha", "limit"],
+  situ: ["beta", "linearBeta"],
 };
+const OPTIONAL = ["linearBeta"];
 
 function checkActivation(kinds: Kinds, path: SpecPath, value: unknown): void {
   if (typeof value !== "object" || value === null) {
     kinds.oneOf(path, value, PLAIN_ACTIVATIONS, [
       '{ kind: "clamped_swiglu", limit: 7 }',
+      '{ kind: "silu_clamped", limit: 7 }',
       '{ kind: "swigluoai", alpha: 1.702, limit: 7 }',
+      '{ kind: "situ", beta: 4, linearBeta: 25 }',
     ]);
     return;
   }
@@ -153,8 +158,13 @@ function checkActivation(kinds: Kinds, path: SpecPath, value: unknown): void {
   const fields = typeof kind === "string" ? ACTIVATION_FIELDS[kind] : undefined;
   if (fields === undefined) return;
   kinds.keys(path, activation, ["kind", ...fields]);
-  for (const field of fields) kinds.factor([...path, field], activation[field]);
+  for (const field of fields) {
+    if (activation[field] === undefined && OPTIONAL.includes(field)) continue;
+    kinds.factor([...path, field], activation[field]);
+  }
 }
+
+const SCORINGS = ["softmax", "sigmoid", "sqrt_softplus", "none"];
 
 function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   const routing = kinds.object(path, value);
@@ -165,7 +175,7 @@ function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   const factors = ["scalingFactor", "logitSoftCap"];
   const choices = ["renormEpsilon", "scoreChosen", "groups", "correctionBias"];
   kinds.keys(path, routing, ["where", "scoring", "renormalize", ...factors, ...choices]);
-  kinds.oneOf([...path, "scoring"], routing.scoring, ["softmax", "sigmoid", "none"]);
+  kinds.oneOf([...path, "scoring"], routing.scoring, SCORINGS);
   kinds.boolean([...path, "renormalize"], routing.renormalize);
   kinds.factor([...path, "scalingFactor"], routing.scalingFactor);
   if (routing.logitSoftCap !== undefined) {

@@ -8,15 +8,22 @@ const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
   gelu: "gelu(gate), tanh form, * up",
   gelu_erf: "gelu(gate) * up",
   clamped_swiglu: "silu(clamped gate) * clamped up",
+  silu_clamped: "clamped silu(gate) * clamped up",
   swigluoai: "clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)",
+  situ: "capped gate * sigmoid(gate) * capped up",
 };
 
 /** The activation in words, and the constants that it has as Python. */
 export function activationContext(activation: Activation): Readonly<Record<string, string>> {
   const activationText = WORDS[activationName(activation)];
   if (typeof activation === "string") return { activationText };
+  if (activation.kind === "situ") {
+    const { beta, linearBeta } = activation;
+    const upCap = linearBeta === undefined ? "" : pyFloat(linearBeta);
+    return { activationText, gateCap: pyFloat(beta), upCap };
+  }
   const clamped = { activationText, clampLimit: pyFloat(activation.limit) };
-  if (activation.kind === "clamped_swiglu") return clamped;
+  if (activation.kind !== "swigluoai") return clamped;
   return { ...clamped, alpha: pyFloat(activation.alpha) };
 }
 
@@ -38,7 +45,12 @@ export function renormalizedText(epsilon: RenormEpsilon | undefined): string {
     : `renormalised with ${epsilon}`;
 }
 
-const SCORING = { softmax: "Softmax", sigmoid: "Sigmoid", none: "Scores as given" } as const;
+const SCORING = {
+  softmax: "Softmax",
+  sigmoid: "Sigmoid",
+  sqrt_softplus: "Square root of softplus",
+  none: "Scores as given",
+} as const;
 
 interface RoutingTexts extends Record<string, unknown> {
   /** Names of the routing's arguments, joined. */
@@ -73,8 +85,10 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     rawScores: all === "none",
     softmaxAll: all === "softmax",
     sigmoidAll: all === "sigmoid",
+    sqrtSoftplusAll: all === "sqrt_softplus",
     softmaxChosen: chosen && routing.scoring === "softmax",
     sigmoidChosen: chosen && routing.scoring === "sigmoid",
+    sqrtSoftplusChosen: chosen && routing.scoring === "sqrt_softplus",
     renormalize: routing.renormalize,
     renormalizePlain: routing.renormalize && epsilon === undefined,
     renormEpsilon: typeof epsilon === "number" ? pyFloat(epsilon) : "",

@@ -22,7 +22,7 @@ function scoresBlock({ scoring, scoreChosen }: InKernel, padded: boolean): strin
  */
 function chooseBlock({ scoring, scoreChosen, correctionBias, groups, renormalize }: InKernel) {
   if (correctionBias === true) return "biased";
-  if (scoreChosen === true || scoring === "none") {
+  if (scoreChosen === true || !(scoring === "softmax" || scoring === "sigmoid")) {
     return groups === undefined ? "by_keys" : "grouped";
   }
   return renormalize ? "by_scores_renormalized" : "by_scores";
@@ -38,6 +38,7 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
   const asked = by === "keys" && (choose === "by_keys" || groups !== undefined);
   return {
     routing_choice: `${HERE}/route_by_${by}`,
+    sqrt_softplus: routing.scoring === "sqrt_softplus" ? `${HERE}/sqrt_softplus` : NO_BLOCK,
     scores: `${HERE}/scores/${scoresBlock(routing, padded)}`,
     scores_of: asked ? `${HERE}/scores_of` : NO_BLOCK,
     within_best_groups:

@@ -1,7 +1,7 @@
 /** The fields of a layer and of a call that the feature matrix crosses, with the values of each. */
 
 export const fields = {
-  scoring: ["softmax", "sigmoid", "none", "given", "given with copies"],
+  scoring: ["softmax", "sigmoid", "sqrt_softplus", "none", "given", "given with copies"],
   placement: ["all", "chosen"],
   renormalize: ["no", "yes"],
   scaling: [1, 2.5],
@@ -10,7 +10,7 @@ export const fields = {
   correctionBias: ["no", "yes"],
   topK: [1, 2, 4, 8, 16],
   experts: ["few", "many", "odd"],
-  activation: ["silu", "gelu", "gelu_erf", "clamped_swiglu", "swigluoai"],
+  activation: ["silu", "gelu", "gelu_erf", "clamped_swiglu", "silu_clamped", "swigluoai", "situ"],
   biases: ["no", "yes"],
   shared: ["none", "plain", "gated"],
   weights: ["fused", "separate", "side_by_side"],

@@ -38,7 +38,9 @@ const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   gelu_erf: "gelu_erf",
   // Low enough that values of variance 1 are clamped.
   clamped_swiglu: { kind: "clamped_swiglu", limit: 1 },
+  silu_clamped: { kind: "silu_clamped", limit: 0.5 },
   swigluoai: { kind: "swigluoai", alpha: 1.702, limit: 1.5 },
+  situ: { kind: "situ", beta: 1, linearBeta: 2 },
 };
 
 /** One of each way that the kernel multiplies quantised weights. */
@@ -102,6 +104,8 @@ function wireOf({ wire }: Row, layer: Pick<LayerSpec, "quantization">): Pick<Lay
 /** Where all scores can underflow, or a bias alone choose what weighs nothing: as published. */
 function epsilonOf({ scoring, correctionBias }: Row): { readonly renormEpsilon?: RenormEpsilon } {
   if (scoring === "sigmoid") return { renormEpsilon: 1e-20 };
+  // Above the least root of a softplus.
+  if (scoring === "sqrt_softplus") return { renormEpsilon: 1e-15 };
   const chosenApart = scoring === "softmax" && correctionBias === "yes";
   return chosenApart ? { renormEpsilon: { atLeast: 1e-12 } } : {};
 }
