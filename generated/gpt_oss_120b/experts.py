@@ -131,7 +131,8 @@ def rows_of(r: Refs, s: Shape, expert):
 def _list_work(r: Refs, s: Shape, me):
     """Writes one item for every block of rows of every active local expert.
 
-    Writes item_experts, item_first_rows  (items,) int32, SMEM. Returns the number of items.
+    Writes item_experts, item_first_rows  (items,) int32, SMEM. Returns the number of items. The
+    early experts have their first item already, with rows or without.
 
     All experts together have no more rows than tokens have different local experts: divided by
     row_block, and one item begun for each expert, they fit.
@@ -139,16 +140,17 @@ def _list_work(r: Refs, s: Shape, me):
 
     def visit(local, items):
         total = rows_of(r, s, me * LOCAL_EXPERTS + local)
-        blocks = pl.cdiv(total, s.row_block)
+        listed = jnp.where(local < s.early, 1, 0)
+        more = jnp.maximum(pl.cdiv(total, s.row_block) - listed, 0)
 
-        @pl.loop(0, blocks)
+        @pl.loop(0, more)
         def _(block):
             r.item_experts[items + block] = local
-            r.item_first_rows[items + block] = block * s.row_block
+            r.item_first_rows[items + block] = (listed + block) * s.row_block
 
-        return items + blocks
+        return items + more
 
-    return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
+    return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(s.early))
 
 
 def _gate_up_slot(s: Shape, step):
@@ -222,6 +224,31 @@ def _start(r: Refs, s: Shape, copies_of, step, steps):
             copy.start()
 
 
+def start_first_experts(r: Refs, s: Shape):
+    """Starts the weights of the first experts: they do not wait for the routing.
+
+    They are the first in item_experts and item_first_rows (SMEM), each with its first block of
+    rows. The tiles of one that has no rows after all stream by.
+    """
+
+    @pl.loop(0, s.early)
+    def _(item):
+        r.item_experts[item] = item
+        r.item_first_rows[item] = 0
+
+    @pl.loop(0, s.early_gate_up_steps)
+    def _(step):
+        for copy in _gate_up_copies(r, s, step):
+            copy.start()
+
+    @pl.loop(0, s.early_down_steps)
+    def _(step):
+        for copy in _down_copies(r, s, step):
+            copy.start()
+
+    _start_biases(r, 0, s.early)
+
+
 def _run_item(r: Refs, s: Shape, me, item, items):
     """Feeds one block of an expert's rows through it while its weight tiles stream by."""
     bt = s.tiles.bt
@@ -286,14 +313,21 @@ def run_experts(r: Refs, s: Shape, me):
     """Feeds the rows of every active local expert through it.
 
     An expert's weights are read once for every `row_block` rows it has. The next tiles are in
-    flight while these compute, across experts too; the first ones before the rows have arrived.
+    flight while these compute, across experts too, as many as there are slots.
     """
     with jax.named_scope("active_experts"):
         items = _list_work(r, s, me)
-    for step in range(s.tiles.slots - 1):
+
+    @pl.loop(s.early_gate_up_steps, s.tiles.slots - 1)
+    def _(step):
         _start(r, s, _gate_up_copies, step, items * s.gate_up_tiles)
+
+    @pl.loop(s.early_down_steps, s.tiles.slots - 1)
+    def _(step):
         _start(r, s, _down_copies, step, items * s.down_tiles)
-    _start_biases(r, 0, items)
+
+    for item in range(s.early, 1):
+        _start_biases(r, item, items)
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
     with jax.named_scope("await_rows"):

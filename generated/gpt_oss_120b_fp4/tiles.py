@@ -19,6 +19,8 @@ class Tiles(NamedTuple):
       bd: columns of the hidden axis in one weight tile; divides 2880.
       btc: row counts that have a feed-forward body, ascending; the last is bt.
       slots: weight tiles in VMEM at once.
+      early: local experts whose weights start before it is known that they have rows.
+      early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
       vmem_limit_bytes: VMEM that the compiler may use.
@@ -30,6 +32,8 @@ class Tiles(NamedTuple):
     bd: int
     btc: tuple[int, ...]
     slots: int
+    early: int
+    early_tokens: int
     pass_tokens: int
     row_block: int
     vmem_limit_bytes: int
@@ -59,6 +63,8 @@ class Tiles(NamedTuple):
                 "ascending multiples of 16 that end in bt",
             ),
             ("slots", self.slots, self.slots >= 2, "at least 2"),
+            ("early", self.early, self.early >= 0, "at least 0"),
+            ("early_tokens", self.early_tokens, self.early_tokens >= 1, "at least 1"),
             (
                 "pass_tokens",
                 self.pass_tokens,
@@ -87,7 +93,9 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=960,
             bd=960,
             btc=(16, 64),
-            slots=2,
+            slots=4,
+            early=1,
+            early_tokens=22,
             pass_tokens=32,
             row_block=256,
             vmem_limit_bytes=67108864,
@@ -99,6 +107,8 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bd=960,
             btc=(16, 64, 128),
             slots=2,
+            early=1,
+            early_tokens=51,
             pass_tokens=128,
             row_block=256,
             vmem_limit_bytes=67108864,

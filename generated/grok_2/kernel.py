@@ -27,7 +27,7 @@ from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from .experts import run_experts
+from .experts import run_experts, start_first_experts
 from .routing import exchange_routes, logits_copy, route, sort_by_expert
 from .shapes import (
     DTYPE,
@@ -60,6 +60,8 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
     me = jnp.int32(0)
     for axis, size in zip(MESH_AXES, s.axis_sizes):
         me = me * size + lax.axis_index(axis)
+    with jax.named_scope("first_weights"):
+        start_first_experts(r, s)
     with jax.named_scope("barrier"):
         barrier(s, me)
 
@@ -86,6 +88,12 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         with jax.named_scope("exchange_routes"):
             exchange_routes(r, s, me)
         run_experts(r, s, me)
+
+        @pl.when(pass_index + 1 < s.passes)
+        def _():
+            with jax.named_scope("next_weights"):
+                start_first_experts(r, s)
+
         with jax.named_scope("reduce_scatter"):
             reduce_scatter(r, s, me)
         with jax.named_scope("write_output"):

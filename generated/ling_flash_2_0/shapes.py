@@ -148,6 +148,26 @@ class Shape(NamedTuple):
         """Down tiles of the shared experts in one pass."""
         return self.shared_gate_up_steps
 
+    @property
+    def early(self) -> int:
+        """Local experts whose weights start before it is known whether they have rows."""
+        return min(self.tiles.early, LOCAL_EXPERTS) if self.tokens >= self.tiles.early_tokens else 0
+
+    @property
+    def early_gate_up_steps(self) -> int:
+        """Gate and up tiles that start with them."""
+        return min(
+            self.early * self.gate_up_tiles,
+            max(0, self.tiles.slots - 1 - self.shared_gate_up_steps),
+        )
+
+    @property
+    def early_down_steps(self) -> int:
+        """Down tiles that start with them."""
+        return min(
+            self.early * self.down_tiles, max(0, self.tiles.slots - 1 - self.shared_down_steps)
+        )
+
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.

@@ -19,6 +19,8 @@ class Tiles(NamedTuple):
       bd: columns of the hidden axis in one weight tile; divides 4096.
       btc: row counts that have a feed-forward body, ascending; the last is bt.
       slots: weight tiles in VMEM at once.
+      early: local experts whose weights start before it is known that they have rows.
+      early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
       shared_tile: columns of the shared experts in one weight tile; divides 128.
@@ -31,6 +33,8 @@ class Tiles(NamedTuple):
     bd: int
     btc: tuple[int, ...]
     slots: int
+    early: int
+    early_tokens: int
     pass_tokens: int
     row_block: int
     shared_tile: int
@@ -61,6 +65,8 @@ class Tiles(NamedTuple):
                 "ascending multiples of 16 that end in bt",
             ),
             ("slots", self.slots, self.slots >= 2, "at least 2"),
+            ("early", self.early, self.early >= 0, "at least 0"),
+            ("early_tokens", self.early_tokens, self.early_tokens >= 1, "at least 1"),
             (
                 "pass_tokens",
                 self.pass_tokens,
@@ -83,12 +89,6 @@ class Tiles(NamedTuple):
                 and self.shared_tile <= self.bf,
                 "a multiple of 128 that divides 128, at most bf",
             ),
-            (
-                "slots",
-                self.slots,
-                (self.slots - 1) * self.shared_tile * self.bd <= 128 * 4096,
-                "at most one more than the shared experts' weight tiles",
-            ),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -104,7 +104,9 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=512,
             bd=4096,
             btc=(16, 64),
-            slots=2,
+            slots=3,
+            early=1,
+            early_tokens=22,
             pass_tokens=32,
             row_block=256,
             shared_tile=128,
@@ -117,6 +119,8 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bd=4096,
             btc=(16, 64, 128),
             slots=2,
+            early=0,
+            early_tokens=1,
             pass_tokens=128,
             row_block=256,
             shared_tile=128,
@@ -130,7 +134,9 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=512,
             bd=4096,
             btc=(16, 64),
-            slots=2,
+            slots=3,
+            early=1,
+            early_tokens=22,
             pass_tokens=32,
             row_block=256,
             shared_tile=128,
@@ -143,6 +149,8 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bd=4096,
             btc=(16, 64, 128),
             slots=2,
+            early=0,
+            early_tokens=1,
             pass_tokens=128,
             row_block=256,
             shared_tile=128,

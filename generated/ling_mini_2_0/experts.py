@@ -124,7 +124,10 @@ def rows_of(r: Refs, s: Shape, expert):
 
 
 def _list_active_experts(r: Refs, s: Shape, me):
-    """Writes the local experts that have rows to active_experts (SMEM); returns how many."""
+    """Writes the local experts that have rows to active_experts (SMEM); returns how many.
+
+    The early ones are there already, with rows or without.
+    """
 
     def visit(local, active):
         # One past the end of the list, within LOCAL_EXPERTS as active <= local: what is there when
@@ -133,7 +136,7 @@ def _list_active_experts(r: Refs, s: Shape, me):
         has_rows = rows_of(r, s, me * LOCAL_EXPERTS + local) > 0
         return active + jnp.where(has_rows, 1, 0)
 
-    return lax.fori_loop(0, LOCAL_EXPERTS, visit, jnp.int32(0))
+    return lax.fori_loop(s.early, LOCAL_EXPERTS, visit, jnp.int32(s.early))
 
 
 def _weight_slot(s: Shape, index):
@@ -157,11 +160,24 @@ def _weight_copies(r: Refs, s: Shape, index):
     )
 
 
+def start_first_experts(r: Refs, s: Shape):
+    """Starts the weights of the first experts: they do not wait for the routing.
+
+    They are the first in active_experts (SMEM). One that has no rows after all gives its slot on
+    when its weights are here.
+    """
+
+    @pl.loop(0, s.early)
+    def _(local):
+        r.active_experts[local] = local
+        for copy in _weight_copies(r, s, local):
+            copy.start()
+
+
 def run_experts(r: Refs, s: Shape, me):
     """Feeds the rows of every active local expert through it, weights read once.
 
-    The next expert's weights are in flight while this one computes; the first expert's before
-    the rows have arrived.
+    The next experts' weights are in flight while this one computes, as many as there are slots.
     """
     with jax.named_scope("active_experts"):
         active = _list_active_experts(r, s, me)
@@ -173,8 +189,11 @@ def run_experts(r: Refs, s: Shape, me):
                 copy.start()
 
     # The shared experts' weights have the first slot.
-    for index in range(s.tiles.slots - 1):
+
+    @pl.loop(s.early, s.tiles.slots - 1)
+    def _(index):
         start_weights(index)
+
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)
     run_shared_experts(r, s, me)
@@ -185,6 +204,12 @@ def run_experts(r: Refs, s: Shape, me):
         slot = _weight_slot(s, index)
         with jax.named_scope("merge"):
             total = merge_routes(r, s, me * LOCAL_EXPERTS + r.active_experts[index])
+
+        @pl.when(total == 0)
+        def _():
+            with jax.named_scope("await_weights"):
+                for copy in _weight_copies(r, s, index):
+                    copy.wait()
 
         @pl.loop(0, pl.cdiv(total, s.tiles.bt))
         def _(tile):

@@ -122,6 +122,21 @@ class Shape(NamedTuple):
         """Down weight tiles of one expert."""
         return (INTERMEDIATE_SIZE // self.tiles.bf) * (HIDDEN_SIZE // self.tiles.bd)
 
+    @property
+    def early(self) -> int:
+        """Local experts whose weights start before it is known whether they have rows."""
+        return min(self.tiles.early, LOCAL_EXPERTS) if self.tokens >= self.tiles.early_tokens else 0
+
+    @property
+    def early_gate_up_steps(self) -> int:
+        """Gate and up tiles that start with them."""
+        return min(self.early * self.gate_up_tiles, self.tiles.slots - 1)
+
+    @property
+    def early_down_steps(self) -> int:
+        """Down tiles that start with them."""
+        return min(self.early * self.down_tiles, self.tiles.slots - 1)
+
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.

@@ -110,6 +110,13 @@ class Shape(NamedTuple):
         """Words of one device's routes: entries, weights and offsets."""
         return pl.cdiv(self.offsets_at + EXPERT_LANES, 1024) * 1024
 
+    @property
+    def early(self) -> int:
+        """Local experts whose weights start before it is known whether they have rows."""
+        if self.tokens < self.tiles.early_tokens:
+            return 0
+        return min(self.tiles.early, self.tiles.slots - 1, LOCAL_EXPERTS)
+
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.

@@ -19,6 +19,8 @@ class Tiles(NamedTuple):
       bd: columns of the hidden axis in one weight tile; divides 2048.
       btc: row counts that have a feed-forward body, ascending; the last is bt.
       slots: weight tiles in VMEM at once.
+      early: local experts whose weights start before it is known that they have rows.
+      early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
@@ -29,6 +31,8 @@ class Tiles(NamedTuple):
     bd: int
     btc: tuple[int, ...]
     slots: int
+    early: int
+    early_tokens: int
     pass_tokens: int
     vmem_limit_bytes: int
 
@@ -47,6 +51,8 @@ class Tiles(NamedTuple):
                 "ascending multiples of 16 that end in bt",
             ),
             ("slots", self.slots, self.slots >= 2, "at least 2"),
+            ("early", self.early, self.early >= 0, "at least 0"),
+            ("early_tokens", self.early_tokens, self.early_tokens >= 1, "at least 1"),
             (
                 "pass_tokens",
                 self.pass_tokens,
@@ -69,7 +75,9 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=768,
             bd=2048,
             btc=(16, 64),
-            slots=2,
+            slots=11,
+            early=10,
+            early_tokens=11,
             pass_tokens=64,
             vmem_limit_bytes=67108864,
         ),
@@ -79,7 +87,9 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=768,
             bd=2048,
             btc=(16, 64, 128),
-            slots=2,
+            slots=4,
+            early=3,
+            early_tokens=11,
             pass_tokens=512,
             vmem_limit_bytes=67108864,
         ),

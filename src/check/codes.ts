@@ -71,8 +71,8 @@ export const codes = {
     "a schedule runs layers whose sizes fill whole TPU tiles",
   ),
   MOE113: entry(
-    "the number of weight slots is not supported",
-    "weight tiles are kept in 2, 3 or 4 slots: one in use, the others on their way",
+    "the number of weight slots or of early experts is not supported",
+    "weight tiles are kept in 2 slots or more: one in use, the others on their way; early experts are 0 or more",
   ),
   MOE114: entry(
     "a factor or a time is not a positive finite number",

@@ -41,6 +41,8 @@ export interface KernelInput {
     readonly bf: number;
     readonly bd: number;
     readonly slots: number;
+    /** Local experts whose weights start at entry, with rows or without. */
+    readonly early: number;
     /** Rows of one expert kept at hand while its weights stream by. */
     readonly rowBlock: number;
   };
@@ -59,6 +61,8 @@ export interface Load {
   readonly routedRows: number;
   /** Expected local experts with at least one row in a pass. */
   readonly activeExperts: number;
+  /** The same with those whose weights are read before it is known that they have none. */
+  readonly readExperts: number;
   readonly rowsPerExpert: number;
   /** The same as a whole number of rows: what picks a body and counts tiles. */
   readonly typicalRows: number;

@@ -13,7 +13,8 @@ export function loadOf(input: KernelInput, reads: number): Load {
   const { layer, ep, layout, sizes, tiles } = input;
   const localExperts = layer.experts / ep;
   const passRows = sizes.tokens / sizes.passes;
-  const activeExperts = localExperts * (1 - (1 - layer.topK / layer.experts) ** passRows);
+  const none = (1 - layer.topK / layer.experts) ** passRows;
+  const activeExperts = localExperts * (1 - none);
   const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
   const typicalRows = Math.max(1, Math.round(rowsPerExpert));
   const tile = layer.hidden * layer.intermediate * weightBytes(layer);
@@ -21,6 +22,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     localExperts,
     routedRows: (sizes.tokens * layer.topK) / ep,
     activeExperts,
+    readExperts: activeExperts + tiles.early * none,
     rowsPerExpert,
     typicalRows,
     rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),

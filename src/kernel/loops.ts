@@ -51,7 +51,7 @@ export function tripsOf(
     case "local experts":
       return groups(load.localExperts) * trips;
     case "row blocks":
-      return (load.activeExperts * load.reads) / each;
+      return (load.readExperts * load.reads) / each;
     case "row tiles":
       return trips / each;
     case "rows": {

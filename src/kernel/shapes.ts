@@ -37,11 +37,21 @@ function sharedBlocks({ layer, mesh, kernels }: Plan): Blocks {
   };
 }
 
+/** How many experts' weights start at entry: into the slots that shared ones leave. */
+function earlyBlock({ layer, mesh, kernels }: Plan): string {
+  const streamed = isStreamed(kernels);
+  const shared = sharedOf(layer, mesh.ep);
+  const tiled = shared !== undefined && isTiled(shared, streamed);
+  if (streamed) return `${HERE}/early/streamed${tiled ? "_after_shared" : ""}`;
+  return `${HERE}/early/resident${tiled ? "_after_tiles" : ""}`;
+}
+
 export const shapes: Part = {
   modules: () => [{ name: "shapes", template: "kernel/shapes/shapes" }],
   blocks: (plan) => ({
     scale_block: scaleBlockTemplate(plan.layer),
     weight_words: `${HERE}/weight_words/${sharesRegisters(plan.mesh.ep) ? "by_stride" : "by_lanes"}`,
+    early: earlyBlock(plan),
     ...tileBlocks(plan),
     ...sharedBlocks(plan),
   }),

@@ -25,9 +25,7 @@ export function trafficOf(frame: Frame, streams: readonly Stream[]): Traffic {
   const sharedRead =
     own === undefined ? 0 : own.reads * (both(own.weightBytes) + both(own.scaleBytes));
   const hbm =
-    load.activeExperts * load.reads * weights +
-    sharedRead +
-    ownRows * (2 * load.rowBytes + routing);
+    load.readExperts * load.reads * weights + sharedRead + ownRows * (2 * load.rowBytes + routing);
   const rowMinimum = 2 * layer.hidden * layout.itemBytes;
   const sentMinimum =
     layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));

@@ -57,7 +57,7 @@ export function fittingAlternatives(target: Target, tiles: TileRequest): readonl
       break;
     }
   }
-  if (tiles.slots > 2) {
+  if ((tiles.slots ?? 2) > 2) {
     const found = attempt({ slots: 2 });
     if (found !== undefined) single.push(found);
   }
@@ -93,7 +93,7 @@ function together(
     );
     const found = attempt({ ...changes, slots: 2 });
     if (found === undefined) continue;
-    return [tiles.slots === 2 ? { ...found, changes } : found];
+    return [(tiles.slots ?? 2) === 2 ? { ...found, changes } : found];
   }
   return [];
 }

@@ -90,12 +90,13 @@ export function lowerFor(
   const { tiles, own } = tilesIn(plan, name, tokens);
   // The kernel made for this device keeps its own tiles at any T; for another they are chosen anew.
   const made = own ? { own: tiles.own } : {};
+  const { slots: _, ...others } = tiles;
   return schedule.lower({
     layer: plan.layer,
     ep: plan.mesh.ep,
     devices: plan.kernels.map((kernel) => kernel.device),
     device,
-    tiles,
+    tiles: own ? tiles : others,
     tokens,
     streamed,
     ...made,

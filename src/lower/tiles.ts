@@ -52,8 +52,6 @@ export interface Target {
   readonly streamed?: boolean;
 }
 
-export const DEFAULT_SLOTS = 2;
-
 /** Whether a kernel has room in VMEM and SMEM. */
 export function fits(kernel: KernelPlan): boolean {
   return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
@@ -105,8 +103,7 @@ export function requestOf(
     bt: tiles.bt,
     bf: tiles.bf,
     bd: tiles.bd,
-    ...defined({ btc }),
-    slots: bucket.slots ?? DEFAULT_SLOTS,
+    ...defined({ btc, slots: bucket.slots, early: bucket.early }),
   };
 }
 

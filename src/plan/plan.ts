@@ -45,6 +45,8 @@ export interface Stream {
   readonly bytes: number;
   /** Copies a device issues in one call under uniform routing. */
   readonly copies: number;
+  /** Tiles, each in a slot of its own, of what it brings at once: an expert, or all shared ones. */
+  readonly tiles?: number;
   readonly meaning: string;
 }
 
@@ -107,6 +109,8 @@ export interface Stage {
   readonly loops?: readonly StageLoop[];
   /** Most rows that it is made for, of several bodies that do the same. */
   readonly rows?: number;
+  /** Local experts whose weights it starts, the first ones, whether or not they have rows. */
+  readonly early?: number;
   /** No device goes on before all are here. */
   readonly barrier?: true;
 }

@@ -47,7 +47,10 @@ export interface TileRequest {
   readonly bd: number;
   /** Absent: the schedule's own rule. */
   readonly btc?: readonly number[];
-  readonly slots: number;
+  /** Absent: the schedule's own rule. */
+  readonly slots?: number;
+  /** Local experts whose weights start at entry. Absent: the schedule's own rule. */
+  readonly early?: number;
 }
 
 export interface LowerInput {
@@ -98,7 +101,7 @@ export interface Schedule {
    */
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
-  readonly options: readonly ("btc" | "slots")[];
+  readonly options: readonly ("btc" | "slots" | "early")[];
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */

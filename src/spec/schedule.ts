@@ -24,8 +24,16 @@ export interface BucketSpec {
   readonly bd?: Choice;
   /** Row counts the feed-forward has a body for; ascending, the last is bt. Absent: chosen by rule. */
   readonly btc?: readonly [number, ...number[]];
-  /** Weight tiles in VMEM at once (double buffering: 2). */
-  readonly slots?: 2 | 3 | 4;
+  /**
+   * Weight tiles in VMEM at once, at least 2: all but one are on their way while one is used. Absent:
+   * as many as are of use, and as VMEM has room for.
+   */
+  readonly slots?: number;
+  /**
+   * Local experts whose weights start before it is known that they have rows; 0: none. Absent:
+   * where the chance says that it pays.
+   */
+  readonly early?: number;
   /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.

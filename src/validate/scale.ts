@@ -200,7 +200,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
-      slots: Math.min(Math.max(tiles.slots, 2), 4) as 2 | 3 | 4,
+      slots: Math.min(Math.max(tiles.slots, 2), 4),
     });
   };
   // Buckets that come out alike would only be traced twice.

@@ -86,8 +86,8 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     nearest: [768, 1536],
   },
   MOE113: {
-    spec: tiles("{ upTo: 256, bt: 64, bf: 768, bd: 2048, slots: ⟦5⟧ as 4 }"),
-    says: "slots = 5 is not supported",
+    spec: tiles("{ upTo: 256, bt: 64, bf: 768, bd: 2048, slots: ⟦1⟧ }"),
+    says: "slots = 1 is not supported: a whole number of at least 2",
     nearest: [2, 3, 4],
   },
   MOE114: {

@@ -13,6 +13,7 @@ const tiling = (size: number): readonly number[] =>
   multiples(128, size).filter((tile) => size % tile === 0);
 
 function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
+  const { slots = 2 } = tiles;
   const { hidden, dtype } = layer;
   const item = dtype === "bfloat16" ? 2 : 4;
   const buffer = (name: string, bytes: number, slots = 1): Buffer => ({
@@ -25,7 +26,7 @@ function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
     meaning: name,
   });
   const buffers = [
-    buffer("weights", tiles.slots * 3 * tiles.bd * tiles.bf * item, tiles.slots),
+    buffer("weights", slots * 3 * tiles.bd * tiles.bf * item, slots),
     buffer("rows", tiles.bt * hidden * item),
     buffer("sums", tiles.bt * hidden * 4),
     buffer("ids", tokens * layer.topK * 4),
@@ -38,6 +39,7 @@ function lower({ layer, device, tiles, tokens }: LowerInput): KernelPlan {
     tokens,
     tiles: {
       ...tiles,
+      slots,
       btc: tiles.btc ?? [tiles.bt],
       streamed: false,
       own: {},

@@ -69,7 +69,7 @@ describe("auto", () => {
     } as const;
     const { resolved } = judge(spec({ all }), fakes);
     expect(resolved[0]?.chosen).toEqual({ bt: "auto", bf: "first of choices", bd: "written" });
-    expect(resolved[0]?.request).toMatchObject({ bt: 64, btc: [16, 64], bf: 256, slots: 2 });
+    expect(resolved[0]?.request).toMatchObject({ bt: 64, btc: [16, 64], bf: 256 });
   });
 });
 

@@ -54,8 +54,8 @@ describe("refused by the compiler", () => {
     const bucket = { upTo: 64, bt: 16, bf: 256, bd: 256 } as const;
     // @ts-expect-error unknown key
     moe({ ...base, schedule: { kind: "gather", tiles: { all: { ...bucket, bfc: 3 } } } });
-    // @ts-expect-error five slots
-    moe({ ...base, schedule: { kind: "gather", tiles: { all: { ...bucket, slots: 5 } } } });
+    // @ts-expect-error slots that are no number
+    moe({ ...base, schedule: { kind: "gather", tiles: { all: { ...bucket, slots: "2" } } } });
     // @ts-expect-error no row count
     moe({ ...base, schedule: { kind: "gather", tiles: { all: { ...bucket, btc: [] } } } });
     // @ts-expect-error a choice of one

@@ -19,7 +19,7 @@ const frame = {
   ep: 4,
   sizes: { passes: 2, passTokens: 32, allTokens: 128, deviceShare: 50 },
   tiles: { bt: 64 },
-  load: { localExperts: 8, activeExperts: 6, reads: 2, typicalRows: 100 },
+  load: { localExperts: 8, activeExperts: 6, readExperts: 6, reads: 2, typicalRows: 100 },
 } as Frame;
 
 const draft = (name: string, change: Partial<Draft> = {}): Draft => ({

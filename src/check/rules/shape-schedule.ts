@@ -41,7 +41,7 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? ["btc", "slots"];
+  const options = named?.options ?? ["btc", "slots", "early"];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
@@ -53,14 +53,27 @@ function checkBucket(
       kinds.positive([...path, "btc", index], rows);
     }
   }
-  const { slots } = bucket;
-  if (slots === undefined || slots === 2 || slots === 3 || slots === 4) return;
+  checkLeast(kinds, path, bucket, "slots", 2);
+  checkLeast(kinds, path, bucket, "early", 0);
+}
+
+/** A whole number of at least so much, where it is there. */
+function checkLeast(
+  kinds: Kinds,
+  path: SpecPath,
+  bucket: Readonly<Record<string, unknown>>,
+  name: "slots" | "early",
+  least: number,
+): void {
+  const value = bucket[name];
+  if (value === undefined) return;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least) return;
   kinds.findings.push({
     code: "MOE113",
     severity: "error",
-    path: [...path, "slots"],
-    message: `slots = ${show(slots)} is not supported`,
-    nearest: [2, 3, 4],
+    path: [...path, name],
+    message: `${name} = ${show(value)} is not supported: a whole number of at least ${least}`,
+    nearest: [least, least + 1, least + 2],
   });
 }
 

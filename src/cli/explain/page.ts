@@ -76,6 +76,14 @@ function capacity(plan: Plan, paint: Paint): readonly string[] {
   return [paint.bold("fit"), ...table(columns, rows)];
 }
 
+/** What of the weights starts before the routing is known. */
+function entryText({ tiles: { own } }: KernelPlan): string {
+  const { early, early_tokens: tokens } = own;
+  if (early === undefined || early === 0) return ", none before it is known who has rows";
+  const whose = early === 1 ? "those of the first expert" : `those of the first ${early} experts`;
+  return `, ${whose} from the kernel's entry${tokens === 1 ? "" : ` for T >= ${tokens}`}`;
+}
+
 function kernelPage(
   plan: Plan,
   kernel: KernelPlan,
@@ -90,6 +98,7 @@ function kernelPage(
     paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
     `  ${plural(perDevice, "token")} a device in ${passes} pass${passes === 1 ? "" : "es"}` +
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
+    `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
     "",
     ...(full && kernel.axes.length > 0 ? [paint.bold("axes"), ...axes(kernel), ""] : []),

@@ -1,9 +1,10 @@
 /** The loop over the local experts that have rows. */
 import { type Dim, smem } from "../declaration.ts";
-import type { KernelInput } from "../frame.ts";
+import type { Frame, KernelInput } from "../frame.ts";
 import type { DraftLoop } from "../loops.ts";
-import type { Part } from "../part.ts";
+import type { Draft, Part } from "../part.ts";
 import { expertStreams } from "../weights/part.ts";
+import { sharedStreams } from "../weights/scales.ts";
 import { expertsBlocks } from "./blocks.ts";
 
 /** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
@@ -17,6 +18,27 @@ function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
 }
 
 const EXPERTS: DraftLoop = { over: "local experts", each: 1 };
+
+/** Weights that do not wait for the routing: at entry, and before the sums of a pass leave. */
+function firstWeights(frame: Frame): readonly Draft[] {
+  const { layer, tiles, sizes } = frame;
+  const shared = layer.sharedExperts === undefined ? [] : sharedStreams(layer);
+  const common = {
+    reads: [],
+    writes: frame.streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
+    starts: [...shared, ...expertStreams(frame)],
+    early: tiles.early,
+    loops: [],
+  };
+  const what = `weights of ${shared.length > 0 ? "the shared and " : ""}the first experts start`;
+  const first: Draft = { name: "first_weights", meaning: what, per: "call", trips: 1, ...common };
+  if (sizes.passes === 1) return [first];
+  const meaning = `${what}, for the next pass`;
+  return [
+    first,
+    { name: "next_weights", meaning, per: "pass", trips: sizes.passes - 1, ...common },
+  ];
+}
 
 export const experts: Part = {
   blocks: expertsBlocks,
@@ -33,9 +55,10 @@ export const experts: Part = {
     ];
   },
   stages: (frame) => [
+    ...firstWeights(frame),
     {
       name: "active_experts",
-      meaning: "local experts that have rows; the first one's weights start",
+      meaning: "local experts that have rows; their weights start, as many as have slots",
       reads: ["all_routes"],
       writes: frame.streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
       starts: expertStreams(frame),

@@ -203,7 +203,7 @@ function stages(frame: Frame): readonly Draft[] {
     ],
     writes: ["activations", ...(quantized ? ["activation_scales"] : [])],
     per: "weight tile",
-    trips: load.activeExperts * load.reads * expertTiles(frame).intermediate,
+    trips: load.readExperts * load.reads * expertTiles(frame).intermediate,
     loops: [{ ...rows(rowMultiple(layer)), counted: "peers" }],
     overlaps,
   };

@@ -1,16 +1,16 @@
-/** Copies of the shared experts' weights: on their way from a pass's start. */
+/** Copies of the shared experts' weights: on their way from the kernel's entry. */
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
-import type { Layer } from "../rows/layout.ts";
 import { sharedBuffers } from "../weights/scales.ts";
 import { tileStreams } from "../weights/tile-streams.ts";
 import { type SharedLoad, sharedLoad } from "./load.ts";
 
-const STAGES = { issuedBy: "load_rows", awaitedBy: "await_shared" } as const;
+const STAGES = { issuedBy: "first_weights", awaitedBy: "await_shared" } as const;
 
 /** All copies of the shared experts' weights and scales; none where there are none. */
 export function sharedStreamsOf(frame: Frame): readonly Stream[] {
-  const { layer } = frame;
+  const { layer, sizes } = frame;
+  const { passes } = sizes;
   const load = sharedLoad(frame);
   if (load === undefined) return [];
   const { reads, tiles, weightBytes } = load;
@@ -24,7 +24,8 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
         destination: buffers.gateUp[0] ?? "",
         bytes: reads * weightBytes.gateUp,
         copies: 2 * reads * tiles.gateUp,
-        meaning: "this device's gate and up columns of the shared experts, from the pass's start",
+        tiles: (reads / passes) * tiles.gateUp,
+        meaning: "this device's gate and up columns of the shared experts, from the start",
       },
       {
         name: "shared_down_in",
@@ -32,15 +33,16 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
         destination: buffers.down[0] ?? "",
         bytes: reads * weightBytes.down,
         copies: reads * tiles.down,
-        meaning: "this device's down rows of the shared experts, from the pass's start",
+        tiles: (reads / passes) * tiles.down,
+        meaning: "this device's down rows of the shared experts, from the start",
       },
     ),
-    ...scaleStreams(layer, load),
+    ...scaleStreams(frame, load),
   ];
 }
 
 /** The shared experts', with their tiles as well. */
-function scaleStreams(layer: Layer, load: SharedLoad): readonly Stream[] {
+function scaleStreams({ layer, sizes: { passes } }: Frame, load: SharedLoad): readonly Stream[] {
   const buffers = sharedBuffers(layer);
   const [, gateUp] = buffers.gateUp;
   const [, down] = buffers.down;
@@ -54,6 +56,7 @@ function scaleStreams(layer: Layer, load: SharedLoad): readonly Stream[] {
       destination: gateUp,
       bytes: reads * scaleBytes.gateUp,
       copies: 2 * reads * tiles.gateUp,
+      tiles: (reads / passes) * tiles.gateUp,
       meaning: "scales of the shared experts' gate and up columns, with their tiles",
     },
     {
@@ -62,6 +65,7 @@ function scaleStreams(layer: Layer, load: SharedLoad): readonly Stream[] {
       destination: down,
       bytes: reads * scaleBytes.down,
       copies: reads * tiles.down,
+      tiles: (reads / passes) * tiles.down,
       meaning: "scales of the shared experts' down rows, with their tiles",
     },
   );

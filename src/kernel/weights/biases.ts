@@ -27,7 +27,7 @@ export const biases: Part = {
       : [],
   streams: ({ layer, load, streamed }) => {
     if (layer.biases !== true) return [];
-    const trips = load.activeExperts * load.reads;
+    const trips = load.readExperts * load.reads;
     return [
       {
         name: "biases_in",
@@ -54,7 +54,7 @@ export const biases: Part = {
         reads: [],
         writes: ["gate_up_biases", "down_biases"],
         per: "expert",
-        trips: load.activeExperts * load.reads,
+        trips: load.readExperts * load.reads,
       },
     ];
   },

@@ -58,7 +58,7 @@ function buffers(input: KernelInput) {
 function streams(frame: Frame): readonly Stream[] {
   const { layer, load } = frame;
   const tiles = expertTiles(frame);
-  const trips = load.activeExperts * load.reads;
+  const trips = load.readExperts * load.reads;
   return [
     ...tileStreams(
       stagesOf(frame),
@@ -68,6 +68,7 @@ function streams(frame: Frame): readonly Stream[] {
         destination: "gate_up_tiles",
         bytes: trips * load.weightBytes.gateUp,
         copies: trips * tiles.gateUp * gateUpCopies(layer),
+        tiles: tiles.gateUp,
         meaning: "gate and up weights of active experts, ahead of their use",
       },
       {
@@ -76,6 +77,7 @@ function streams(frame: Frame): readonly Stream[] {
         destination: "down_tiles",
         bytes: trips * load.weightBytes.down,
         copies: trips * tiles.down,
+        tiles: tiles.down,
         meaning: "down weights of active experts, ahead of their use",
       },
     ),
@@ -106,7 +108,7 @@ export const weights: Part = {
         reads: [],
         writes: [...gateUp, ...down],
         per: streamed ? "weight tile" : "expert",
-        trips: load.activeExperts * load.reads * (streamed ? tiles.gateUp + tiles.down : 1),
+        trips: load.readExperts * load.reads * (streamed ? tiles.gateUp + tiles.down : 1),
       },
     ];
   },

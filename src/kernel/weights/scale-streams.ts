@@ -16,7 +16,7 @@ export function scaleStreams(frame: Frame): readonly Stream[] {
   const { layer, load } = frame;
   if (layer.quantization === undefined) return [];
   const tiles = expertTiles(frame);
-  const trips = load.activeExperts * load.reads;
+  const trips = load.readExperts * load.reads;
   return tileStreams(
     stagesOf(frame),
     {
@@ -25,6 +25,7 @@ export function scaleStreams(frame: Frame): readonly Stream[] {
       destination: "gate_up_scales",
       bytes: trips * load.scaleBytes.gateUp,
       copies: trips * tiles.gateUp * gateUpCopies(layer),
+      tiles: tiles.gateUp,
       meaning: "scales of gate and up weights, with their tiles",
     },
     {
@@ -33,6 +34,7 @@ export function scaleStreams(frame: Frame): readonly Stream[] {
       destination: "down_scales",
       bytes: trips * load.scaleBytes.down,
       copies: trips * tiles.down,
+      tiles: tiles.down,
       meaning: "scales of down weights, with their tiles",
     },
   );

@@ -5,15 +5,19 @@ import type { Tally } from "../routing/sample.ts";
 export class Items {
   private readonly before: readonly (readonly Int32Array[])[];
 
-  /** @param block rows of an expert for which its weights are read once */
-  constructor(tally: Tally, block: number) {
+  /**
+   * @param block rows of an expert for which its weights are read once
+   * @param early first experts, which have a block each whether or not they have rows
+   */
+  constructor(tally: Tally, block: number, early = 0) {
     const { localExperts, ep } = tally;
     this.before = Array.from({ length: tally.tiles }, (_, pass) =>
       Array.from({ length: ep }, (_device, device) => {
         const sums = new Int32Array(localExperts + 1);
         for (let local = 0; local < localExperts; local++) {
           const rows = tally.of(pass, device * localExperts + local);
-          sums[local + 1] = (sums[local] ?? 0) + Math.ceil(rows / block);
+          const blocks = Math.max(local < early ? 1 : 0, Math.ceil(rows / block));
+          sums[local + 1] = (sums[local] ?? 0) + blocks;
         }
         return sums;
       }),

@@ -25,6 +25,8 @@ export class KernelReader {
   private readonly ahead = new Map<string, number>();
   /** The same for streams whose steps are those of a pass, whatever the routing. */
   private readonly fixed = new Map<string, number>();
+  /** Experts whose weights start before it is known that they have rows. */
+  private readonly early: number;
   /** First stage of the loop over experts. */
   private readonly firstExpert: number;
 
@@ -32,7 +34,8 @@ export class KernelReader {
     this.kernel = kernel;
     this.ep = job.ep;
     this.work = new Work(kernel, bundles, job, rowBlock);
-    this.items = new Items(this.work.tally, this.work.rowBlock);
+    this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
+    this.items = new Items(this.work.tally, this.work.rowBlock, this.early);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
     const found = kernel.stages.findIndex(({ per }) => per === "expert");
     this.firstExpert = found < 0 ? kernel.stages.length : found;
@@ -66,7 +69,12 @@ export class KernelReader {
             return at === first ? [this.fixedLoop(before.filter(({ per }) => INNER.has(per)))] : [];
           }),
           { do: "loop", name: "expert", trips: this.work.local, body: [this.expert(inner)] },
-          ...after.flatMap((stage) => this.stage(stage)),
+          ...after.flatMap((stage): readonly Step[] => {
+            if (stage.early === undefined) return this.stage(stage);
+            // For the next pass.
+            const test = (here: Here): boolean => here.trip("pass") + 1 < this.work.tally.tiles;
+            return [{ do: "when", test, body: this.stage(stage) }];
+          }),
         ],
       },
     ];
@@ -76,7 +84,11 @@ export class KernelReader {
   private fixedLoop(stages: readonly Stage[]): Step {
     const steps = Math.max(1, ...this.fixed.values());
     const own = [...this.fixed.keys()].flatMap((name) => this.streams.get(name) ?? []);
-    const { slots, bt } = this.kernel.tiles;
+    const { bt } = this.kernel.tiles;
+    const routed = stages
+      .flatMap(({ starts }) => starts)
+      .filter((name) => this.ahead.has(name))
+      .flatMap((name) => this.streams.get(name) ?? []);
     const cycles = (here: Here): number =>
       stages.reduce(
         (sum, stage) => sum + this.work.run(stage, here, stage.rows ?? bt) * stage.trips,
@@ -89,11 +101,27 @@ export class KernelReader {
       name: "shared tile",
       trips: steps,
       body: [
-        {
-          do: "when",
-          test: (here) => here.trip("shared tile") + slots - 1 < steps,
-          body: own.map((stream) => this.item(stream)),
-        },
+        ...own.map(
+          (stream): Step => ({
+            do: "when",
+            test: (here) => here.trip("shared tile") + this.distance(stream) < steps,
+            body: [this.item(stream)],
+          }),
+        ),
+        // In the slots that they have had.
+        ...routed.map(
+          (stream): Step => ({
+            do: "loop",
+            name: `slots of ${stream.name}`,
+            trips: (here) => {
+              const done = here.trip("shared tile") / steps;
+              return (
+                this.startable(stream, here, done + 1 / steps) - this.startable(stream, here, done)
+              );
+            },
+            body: [this.item(stream)],
+          }),
+        ),
         ...own.map(({ name }) => this.wait(name)),
         { do: "compute", stage: "shared experts", cycles },
       ],
@@ -117,12 +145,12 @@ export class KernelReader {
           ];
     return {
       do: "when",
-      test: (here) => rows(here) > 0,
+      test: (here) => rows(here) > 0 || here.trip("expert") < this.early,
       body: [
         {
           do: "loop",
           name: "block",
-          trips: (here) => Math.ceil(rows(here) / this.work.rowBlock),
+          trips: (here) => Math.max(1, Math.ceil(rows(here) / this.work.rowBlock)),
           body,
         },
       ],
@@ -183,24 +211,41 @@ export class KernelReader {
   private start(stream: Stream, stage: Stage): Step {
     const fixed = this.fixed.get(stream.name);
     if (fixed !== undefined) {
-      const trips = Math.min(this.kernel.tiles.slots - 1, fixed);
+      const trips = Math.min(this.distance(stream), fixed);
       return { do: "loop", name: `slots of ${stream.name}`, trips, body: [this.item(stream)] };
     }
     if (!this.ahead.has(stream.name)) {
       return this.copy(stream, Math.max(1, this.kernel.passes));
     }
     if (INNER.has(stage.per)) return this.startNext(stream.name);
-    // Before the loop: as many as there are slots beside the one in use.
-    return {
-      do: "loop",
-      name: `slots of ${stream.name}`,
-      trips: (here) =>
-        Math.min(
-          this.kernel.tiles.slots - 1,
-          this.items.total(here.trip("pass"), here.device) * (this.ahead.get(stream.name) ?? 1),
-        ),
-      body: [this.item(stream)],
-    };
+    // Before the loop: as many as there are slots beside the one in use and those of others.
+    const steps = this.ahead.get(stream.name) ?? 1;
+    const early = Math.min(this.early * steps, this.distance(stream, 0));
+    const trips: Quantity =
+      stage.early !== undefined ? early : (here) => this.startable(stream, here, 0) - early;
+    return { do: "loop", name: `slots of ${stream.name}`, trips, body: [this.item(stream)] };
+  }
+
+  /**
+   * Steps of a stream that are on their way beside the one in use: as many tiles as there are other
+   * slots. `done`: what part of the shared experts' tiles has left those that both have in turn.
+   */
+  private distance(stream: Stream, done = 1): number {
+    const steps = this.ahead.get(stream.name) ?? this.fixed.get(stream.name) ?? 1;
+    const others = this.kernel.stages.some(
+      ({ waits, starts }) =>
+        waits.includes(`shared_${stream.name}`) && starts.includes(stream.name),
+    );
+    const before = others ? (this.streams.get(`shared_${stream.name}`)?.tiles ?? 0) : 0;
+    const slots = this.kernel.tiles.slots - 1 - Math.ceil(before * (1 - done) - 1e-9);
+    return Math.max(0, Math.round((slots * steps) / (stream.tiles ?? steps)));
+  }
+
+  /** Steps of a pass that have a slot before the loop over experts. */
+  private startable(stream: Stream, here: Here, done: number): number {
+    const steps = this.ahead.get(stream.name) ?? 1;
+    const all = this.items.total(here.trip("pass"), here.device) * steps;
+    return Math.min(this.distance(stream, done), all);
   }
 
   /** The copy that takes the slot that is free now, if there is one to come. */
@@ -213,7 +258,7 @@ export class KernelReader {
         const pass = here.trip("pass");
         const block = this.items.first(pass, here.device, here.trip("expert")) + here.trip("block");
         const step = steps === 1 ? 0 : here.trip("weight tile");
-        const next = block * steps + step + this.kernel.tiles.slots - 1;
+        const next = block * steps + step + (stream === undefined ? 0 : this.distance(stream));
         return next < this.items.total(pass, here.device) * steps;
       },
       body: stream === undefined ? [] : [this.item(stream)],

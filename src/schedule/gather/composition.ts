@@ -47,9 +47,9 @@ export const composition: Composition = {
   ],
   first: [rowsOut, sumsOut],
   order: [
-    ...["barrier", "constants", "load_rows", "all_gather_rows", "route", "sort"],
+    ...["first_weights", "barrier", "constants", "load_rows", "all_gather_rows", "route", "sort"],
     ...["exchange_routes", "active_experts", "zero_sums", "await_rows", "shared_experts"],
     ...["merge", "gather", "operand", "await_weights", "await_biases", "products", "activation"],
-    ...["combine", "reduce_scatter", "write_output", "pass_barrier"],
+    ...["combine", "next_weights", "reduce_scatter", "write_output", "pass_barrier"],
   ],
 };

@@ -24,7 +24,7 @@ export function gatherContext(plan: Plan): Context {
     layout: layoutOf(layer),
     ep: mesh.ep,
     sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
-    tiles: { ...first.tiles, rowBlock: limits.rowBlock },
+    tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
     narrow: takesNarrowRows(layer, names),
   });

@@ -14,6 +14,9 @@ import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
+/** Where a spec names no number: what more there are of takes no room from rows. */
+const LEAST_SLOTS = 2;
+
 export interface Fit {
   readonly input: KernelInput;
   readonly sizes: Sizes;
@@ -45,7 +48,7 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
     layout: layoutOf(layer),
     ep,
     sizes,
-    tiles: { ...tiles, rowBlock },
+    tiles: { ...tiles, slots: tiles.slots ?? LEAST_SLOTS, early: 0, rowBlock },
     streamed,
     ways: request.ways,
     narrow,
@@ -55,10 +58,10 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
   return { input, sizes, passLimit, rowBlock, reads: sizes.passes * Math.max(1, blocks) };
 }
 
-function fits(fit: Fit, device: Device): boolean {
-  const { vmem, smem } = usageOf(buffersOf(composition, fit.input, device), device);
+function fits({ input, sizes }: Fit, device: Device): boolean {
+  const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
-    fit.sizes.allTokens <= MOST_PASS_TOKENS &&
+    sizes.allTokens <= MOST_PASS_TOKENS &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );

@@ -1,5 +1,6 @@
 /** One bucket on one device as a plan. */
 
+import { ownEarly } from "../../kernel/api/early-tiles.ts";
 import { limitsOf, ownTiles } from "../../kernel/api/pass-tiles.ts";
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
@@ -14,6 +15,7 @@ import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
+import { runAhead } from "./ahead.ts";
 import { composition } from "./composition.ts";
 import { chooseFit } from "./fit.ts";
 
@@ -64,8 +66,9 @@ export function lower(input: LowerInput): KernelPlan {
     shared !== undefined && isTiled(shared, streamed)
       ? sharedTileOf(shared, tileShapeOf(layer, tiles))
       : undefined;
-  const frame: Frame = { ...fit.input, load: loadOf(fit.input, fit.reads), btc };
-  const buffers = buffersOf(composition, fit.input, device);
+  const ahead = runAhead(fit, input);
+  const frame: Frame = { ...ahead.input, load: loadOf(ahead.input, fit.reads), btc };
+  const buffers = buffersOf(composition, ahead.input, device);
   const streams = streamsOf(composition, frame);
   return {
     bucket: tiles.bucket,
@@ -78,9 +81,12 @@ export function lower(input: LowerInput): KernelPlan {
       bf: tiles.bf,
       bd: tiles.bd,
       btc,
-      slots: tiles.slots,
+      slots: ahead.input.tiles.slots,
       streamed,
-      own: ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
+      own: {
+        ...ownEarly(ahead.early),
+        ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
+      },
     },
     passes: fit.sizes.passes,
     axes: axesOf(frame),
@@ -90,7 +96,7 @@ export function lower(input: LowerInput): KernelPlan {
         name: "fused_ep_moe",
         buffers,
         streams,
-        semaphores: semaphoresOf(composition, fit.input),
+        semaphores: semaphoresOf(composition, ahead.input),
         stages: stagesOf(composition, frame),
       },
     ],

@@ -79,7 +79,7 @@ function lower(input: LowerInput): KernelPlan {
   const routing = { operations: 8, bytes: 4 * rows * layer.experts, meaning: "scores, top-k" };
   return {
     ...{ bucket: tiles.bucket, device: device.name, tokens, passes: 1, axes: [] },
-    tiles: { ...tiles, btc: [tiles.bt], streamed: true, own: {} },
+    tiles: { ...tiles, slots: 2, btc: [tiles.bt], streamed: true, own: {} },
     calls: [
       { kind: "xla", name: "routing", ...routing },
       { kind: "collective", name: "rows", ...gathered },

@@ -1,0 +1,40 @@
+/** Slots and early experts of a kernel whose rows and passes are chosen: what VMEM has left is theirs. */
+import { earlyIn } from "../../kernel/api/early-tiles.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
+import { type Early, earlyAt, earlyOf, usefulSlots } from "../../kernel/weights/ahead.ts";
+import type { Device } from "../../target/device/device.ts";
+import type { LowerInput } from "../schedule.ts";
+import { composition } from "./composition.ts";
+
+/** Part of VMEM that slots beyond two may fill: what the compiler adds is known to some percent. */
+const MOST_FILLED = 0.94;
+
+function withSlots(input: KernelInput, slots: number): KernelInput {
+  return { ...input, tiles: { ...input.tiles, slots } };
+}
+
+/** Most slots that are of use and that VMEM has room for, beside what the kernel needs at least. */
+function slotsFor(input: KernelInput, device: Device): number {
+  for (let slots = usefulSlots(input, device); slots > input.tiles.slots; slots--) {
+    const { vmem } = usageOf(buffersOf(composition, withSlots(input, slots), device), device);
+    if (vmem.used <= MOST_FILLED * vmem.available) return slots;
+  }
+  return input.tiles.slots;
+}
+
+/** The kernel's input with its slots and early experts, and the latter as the tile table has them. */
+export function runAhead(
+  { input }: { readonly input: KernelInput },
+  { device, tiles, own }: Pick<LowerInput, "device" | "tiles" | "own">,
+): { readonly input: KernelInput; readonly early: Early } {
+  const slotted = tiles.slots === undefined ? withSlots(input, slotsFor(input, device)) : input;
+  const early =
+    own !== undefined
+      ? earlyIn(own)
+      : tiles.early !== undefined
+        ? { early: tiles.early, earlyTokens: 1 }
+        : earlyOf(slotted, device);
+  const found = { ...slotted.tiles, early: earlyAt(slotted, early) };
+  return { input: { ...slotted, tiles: found }, early };
+}
