@@ -32,11 +32,10 @@ function bucketsFor({ hidden, intermediate }: LayerInput): fc.Arbitrary<Omit<Buc
       bf: tilesOf(intermediate),
       bd: tilesOf(hidden),
       automatic: fc.boolean(),
-      slots: fc.constantFrom(undefined, 2, 3, 4, 7),
-      early: fc.constantFrom(undefined, 0, 1, 3),
+      slots: fc.constantFrom(undefined, 2 as const, 3 as const, 4 as const),
       predicted: fc.constantFrom(undefined, { v6e: { fused: 123.4, epmoe: 200 } }),
     })
-    .map(({ rows, bodies, bf, bd, automatic, slots, early, predicted }) => {
+    .map(({ rows, bodies, bf, bd, automatic, slots, predicted }) => {
       const less = Array.from({ length: bodies - 1 }, (_, i) => 16 * (i + 1));
       const [first = rows * 16, ...others] = [...less, rows * 16];
       return {
@@ -44,7 +43,6 @@ function bucketsFor({ hidden, intermediate }: LayerInput): fc.Arbitrary<Omit<Buc
         bf: automatic ? auto : bf,
         bd: automatic ? auto : bd,
         ...(slots === undefined ? {} : { slots }),
-        ...(early === undefined ? {} : { early }),
         ...(automatic || bodies > rows ? {} : { btc: [first, ...others] as const }),
         ...(predicted === undefined ? {} : { predicted }),
       };
