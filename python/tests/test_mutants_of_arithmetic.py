@@ -76,6 +76,7 @@ def test_the_host_is_left_as_it_is(of: Callable[[str], list[Any]]) -> None:
     [
         ("accumulation", "`entries_before + jnp.dot("),
         ("offset", "`first_token + chunk * s.chunk` as `(first_token)`"),
+        ("offset", "`chunk * s.chunk + token` as `(chunk * s.chunk)`"),
         ("order", "`logits - jnp.max(logits, axis=0, keepdims=True)` as `logits`"),
         ("order", "`weight / total`"),
         ("rounding", "`low.astype(DTYPE)` as `truncated(low, DTYPE)`"),
@@ -96,6 +97,9 @@ def test_what_would_be_the_same_is_not(of: Callable[[str], list[Any]], found: li
     assert any("exponentials / " in m.what for m in of("qwen2-57b-a14b"))
     # With a cap on the logits nothing can overflow.
     assert not any("jnp.max(logits" in m.what for m in of("grok-2"))
+    # A wait for the copy of the same slot: it takes the size alone. Another slot's is another.
+    assert not any("`chunk - 2` as `(chunk)`" in m.what for m in found)
+    assert any("`chunk - 2` as `- (2)`" in m.what for m in found)
 
 
 def test_padded_experts_are_masked_again_where_a_bias_is_added(

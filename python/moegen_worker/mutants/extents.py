@@ -11,6 +11,7 @@ What would be the same program, or one that only does more than it need, is not 
 - all of a token's weights are made NaN where one is: its result is NaN either way;
 - where of two values the larger or the smaller is chosen, equal ones are either;
 - bits that rounding has cleared are masked where they are packed;
+- a wait names a copy of the same slot (`rules.same_slot`);
 - a slice of an array has another size: that does not build.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from . import rules
 from .context import Context, Found
 from .copies import base
 from .effects import called, decorated
@@ -121,6 +123,8 @@ def _offset(context: Context, kinds: Kinds, node: ast.BinOp) -> Iterator[Found]:
         return
     terms = _terms(node)
     for left_out in range(len(terms)):
+        if rules.same_slot(context.analysis.source, node, terms[left_out][1]):
+            continue
         kept = [term for place, term in enumerate(terms) if place != left_out]
         text = " ".join(f"{sign} ({ast.unparse(term)})" for sign, term in kept)
         yield found(context, "offset", "dropped", node, text.removeprefix("+ "))

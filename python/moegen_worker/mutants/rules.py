@@ -14,6 +14,8 @@ The rules, for statements of one block that are next to each other in time:
 
 5. What is written to other devices' parts of a reference leaves this device's own part alone.
 
+6. A wait takes a copy's size from its semaphore; which of the copies of one slot it names is the same.
+
 `first_conflict` gives the first statement that a rule does not let pass.
 """
 
@@ -23,7 +25,7 @@ import ast
 
 from .copies import Copy
 from .effects import Analysis, Effects, decorated
-from .source import Function
+from .source import Function, Source
 
 
 def title(statement: ast.stmt) -> str:
@@ -90,3 +92,18 @@ def _made(copy: Copy, other: Effects) -> bool:
     if copy.source in other.writes | arrived:
         return True
     return copy.destination in other.reads | other.writes | sent
+
+
+def same_slot(source: Source, node: ast.BinOp, left_out: ast.expr) -> bool:
+    """Whether `node` is the number of a copy that is only awaited, and without `left_out` is that of
+    another copy of its slot: `copy(chunk - 2).wait()`, where the copy's slot is `chunk % 2`."""
+    call = source.parents[node]
+    method = source.parents.get(call)
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        return False
+    if not (isinstance(method, ast.Attribute) and method.attr.startswith("wait")):
+        return False
+    described = source.function(call.func)
+    if described is None or not isinstance(left_out, ast.Constant):
+        return False
+    return f"% {left_out.value}]" in ast.unparse(described)

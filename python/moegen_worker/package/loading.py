@@ -88,13 +88,17 @@ class MoePackage:
 
     @contextmanager
     def small_chunks(self) -> Iterator[None]:
-        """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time."""
+        """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time; where a
+        pass holds more than a block, twice as many: chunks of one group of rows would hide a group's
+        offset in its chunk."""
         shape = getattr(self.shapes, "Shape", None)
         before = getattr(shape, "chunk", None)
         if before is None:
             yield
             return
-        shape.chunk = property(lambda s: min(s.pass_tokens, CHUNK))
+        shape.chunk = property(
+            lambda s: 2 * CHUNK if s.pass_tokens > BLOCK else min(s.pass_tokens, CHUNK)
+        )
         try:
             yield
         finally:
