@@ -2,7 +2,16 @@
  * `npm test`: set-up, then every check and test there is; a failed one does not hide the next.
  * Words choose steps by name; `--long` (`npm run test:long`) runs all of what `npm test` samples.
  */
-import { existsSync, readdirSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureBrowser } from "./browser.mjs";
 import { filesBelow, nodeModules, root } from "./paths.mjs";
@@ -14,6 +23,7 @@ import { ensureSshd } from "./sshd.mjs";
 const bin = (/** @type {string} */ name) => join(nodeModules, ".bin", name);
 const python = interpreterOf(checkoutEnvironment);
 const pythonSettings = join("python", "pyproject.toml");
+const VITEST = "tests in TypeScript";
 const pythonFolders = [
   "python",
   "generated",
@@ -29,7 +39,10 @@ const examples = () =>
     .filter((name) => name.endsWith(".moe.ts"))
     .map((name) => `examples/${name}`);
 
-/** @type {() => readonly { name: string, program: string, args: readonly string[] }[]} */
+/**
+ * @typedef {{ name: string, program: string, args: readonly string[] }} Step
+ * @type {() => readonly Step[]}
+ */
 const steps = () => [
   { name: "lint and format", program: bin("biome"), args: ["check", "--error-on-warnings", "."] },
   { name: "types", program: bin("tsc"), args: ["--noEmit", "-p", "tsconfig.json"] },
@@ -62,7 +75,7 @@ const steps = () => [
     args: ["-m", "ruff", "check", "--no-cache", "--config", pythonSettings, ...pythonFolders],
   },
   {
-    name: "tests in TypeScript",
+    name: VITEST,
     program: bin("vitest"),
     args: ["run", "--config", join("test", "vitest.config.ts")],
   },
@@ -88,23 +101,52 @@ await script(async () => {
   );
   /** @type {string[]} */
   const failed = [];
-  if (chosen.some(({ name }) => name === "tests in TypeScript")) {
+  if (chosen.some(({ name }) => name === VITEST)) {
     await ensureBrowser();
     await ensureSshd();
   }
-  for (const { name, program, args } of chosen) {
+  const env = {
+    ...process.env,
+    ...(long && { MOEGEN_LONG: "1" }),
+    JAX_PLATFORMS: "cpu",
+    PYTHONPATH: join(root, "python"),
+  };
+  /** @type {(step: Step, out: number) => Promise<string>} Runs one; how it ended, in a line. */
+  const take = async ({ name, program, args }, out) => {
     const start = performance.now();
-    say(`\n── ${name}`);
-    const env = {
-      ...process.env,
-      ...(long && { MOEGEN_LONG: "1" }),
-      JAX_PLATFORMS: "cpu",
-      PYTHONPATH: join(root, "python"),
-    };
-    const code = await run(program, args, { cwd: root, env, stdio: ["ignore", 1, 2] });
+    const code = await run(program, args, { cwd: root, env, stdio: ["ignore", out, out] });
     if (code !== 0) failed.push(name);
-    say(`${code === 0 ? "ok" : `FAILED (code ${code})`}  ${name}  ${elapsed(start)}`);
-  }
+    return `${code === 0 ? "ok" : `FAILED (code ${code})`}  ${name}  ${elapsed(start)}`;
+  };
+  /** @type {(step: Step) => Promise<void>} */
+  const shown = async (step) => {
+    say(`\n── ${step.name}`);
+    say(await take(step, 1));
+  };
+  /** @type {(steps: readonly Step[]) => Promise<void>} What one prints is shown in one piece. */
+  const apart = async (list) => {
+    for (const step of list) {
+      const folder = mkdtempSync(join(tmpdir(), "moegen-step-"));
+      const log = join(folder, "log");
+      const file = openSync(log, "w");
+      try {
+        const end = await take(step, file);
+        say(`\n── ${step.name}\n${readFileSync(log, "utf8")}${end}`);
+      } finally {
+        closeSync(file);
+        rmSync(folder, { recursive: true, force: true });
+      }
+    }
+  };
+  // Two cores: the checks in two rows, then pytest, which takes one core, beside vitest. Tests make
+  // files that no check should see.
+  const checks = chosen.filter(({ name }) => !name.startsWith("tests"));
+  const [first, ...others] = chosen.filter(({ name }) => name.startsWith("tests"));
+  const half = (/** @type {number} */ odd) => checks.filter((_, index) => index % 2 === odd);
+  const [check, another] = checks;
+  if (check !== undefined && another === undefined) await shown(check);
+  else await Promise.all([apart(half(0)), apart(half(1))]);
+  if (first !== undefined) await Promise.all([shown(first), apart(others)]);
   if (failed.length > 0) say(`\nfailed: ${failed.join(", ")}`);
   process.stdout.write(`\n${chosen.length - failed.length} passed, ${failed.length} failed\n`);
   return failed.length === 0 ? 0 : 1;

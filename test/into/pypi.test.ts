@@ -41,6 +41,8 @@ const FAULTS: readonly {
   readonly change: (text: string) => string;
   /** How the model stops; absent: it says other tokens. */
   readonly stops?: RegExp;
+  /** Another one of its kind (other tokens, a stop while loading, a stop in a call) runs by default. */
+  readonly onlyLong?: true;
   readonly job?: Partial<Job>;
 }[] = [
   {
@@ -51,6 +53,7 @@ const FAULTS: readonly {
   },
   {
     what: "gate and up are taken for each other",
+    onlyLong: true,
     path: "utils/fused_moe_weights.py",
     change: (text) =>
       text.replace(
@@ -74,6 +77,7 @@ const FAULTS: readonly {
   },
   {
     what: "tokens must divide by the devices",
+    onlyLong: true,
     path: "layers/fused_moe.py",
     change: (text) =>
       text.replace(
@@ -112,7 +116,8 @@ describe("the tree from PyPI", () => {
     });
 
     // In the same tree, one fault after the other; what it says must not be right any more.
-    for (const { what, path, change, stops, job: special } of FAULTS) {
+    for (const { what, path, change, stops, job: special, onlyLong } of FAULTS) {
+      if (onlyLong === true && !long) continue;
       const file = join("sgl_jax", "srt", path);
       const whole = readFileSync(join(tree, file), "utf8");
       alter(tree, file, change);
