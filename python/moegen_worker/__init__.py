@@ -11,6 +11,7 @@ Rooms, each a folder; a room imports from those above it, never from those below
 - `mutants`: kernels with one fault each
 - `codemod`: edits to Python files of a target tree
 - `ops`: the operations that the runner asks for, and their registry
+- `cluster`: workers on the nodes of a Ray cluster, for a runner that is elsewhere
 
 `server` and `__main__` are the process itself, above no room and below all.
 

@@ -12,6 +12,8 @@ export const nodeModules = join(root, "node_modules");
 export const dist = join(root, "dist");
 /** What the worker needs; in an installed package too. */
 export const pythonRequirements = join(root, "python", "requirements.lock");
+/** What a sweep over a Ray cluster needs besides; nobody else does. */
+export const rayRequirements = join(root, "python", "requirements-ray.lock");
 /** The same and what a checkout is tested with; not in the package. */
 export const developerRequirements = join(root, "python", "requirements-dev.lock");
 

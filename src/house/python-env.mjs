@@ -9,7 +9,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { withLock } from "./lock.mjs";
-import { developerRequirements, pythonRequirements, readOptional, root } from "./paths.mjs";
+import {
+  developerRequirements,
+  pythonRequirements,
+  rayRequirements,
+  readOptional,
+  root,
+} from "./paths.mjs";
 import { elapsed, HouseError, run, say } from "./report.mjs";
 
 /** Oldest Python that the locked JAX runs on. */
@@ -135,6 +141,23 @@ export async function pipInstall(interpreter, args) {
       "read pip's message above; is the Python registry reachable?",
     );
   }
+}
+
+/**
+ * Adds Ray, as locked, to an environment that moegen made, unless it is there.
+ * @param {string} [environment]
+ * @throws {HouseError} pip ended with an error
+ */
+export async function ensureRay(environment = ownEnvironment()) {
+  const interpreter = await ensurePythonEnvironment(environment);
+  const stamp = join(environment, ".moegen-ray-stamp");
+  const wanted = requirementsHash(rayRequirements);
+  await withLock(`${environment}.lock`, async () => {
+    if (readOptional(stamp) === wanted) return;
+    say("Python packages: installing Ray (some 80 MB, once) ...");
+    await pipInstall(interpreter, ["--only-binary", ":all:", "-r", rayRequirements]);
+    writeFileSync(stamp, wanted);
+  });
 }
 
 /**

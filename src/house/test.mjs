@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureBrowser } from "./browser.mjs";
 import { filesBelow, nodeModules, root } from "./paths.mjs";
-import { checkoutEnvironment, interpreterOf } from "./python-env.mjs";
+import { checkoutEnvironment, ensureRay, interpreterOf } from "./python-env.mjs";
 import { elapsed, run, say, script } from "./report.mjs";
 import { setUp } from "./setup.mjs";
 import { ensureSshd } from "./sshd.mjs";
@@ -104,6 +104,7 @@ await script(async () => {
   if (chosen.some(({ name }) => name === VITEST)) {
     await ensureBrowser();
     await ensureSshd();
+    await ensureRay(checkoutEnvironment);
   }
   const env = {
     ...process.env,

@@ -2,6 +2,8 @@
 import { fixOf, requirePython, workerFolder } from "./environment.ts";
 import { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
 import { greeting, lacking } from "./greeting.ts";
+import { type Cluster, FOLDER } from "./ray/cluster.ts";
+import { type ClusterNode, chipsOf, sliceName } from "./ray/node.ts";
 import { SshTransport } from "./ssh.ts";
 import { LocalTransport, type Transport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
@@ -10,7 +12,9 @@ import { Worker } from "./worker.ts";
 export type Host =
   | { readonly kind: "local" }
   /** As `ssh` takes it: a name of its configuration, user@name, ssh://user@name:port. */
-  | { readonly kind: "ssh"; readonly destination: string };
+  | { readonly kind: "ssh"; readonly destination: string }
+  /** A machine of a cluster, all its chips: what a slice of one host has. */
+  | { readonly kind: "ray"; readonly cluster: Cluster; readonly node: ClusterNode };
 
 export type Backend = "tpu" | "cpu";
 
@@ -42,6 +46,7 @@ export function parseHost(text: string): Host {
 
 /** The host in a sentence. */
 export function hostName(host: Host): string {
+  if (host.kind === "ray") return sliceName(host.node);
   return host.kind === "local" ? "this machine" : host.destination;
 }
 
@@ -66,6 +71,11 @@ function transportOf({ host, python, backend, devices, cwd }: HostOptions): Tran
   const env = environment(backend, devices);
   if (host.kind === "ssh") {
     return new SshTransport({ destination: host.destination, python: python ?? "python3", env });
+  }
+  if (host.kind === "ray") {
+    const resources = { TPU: chipsOf(host.node) };
+    const there = { resources, env: { ...env, PYTHONPATH: `${FOLDER}/python` } };
+    return host.cluster.transport({ ...there, node: host.node.id }, () => {});
   }
   const local = { ...env, PYTHONPATH: workerFolder };
   return new LocalTransport({ python: python ?? requirePython(cwd).python, env: local });
@@ -117,7 +127,7 @@ async function hello(worker: Worker, options: HostOptions): Promise<WorkerInfo> 
 }
 
 function pythonFix({ host, python, cwd }: HostOptions): string {
-  if (host.kind === "ssh" || python !== undefined) {
+  if (host.kind !== "local" || python !== undefined) {
     return "let --python name a Python on that host that has jax[tpu]";
   }
   return fixOf(requirePython(cwd));

@@ -14,6 +14,8 @@ export { validateMatrix } from "./matrix.ts";
 export { inParallel } from "./parallel.ts";
 export type { CompiledPeer, PeerCase } from "./peer.ts";
 export { compilePeer } from "./peer.ts";
+export type { ClusterOptions, Station } from "./ray/cluster.ts";
+export { Cluster, parseCluster, withCluster } from "./ray/cluster.ts";
 export type * from "./time.ts";
 export { hostKind, timeKernels, timeOn, timeSpec } from "./time.ts";
 export type * from "./types.ts";

@@ -47,7 +47,8 @@ const SSH = [
   ...["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"],
 ];
 
-function workerFiles(): Record<string, string> {
+/** The worker, path to text: for a machine without moegen. */
+export function workerFiles(): Record<string, string> {
   const files: Record<string, string> = {};
   const read = (below: string): void => {
     for (const entry of readdirSync(join(workerFolder, below), { withFileTypes: true })) {

@@ -2,17 +2,25 @@
 import type { Readable, Writable } from "node:stream";
 import { execa } from "execa";
 
+export interface Exit {
+  readonly how: string;
+  /** Taken from outside, by what says nothing of its work: another process may do better. */
+  readonly lost: boolean;
+}
+
 export interface WorkerProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Resolves, never rejects, when the process is gone; says how it went. */
-  readonly exited: Promise<string>;
+  readonly exited: Promise<Exit>;
   /** Ends the process and all it started; resolves when it is gone. */
   kill(): Promise<void>;
 }
 
 export interface Transport {
+  /** How often a request that was lost is made again, of another process; absent: never. */
+  readonly retries?: number;
   start(): WorkerProcess;
 }
 
@@ -67,8 +75,9 @@ export class LocalTransport implements Transport {
     if (pid !== undefined) running.add(pid);
     const exited = child.then((result) => {
       if (pid !== undefined) running.delete(pid);
-      if (result.exitCode !== undefined) return `exit code ${result.exitCode}`;
-      return result.signal ?? result.shortMessage ?? "could not be started";
+      const code = result.exitCode === undefined ? undefined : `exit code ${result.exitCode}`;
+      const how = code ?? result.signal ?? result.shortMessage ?? "could not be started";
+      return { how, lost: false };
     });
     // Writing to a process that is gone is reported by `exited`, not by the pipe.
     stdin.on("error", () => {});

@@ -16,6 +16,7 @@ export interface WorkerInfo {
   readonly jaxlib: string | null;
   readonly libtpu: string | null;
   readonly numpy: string | null;
+  readonly ray: string | null;
   readonly cores: number;
   /** Device files of a TPU are there; it was not opened. */
   readonly tpu: boolean;

@@ -82,9 +82,10 @@ class Session {
     });
     // What it said last tells why it went: read that first.
     const drained = new Promise<void>((resolve) => errors.once("close", resolve));
-    void exited.then(async (how) => {
+    void exited.then(async ({ how, lost }) => {
       await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
-      this.#end(new WorkerError("crash", `the worker ended: ${how}`, { stderr: this.stderr }));
+      const about = { stderr: this.stderr, detail: { lost } };
+      this.#end(new WorkerError("crash", `the worker ended: ${how}`, about));
     });
   }
 
@@ -210,6 +211,16 @@ export class Worker {
   }
 
   async request<Result>(op: string, params: Params, options: RequestOptions = {}): Promise<Result> {
+    for (let left = this.#transport.retries ?? 0; ; left--) {
+      try {
+        return await this.#once<Result>(op, params, options);
+      } catch (error) {
+        if (left <= 0 || !(isLoss(error) && error.detail.lost === true)) throw error;
+      }
+    }
+  }
+
+  async #once<Result>(op: string, params: Params, options: RequestOptions): Promise<Result> {
     this.#options.signal?.throwIfAborted();
     if (this.#closed) throw new WorkerError("closed", "the worker was closed", {});
     if (this.#session === undefined || !this.#session.alive) {

@@ -22,6 +22,11 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A worker that compiles, and the machine that it is on where that is another. */
+export interface Workplace extends Pick<LocalWorker, "worker" | "info"> {
+  readonly machine?: () => string;
+}
+
 export interface Evaluated {
   readonly record: SweepRecord;
   /** It was in the store already. */
@@ -33,7 +38,7 @@ export async function evaluate(
   judged: Judged,
   spec: string,
   store: Store,
-  local: LocalWorker,
+  local: Workplace,
   options: EvaluateOptions,
 ): Promise<Evaluated> {
   const start = performance.now();
@@ -74,8 +79,10 @@ export async function evaluate(
     const reason = "the compiler dumped no schedule";
     return { record: drop({ stage: "profile", kind: "worker", reason }), known: false };
   }
+  const machine = local.machine?.();
   const record: SweepRecord = {
     ...common,
+    ...defined({ machine }),
     status: "ok",
     vmem: { ...common.vmem, used: target.vmem.used },
     bundles: target.bundles?.total ?? 0,
@@ -95,7 +102,7 @@ export async function evaluate(
 async function compiled(
   { plan, id, kernel }: Prepared,
   files: ReadonlyMap<string, string>,
-  { worker }: LocalWorker,
+  { worker }: Workplace,
   { estimator, timeout, cache, signal }: EvaluateOptions,
 ): Promise<ReturnType<typeof profileTarget> | Refused> {
   try {

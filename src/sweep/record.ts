@@ -59,6 +59,8 @@ interface Common extends CandidateId {
   readonly btc: readonly number[];
   readonly streamed: boolean;
   readonly seconds: number;
+  /** That compiled it; absent: the one that swept. */
+  readonly machine?: string;
 }
 
 /** Seconds of a call on a TPU, from the profiler's trace. */

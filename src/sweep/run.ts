@@ -1,13 +1,13 @@
 /** The sweep: warm workers on all cores, one candidate at a time each, records as they come. */
 import { availableParallelism } from "node:os";
 import { type Estimator, estimate } from "../profile/estimate.ts";
-import { type CompileCache, inParallel, type LocalWorker, withWorker } from "../runner/index.ts";
+import { type CompileCache, inParallel, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { Budget } from "./budget.ts";
-import { evaluate, kindOf, messageOf } from "./evaluate.ts";
+import { evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
 import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
 import { sizeOf, spacesOf, type TileSets } from "./space.ts";
@@ -30,6 +30,24 @@ export interface SweepOptions extends RunnerOptions {
   /** Of what was compiled before. */
   readonly cache?: CompileCache;
   readonly estimator?: Estimator;
+  /** Where the workers are; absent: on this machine. */
+  readonly crew?: Crew;
+}
+
+/** Runs the work on at most so many workers at once; resolves to how many there were. */
+export type Crew = (
+  of: { readonly ep: number; readonly most: number; readonly signal: AbortSignal },
+  work: (station: Workplace) => Promise<void>,
+) => Promise<number>;
+
+/** Workers of this machine, as many as asked for. */
+function ownCrew(options: RunnerOptions): Crew {
+  return async ({ ep, most, signal }, work) => {
+    await inParallel(most, signal, (_, either) =>
+      withWorker({ ...options, signal: either, ep }, work),
+    );
+    return most;
+  };
 }
 
 export interface Progress {
@@ -139,22 +157,24 @@ async function run(
     asking = asked.catch(() => {});
     return asked;
   };
-  const work = async (local: LocalWorker): Promise<void> => {
+  const work = async (station: Workplace): Promise<void> => {
     for (let job = await next(); job !== undefined; job = await next()) {
       const { judged } = job;
       const limits = { estimator, timeout, signal: budget.signal, ...defined({ cache }) };
-      const { record, known: had } = await evaluate(judged, spec.name, store, local, limits);
+      const { record, known: had } = await evaluate(judged, spec.name, store, station, limits);
       if (!had && judged.prepared !== undefined) compiled += 1;
       await finish(job, record, had);
     }
   };
-  const wanted = options.jobs ?? availableParallelism();
-  const workers = Math.max(1, Math.min(wanted, search.total));
-  await budget.within((signal) =>
-    inParallel(workers, signal, (_, either) =>
-      withWorker({ ...options, signal: either, ep: spec.mesh.ep }, work),
-    ),
-  );
+  const own = options.crew === undefined ? availableParallelism() : Number.POSITIVE_INFINITY;
+  const wanted = options.jobs ?? own;
+  const most = Math.max(1, Math.min(wanted, search.total));
+  const { ep } = spec.mesh;
+  const { crew = ownCrew(options) } = options;
+  let workers = 0;
+  await budget.within(async (signal) => {
+    workers = await crew({ ep, most, signal }, work);
+  });
   const left = search.kind === "grid" ? search.total - records.length : 0;
   const stopped = budget.spent && (left > 0 || search.kind === "tpe");
   const { kind } = search;

@@ -52,6 +52,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         "jaxlib": _version("jaxlib"),
         "libtpu": _version("libtpu"),
         "numpy": _version("numpy"),
+        "ray": _version("ray"),
         "cores": _cores(),
         "tpu": tpu_present(),
     }

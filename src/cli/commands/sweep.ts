@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { defined } from "../../spec/defined.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
-import type { ClockOptions } from "../../sweep/clock.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
@@ -54,6 +53,7 @@ export const sweep = defineCommand<Options>({
     "moegen sweep my-model.moe.ts --tiles bt=64,128 bf=384,768 --device v6e",
     "moegen sweep my-model.moe.ts --validate --budget 10m --store sweeps --write",
     "moegen sweep my-model.moe.ts --on ssh:tpu-vm --python venv/bin/python --device v6e",
+    "moegen sweep my-model.moe.ts --on ray:10.0.0.2:6379 --store /shared/sweeps",
   ],
   configure: (command) =>
     command
@@ -68,7 +68,11 @@ export const sweep = defineCommand<Options>({
         "end after so long, validation included, and say what was not reached, e.g. 10m",
         duration,
       )
-      .option("--jobs <n>", "compiler processes at once (default: one a core)", positive)
+      .option(
+        "--jobs <n>",
+        "compiler processes at once (default: one a core, of a cluster all its nodes')",
+        positive,
+      )
       .option(
         "--timeout <time>",
         "give a candidate up after so much processor time (default: 10m; a case: 5m)",
@@ -76,7 +80,11 @@ export const sweep = defineCommand<Options>({
       )
       .option("--seed <n>", "of a sampled search", seed)
       .option("--validate", "run what compiles on simulated devices too, scaled as validate does")
-      .option("--on <host>", "time the finalists in turns on a TPU: local or ssh:HOST")
+      .option(
+        "--on <where>",
+        "time the finalists in turns on a TPU: local or ssh:HOST; or do it all on a Ray cluster: " +
+          "ray or ray:ADDRESS",
+      )
       .option("--python <path>", "with --on: Python with JAX on that host")
       .addOption(freshOption())
       .option("--write", "put the winners into the spec file"),
@@ -103,11 +111,16 @@ export const sweep = defineCommand<Options>({
     const { Budget } = await import("../../sweep/budget.ts");
     const budget = new Budget(options.budget, interrupted);
     // A host that cannot measure is said before an hour of compiling, not after.
-    const clock = await clockOf(options, sweep.devices);
     await refuseNothing(loaded.spec, sweep);
     const report = sweepReport(loaded.spec.name, options.store, out);
-    const stages = { sweep, budget, validate: options.validate === true, clock };
-    const result = await runStages(loaded, store, stages, report).catch((error: unknown) => {
+    const validate = options.validate === true;
+    const { withPlace } = await import("../sweep/place.ts");
+    const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
+    const result = await withPlace(wanted, out, (place) => {
+      const { crew, clock } = place;
+      const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, validate, clock };
+      return runStages(loaded, store, stages, report);
+    }).catch((error: unknown) => {
       if (interrupted.aborted) report.interrupted();
       throw error;
     });
@@ -171,25 +184,6 @@ async function refuseNothing(
       "--neighbours sweeps the legal tiles next to them too, --tiles bt=64,128 those that it names, " +
       "and choices(...) or auto in the spec what they say",
   );
-}
-
-/** Calls of each finalist on the host. */
-const REPETITIONS = { warmup: 3, repetitions: 20 };
-
-async function clockOf({ on, python }: Options, swept: readonly string[]) {
-  if (on === undefined) {
-    if (python !== undefined) throw new UsageError("--python goes with --on");
-    return undefined;
-  }
-  const [{ parseHost }, { kindOfHost }] = await Promise.all([
-    import("../../runner/index.ts"),
-    import("../../sweep/clock.ts"),
-  ]);
-  const options: ClockOptions = {
-    ...{ host: parseHost(on), backend: "tpu", signal: interrupted, ...REPETITIONS },
-    ...defined({ python }),
-  };
-  return { options, device: await kindOfHost(options, swept) };
 }
 
 function droppedByStage(records: readonly SweepRecord[]): Readonly<Record<string, number>> {

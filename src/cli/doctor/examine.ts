@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { oldNode } from "../../house/node-version.mjs";
-import { pythonRequirements } from "../../house/paths.mjs";
+import { pythonRequirements, rayRequirements } from "../../house/paths.mjs";
 import { findPython } from "../../house/python-env.mjs";
 import { bytes, plural } from "../format.ts";
 import { interrupted } from "../interrupt.ts";
@@ -24,8 +24,8 @@ const PACKAGES = ["jax", "jaxlib", "libtpu", "numpy"] as const;
  * Node, Python and its packages, the machine, TPU chips, in the order shown. What is missing is a
  * finding, never an error; asking Python starts it once.
  */
-export async function examine(): Promise<readonly Finding[]> {
-  return [node(), ...(await python()), machine(), tpu(), await compiled()];
+export async function examine({ ray = false } = {}): Promise<readonly Finding[]> {
+  return [node(), ...(await python(ray)), machine(), tpu(), await compiled()];
 }
 
 function node(): Finding {
@@ -35,7 +35,7 @@ function node(): Finding {
 }
 
 /** Asks the worker itself, so that what is found is what validate and compile will use. */
-async function python(): Promise<readonly Finding[]> {
+async function python(ray: boolean): Promise<readonly Finding[]> {
   const { EnvironmentError, greet } = await import("../../runner/index.ts");
   try {
     const info = await greet({ signal: interrupted });
@@ -49,12 +49,21 @@ async function python(): Promise<readonly Finding[]> {
         const value = has === wanted ? has : `${has}, tested with ${wanted}`;
         return { name, ok: info[name] !== null, needed: true, value, fix: FIX_PYTHON };
       }),
+      ...(ray ? [rayFinding(info.ray)] : []),
     ];
   } catch (thrown) {
     if (!(thrown instanceof EnvironmentError)) throw thrown;
     const { message, fix } = thrown;
     return [{ name: "Python", ok: false, needed: true, value: message, fix }];
   }
+}
+
+/** Asked for by who sweeps over a cluster; nobody else needs it. */
+function rayFinding(version: string | null): Finding {
+  const [, locked] = /^ray==(\S+)/m.exec(readFileSync(rayRequirements, "utf8")) ?? [];
+  const has = version ?? "missing";
+  const value = version === null || version === locked ? has : `${has}, tested with ${locked}`;
+  return { name: "Ray", ok: version !== null, needed: true, value, fix: `${FIX_PYTHON} --ray` };
 }
 
 /** What need not be compiled again. */
