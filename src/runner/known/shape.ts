@@ -3,7 +3,10 @@
 /** Whether a value has a shape. */
 export type Shape = (value: unknown) => boolean;
 
+/** Any text. */
 export const text: Shape = (value) => typeof value === "string";
+
+/** True or false. */
 export const flag: Shape = (value) => typeof value === "boolean";
 
 /** A finite number that is not negative. */

@@ -46,7 +46,10 @@ export function parseCluster(text: string): { readonly address?: string } | null
   return found[1] === undefined ? {} : { address: found[1] };
 }
 
-/** Ray, connected. */
+/**
+ * Ray, connected. `connect` throws EnvironmentError without Python, Ray or a cluster; `crew` where the
+ * cluster goes, and what its works throw.
+ */
 export class Cluster {
   readonly #link: Link;
   readonly #options: ClusterOptions;
