@@ -124,10 +124,10 @@ class Driver:
             held = self._held.pop(number, None)
         if held is None:
             return
-        if disk and held.node is not None:
-            # The last one is not given up: its disk may have room again.
-            if any(node["cpus"] > 0 and node["id"] != held.node for node in self.nodes()):
-                self._full.add(held.node)
+        others = [node for node in self.nodes() if node["cpus"] > 0 and node["id"] != held.node]
+        # The last one is not given up: its disk may have room again.
+        if disk and held.node is not None and others:
+            self._full.add(held.node)
         threading.Thread(target=self._leave, args=([held],), daemon=True).start()
         self._channel.send({"gone": number, "how": how, "lost": lost, "disk": disk})
 
