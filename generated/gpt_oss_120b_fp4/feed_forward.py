@@ -40,11 +40,20 @@ def scaled_dot(left, weights, scales):
       weights: reference to (K, N) float4_e2m1fn.
       scales: reference to (K / SCALE_BLOCK, 1, N) float32.
     """
-    # A float32 product of weight and scale would cost twice the bundles; what is rounded here is
-    # rounded as any bfloat16 weight is.
+    columns = weights.shape[1]
+
+    def scales_of(block):
+        # Read by registers, a row spreads over a block as it is loaded, at no other cost.
+        parts = [
+            scales[block, :, pl.ds(first, min(LANES, columns - first))]
+            for first in range(0, columns, LANES)
+        ]
+        parts = [jnp.broadcast_to(part, (SCALE_BLOCK, part.shape[1])) for part in parts]
+        return jnp.concatenate(parts, axis=1).astype(DTYPE)
+
+    # Rounded as any bfloat16 weight is: float32 products would cost twice the bundles.
     blocks = [
-        weights[pl.ds(block * SCALE_BLOCK, SCALE_BLOCK), :].astype(DTYPE)
-        * scales[block].astype(DTYPE)
+        weights[pl.ds(block * SCALE_BLOCK, SCALE_BLOCK), :].astype(DTYPE) * scales_of(block)
         for block in range(weights.shape[0] // SCALE_BLOCK)
     ]
     return dot(left, jnp.concatenate(blocks))

@@ -30,6 +30,10 @@ def dot(left, right):
     return jnp.dot(left, right, preferred_element_type=jnp.float32)
 
 
+# Most rows for which a product a block of scales costs less than scaling the weights does.
+PRODUCT_ROWS = 48
+
+
 def scaled_dot(left, weights, scales):
     """Matrix product with quantised weights, in float32.
 
@@ -38,14 +42,18 @@ def scaled_dot(left, weights, scales):
       weights: reference to (K, N) float8_e4m3fn.
       scales: reference to (K / SCALE_BLOCK, 1, N) float32.
     """
-    # A float32 product of weight and scale would cost twice the bundles; what is rounded here is
-    # rounded as any bfloat16 weight is.
-    blocks = [
-        weights[pl.ds(block * SCALE_BLOCK, SCALE_BLOCK), :].astype(DTYPE)
-        * scales[block].astype(DTYPE)
-        for block in range(weights.shape[0] // SCALE_BLOCK)
-    ]
-    return dot(left, jnp.concatenate(blocks))
+
+    def block_of(block):
+        return pl.ds(block * SCALE_BLOCK, SCALE_BLOCK)
+
+    blocks = range(weights.shape[0] // SCALE_BLOCK)
+    if left.shape[0] <= PRODUCT_ROWS:
+        columns = jnp.split(left, len(blocks), axis=1)
+        products = [dot(columns[b], weights[block_of(b), :]) * scales[b] for b in blocks]
+        return functools.reduce(jnp.add, products)
+    # Rounded as any bfloat16 weight is: float32 products would cost twice the bundles.
+    scaled = [weights[block_of(b), :].astype(DTYPE) * scales[b].astype(DTYPE) for b in blocks]
+    return dot(left, jnp.concatenate(scaled))
 
 
 def activate(gate, up):

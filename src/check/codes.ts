@@ -144,10 +144,6 @@ export const codes = {
     "rows of 8 bits beside float32 rows",
     "with rows of 8 bits between devices, rows and result are bfloat16",
   ),
-  MOE134: entry(
-    "partial sums of 8 bits with shared experts",
-    "wire.combine is for layers without shared experts in the kernel: how their columns are spread over devices would decide how sums are rounded",
-  ),
   MOE135: entry(
     "a block of scales is too small for quantised activations",
     "with quantised activations a product is made for each block along the contraction: a block is whole registers of 128",

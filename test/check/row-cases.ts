@@ -38,10 +38,6 @@ export const rowCases = {
     says: 'dtype = "float32" with rows of 8 bits between devices',
     nearest: ["bfloat16"],
   },
-  MOE134: {
-    spec: layer('wire: { combine: ⟦"int8"⟧ }, sharedExperts: { count: 1, intermediate: 512 }'),
-    says: 'combine = "int8" with shared experts',
-  },
   MOE135: {
     spec: layer(
       'quantization: { weights: "int8", granularity: { kind: "sub_channel", block: 96 }, activations: ⟦"int8"⟧ }',

@@ -130,6 +130,12 @@ def partial_sums(layer: dict[str, Any]) -> str | None:
     return None if found is None else str(found)
 
 
+def defined_sums(layer: dict[str, Any]) -> str | None:
+    """The same where the rounding is part of what the layer means. With shared experts it is an error
+    like any: how their columns are spread over devices decides what is rounded together."""
+    return None if layer.get("sharedExperts") is not None else partial_sums(layer)
+
+
 def without_rows(layer: dict[str, Any]) -> dict[str, Any]:
     """The layer with its rows as they are."""
     spec = layer.get("quantization") or {}

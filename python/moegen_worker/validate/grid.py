@@ -39,6 +39,13 @@ def product(rows: Array, weights: Array) -> Array:
     return 2 * 0.09 * len(weights) * UNIT**2 * squares
 
 
+def quantized(rows: Array, kind: str) -> Array:
+    """Variance of quantising rows (n, N) to integers of `kind` with one scale a row."""
+    largest = np.abs(rows).max(axis=-1, keepdims=True)
+    step = largest / quantization.largest(quantization.dtype_of(kind))
+    return np.broadcast_to(step**2 / 12.0, rows.shape)
+
+
 def requantized(rows: Array, variance: Array, kind: str) -> tuple[Array, Array]:
     """Variance of rows (n, N) that both sides quantise to `kind` with one scale a row, where
     those of one side have errors of some variance; and the mean of the errors' fourth power, which

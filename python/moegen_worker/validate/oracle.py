@@ -187,7 +187,7 @@ def moe(
 
     `devices`: those that experts are spread over; sums that are quantised are so one by one.
     """
-    kind = quantization.partial_sums(layer)
+    kind = quantization.defined_sums(layer)
     rows = []
     for x, share, chosen in zip(np.asarray(tokens), shares, ids, strict=True):
         parts = contributions(layer, x, weights, share, chosen)

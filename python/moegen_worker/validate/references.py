@@ -69,7 +69,7 @@ class References:
         count = inputs.tokens.shape[1]
         owned = self.arrays(marked=False)
         # Where sums are rounded device by device, each copy stands for itself.
-        whole = quantization.partial_sums(self._layer) is None
+        whole = quantization.defined_sums(self._layer) is None
         copies = self._maker.copies if whole else None
         arrays = []
         for argument in arguments.of(self._package, self._layer, count):
@@ -104,7 +104,7 @@ class References:
         result = self.sums(inputs, 0)
         wanted = self._oracle(inputs)
         error = metrics.relative_error(result, wanted)
-        kinds = quantization.activations(self._layer), quantization.partial_sums(self._layer)
+        kinds = quantization.activations(self._layer), quantization.defined_sums(self._layer)
         rounded = any(kind is not None for kind in kinds)
         if error > (ROUNDED_BOUND if rounded else metrics.FLOAT32_BOUND):
             message = f"the generated reference is off by {error:.2e}"
@@ -121,7 +121,7 @@ class References:
     def _quantization_errors(self, inputs: Inputs, wanted: np.ndarray) -> dict[str, float]:
         """What quantising costs apart from the kernel: all of it, and what rows add to weights."""
         plain = quantization.without_rows(self._layer)
-        sums = quantization.partial_sums(self._layer)
+        sums = quantization.defined_sums(self._layer)
         rows = quantization.token_rows(self._layer) or sums
         if inputs.model.format is None and rows is None:
             return {}
@@ -166,7 +166,7 @@ class References:
         weights: model.Weights = inputs.model
         ids, copies = inputs.ids[0], self._maker.copies
         # What is rounded together depends on where the copy of an expert is.
-        whole = quantization.partial_sums(self._layer) is None
+        whole = quantization.defined_sums(self._layer) is None
         if copies is not None and whole:
             weights, ids = weights.of_experts(copies.first), copies.logical[ids]
         layer = self._layer if layer is None else layer

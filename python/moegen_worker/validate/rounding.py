@@ -4,7 +4,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
 
 1. the activated values h (rows, F) of an expert, which the down projection takes: to bfloat16, or to
    8 bits where the spec quantises them;
-2. each other device's partial sum of a token, which is sent: to bfloat16, or int8 where the wire is;
+2. each other device's partial sum of a token, which is sent: to bfloat16, or int8 where the wire is
+   (each device's own as well then);
 3. the result;
 4. where small blocks share a scale (`roundedWeights`), each weight times its scale: to bfloat16.
 
@@ -42,7 +43,7 @@ import numpy as np
 from ..package import model, quantization
 from ..package.loading import MoePackage
 from . import oracle
-from .grid import UNIT, nearest, product, requantized
+from .grid import UNIT, nearest, product, quantized, requantized
 from .inputs import Inputs
 
 Array = np.ndarray
@@ -246,8 +247,11 @@ class Model:
         kind = quantization.partial_sums(self._layer)
         result, fourth, largest = (np.zeros(sums.shape[1:]) for _ in range(3))
         for device, (part, variance) in enumerate(zip(sums, noise, strict=True)):
+            # Own sums are rounded like the others'.
+            if kind is not None and quantization.defined_sums(self._layer) is None:
+                result += variance + quantized(part, kind)
+                continue
             if kind is not None:
-                # Own sums are rounded like the others'.
                 moved, fourth_moved = requantized(part, variance, kind)
                 result, fourth = result + moved, fourth + fourth_moved
                 continue

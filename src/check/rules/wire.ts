@@ -47,18 +47,3 @@ export const wireRowsAreBfloat16: Rule = ({ spec, sound }) => {
     }),
   ];
 };
-
-/** MOE134: how shared experts are spread over devices would decide how sums of 8 bits are rounded. */
-export const sumsAreOfRoutedExperts: Rule = ({ spec, sound }) => {
-  if (spec.layer?.wire?.combine === undefined || !sound("layer")) return [];
-  if (spec.layer.sharedExperts === undefined) return [];
-  return [
-    error({
-      code: "MOE134",
-      path: ["layer", "wire", "combine"],
-      message: `combine = "${spec.layer.wire.combine}" with shared experts`,
-      nearest: [],
-      note: 'leave combine out, or give sharedExperts: "outside" to fromHuggingFace',
-    }),
-  ];
-};

@@ -1,14 +1,14 @@
 /** Which of their answers the functions of the feed-forward have in a plan. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { tokenRows } from "../../spec/formats.ts";
+import { scaleBlock, tokenRows } from "../../spec/formats.ts";
 import { activationBlock } from "../api/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { packingOf } from "../rows/packing.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
-import { dequantizationOf } from "./dequantize.ts";
+import { dequantizationOf, productRows } from "./dequantize.ts";
 
 const HERE = "kernel/feed_forward";
 
@@ -92,6 +92,7 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
       bf: blocked ? "bf / SCALE_BLOCK" : "1",
     },
     activatedDtype: activated && narrow ? rows : dtype,
+    productRows: quantization === undefined ? 0 : productRows(scaleBlock(quantization) ?? 0),
     activatedText: activated ? `quantised to ${rows}` : `rounded to ${dtype}`,
   };
 }

@@ -15,6 +15,22 @@
  * | int4, 32                 | 4343                        | 960                 | 944                 |
  * | int4, 128                | 3940, 2580                  | 917, 1455           | 933, 1380           |
  * | float4, 32               |                             |                     | 1050                |
+ *
+ * A product a block costs work for each row, a scaled weight for each weight, so that the number of
+ * rows decides. The same product, scaled and a product a block, by rows:
+ *
+ * | weights, rows of a scale | 16        | 64         | 128        | 256        |
+ * | ------------------------ | --------- | ---------- | ---------- | ---------- |
+ * | float4, 128, v7x         | 837, 534  | 874, 987   | 920, 1714  |            |
+ * | float4, 256, v7x         | 837, 465  | 875, 670   | 919, 1008  |            |
+ * | float4, 512, v7x (/ 6)   | 780, 353  | 786, 411   | 794, 680   | 1313, 1183 |
+ * | float8, 128, v7x         | 775, 491  | 809, 942   |            |            |
+ * | int8, 128, v6e           | 794, 766  | 933, 1002  |            |            |
+ * | int8, 256, v6e           | 766, 682  | 908, 851   | 1062, 1025 |            |
+ * | int4, 512, v6e           | 764, 723  | 917, 893   | 1066, 1061 |            |
+ *
+ * Where weights go to the matrix units as float8 (v7x, float4 and int4 too), these take half the
+ * pushes of bfloat16: that is what a product a block gains, and what bounds scaled weights.
  */
 
 import type { Plan } from "../../plan/plan.ts";
@@ -26,9 +42,10 @@ import { deviceOf } from "../../target/device/registry.ts";
 /**
  * - columns: the product's columns are scaled;
  * - weights: weights are scaled, in bfloat16, before the product;
- * - products: a product for each block along the contraction, scaled and added up.
+ * - products: a product for each block along the contraction, scaled and added up;
+ * - by_rows: products where a body has few rows, else weights.
  */
-export type Dequantization = "columns" | "weights" | "products";
+export type Dequantization = "columns" | "weights" | "products" | "by_rows";
 
 /** Least rows of a scale for which a product a block costs less than scaled weights. */
 const LEAST_PRODUCT = { float8: 64, smallUnits: 128 } as const;
@@ -37,7 +54,21 @@ const TEXTS: Readonly<Record<Dequantization, string>> = {
   columns: "a product is scaled by column: one multiply for each of its elements",
   weights: "weights are made bfloat16 and scaled before a product, again for each row tile",
   products: "a product for each block of scales, scaled and added up in float32",
+  by_rows:
+    "bodies of few rows: a product for each block of scales, scaled and added up in float32; " +
+    "others: weights are made bfloat16 and scaled before a product",
 };
+
+/** Least rows of a scale for which products cost less in every body, whatever the units. */
+const ALWAYS_PRODUCTS = 512;
+
+/** Most rows of a body for which a product a block costs less than scaled weights. */
+export function productRows(block: number): number {
+  return (block * 3) / 8;
+}
+
+/** Rows of the smallest body. */
+const LEAST_BODY = 16;
 
 /** One answer for all devices of a package: one body serves them. */
 export function dequantizationFor(
@@ -55,7 +86,9 @@ export function dequantizationFor(
     return block < LEAST_PRODUCT.float8 ? "weights" : "products";
   }
   const small = kinds.every(({ mxu }) => mxu.size === 128);
-  return small && block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
+  if (block >= ALWAYS_PRODUCTS) return "products";
+  if (small) return block >= LEAST_PRODUCT.smallUnits ? "products" : "weights";
+  return productRows(block) >= LEAST_BODY ? "by_rows" : "weights";
 }
 
 /** The same for the routed experts of a plan; absent where their weights are plain. */
@@ -74,11 +107,16 @@ export function sharedDequantization(plan: Plan): Dequantization | undefined {
   return dequantizationOf({ ...plan, layer: sharedLayer(plan.layer) });
 }
 
+/** Whether some body scales weights before a product. */
+function scalesWeights(way: Dequantization | undefined): boolean {
+  return way === "weights" || way === "by_rows";
+}
+
 /** Scaling weights, not products, rounds what they are times their scales. */
 export function roundedWeights(plan: Plan): RoundedWeights {
   return {
-    routed: dequantizationOf(plan) === "weights",
-    shared: sharedDequantization(plan) === "weights",
+    routed: scalesWeights(dequantizationOf(plan)),
+    shared: scalesWeights(sharedDequantization(plan)),
   };
 }
 

@@ -4,10 +4,12 @@
  * Weights that are scaled before a product: the columns of them that the matrix units take next.
  */
 import type { Buffer } from "../../plan/plan.ts";
+import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { Dequantization } from "../feed-forward/dequantize.ts";
+import { type Dequantization, productRows } from "../feed-forward/dequantize.ts";
 import type { KernelInput } from "../frame.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
+import { paddedBytes } from "./bytes.ts";
 
 type Term = Pick<Buffer, "name" | "shape" | "dtype" | "meaning">;
 
@@ -20,32 +22,46 @@ function sums(rows: number, columns: number, what: string): Term {
   };
 }
 
+function bytesOf({ shape, dtype }: Term): number {
+  return paddedBytes(shape, dtype);
+}
+
 /** Columns of scaled weights that are held ready, by the matrix units' size. */
 function readyColumns({ mxu }: Device): number {
   return mxu.size === 128 ? 256 : 64;
 }
 
-/** Beside gate and up products. */
+/** Most rows that a product a block is made for. */
+function productRowsOf({ layer, tiles }: KernelInput, way: Dequantization | undefined): number {
+  if (way === "products") return tiles.bt;
+  if (way !== "by_rows" || layer.quantization === undefined) return 0;
+  return Math.min(tiles.bt, productRows(scaleBlock(layer.quantization) ?? 0));
+}
+
+/** Beside gate and up products: one body runs at a time, so the larger of what two ways hold. */
 export function gateUpScaling(input: KernelInput, device: Device): readonly Term[] {
   const { layer, tiles, ways } = input;
   const shape = tileShapeOf(layer, tiles);
-  if (ways?.routed === "products") return [sums(tiles.bt, shape.gateUpColumns, "gate or up")];
-  if (ways?.routed !== "weights") return [];
-  return [
-    {
-      name: "spilled_weights",
-      shape: [shape.gateUpRows, readyColumns(device)],
-      dtype: "bfloat16",
-      meaning: "spilled: scaled weights on their way to the matrix units",
-    },
-  ];
+  const rows = productRowsOf(input, ways?.routed);
+  const products = sums(rows, shape.gateUpColumns, "gate or up");
+  const weights: Term = {
+    name: "spilled_weights",
+    shape: [shape.gateUpRows, readyColumns(device)],
+    dtype: "bfloat16",
+    meaning: "spilled: scaled weights on their way to the matrix units",
+  };
+  if (ways?.routed === "products") return [products];
+  if (ways?.routed === "weights") return [weights];
+  if (ways?.routed !== "by_rows") return [];
+  return [bytesOf(products) > bytesOf(weights) ? products : weights];
 }
 
 /** Beside the down product, the shared experts' as well. */
-export function downScaling({ layer, tiles, ways }: KernelInput): readonly Term[] {
+export function downScaling(input: KernelInput): readonly Term[] {
+  const { layer, tiles, ways } = input;
   const shape = tileShapeOf(layer, tiles);
-  const made: readonly (Dequantization | undefined)[] = [ways?.routed, ways?.shared];
-  return made.includes("products")
-    ? [sums(tiles.bt, shape.downColumns, "the down projection")]
-    : [];
+  const routed = productRowsOf(input, ways?.routed);
+  const shared = productRowsOf({ ...input, layer: sharedLayer(layer) }, ways?.shared);
+  const rows = Math.max(routed, shared);
+  return rows > 0 ? [sums(rows, shape.downColumns, "the down projection")] : [];
 }

@@ -9,6 +9,7 @@ export function rowsContext(layer: LayerSpec): Record<string, unknown> {
     quantizedRows: rows !== undefined,
     rowDtype: rows ?? layer.dtype,
     largestOfRow: rows === "int8" ? "127.0" : "448.0",
-    narrowSums: layer.wire?.combine !== undefined,
+    // With shared experts what is rounded together depends on how they are spread: an error, then.
+    narrowSums: layer.wire?.combine !== undefined && layer.sharedExperts === undefined,
   };
 }

@@ -1,8 +1,9 @@
 /** What the templates of the shared experts say of their weights, by name; `places.ts` has where they lie. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { sharedApart, sharedLayer } from "../../spec/formats.ts";
+import { scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Context } from "../context.ts";
+import { productRows } from "../feed-forward/dequantize.ts";
 import { quantizationContext } from "../weights/quantization.ts";
 import { scaledOf } from "./places.ts";
 import { isTiled, sharedOf } from "./spread.ts";
@@ -13,9 +14,11 @@ export function sharedExpertsContext(
   { sharedGated }: Context,
 ): Record<string, unknown> {
   const apart = sharedApart(plan.layer);
+  const { quantization } = sharedLayer(plan.layer);
   const product = apart ? "shared_dot" : "scaled_dot";
   return {
     ...quantizationContext(sharedLayer(plan.layer)),
+    productRows: quantization === undefined ? 0 : productRows(scaleBlock(quantization) ?? 0),
     dot: scaledOf(plan) === "plain" ? "dot" : product,
     sharedBlockName: apart ? "SHARED_SCALE_BLOCK" : "SCALE_BLOCK",
     sharedGateText: sharedGated === true ? ", times their gate" : "",

@@ -166,10 +166,6 @@ export const constraints: readonly Constraint[] = [
     legal: ({ wire, intermediate }) => wire === "none" || intermediate % 128 === 0,
   },
   {
-    fields: ["wire", "shared"],
-    legal: ({ wire, shared }) => wire === "none" || wire === "dispatch" || shared === "none",
-  },
-  {
     // Of one axis the first is all.
     fields: ["mesh", "tokenAxes"],
     legal: ({ mesh, tokenAxes }) => mesh !== "one axis" || tokenAxes !== "first",
