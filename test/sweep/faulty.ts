@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { root } from "../../src/house/paths.mjs";
 import { requirePython } from "../../src/runner/index.ts";
-import { root } from "../cli/moegen.ts";
 
 /** A Python that runs the faulty worker, and a folder of faults that it will have. */
 export function faulty(cwd: string, faults: readonly string[]) {

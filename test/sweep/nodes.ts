@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { root } from "../../src/house/paths.mjs";
 import { requirePython } from "../../src/runner/index.ts";
 import { workerFiles } from "../../src/runner/ssh.ts";
-import { root } from "../cli/moegen.ts";
 
 /** The worker that needs no compiler and breaks when it is told to, as a cluster is sent it. */
 export function faultyFiles(): Record<string, string> {

@@ -10,6 +10,7 @@ import { predict } from "./predict.ts";
 import { profile } from "./profile.ts";
 import { report } from "./report.ts";
 import { revert } from "./revert.ts";
+import { store } from "./store.ts";
 import { sweep } from "./sweep.ts";
 import { time } from "./time.ts";
 import { validate } from "./validate.ts";
@@ -26,6 +27,7 @@ export const commands: readonly CliCommand[] = [
   profile,
   sweep,
   report,
+  store,
   time,
   doctor,
 ];
