@@ -32,6 +32,18 @@ export interface MatrixCall {
 /** Routing that is not uniform: one kind a row, in turn. */
 const SKEWED = ["hot-expert", "hot-device", "empty-experts", "ties"];
 
+/**
+ * How far weights run ahead, one kind a row, in turn: as the plan says, or named. Named early experts
+ * start for any T, so that with few tokens some are read that have no rows.
+ */
+const AHEAD = [
+  {},
+  { slots: 2, early: 1 },
+  {},
+  { slots: 3, early: 2 },
+  { slots: 5, early: 4 },
+] as const;
+
 const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   silu: "silu",
   gelu: "gelu",
@@ -210,6 +222,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
           all: {
             upTo: Math.max(256, tokens),
             ...tilesOf(row, layer, schedule),
+            ...AHEAD[index % AHEAD.length],
           },
         },
       },
