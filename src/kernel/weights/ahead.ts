@@ -48,6 +48,12 @@ export function earlyAt(input: KernelInput, { early, earlyTokens }: Early): numb
 /** Weight tiles on their way beyond those that the entry takes. */
 const SPARE = 2;
 
+/**
+ * Most early experts where own rows come in several copies, one after the other: each shares HBM with
+ * all weights on their way, and all devices wait for the rows.
+ */
+const MOST_BEFORE_CHUNKS = 2;
+
 /** Bytes of one routed expert that cross HBM. */
 function expertBytes(layer: Layer): number {
   const scales = expertScaleBytes(layer);
@@ -110,7 +116,9 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   const seconds = expertBytes(layer) / (device.hbmBandwidth * device.timing.hbmEfficiency.value);
   const entry = Math.min(entrySeconds(input, device) / seconds, Math.max(0, free));
   // Less than half of a further one is left to the routing.
-  const early = Math.min(entry <= 1 ? Math.ceil(entry) : Math.round(entry), layer.experts / ep);
+  const useful = entry <= 1 ? Math.ceil(entry) : Math.round(entry);
+  const most = input.sizes.passTokens > input.sizes.chunk ? MOST_BEFORE_CHUNKS : useful;
+  const early = Math.min(useful, most, layer.experts / ep);
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));
   const chance = Math.min(0.5, gain);
