@@ -47,10 +47,10 @@ export function buildInto(options: BuildIntoOptions): Promise<IntoResult> {
   return onTree(options, (root, manifest, recovered) =>
     withTreeWorker(root, options.signal, async (worker) => {
       const before = beforeMoegen(root, manifest);
-      const tree = await recognise(before, worker);
+      const { tree, remarks: left } = await recognise(before, worker);
       if (!options.preview && !options.allowDirty) await refuseDirty(root, manifest);
       const goal = goalOf(root, tree, manifest, Object.keys(manifest?.specs ?? {}));
-      const remarks: { name: string; text: string }[] = [];
+      const remarks = left.map((text) => ({ name: tree.name, text }));
       for (const { path, spec } of options.specs) {
         const adapted = adaptSpec(tree, spec, path);
         remarks.push(...adapted.remarks.map((text) => ({ name: spec.name, text })));
@@ -81,18 +81,18 @@ export function revertInto(options: RevertOptions): Promise<IntoResult> {
     const kept = there.filter(
       (name) => options.names !== undefined && !options.names.includes(name),
     );
-    const tree = treeNamed(manifest.tree);
-    const common = { root, tree, kernels: kept, remarks: [], recovered };
+    const common = { root, kernels: kept, remarks: [], recovered };
     if (kept.length === 0) {
       const files = await write(options, root, manifest, new Map(), new Set(), undefined);
-      return { ...common, files };
+      return { ...common, tree: treeNamed(manifest.tree), files };
     }
-    const goal = goalOf(root, tree, manifest, kept);
     const before = beforeMoegen(root, manifest);
-    const files = await withTreeWorker(root, options.signal, (worker) =>
-      settle(options, root, manifest, goal, before, worker),
-    );
-    return { ...common, files };
+    return withTreeWorker(root, options.signal, async (worker) => {
+      const { tree } = await recognise(before, worker);
+      const goal = goalOf(root, tree, manifest, kept);
+      const files = await settle(options, root, manifest, goal, before, worker);
+      return { ...common, tree, files };
+    });
   });
 }
 

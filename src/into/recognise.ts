@@ -1,95 +1,110 @@
 /** Which of the known trees this is, by what it contains. */
+import { withForms } from "../target/tree/forms.ts";
 import { trees } from "../target/tree/registry.ts";
-import type { Probe, Tree } from "../target/tree/tree.ts";
+import type { Form, Tree, Varying } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
-import type { Probed, TreeWorker } from "./tree-worker.ts";
+import { type Mismatch, Prober } from "./probes.ts";
+import type { TreeWorker } from "./tree-worker.ts";
 
 /** The text of a file before moegen changed anything; nothing where there was none. */
 export type Before = (path: string) => string | undefined;
 
-interface Mismatch {
-  readonly path: string;
-  readonly expected: string;
-  readonly found: string;
+/** A surface of a tree: the form of it that was found, or what its nearest form lacks. */
+export interface Surfaced {
+  readonly surface: Varying;
+  readonly form?: Form;
+  readonly lacking: readonly Mismatch[];
+}
+
+export interface Recognised {
+  /** With the forms that were found. */
+  readonly tree: Tree;
+  readonly surfaces: readonly Surfaced[];
+  /** Surfaces that have no known form and are left alone, one sentence each. */
+  readonly remarks: readonly string[];
 }
 
 /**
- * The one tree whose probes all hold. Throws `IntoError` "unrecognised" where none or several do,
- * with what the nearest expected and what was found.
+ * The one tree whose probes all hold, and every needed surface of which has a known form. Throws
+ * `IntoError` "unrecognised" where none or several do, with the surfaces of the nearest, what was
+ * looked for and what was found.
  */
 export async function recognise(
   before: Before,
   worker: TreeWorker,
   known: Readonly<Record<string, Tree>> = trees,
-): Promise<Tree> {
+): Promise<Recognised> {
   const all = Object.values(known);
-  const judged = await judge(all, before, worker);
+  const prober = new Prober(before, worker);
+  await prober.look(all.flatMap(({ probes }) => probes));
+  const judged = all.map((tree) => ({
+    tree,
+    mismatches: tree.probes.flatMap((probe) => prober.mismatches(probe)),
+  }));
   const matching = judged.filter(({ mismatches }) => mismatches.length === 0);
-  const [only] = matching;
-  if (only !== undefined && matching.length === 1) return only.tree;
   if (matching.length > 1) {
     const titles = matching.map(({ tree }) => tree.title).join(" and ");
     throw new IntoError("unrecognised", `this tree looks like ${titles}; nothing was written`);
   }
+  const [only] = matching;
+  if (only !== undefined) return found(only.tree, prober);
+  const share = ({ tree, mismatches }: (typeof judged)[number]): number =>
+    mismatches.length / tree.probes.length;
   const [nearest] = [...judged].sort((a, b) => share(a) - share(b));
-  const titles = all.map(({ title }) => title).join("; ");
-  const lines = (nearest?.mismatches ?? []).map(
-    ({ path, expected, found }) => `${path}: expected ${expected}; found ${found}`,
+  throw unrecognised(nearest?.tree, (nearest?.mismatches ?? []).map(said), all);
+}
+
+async function found(kind: Tree, prober: Prober): Promise<Recognised> {
+  const surfaces = await surfacesOf(kind, prober);
+  const missing = surfaces.filter(({ surface, form }) => surface.needed && form === undefined);
+  if (missing.length > 0) throw unrecognised(kind, missing.flatMap(lacking), [kind]);
+  const tree = withForms(
+    kind,
+    surfaces.flatMap(({ form }) => (form === undefined ? [] : [form])),
   );
-  throw new IntoError(
+  if (tree.hosts.length === 0) throw unrecognised(kind, surfaces.flatMap(lacking), [kind]);
+  const remarks = surfaces
+    .filter(({ form }) => form === undefined)
+    .map(
+      (one) => `${one.surface.what} left alone, in no form that moegen knows: ${lacking(one)[0]}`,
+    );
+  return { tree, surfaces, remarks };
+}
+
+async function surfacesOf(kind: Tree, prober: Prober): Promise<readonly Surfaced[]> {
+  const surfaces = kind.surfaces ?? [];
+  const forms = surfaces.flatMap((surface) => surface.forms);
+  await prober.look(forms.flatMap(({ probes, edits }) => [...probes, ...edits]));
+  return surfaces.map((surface) => {
+    const judged = surface.forms.map((form) => ({
+      form,
+      lacking: [...form.probes, ...form.edits].flatMap((one) => prober.mismatches(one)),
+    }));
+    const fitting = judged.find((one) => one.lacking.length === 0);
+    if (fitting !== undefined) return { surface, form: fitting.form, lacking: [] };
+    const [nearest] = [...judged].sort((a, b) => a.lacking.length - b.lacking.length);
+    return { surface, lacking: nearest?.lacking ?? [] };
+  });
+}
+
+function lacking({ surface, form, lacking }: Surfaced): readonly string[] {
+  if (form !== undefined) return [];
+  return lacking.map((one) => `${surface.what}: ${said(one)}`);
+}
+
+function said({ path, expected, found }: Mismatch): string {
+  return `${path}: expected ${expected}; found ${found}`;
+}
+
+function unrecognised(
+  nearest: Tree | undefined,
+  lines: readonly string[],
+  all: readonly Tree[],
+): IntoError {
+  return new IntoError(
     "unrecognised",
     `this is no tree that moegen knows, or one that was edited half-way; nothing was written\n` +
-      `  nearest: ${nearest?.tree.title ?? "none"}\n  ${lines.join("\n  ")}`,
-    `give --into one of: ${titles}`,
+      `  nearest: ${nearest?.title ?? "none"}\n  ${lines.join("\n  ")}`,
+    `give --into one of: ${all.map(({ title }) => title).join("; ")}`,
   );
-}
-
-interface Judged {
-  readonly tree: Tree;
-  readonly mismatches: readonly Mismatch[];
-}
-
-const share = ({ tree, mismatches }: Judged): number => mismatches.length / tree.probes.length;
-
-async function judge(
-  all: readonly Tree[],
-  before: Before,
-  worker: TreeWorker,
-): Promise<readonly Judged[]> {
-  const texts = new Map<string, string | undefined>();
-  const symbols = new Map<string, Set<string>>();
-  for (const { path, has = [], lacks = [] } of all.flatMap(({ probes }) => probes)) {
-    texts.set(path, before(path));
-    const wanted = symbols.get(path) ?? new Set();
-    for (const symbol of [...has, ...lacks]) wanted.add(symbol);
-    symbols.set(path, wanted);
-  }
-  const files = [...texts].flatMap(([path, text]) =>
-    text === undefined ? [] : [{ path, text, symbols: [...(symbols.get(path) ?? [])] }],
-  );
-  const probed = new Map((await worker.probe(files)).map((one) => [one.path, one]));
-  return all.map((tree) => ({
-    tree,
-    mismatches: tree.probes.flatMap((probe) => mismatchesOf(probe, probed.get(probe.path))),
-  }));
-}
-
-function mismatchesOf(probe: Probe, probed: Probed | undefined): readonly Mismatch[] {
-  const { path, has = [], lacks = [], absent } = probe;
-  if (absent) return probed === undefined ? [] : [{ path, expected: "no such file", found: "it" }];
-  if (probed === undefined) return [{ path, expected: "the file", found: "none" }];
-  if (probed.broken !== undefined) {
-    return [{ path, expected: "valid Python", found: probed.broken }];
-  }
-  const missing = probed.missing ?? {};
-  return [
-    ...has.flatMap((symbol) => {
-      const near = missing[symbol];
-      if (near === undefined) return [];
-      return [{ path, expected: symbol, found: near.join(", ") || "no symbol" }];
-    }),
-    ...lacks.flatMap((symbol) =>
-      symbol in missing ? [] : [{ path, expected: `no ${symbol}`, found: symbol }],
-    ),
-  ];
 }

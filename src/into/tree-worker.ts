@@ -4,15 +4,30 @@ import { sep } from "node:path";
 import { root as moegenFolder } from "../house/paths.mjs";
 import { EnvironmentError, type LocalWorker, WorkerError, withWorker } from "../runner/index.ts";
 import { defined } from "../spec/defined.ts";
-import type { FileEdits } from "../target/tree/edit.ts";
+import type { ExpressionAnchor, FileEdits, StatementAnchor } from "../target/tree/edit.ts";
 import { IntoError } from "./errors.ts";
 
 export interface Probed {
   readonly path: string;
   /** Symbols that are not there, with the nearest that are. */
   readonly missing?: Readonly<Record<string, readonly string[]>>;
+  /** For each place that was asked for: nothing, or why it is not there once. */
+  readonly places?: readonly (Misplaced | null)[];
   /** Why the text is not Python. */
   readonly broken?: string;
+}
+
+export interface Misplaced {
+  readonly problem: string;
+  readonly found: readonly string[];
+}
+
+/** A file with what is looked for in it. */
+export interface Sought {
+  readonly path: string;
+  readonly text: string;
+  readonly symbols: readonly string[];
+  readonly places?: readonly (StatementAnchor | ExpressionAnchor)[];
 }
 
 interface Problem {
@@ -31,9 +46,7 @@ export class TreeWorker {
     this.#local = local;
   }
 
-  async probe(
-    files: readonly { path: string; text: string; symbols: readonly string[] }[],
-  ): Promise<readonly Probed[]> {
+  async probe(files: readonly Sought[]): Promise<readonly Probed[]> {
     const result = await this.#local.worker.request<{ files: Probed[] }>("probe", { files });
     return result.files;
   }

@@ -3,6 +3,7 @@
  * the tree can have made them up: they are believed where they name one of these paths, letter for
  * letter, and nowhere else.
  */
+import { editedPaths } from "../target/tree/forms.ts";
 import { trees } from "../target/tree/registry.ts";
 import type { Tree } from "../target/tree/tree.ts";
 import { foldersOf } from "./paths.ts";
@@ -33,7 +34,7 @@ export function kernelOf(tree: Tree, path: string): string | undefined {
 /** Of one tree, or of any: a journal does not say whose it is. */
 export function writableIn(some: readonly Tree[] = Object.values(trees)): Writable {
   const made = new Set(some.flatMap((tree) => tree.files([]).map(({ path }) => path)));
-  const edited = new Set(some.flatMap((tree) => tree.edits.map(({ path }) => path)));
+  const edited = new Set(some.flatMap(editedPaths));
   const shared = new Set([
     ...[...made].flatMap(foldersOf),
     ...some.flatMap(({ kernelFolder }) => foldersOf(`${kernelFolder}/x`)),

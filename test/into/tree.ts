@@ -5,6 +5,8 @@ import { ensurePypiTree } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
 import { emptyFolder } from "../cli/moegen.ts";
 
+export { contents } from "./contents.ts";
+
 /** A copy of the files of the PyPI tree that its target probes and edits, gone after the test. */
 export async function smallTree(): Promise<string> {
   const from = await ensurePypiTree();
@@ -23,16 +25,6 @@ export async function wholeTree(): Promise<string> {
   const to = emptyFolder();
   cpSync(await ensurePypiTree(), to, { recursive: true });
   return to;
-}
-
-/** Every file below a folder with its text. */
-export function contents(folder: string, leaveOut = /^\.git\//): ReadonlyMap<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => !leaveOut.test(path))
-    .sort();
-  return new Map(files.map((path) => [path, readFileSync(join(folder, path), "utf8")]));
 }
 
 /** Every folder below a folder. */

@@ -3,13 +3,24 @@ import { expect, test } from "vitest";
 import { isPlainPath } from "../../src/into/paths.ts";
 import type { LayerSpec } from "../../src/spec/layer.ts";
 import type { Quantization } from "../../src/spec/quantization.ts";
+import { editedPaths, withForms } from "../../src/target/tree/forms.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import type { HostedKernel, Tree } from "../../src/target/tree/tree.ts";
 
 const FOLDER = new URL("../../src/target/tree/", import.meta.url);
 const TEMPLATES = new URL("../../templates/", import.meta.url);
 /** The contract, and the edits that trees share. */
-const CONTRACT = ["backend.ts", "edit.ts", "layers.ts", "registry.ts", "tree.ts"];
+const CONTRACT = [
+  "backend.ts",
+  "edit.ts",
+  "forms.ts",
+  "layers.ts",
+  "packaged.ts",
+  "registry.ts",
+  "tree.ts",
+];
+/** A tree of a folder in another layout. */
+const PACKAGED = ["head-package"];
 /** What every tree's folder has. */
 const PARTS = ["edits.ts", "files.ts", "index.ts", "surface.ts"];
 
@@ -36,7 +47,8 @@ function hostedBy(tree: Tree): HostedKernel {
 
 test("a tree is one folder and one entry of the registry", () => {
   const names = readdirSync(FOLDER).filter((name) => !CONTRACT.includes(name));
-  expect(names.sort()).toEqual(Object.keys(trees).sort());
+  const own = Object.keys(trees).filter((name) => !PACKAGED.includes(name));
+  expect(names.sort()).toEqual(own.sort());
   const registry = readFileSync(new URL("registry.ts", FOLDER), "utf8");
   for (const name of names) {
     expect(registry.split(`"./${name}/index.ts"`)).toHaveLength(2);
@@ -45,18 +57,31 @@ test("a tree is one folder and one entry of the registry", () => {
   }
 });
 
-test.each(entries)("%s is what it says it is", (key, tree) => {
+/** The kind with the newest form of each surface, and with the oldest. */
+const formed: readonly (readonly [string, Tree])[] = entries.flatMap(([key, kind]) => {
+  const all = (kind.surfaces ?? []).map(({ forms }) => forms);
+  const [newest, oldest] = [all.map(([first]) => first), all.flatMap((forms) => forms.slice(-1))];
+  return [
+    [key, withForms(kind, newest)] as const,
+    ...(all.length === 0 ? [] : [[key, withForms(kind, oldest)] as const]),
+  ];
+});
+
+test.each(formed)("%s is what it says it is", (key, tree) => {
   expect(tree.name).toBe(key);
   const files = tree.files([hostedBy(tree)]);
+  const kind = trees[key as keyof typeof trees] as Tree;
+  const forms = (kind.surfaces ?? []).flatMap((surface) => surface.forms);
   const paths = [
     ...tree.probes.map(({ path }) => path),
-    ...tree.edits.map(({ path }) => path),
+    ...forms.flatMap(({ probes }) => probes.map(({ path }) => path)),
+    ...editedPaths(kind),
     ...files.map(({ path }) => path),
     tree.kernelFolder,
   ];
   expect(paths.filter((path) => !isPlainPath(path))).toEqual([]);
-  // What a manifest may name is told by the paths alone, whatever kernels there are.
-  expect(tree.files([]).map(({ path }) => path)).toEqual(files.map(({ path }) => path));
+  // What a manifest may name is told by the paths alone, whatever kernels and forms there are.
+  expect(kind.files([]).map(({ path }) => path)).toEqual(files.map(({ path }) => path));
   // Each path has one owner: a file is made or edited, and edited in one list.
   const owned = [...tree.edits, ...files].map(({ path }) => path);
   expect(new Set(owned).size).toBe(owned.length);
@@ -67,6 +92,34 @@ test.each(entries)("%s is what it says it is", (key, tree) => {
   for (const { template } of files) {
     expect(existsSync(new URL(`${template}.py.hbs`, TEMPLATES)), template).toBe(true);
   }
+});
+
+test("a form is one of a surface, by its name", () => {
+  for (const [, { surfaces = [] }] of entries) {
+    for (const { what, forms } of surfaces) {
+      expect(new Set(forms.map(({ name }) => name)).size, what).toBe(forms.length);
+    }
+  }
+});
+
+test("a package has what is below python/ alone", () => {
+  const every = [
+    ...editedPaths(trees["head-package"]),
+    ...trees["head-package"].files([]).map(({ path }) => path),
+  ];
+  expect(every.filter((path) => !path.startsWith("sgl_jax/"))).toEqual([]);
+  expect(every).toContain("sgl_jax/srt/models/qwen3_moe.py");
+});
+
+test("quantised weights are refused where their scales lie otherwise", () => {
+  const quantization = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
+  const before = withForms(
+    trees.head,
+    (trees.head.surfaces ?? []).flatMap(({ forms }) => forms.slice(-1)),
+  );
+  expect(before.adapt({ ...layer, quantization })).toEqual({
+    refused: [expect.stringContaining("FusedEPMoEV2")],
+  });
 });
 
 test("no two trees are told apart by nothing", () => {

@@ -31,7 +31,9 @@ def _interpret_grouped_matmul() -> None:
     from sgl_jax.srt.layers import moe
 
     gmm = moe.gmm
-    if "interpret" in inspect.signature(gmm).parameters:
+    switch = inspect.signature(gmm).parameters.get("interpret")
+    # None lets the tree itself look at its devices.
+    if switch is not None and switch.default is False:
         moe.gmm = lambda **arguments: gmm(interpret=True, **arguments)
 
 
@@ -84,9 +86,8 @@ class Runner:
         hf_config = self.config.hf_config
         # The registry swallows import errors of a model's module; here they are seen.
         importlib.import_module(f"sgl_jax.srt.models.{_MODEL_MODULES[hf_config.architectures[0]]}")
-        self.head = importlib.util.find_spec("sgl_jax.srt.eplb") is not None
-        if not self.head:
-            _interpret_grouped_matmul()
+        self._find_forms()
+        _interpret_grouped_matmul()
         load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
         loader = get_model_loader(LoadConfig(load_format=load_format), self.mesh)
         self.model = loader.load_model(model_config=self.config)
@@ -117,8 +118,25 @@ class Runner:
         self.slots: list[list[int]] = []
         self.free = 1
 
+    def _find_forms(self) -> None:
+        """Each that came with a version of its own is told by itself."""
+        from sgl_jax.srt.layers.logits_processor import LogitsMetadata
+        from sgl_jax.srt.mem_cache import memory_pool
+        from sgl_jax.srt.model_executor.forward_batch_info import ForwardBatch
+
+        def has(kind, field):
+            return field in (
+                *getattr(kind, "__dataclass_fields__", {}),
+                *inspect.signature(kind.__init__).parameters,
+            )
+
+        self.starts = has(ForwardBatch, "extend_start_loc")
+        self.indices = has(LogitsMetadata, "logits_indices")
+        self.pools = hasattr(memory_pool, "MemoryPools")
+
     def _place(self, values, dtype=jnp.int32):
-        spec = P("data") if self.head else P(None)
+        # Batches are laid over data since logits are chosen by their indices.
+        spec = P("data") if self.indices else P(None)
         return jax.device_put(jnp.asarray(values, dtype), NamedSharding(self.mesh, spec))
 
     def _run(self, mode, ids, positions, new_slots, extend_lens=None):
@@ -138,10 +156,10 @@ class Runner:
                 "extend_prefix_lens": self._place([0] * requests),
                 "extend_seq_lens": self._place(extend_lens),
             }
-            if not self.head:
+            if self.starts:
                 extend["extend_start_loc"] = self._place(np.cumsum(extend_lens) - extend_lens)
             metadata["extend_seq_lens"] = self._place(extend_lens)
-            if self.head:
+            if self.indices:
                 metadata["logits_indices"] = self._place(np.cumsum(extend_lens) - 1)
         batch = ForwardBatch(
             bid=0,
@@ -161,16 +179,16 @@ class Runner:
             forward_mode=mode, capture_hidden_mode=CaptureHiddenMode.NULL, **metadata
         )
         pools = self.pool
-        if self.head:
+        if self.pools:
             from sgl_jax.srt.mem_cache.memory_pool import MemoryPools
 
             pools = MemoryPools(token_to_kv_pool=self.pool)
         with jax.set_mesh(self.mesh):
             logits, cache = self.forward(self.state, batch, pools, info)
-        if self.head:
-            self.pool.replace_buffer(cache["token_to_kv_pool"])
-        else:
-            self.pool.replace_kv_buffer(cache)
+        if self.pools:
+            cache = cache["token_to_kv_pool"]
+        replace = getattr(self.pool, "replace_buffer", None) or self.pool.replace_kv_buffer
+        replace(cache)
         return np.asarray(logits, np.float32)[:requests]
 
     def prefill(self, prompts: list[list[int]]) -> np.ndarray:

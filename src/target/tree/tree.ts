@@ -6,13 +6,14 @@
  * - `index.ts`    the `Tree`: name, probes, and the parts below put together
  * - `surface.ts`  the `Surface`, and `adapt`: a spec's layer as this tree needs it, or why not
  * - `files.ts`    new files: template and context, from the kernels that are in the tree
- * - `edits.ts`    edits to files that are there: a plain list, see `edit.ts`
+ * - `edits.ts`    edits to files that are there: a plain list, see `edit.ts`; and the surfaces in
+ *                 which trees of the kind differ, each with its known forms
  *
  * Templates of new files are in `templates/<folder>/NAME.py.hbs`; one that several trees share has a
  * folder of its own. Nothing of a tree is decided by a version number.
  */
 import type { LayerSpec, WeightLayout } from "../../spec/layer.ts";
-import type { FileEdits } from "./edit.ts";
+import type { ExpressionAnchor, FileEdits, StatementAnchor } from "./edit.ts";
 
 /**
  * A file that must be there, with the symbols that must and must not be in it. A symbol is a dotted
@@ -27,6 +28,35 @@ export interface Probe {
   readonly lacks?: readonly string[];
   /** The file must not be there. */
   readonly absent?: true;
+  /** Places of which there must be none. */
+  readonly nowhere?: readonly (StatementAnchor | ExpressionAnchor)[];
+}
+
+/** What templates of new files are told of the forms that were found. */
+export type Facts = Readonly<Record<string, string | boolean>>;
+
+/**
+ * One known way in which a tree does something. It is found where its probes hold and every place
+ * of its edits is there, once: what could not be edited is not taken for known.
+ */
+export interface Form {
+  /** Short, for tables: "v2". */
+  readonly name: string;
+  readonly probes: readonly Probe[];
+  readonly edits: readonly FileEdits[];
+  readonly facts?: Facts;
+  /** The model that can use a generated kernel where the form is found. */
+  readonly host?: HostedModel;
+}
+
+/** What differs from tree to tree of one kind: back end, layer, loader, each model, test suite. */
+export interface Varying {
+  /** For people: "fused layer", "model Grok". */
+  readonly what: string;
+  /** Without a known form of it the tree is refused; else it is left alone, and the build says so. */
+  readonly needed: boolean;
+  /** The first that is found counts. */
+  readonly forms: readonly [Form, ...Form[]];
 }
 
 /** How the tree's layers call a fused kernel: what a spec cannot know. */
@@ -94,12 +124,15 @@ export interface Tree {
   readonly surface: Surface;
   readonly hosts: readonly HostedModel[];
   /** Makes a spec's layer one that computes exactly what the tree's own layer does. */
-  readonly adapt: (layer: LayerSpec) => Adapted;
+  readonly adapt: (layer: LayerSpec, facts?: Facts) => Adapted;
   /** Folder that gets one package for each kernel, below the tree. */
   readonly kernelFolder: string;
   /** Top-level package, for isort. */
   readonly firstParty: string;
   /** New files beside the kernel packages. Their paths are the same for any kernels, and for none. */
-  readonly files: (kernels: readonly HostedKernel[]) => readonly TreeFile[];
+  readonly files: (kernels: readonly HostedKernel[], facts?: Facts) => readonly TreeFile[];
+  /** Those that every tree of the kind gets. */
   readonly edits: readonly FileEdits[];
+  /** What differs among them; absent: nothing does. */
+  readonly surfaces?: readonly Varying[];
 }

@@ -2,30 +2,41 @@
 
 import { pyString } from "../../../emit/python.ts";
 import { scaleBlock } from "../../../spec/formats.ts";
-import type { HostedKernel, TreeFile } from "../tree.ts";
+import type { Facts, HostedKernel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
 const GENERATED = `${SRT}/kernels/fused_moe/generated`;
 const TEMPLATES = "head";
 
+/** Where no forms are given: what a manifest may name, which is the same for all. */
+const NEWEST: Facts = {
+  base: "FusedEPMoEV2",
+  module: "fused_moe",
+  quantized: true,
+  configured: true,
+};
+
 /**
  * All files that the tree gets beside its edited ones. Throws RangeError for a kernel that `adapt`
  * would refuse.
  */
-export function files(kernels: readonly HostedKernel[]): readonly TreeFile[] {
+export function files(
+  kernels: readonly HostedKernel[],
+  facts: Facts = NEWEST,
+): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({
     path,
     template: `${TEMPLATES}/${template}`,
     context,
   });
-  const backend = { predicted: kernels.some(({ predicted }) => predicted === true) };
+  const backend = { ...facts, predicted: kernels.some(({ predicted }) => predicted === true) };
   return [
     file(`${GENERATED}/__init__.py`, "kernels_init"),
-    file(`${GENERATED}/registry.py`, "registry", { kernels: kernels.map(row) }),
-    file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated"),
+    file(`${GENERATED}/registry.py`, "registry", { ...facts, kernels: kernels.map(row) }),
+    file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated", facts),
     file(`${SRT}/layers/moe_backend.py`, "moe_backend", backend),
     file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
-    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test"),
+    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test", facts),
     file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test", backend),
     file("benchmark/moe/bench_fused_generated.py", "bench"),
   ];

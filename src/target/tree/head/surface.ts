@@ -2,7 +2,7 @@
 import { BLOCK } from "../../../spec/formats.ts";
 import type { LayerSpec } from "../../../spec/layer.ts";
 import type { Quantization, QuantizedDType } from "../../../spec/quantization.ts";
-import type { Adapted, Surface } from "../tree.ts";
+import type { Adapted, Facts, Surface } from "../tree.ts";
 
 export const surface: Surface = {
   routing: "given",
@@ -17,7 +17,7 @@ export const surface: Surface = {
 const WEIGHTS: ReadonlySet<QuantizedDType> = new Set(["int8", "float8_e4m3fn", "float8_e5m2"]);
 
 /** Scores, groups, bias and scaling are the model's own code here, so the kernel has none of them. */
-export function adapt(layer: LayerSpec): Adapted {
+export function adapt(layer: LayerSpec, facts: Facts = { quantized: true }): Adapted {
   if (layer.activation !== "silu" && layer.activation !== "gelu") {
     return {
       refused: ["the models of this tree that can use a generated kernel compute silu or gelu"],
@@ -27,6 +27,14 @@ export function adapt(layer: LayerSpec): Adapted {
     return { refused: ["the experts of this tree's models have no biases"] };
   }
   const weights = layer.quantization?.weights;
+  if (weights !== undefined && facts.quantized !== true) {
+    return {
+      refused: [
+        "quantised experts are served in trees with FusedEPMoEV2 (#1307, June 2026, and later): before " +
+          "it their scales lie otherwise",
+      ],
+    };
+  }
   if (weights !== undefined && !WEIGHTS.has(weights)) {
     return {
       refused: [

@@ -1,18 +1,13 @@
 /** The choice of the back end: enum, server flag, and where "auto" is decided. */
 import { testSuite } from "../../backend.ts";
 import type { FileEdits } from "../../edit.ts";
+import type { Form, Varying } from "../../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
 
 const modelConfig: FileEdits = {
   path: `${SRT}/configs/model_config.py`,
   edits: [
-    {
-      edit: "insert",
-      where: "after",
-      at: { in: "MoEBackend", statement: "FUSED_V2 = ..." },
-      code: 'FUSED_GENERATED = "fused_generated"  # Fused kernel made by moegen for one model\n',
-    },
     {
       edit: "replace",
       at: {
@@ -34,7 +29,7 @@ const serverArgs: FileEdits = {
       edit: "element",
       at: {
         in: "ServerArgs.add_cli_args",
-        expression: '["epmoe", "fused", "fused_v2", ...]',
+        expression: '["epmoe", "fused", ...]',
       },
       code: '"fused_generated"',
     },
@@ -60,13 +55,92 @@ const modelRunner: FileEdits = {
   ],
 };
 
-export const server: readonly FileEdits[] = [
-  modelConfig,
-  serverArgs,
-  modelRunner,
-  testSuite('[TestFile("python/sgl_jax/test/kernels/quantized_linear_test.py", ...), ...]', [
-    "kernels/fused_moe_generated_test.py",
-    "layers/test_fused_moe_generated.py",
-    "layers/test_moe_backend.py",
-  ]),
-];
+/** The tree's back ends, with one more after the last fused one. */
+function backend(name: string, last: string, lacks: readonly string[]): Form {
+  return {
+    name,
+    probes: [{ path: modelConfig.path, lacks }],
+    edits: [
+      {
+        path: modelConfig.path,
+        edits: [
+          {
+            edit: "insert",
+            where: "after",
+            at: { in: "MoEBackend", statement: `${last} = ...` },
+            code: 'FUSED_GENERATED = "fused_generated"  # Fused kernel made by moegen for one model\n',
+          },
+        ],
+      },
+    ],
+  };
+}
+
+export const backends: Varying = {
+  what: "back-end enum",
+  needed: true,
+  forms: [backend("fused_v2", "FUSED_V2", []), backend("fused", "FUSED", ["MoEBackend.FUSED_V2"])],
+};
+
+/**
+ * Models whose layer is FusedEPMoE whatever is asked for (Qwen3.5): a generated kernel that is asked for
+ * is not silently another one.
+ */
+export const forced: Varying = {
+  what: "forced back end",
+  needed: true,
+  forms: [
+    {
+      name: "by a list",
+      probes: [{ path: modelConfig.path, has: ["_FORCED_FUSED_EP_MOE_ARCHS"] }],
+      edits: [
+        {
+          path: modelConfig.path,
+          edits: [
+            {
+              edit: "insert",
+              where: "before",
+              at: {
+                in: "ModelConfig.__init__",
+                statement:
+                  'logger.info("%s hard-codes FusedEPMoE; resolving effective moe_backend %s -> fused", ...)',
+              },
+              code: `if self.moe_backend == MoEBackend.FUSED_GENERATED:
+    raise ValueError(
+        f"--moe-backend fused_generated: {self.hf_config.architectures[0]} is FusedEPMoE "
+        "whatever the back end; take --moe-backend fused"
+    )
+`,
+            },
+          ],
+        },
+      ],
+    },
+    {
+      name: "none",
+      probes: [{ path: modelConfig.path, lacks: ["_FORCED_FUSED_EP_MOE_ARCHS"] }],
+      edits: [],
+    },
+  ],
+};
+
+/** The suite that runs without a TPU's kernels, by its first file. */
+const listed = (first: string): Form => ({
+  name: first,
+  probes: [],
+  edits: [
+    testSuite(`[TestFile("python/sgl_jax/test/${first}", ...), ...]`, [
+      "kernels/fused_moe_generated_test.py",
+      "layers/test_fused_moe_generated.py",
+      "layers/test_moe_backend.py",
+    ]),
+  ],
+});
+
+export const suite: Varying = {
+  what: "test suite",
+  needed: false,
+  forms: [listed("kernels/quantized_linear_test.py"), listed("test_flashattention.py")],
+};
+
+export const server: readonly FileEdits[] = [modelConfig, serverArgs, modelRunner];

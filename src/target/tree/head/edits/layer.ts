@@ -1,0 +1,67 @@
+/** The tree's own fused layer, whose parameters and mappings the generated one has. */
+import type { Probe, Varying } from "../../tree.ts";
+
+const LAYERS = "python/sgl_jax/srt/layers";
+
+/** Before #818 a fused layer chose the experts in its kernel, as its parameter says. */
+export const ROUTES: Probe = {
+  path: `${LAYERS}/moe.py`,
+  has: ["FusedEPMoE.__call__(router_logits)"],
+};
+
+/**
+ * `base`: the class that the generated layer extends; `module`: where it is. `quantized`: scales of
+ * its quantised experts lie as a generated kernel takes them; `configured`: it takes a quantization
+ * config at all.
+ */
+export const layer: Varying = {
+  what: "fused layer",
+  needed: true,
+  forms: [
+    {
+      name: "FusedEPMoEV2",
+      probes: [
+        {
+          path: `${LAYERS}/fused_moe.py`,
+          has: [
+            "FusedEPMoE.__call__(topk_ids)",
+            "FusedEPMoE.__call__(out_sharding)",
+            "FusedEPMoEV2",
+          ],
+        },
+      ],
+      edits: [],
+      facts: { base: "FusedEPMoEV2", module: "fused_moe", quantized: true, configured: true },
+    },
+    {
+      name: "FusedEPMoE",
+      probes: [
+        {
+          path: `${LAYERS}/fused_moe.py`,
+          has: ["FusedEPMoE.__call__(topk_ids)"],
+          lacks: ["FusedEPMoEV2"],
+        },
+      ],
+      edits: [],
+      facts: { base: "FusedEPMoE", module: "fused_moe", quantized: false, configured: true },
+    },
+    {
+      name: "FusedEPMoE in moe.py",
+      probes: [{ path: `${LAYERS}/moe.py`, has: ["FusedEPMoE.__call__(topk_ids)"] }],
+      edits: [],
+      facts: { base: "FusedEPMoE", module: "moe", quantized: false, configured: true },
+    },
+    {
+      name: "FusedEPMoE that routes",
+      probes: [ROUTES, { path: ROUTES.path, has: ["FusedEPMoE.__init__(quantization_config)"] }],
+      edits: [],
+      facts: { base: "FusedEPMoE", module: "moe", quantized: false, configured: true },
+    },
+    {
+      name: "FusedEPMoE that routes, never quantised",
+      probes: [ROUTES, { path: ROUTES.path, lacks: ["FusedEPMoE.__init__(quantization_config)"] }],
+      edits: [],
+      facts: { base: "FusedEPMoE", module: "moe", quantized: false, configured: false },
+    },
+  ],
+};
