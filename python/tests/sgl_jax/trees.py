@@ -34,7 +34,7 @@ def _interpret_grouped_matmul() -> None:
     switch = inspect.signature(gmm).parameters.get("interpret")
     # None lets the tree itself look at its devices.
     if switch is not None and switch.default is False:
-        moe.gmm = lambda **arguments: gmm(interpret=True, **arguments)
+        moe.gmm = lambda **arguments: gmm(**{"interpret": True, **arguments})
 
 
 def _configure(job: dict):

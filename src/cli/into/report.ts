@@ -3,6 +3,7 @@ import type { IntoResult } from "../../into/build.ts";
 import { type Compared, STOPPING } from "../../into/compare.ts";
 import { unifiedDiff } from "../../into/diff.ts";
 import { defined } from "../../spec/defined.ts";
+import type { Tree } from "../../target/tree/tree.ts";
 import { type Outcome, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { plural, seconds } from "../format.ts";
@@ -42,7 +43,10 @@ export function showTree(result: IntoResult, options: ShowOptions, out: Output):
   }
   const failed = stopping.length > 0 && !options.check;
   return outcome(drift ? EXIT.drift : failed ? EXIT.failed : EXIT.ok, {
-    tree: tree === undefined ? null : { name: tree.name, title: tree.title, root },
+    tree:
+      tree === undefined
+        ? null
+        : { name: tree.name, title: tree.title, root, architectures: architecturesOf(tree) },
     kernels,
     written: !preview && (recovered || pending.length > 0),
     drift,
@@ -51,6 +55,11 @@ export function showTree(result: IntoResult, options: ShowOptions, out: Output):
     remarks,
     ...defined({ diff }),
   });
+}
+
+/** Those whose models can use a generated kernel in the tree, as `config.json` names them. */
+function architecturesOf({ hosts }: Tree): readonly string[] {
+  return hosts.flatMap(({ architectures }) => architectures);
 }
 
 function diffOf({ path, now, next, base, state }: Compared): string {
@@ -91,6 +100,10 @@ function summarise(
   out.line(`${changed} of ${plural(files.length, "file")} ${done} in ${time}`);
   const names = kernels.length === 0 ? "none" : kernels.join(", ");
   out.line(`kernels ${options.preview ? "afterwards" : "in the tree"}: ${names}`);
+  // A spec does not say whose layer it is: the server refuses a checkpoint of another model.
+  if (options.verb === "build" && kernels.length > 0) {
+    out.line(`for checkpoints of ${architecturesOf(tree).join(", ")} and no other`);
+  }
   if (options.drift || (options.dryRun && changed > 0 && options.next !== "")) {
     out.line(`next: ${options.next}`);
   } else if (options.verb === "build" && !options.preview) {
