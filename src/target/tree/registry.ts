@@ -5,7 +5,7 @@ import { packaged } from "./packaged.ts";
 import { pypi } from "./pypi/index.ts";
 import type { Tree } from "./tree.ts";
 
-/** Since #818 the package has fused kernels of its own: 0.0.3rc0 and later. */
+/** The package has fused kernels of its own since 0.0.3rc0. */
 const package2026 = packaged(head, "head-package", "sglang-jax 0.0.3rc0 to 0.1.0rc0 from PyPI");
 
 const registry = {

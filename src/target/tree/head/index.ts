@@ -1,4 +1,4 @@
-/** sglang-jax from #818 (February 2026) on: its own fused kernels, routing outside, separate gate and up. */
+/** sglang-jax from #694 (January 2026) on: its own fused kernels, separate gate and up. */
 import type { Tree } from "../tree.ts";
 import { edits, surfaces } from "./edits.ts";
 import { files } from "./files.ts";
@@ -8,7 +8,7 @@ const SRT = "python/sgl_jax/srt";
 
 export const head: Tree = {
   name: "head",
-  title: "sglang-jax from #818 on (February 2026 to August 2026, routing outside the kernel)",
+  title: "sglang-jax from #694 on (January to August 2026, its own fused kernels)",
   probes: [
     {
       path: `${SRT}/layers/moe.py`,
