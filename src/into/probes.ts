@@ -1,8 +1,10 @@
 /** Looking into the files of a tree: each is read once, whatever is looked for in it. */
 import type { Edit, ExpressionAnchor, FileEdits, StatementAnchor } from "../target/tree/edit.ts";
 import type { Probe } from "../target/tree/tree.ts";
-import type { Before } from "./recognise.ts";
 import type { Misplaced, Probed, TreeWorker } from "./tree-worker.ts";
+
+/** The text of a file before moegen changed anything; nothing where there was none. */
+export type Before = (path: string) => string | undefined;
 
 export interface Mismatch {
   readonly path: string;

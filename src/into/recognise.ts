@@ -3,11 +3,10 @@ import { withForms } from "../target/tree/forms.ts";
 import { trees } from "../target/tree/registry.ts";
 import type { Form, Tree, Varying } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
-import { type Mismatch, Prober } from "./probes.ts";
+import { type Before, type Mismatch, Prober } from "./probes.ts";
 import type { TreeWorker } from "./tree-worker.ts";
 
-/** The text of a file before moegen changed anything; nothing where there was none. */
-export type Before = (path: string) => string | undefined;
+export type { Before };
 
 /** A surface of a tree: the form of it that was found, or what its nearest form lacks. */
 export interface Surfaced {
