@@ -158,6 +158,10 @@ export const codes = {
     "renormEpsilon is added to the sum that renormalize divides by, or is the least of it: 2^-126 to 1",
   ),
 
+  MOE143: entry(
+    "weights are not made of this checkpoint",
+    "NVFP4 weights are made float8_e4m3fn with a scale a channel or for a part of one",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",
@@ -188,7 +192,7 @@ export const codes = {
   ),
   MOE306: entry(
     "the checkpoint's quantisation is not read",
-    "quantization_config is fp8 in blocks of 128 x 128, mxfp4, or compressed-tensors of 8 or 4 bits without zero points, the same for all experts, and every key of it is known; any other, and what a file beside the config says, is answered by an override of quantization",
+    "quantization_config, or the file beside the config, is fp8, mxfp4, NVFP4, AWQ, GPTQ or compressed-tensors of 8 or 4 bits, the same for all experts, and every key of it is known; any other is answered by an override of quantization",
   ),
   MOE307: entry(
     "the model's experts are of another kind",

@@ -29,6 +29,7 @@ import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
 import {
   activationsMatchWeights,
   blocksCutRows,
+  checkpointIsFloat8,
   devicesTakeWeights,
   quantizedRowsAreBfloat16,
   scaleBlocksFit,
@@ -56,6 +57,7 @@ const RULES: readonly Rule[] = [
   redundantFit,
   sharedFillLanes,
   scaleBlocksFit,
+  checkpointIsFloat8,
   devicesTakeWeights,
   sharedAreNotAlone,
   quantizedRowsAreBfloat16,

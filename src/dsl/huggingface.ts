@@ -33,7 +33,11 @@ export function fromHuggingFace(
     });
   }
   const { layer, fields: readFields, layers, notes = [] } = read;
-  const checkpoint = readQuantization(reader, layer.experts, quantConfig);
+  const checkpoint = readQuantization(
+    reader,
+    { experts: layer.experts, architecture: known?.name ?? model.names[0] },
+    quantConfig,
+  );
   const fields = { ...readFields, ...(checkpoint && { quantization: checkpoint.field }) };
   const given = Object.entries({
     ...replaced,
@@ -45,10 +49,13 @@ export function fromHuggingFace(
   if (sharedExperts === "outside") overridden.add("sharedExperts");
   const { sharedExperts: published, ...routed } = layer;
   // Where the checkpoint leaves the shared experts as they are, so does the kernel.
+  const ownQuantization = checkpoint?.sharedPlain === true ? ("none" as const) : checkpoint?.shared;
   const inside =
-    published !== undefined && checkpoint?.sharedPlain === true && quantization === undefined
-      ? { ...published, quantization: "none" as const }
+    published !== undefined && ownQuantization !== undefined && quantization === undefined
+      ? { ...published, quantization: ownQuantization }
       : published;
+  const loading = quantization === undefined && checkpoint?.note ? [checkpoint.note] : [];
+  const remarks = [...notes, ...loading];
   const base =
     sharedExperts === "outside" || inside === undefined
       ? routed
@@ -65,7 +72,7 @@ export function fromHuggingFace(
     architecture: known?.name ?? model.names[0] ?? "unknown",
     ...defined({ layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
-    ...(notes.length === 0 ? {} : { notes }),
+    ...(remarks.length === 0 ? {} : { notes: remarks }),
     fields: Object.fromEntries(
       Object.entries(fields)
         .filter(([key]) => !overridden.has(key))

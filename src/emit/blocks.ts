@@ -11,6 +11,7 @@ import {
   tokenRows,
 } from "../spec/formats.ts";
 import type { LayerSpec } from "../spec/layer.ts";
+import type { Quantization } from "../spec/quantization.ts";
 
 /** Templates by the name of what they answer. */
 type Blocks = Readonly<Record<string, string>>;
@@ -28,6 +29,12 @@ export function quantizationBlocks({ quantization }: LayerSpec): Blocks {
   };
 }
 
+/** What makes weights of a checkpoint whose format is not the kernel's own. */
+function checkpointBlock(quantization: Quantization): string {
+  if (quantization.checkpoint === "nvfp4") return "package/from_nvfp4";
+  return isMxfp4(quantization) ? "package/from_mxfp4" : NO_BLOCK;
+}
+
 /** All weights of a layer: the shared experts' may be of another kind. */
 export function allWeightsBlocks(layer: LayerSpec): Blocks {
   const { quantization } = layer;
@@ -35,7 +42,7 @@ export function allWeightsBlocks(layer: LayerSpec): Blocks {
   const own = sharedLayer(layer).quantization === undefined ? "shared_plain" : "shared_apart";
   return {
     quantize_weights: `package/quantize_weights/${sharedApart(layer) ? own : "alike"}`,
-    from_mxfp4: isMxfp4(quantization) ? "package/from_mxfp4" : NO_BLOCK,
+    from_checkpoint: checkpointBlock(quantization),
   };
 }
 

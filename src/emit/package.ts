@@ -63,11 +63,11 @@ export function initContext(plan: Plan): Record<string, unknown> {
   const { layer, emit, name } = plan;
   const { reference: withReference } = emit;
   const ratio = isPredicted(plan) ? ["predicted_ratio"] : [];
-  const mxfp4 = layer.quantization !== undefined && isMxfp4(layer.quantization);
+  const { quantization } = layer;
+  const mxfp4 = quantization !== undefined && isMxfp4(quantization) ? ["from_mxfp4"] : [];
+  const unpacked = quantization?.checkpoint === "nvfp4" ? ["from_nvfp4"] : mxfp4;
   const helper =
-    withReference && layer.quantization !== undefined
-      ? [...(mxfp4 ? ["from_mxfp4"] : []), "quantize_weights"]
-      : [];
+    withReference && quantization !== undefined ? [...unpacked, "quantize_weights"] : [];
   const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
   const references = withReference ? ["reference_moe", ...routing] : [];
   const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];

@@ -10,7 +10,7 @@ import { MOST_LAYERS } from "./sparse.ts";
 
 /** What the names are made of. */
 export interface ExpertModules {
-  /** The module of a layer that holds its experts, e.g. "mlp". */
+  /** The module of a layer that holds its experts, e.g. "mlp"; "": the layer itself. */
   readonly container: string;
   readonly experts: number;
   /** Layers in all, where the config counts them. */
@@ -152,7 +152,8 @@ export function plainModules(patterns: readonly string[], modules: ExpertModules
   const experts = [...new Set([0, last, ...numbersIn(patterns, EXPERT).filter((e) => e <= last)])];
   const found = { routed: new Set<Extent | "some">(), shared: new Set<Extent | "some">() };
   for (const layer of layers) {
-    const names = namesOf(`model.layers.${layer}.${modules.container}`, experts);
+    const inside = modules.container === "" ? "" : `.${modules.container}`;
+    const names = namesOf(`model.layers.${layer}${inside}`, experts);
     found.routed.add(extentOf(names.routed, matcher));
     found.shared.add(extentOf(names.shared, matcher));
   }

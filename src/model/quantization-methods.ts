@@ -10,10 +10,18 @@ import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
 export type Dict = Readonly<Record<string, unknown>>;
 
 /** What a method says of the weights, or why it is not read, in words that go on after "has". */
-export type Read = { readonly quantization: Quantization } | { readonly refused: string };
+export type Read =
+  | {
+      readonly quantization: Quantization;
+      /** For the loader. */
+      readonly note?: string;
+      /** The shared experts are left as they are. Absent: lists of modules say it. */
+      readonly sharedPlain?: boolean;
+    }
+  | { readonly refused: string };
 
-type Says = (value: unknown) => boolean;
-type Keys = Readonly<Record<string, Says>>;
+export type Says = (value: unknown) => boolean;
+export type Keys = Readonly<Record<string, Says>>;
 
 /** Whether it is an object that is no list. */
 export function isDict(value: unknown): value is Dict {
@@ -31,6 +39,38 @@ const per = (weights: QuantizedDType, granularity: Quantization["granularity"]):
   quantization: { weights, granularity, scales: "float32" },
 });
 
+/** OCP microscaling: E2M1 weights, a power of two for 32 neighbours along the contraction. */
+export const MICROSCALED = per("float4_e2m1fn", { kind: "sub_channel", block: 32 });
+
+/** One scale an array: exactly one scale a channel, all of them the same. */
+export const PER_TENSOR: Read = {
+  ...per("float8_e4m3fn", "per_channel"),
+  note: "a weight array of the checkpoint has one scale: the loader repeats it for each channel",
+};
+
+/** E2M1 weights, an e4m3 scale for 16 neighbours and a float32 one for all: no block of the kernel's. */
+export const NVFP4: Read = {
+  quantization: {
+    weights: "float8_e4m3fn",
+    granularity: "per_channel",
+    scales: "float32",
+    checkpoint: "nvfp4",
+  },
+  note: "the checkpoint's weights are NVFP4: the package's from_nvfp4 makes them float8 and says what that loses; quantization: \"none\" takes them in 16 bits, rounded by 2 ** -9 at most",
+};
+
+/** Integers of 4 or 8 bits; those of 4 with zero points are within ±15 of them, which int8 holds. */
+export function integers(
+  bits: 4 | 8,
+  granularity: Quantization["granularity"],
+  zeros: boolean,
+): Read {
+  const note = zeros
+    ? "the loader takes each group's zero point from its weights: int8 holds the differences exactly"
+    : "the checkpoint's integers count from 0: the loader takes half their range from them";
+  return { ...per(bits === 4 && !zeros ? "int4" : "int8", granularity), note };
+}
+
 /** Read elsewhere, or without meaning for the experts' weights. */
 const any: Says = () => true;
 const one =
@@ -41,7 +81,7 @@ const empty: Says = (value) => isDict(value) && Object.keys(value).length === 0;
 const nothing: Says = () => false;
 
 /** The first key that is not understood, as "key value"; one that is null says nothing. */
-function strange(config: Dict, keys: Keys): string | undefined {
+export function strange(config: Dict, keys: Keys): string | undefined {
   const found = Object.entries(config).find(
     ([key, value]) => value !== null && value !== undefined && !(own(keys, key) ?? nothing)(value),
   );
@@ -64,8 +104,8 @@ const FP8_KEYS: Keys = {
   quant_method: any,
   fmt: any,
   weight_block_size: any,
-  // Rows stay as they are here: where a checkpoint has them quantised as they come, nothing is lost.
-  activation_scheme: one("dynamic"),
+  // Rows stay as they are here: nothing is lost.
+  activation_scheme: one("dynamic", "static"),
   // Powers of two, which float32 holds.
   scale_fmt: one("ue8m0", "float32"),
   is_checkpoint_fp8_serialized: one(true),
@@ -81,21 +121,29 @@ function fp8(config: Dict): Read {
   const weights = typeof format === "string" ? own(FP8_FORMATS, format) : undefined;
   if (weights === undefined) return { refused: `fp8 of the format ${shown(format)}` };
   const block = config.weight_block_size;
-  if (shown(block) !== "[128,128]") {
-    const size =
-      block === undefined || block === null ? "one scale a tensor" : `a scale for ${shown(block)}`;
-    return { refused: `fp8 with ${size}` };
-  }
+  const read = fp8Blocks(weights, block ?? undefined);
   const odd = strange(config, FP8_KEYS);
-  return odd === undefined ? per(weights, "blocks_128x128") : { refused: `fp8 with ${odd}` };
+  return odd === undefined || "refused" in read ? read : { refused: `fp8 with ${odd}` };
+}
+
+function fp8Blocks(weights: QuantizedDType, block: unknown): Read {
+  if (block === undefined) return { ...PER_TENSOR, ...per(weights, "per_channel") };
+  if (shown(block) === "[128,128]") return per(weights, "blocks_128x128");
+  // (N, K) of the checkpoint: a row's neighbours along the contraction (MXFP8: 32 of them).
+  const [rows, columns] = Array.isArray(block) ? (block as readonly unknown[]) : [];
+  return rows === 1 && typeof columns === "number" && columns > 0
+    ? per(weights, { kind: "sub_channel", block: columns })
+    : { refused: `fp8 with a scale for ${shown(block)}` };
 }
 
 const MXFP4 = "mxfp4-pack-quantized";
+const MXFP8 = "mxfp8-quantized";
+const FORMATS = ["pack-quantized", "int-quantized", "float-quantized", "naive-quantized"];
 
 const COMPRESSED_KEYS: Keys = {
   quant_method: any,
   config_groups: any,
-  format: one("pack-quantized", "int-quantized", "float-quantized", "naive-quantized", MXFP4),
+  format: one(...FORMATS, MXFP4, MXFP8, "nvfp4-pack-quantized"),
   ignore: any,
   quantization_status: one("compressed", "frozen"),
   // A figure of the whole file, a cache's format, the writer's version.
@@ -111,7 +159,8 @@ const GROUP_KEYS: Keys = {
   targets: any,
   weights: any,
   format: COMPRESSED_KEYS.format ?? nothing,
-  input_activations: (value) => isDict(value) && value.dynamic === true,
+  // Rows stay as they are here.
+  input_activations: isDict,
 };
 
 const WEIGHT_KEYS: Keys = {
@@ -124,11 +173,16 @@ const WEIGHT_KEYS: Keys = {
   // "group" and its old names permute the contraction, so that a group's weights lie apart.
   actorder: one(false, "weight", "static"),
   dynamic: one(false),
-  scale_dtype: one("torch.float32", "torch.bfloat16", "torch.float16"),
   // How scales were found.
   observer: any,
   observer_kwargs: any,
 };
+
+const SCALE_TYPES = [
+  ...["torch.float32", "torch.bfloat16", "torch.float16"],
+  // NVFP4's.
+  "torch.float8_e4m3fn",
+];
 
 const KINDS: Readonly<Record<string, QuantizedDType>> = {
   "8 float": "float8_e4m3fn",
@@ -146,15 +200,17 @@ function compressedTensors(config: Dict, holdsExperts: HoldsExperts): Read {
   const { num_bits: bits, type, strategy, symmetric } = group.weights;
   const what = `compressed-tensors, ${shown(bits)} bits of type ${shown(type)} by ${shown(strategy)}`;
   const refused = (why: string): Read => ({ refused: `${what}${why}` });
-  if (symmetric === false) return refused(" with zero points");
-  const mxfp4 = (group.format ?? config.format) === MXFP4;
-  const weightKeys = mxfp4 ? { ...WEIGHT_KEYS, scale_dtype: one("torch.uint8") } : WEIGHT_KEYS;
+  const zeros = symmetric === false;
+  const format = group.format ?? config.format;
+  const mxfp4 = format === MXFP4;
+  const scaleTypes = mxfp4 || format === MXFP8 ? ["torch.uint8"] : SCALE_TYPES;
+  const weightKeys = { ...WEIGHT_KEYS, scale_dtype: one(...scaleTypes) };
   const odd =
     strange(config, COMPRESSED_KEYS) ??
     strange(group, GROUP_KEYS) ??
     strange(group.weights, weightKeys);
-  const read = mxfp4 ? mxfp4Group(group.weights) : groupOf(group.weights);
-  if (read === undefined) return refused("");
+  const read = mxfp4 ? mxfp4Group(group.weights) : groupOf(group.weights, zeros);
+  if (read === undefined) return refused(zeros ? " with zero points" : "");
   if (odd !== undefined) return refused(` with ${odd}`);
   const { targets } = group;
   return Array.isArray(targets) && (targets.includes("Linear") || holdsExperts(targets))
@@ -162,10 +218,21 @@ function compressedTensors(config: Dict, holdsExperts: HoldsExperts): Read {
     : refused(` for the modules ${shown(targets)}`);
 }
 
-function groupOf(weights: Dict): Read | undefined {
+function groupOf(weights: Dict, zeros: boolean): Read | undefined {
   const { num_bits: bits, type, strategy, group_size: size } = weights;
-  const kind = own(KINDS, `${String(bits)} ${String(type)}`);
+  const name = `${String(bits)} ${String(type)}`;
+  if (name === "4 float") {
+    return strategy === "tensor_group" && size === 16 && !zeros ? NVFP4 : undefined;
+  }
+  const kind = own(KINDS, name);
   if (kind === undefined) return undefined;
+  if (zeros) {
+    const group = strategy === "group" && typeof size === "number" && size > 0;
+    return name === "4 int" && group
+      ? integers(4, { kind: "sub_channel", block: size }, true)
+      : undefined;
+  }
+  if (strategy === "tensor") return { ...PER_TENSOR, ...per(kind, "per_channel") };
   if (strategy === "channel") return per(kind, "per_channel");
   if (strategy === "group" && typeof size === "number" && size > 0) {
     return per(kind, { kind: "sub_channel", block: size });
@@ -179,9 +246,6 @@ function mxfp4Group(weights: Dict): Read | undefined {
   const { num_bits: bits, type, group_size: size } = weights;
   return bits === 4 && type === "float" && size === 32 ? MICROSCALED : undefined;
 }
-
-/** OCP microscaling: E2M1 weights, a power of two for 32 neighbours along the contraction. */
-const MICROSCALED = per("float4_e2m1fn", { kind: "sub_channel", block: 32 });
 
 const MXFP4_KEYS: Keys = {
   quant_method: any,
@@ -197,16 +261,22 @@ function mxfp4(config: Dict): Read {
 /** Whether a list of modules names all routed experts. */
 type HoldsExperts = (targets: readonly unknown[]) => boolean;
 
-const METHODS: Readonly<Record<string, (config: Dict, holdsExperts: HoldsExperts) => Read>> = {
+type Method = (config: Dict, holdsExperts: HoldsExperts) => Read;
+
+/** Methods of a file of their own, in their own registry: see `readMethod`. */
+export type Methods = Readonly<Record<string, Method>>;
+
+const METHODS: Methods = {
   fp8,
   mxfp4,
   "compressed-tensors": compressedTensors,
 };
 
 /** What a `quantization_config` says of the weights of the modules that it is for. */
-export function readMethod(config: unknown, holdsExperts: HoldsExperts): Read {
+export function readMethod(config: unknown, holdsExperts: HoldsExperts, further: Methods): Read {
   const method = isDict(config) ? config.quant_method : undefined;
-  const read = typeof method === "string" ? own(METHODS, method) : undefined;
+  const read =
+    typeof method === "string" ? (own(METHODS, method) ?? own(further, method)) : undefined;
   if (isDict(config) && read !== undefined) return read(config, holdsExperts);
   if (method === undefined) return { refused: shown(config) };
   const algorithm = isDict(config) ? (config.quant_algo ?? config.format) : undefined;

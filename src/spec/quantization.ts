@@ -25,6 +25,11 @@ export interface Quantization {
   readonly granularity: ScaleGranularity;
   readonly scales: "float32" | "bfloat16";
   /**
+   * Another format that the checkpoint has, of which the package makes these weights: NVFP4, with a
+   * scale for 16 weights and one for all. Absent: none.
+   */
+  readonly checkpoint?: "nvfp4";
+  /**
    * Rows are quantised too, one by one, in the kernel: a token's once, before it is sent to the
    * experts, and its activated row again before down. The shared experts multiply the same token
    * rows; their activated rows stay `dtype`. Absent: all rows are `dtype`.

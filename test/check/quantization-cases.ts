@@ -39,10 +39,18 @@ export const quantizationCases = {
     says: "the shared experts have int8 weights, the routed ones bfloat16",
     nearest: ['"none"'],
   },
+  MOE143: {
+    spec: layer(
+      "hidden: 2048",
+      'quantization: { weights: ⟦"int8"⟧, granularity: "per_channel", checkpoint: "nvfp4" }, hidden: 2048',
+    ),
+    says: 'checkpoint = "nvfp4" with int8 weights',
+    nearest: ["float8_e4m3fn"],
+  },
   MOE306: {
     spec: published("config"),
-    config: { ...QWEN, quantization_config: { quant_method: "gptq", bits: 4 } },
-    says: 'quantization_config has the method "gptq", which the kernel does not take',
+    config: { ...QWEN, quantization_config: { quant_method: "hqq", nbits: 4 } },
+    says: 'quantization_config has the method "hqq", which the kernel does not take',
     nearest: ['quantization: "none"', 'quantization: { weights: …, granularity: "per_channel" }'],
   },
 };

@@ -187,10 +187,10 @@ describe("moegen init", () => {
     };
 
     it("refuses a format that is not read, by its name, and writes nothing", async () => {
-      const cwd = beside({ quant_algo: "NVFP4", group_size: 16 });
+      const cwd = beside({ quant_algo: "W4A8_AWQ", group_size: 128 });
       const ran = await moegen(["init", "--config", "config.json"], { cwd });
       expect(ran.code).toBe(64);
-      expect(ran.stderr).toContain('hf_quant_config.json has "NVFP4"');
+      expect(ran.stderr).toContain('hf_quant_config.json has "W4A8_AWQ"');
       expect(ran.stderr).toContain("--quantization none");
       expect(readdirSync(cwd).sort()).toEqual(["config.json", "hf_quant_config.json"]);
     });

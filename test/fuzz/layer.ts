@@ -59,7 +59,8 @@ const routing: fc.Arbitrary<RoutingInput> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ where: "given" as const }) },
 );
 
-type WeightQuantization = Omit<QuantizationInput, "activations">;
+type AnyQuantization = Omit<QuantizationInput, "checkpoint">;
+type WeightQuantization = Omit<AnyQuantization, "activations">;
 
 const weightQuantization: Fields<WeightQuantization> = {
   weights: fc.constantFrom("float8_e4m3fn", "float8_e5m2", "int8", "float4_e2m1fn", "int4"),
@@ -70,7 +71,7 @@ const weightQuantization: Fields<WeightQuantization> = {
   scales: fc.constantFrom("float32", "bfloat16"),
 };
 
-const quantization = record<QuantizationInput>(
+const quantization = record<AnyQuantization>(
   { ...weightQuantization, activations: fc.constantFrom("int8", "float8_e4m3fn") },
   ["weights", "granularity"],
 );

@@ -13,6 +13,9 @@ const refusal = (where: string, what: string): string =>
 
 const WEIGHTS = { num_bits: 4, type: "int", strategy: "group", group_size: 128, symmetric: true };
 const INT4 = { weights: "int4", granularity: { kind: "sub_channel", block: 128 } };
+const INT8 = { weights: "int8", granularity: { kind: "sub_channel", block: 128 } };
+const CHANNELS = { weights: "float8_e4m3fn", granularity: "per_channel" };
+const NVFP4 = { ...CHANNELS, checkpoint: "nvfp4" };
 const FP8 = { quant_method: "fp8", fmt: "e4m3", weight_block_size: [128, 128] };
 
 const int4 = (weights: object = {}, group: object = {}, more: object = {}): object => ({
@@ -34,23 +37,33 @@ describe("every key counts", () => {
     [int4({ dynamic: true }), `${what} with dynamic true`],
     [int4({ scale_dtype: "torch.uint8" }), `${what} with scale_dtype "torch.uint8"`],
     [int4({ rotation: 3 }), `${what} with rotation 3`],
-    [int4({}, { input_activations: { num_bits: 8, dynamic: false } }), `${what} with input_act`],
+    [int4({}, { input_activations: "int8" }), `${what} with input_act`],
     [int4({}, { targets: ["re:.*self_attn.*"] }), `${what} for the modules ["re:.*self_attn.*"]`],
     [int4({}, {}, { transform_config: { r1: {} } }), `${what} with transform_config {"r1":{}}`],
     [int4({}, {}, { sparsity_config: { format: "2:4" } }), `${what} with sparsity_config`],
     [int4({}, {}, { format: "marlin-24" }), `${what} with format "marlin-24"`],
     [int4({}, {}, { constructor: 1 }), `${what} with constructor 1`],
-    [
-      { quantization_config: { ...FP8, activation_scheme: "static" } },
-      "fp8 with activation_scheme",
-    ],
+    [{ quantization_config: { ...FP8, activation_scheme: "none" } }, "fp8 with activation_scheme"],
     [{ quantization_config: { ...FP8, scale_fmt: "e3m4" } }, 'fp8 with scale_fmt "e3m4"'],
     [{ quantization_config: { ...FP8, fmt: "constructor" } }, 'fp8 of the format "constructor"'],
     [{ quantization_config: { quant_method: "mxfp4", dequantize: true } }, "mxfp4 with dequantize"],
     [{ quantization_config: { quant_method: "toString" } }, 'the method "toString"'],
+    [{ quantization_config: { quant_method: "modelopt", quant_algo: "NVFP4_AWQ" } }, '"NVFP4_AWQ"'],
     [
-      { quantization_config: { quant_method: "modelopt", quant_algo: "NVFP4" } },
-      'the method "modelopt", NVFP4',
+      { quantization_config: { quant_method: "modelopt", quant_algo: "NVFP4", group_size: 32 } },
+      '"NVFP4", a scale for 32 weights',
+    ],
+    [
+      { quantization_config: { quant_method: "gptq", bits: 4, group_size: 128, desc_act: true } },
+      "weights of 4 bits with desc_act: a group's weights lie apart",
+    ],
+    [
+      { quantization_config: { quant_method: "gptq", bits: 3, group_size: 128 } },
+      "weights of 3 bits, a scale for 128 of them",
+    ],
+    [
+      { quantization_config: { quant_method: "gptq", bits: 4, group_size: 128, dynamic: {} } },
+      "weights of 4 bits with dynamic {}",
     ],
   ])("%j", (config, says) => {
     const layer = read(config);
@@ -69,6 +82,33 @@ describe("every key counts", () => {
     [
       { quantization_config: { ...FP8, fmt: "float8_e4m3fn", activation_scheme: "dynamic" } },
       { weights: "float8_e4m3fn", granularity: "blocks_128x128" },
+    ],
+    [{ quantization_config: { quant_method: "fp8", activation_scheme: "static" } }, CHANNELS],
+    [
+      { quantization_config: { quant_method: "fp8", fmt: "e5m2", weight_block_size: null } },
+      { weights: "float8_e5m2", granularity: "per_channel" },
+    ],
+    [
+      { quantization_config: { ...FP8, weight_block_size: [1, 32], scale_fmt: "ue8m0" } },
+      { weights: "float8_e4m3fn", granularity: { kind: "sub_channel", block: 32 } },
+    ],
+    [int4({ symmetric: false }), INT8],
+    [int4({ num_bits: 8, type: "float", strategy: "tensor" }), CHANNELS],
+    [
+      int4(
+        { num_bits: 8, type: "float", group_size: 32, scale_dtype: "torch.uint8" },
+        {},
+        { format: "mxfp8-quantized" },
+      ),
+      { weights: "float8_e4m3fn", granularity: { kind: "sub_channel", block: 32 } },
+    ],
+    [
+      int4(
+        { type: "float", strategy: "tensor_group", group_size: 16, observer: "static_minmax" },
+        { format: "nvfp4-pack-quantized", input_activations: { num_bits: 4, dynamic: "local" } },
+        { format: "nvfp4-pack-quantized" },
+      ),
+      NVFP4,
     ],
     [
       int4(
@@ -110,31 +150,71 @@ describe("a file beside the config", () => {
 
   test.each<readonly [unknown, string, string]>([
     [
-      modelopt({ quant_algo: "NVFP4", group_size: 16, exclude_modules: ["lm_head"] }),
+      modelopt({ quant_algo: "W4A8_AWQ", group_size: 128 }),
       "hf_quant_config.json",
-      '"NVFP4", a scale for 16 weights',
+      '"W4A8_AWQ", a scale for 128 weights',
     ],
-    [modelopt({ quant_algo: "FP8" }), "hf_quant_config.json", '"FP8"'],
     [
       modelopt({ quant_algo: "MIXED_PRECISION", quantized_layers: {} }),
       "hf_quant_config.json",
-      '"MIXED_PRECISION"',
+      '"MIXED_PRECISION" without quantized_layers',
     ],
     [
-      { bits: 4, group_size: 128, desc_act: false },
+      modelopt({
+        quant_algo: "MIXED_PRECISION",
+        quantized_layers: { "model.layers.0.mlp.experts": { quant_algo: "NVFP4" } },
+      }),
+      "hf_quant_config.json",
+      '"NVFP4" for some of its experts (model.layers.0.mlp.experts)',
+    ],
+    [
+      { bits: 4, group_size: 128, desc_act: true },
       "quantize_config.json",
-      "weights of 4 bits, a scale for 128 of them",
+      "weights of 4 bits with desc_act: a group's weights lie apart",
     ],
     [
-      { w_bit: 4, q_group_size: 128, zero_point: true },
+      { w_bit: 3, q_group_size: 128, zero_point: true },
       "quant_config.json",
-      "weights of 4 bits, a scale for 128 of them",
+      "weights of 3 bits, a scale for 128 of them",
     ],
     ["nvfp4", "quantConfig", '"nvfp4"'],
   ])("%j", (quantConfig, where, what) => {
     expect(problemsOf(read({}, { quantConfig }))).toEqual([refusal(where, what)]);
     expect(problemsOf(read({}, { quantConfig, quantization: "none" }))).toEqual([]);
     expect(read({}, { quantConfig })).not.toHaveProperty("quantConfig");
+  });
+
+  const layers = (of: object) =>
+    Object.fromEntries(
+      Array.from({ length: 48 }, (_, layer) => [`model.layers.${layer}.mlp.experts`, of]),
+    );
+
+  test.each<readonly [unknown, object]>([
+    [modelopt({ quant_algo: "NVFP4", group_size: 16, exclude_modules: ["lm_head"] }), NVFP4],
+    [
+      modelopt({ quant_algo: "MIXED_PRECISION", quantized_layers: layers({ quant_algo: "FP8" }) }),
+      CHANNELS,
+    ],
+    [modelopt({ quant_algo: "FP8" }), CHANNELS],
+    [{ bits: 4, group_size: 128, desc_act: false, sym: true }, INT4],
+    [{ bits: 4, group_size: 128, sym: false }, INT8],
+    [{ w_bit: 4, q_group_size: 128, zero_point: true }, INT8],
+  ])("%j is understood, with what its loader must do", (quantConfig, quantization) => {
+    const layer = read({}, { quantConfig });
+    expect(problemsOf(layer)).toEqual([]);
+    expect(layer.quantization).toEqual({ ...quantization, scales: "float32" });
+    expect(layerOrigin(layer)?.notes).toHaveLength(1);
+  });
+
+  test("and quantization_config may say the same, not another", () => {
+    const quantConfig = modelopt({ quant_algo: "NVFP4", group_size: 16 });
+    const own = { quant_method: "modelopt", quant_algo: "NVFP4" };
+    const same = read({ quantization_config: own }, { quantConfig });
+    expect(problemsOf(same)).toEqual([]);
+    expect(same.quantization).toMatchObject(NVFP4);
+    expect(problemsOf(read({ quantization_config: FP8 }, { quantConfig }))).toEqual([
+      refusal("hf_quant_config.json", "another quantisation than quantization_config"),
+    ]);
   });
 
   test("that leaves all experts as they are, or quantises a cache alone, says nothing of them", () => {

@@ -45,6 +45,55 @@ describe("published checkpoints", () => {
     });
   });
 
+  test("DeepSeek-V4-Flash: MXFP4 experts beside float8 shared ones", () => {
+    const layer = moe.fromHuggingFace({
+      architectures: ["DeepseekV4ForCausalLM"],
+      expert_dtype: "fp4",
+      hidden_size: 4096,
+      moe_intermediate_size: 2048,
+      n_routed_experts: 256,
+      n_shared_experts: 1,
+      num_experts_per_tok: 6,
+      quantization_config: {
+        activation_scheme: "dynamic",
+        fmt: "e4m3",
+        quant_method: "fp8",
+        scale_fmt: "ue8m0",
+        weight_block_size: [128, 128],
+      },
+    });
+    expect(problemsOf(layer)).toEqual([]);
+    const scales = "float32";
+    expect(layer.quantization).toEqual({
+      weights: "float4_e2m1fn",
+      granularity: { kind: "sub_channel", block: 32 },
+      scales,
+    });
+    expect(layer.sharedExperts?.quantization).toEqual({
+      weights: "float8_e4m3fn",
+      granularity: "blocks_128x128",
+      scales,
+    });
+  });
+
+  test("experts of a multimodal model, by the names that they have there", () => {
+    const quantization = { quant_method: "modelopt", quant_algo: "NVFP4" };
+    const sizes = { ...qwen3, num_hidden_layers: 2 };
+    const gemma = (ignore: readonly string[]) =>
+      moe.fromHuggingFace({
+        architectures: ["Gemma4ForConditionalGeneration"],
+        quantization_config: { ...quantization, ignore },
+        text_config: { ...sizes, top_k_experts: 8 },
+      });
+    // The dense MLP is beside the experts, not around them.
+    const mlp = gemma(["model.language_model.layers.0.mlp*", "model.language_model.layers.1.mlp*"]);
+    expect(problemsOf(mlp)).toEqual([]);
+    expect(mlp.quantization).toHaveProperty("checkpoint", "nvfp4");
+    const experts = gemma(["model.language_model.layers.*.experts*"]);
+    expect(problemsOf(experts)).toEqual([]);
+    expect(experts).not.toHaveProperty("quantization");
+  });
+
   test.each([
     [{ num_bits: 8, type: "int", strategy: "channel" }, "int8", "per_channel"],
     [{ num_bits: 8, type: "float", strategy: "channel" }, "float8_e4m3fn", "per_channel"],
@@ -90,15 +139,15 @@ describe("shared experts", () => {
 
 describe("what is not read is said", () => {
   test.each([
-    [{ quant_method: "awq" }, 'the method "awq"'],
+    [{ quant_method: "awq" }, "weights of nothing bits, a scale for nothing of them"],
+    [{ quant_method: "hqq" }, 'the method "hqq"'],
     ["fp8", '"fp8"'],
-    [{ quant_method: "fp8" }, "fp8 with one scale a tensor"],
     [{ quant_method: "fp8", weight_block_size: [64, 128] }, "fp8 with a scale for [64,128]"],
     [{ quant_method: "fp8", fmt: "e3m4" }, 'fp8 of the format "e3m4"'],
     [{ quant_method: "compressed-tensors" }, "compressed-tensors with 0 groups of layers"],
     [
-      compressed({ num_bits: 4, type: "int", strategy: "group", group_size: 32, symmetric: false }),
-      'compressed-tensors, 4 bits of type "int" by "group" with zero points',
+      compressed({ num_bits: 8, type: "int", strategy: "group", group_size: 32, symmetric: false }),
+      'compressed-tensors, 8 bits of type "int" by "group" with zero points',
     ],
     [
       compressed({ num_bits: 4, type: "float", strategy: "tensor_group" }),

@@ -49,6 +49,8 @@ def compare(
         if scales > bound or off > MARGIN * least:
             message = f"{name} with an error of {off:.2e} where {least:.2e} will do"
             return judging.failed(f"the generated quantize_weights makes {message}")
+    if hasattr(helper, "from_nvfp4"):
+        return _compare_nvfp4(helper, layer, weights.w2)
     if hasattr(helper, "from_mxfp4"):
         return _compare_mxfp4(helper, layer, weights.w2)
     return None
@@ -70,3 +72,28 @@ def _compare_mxfp4(helper: ModuleType, layer: model.Layer, weights: np.ndarray) 
     if same and exact and made.dtype == ml_dtypes.float4_e2m1fn:
         return None
     return judging.failed("the generated from_mxfp4 makes other weights or scales")
+
+
+def _compare_nvfp4(helper: ModuleType, layer: model.Layer, weights: np.ndarray) -> Verdict | None:
+    """`from_nvfp4` on a checkpoint's bytes of an array like `weights` (..., K, N): as near as
+    `quantize_weights` would come, and the loss that it says is the one that there is."""
+    spec = quantization.of(layer, "w2")
+    assert spec is not None
+    *leading, contraction, channels = weights.shape
+    rng = np.random.default_rng(0)
+    packed = rng.integers(0, 256, (*leading, channels, contraction // 2), np.uint8)
+    scales = rng.uniform(1.0, 8.0, (*leading, channels, contraction // 16))
+    scales = scales.astype(ml_dtypes.float8_e4m3fn)
+    whole = rng.uniform(1e-4, 1e-3, leading).astype(np.float32)
+    codes = np.stack([packed & 0xF, packed >> 4], axis=-1).reshape(*scales.shape, 16)
+    values = codes.view(ml_dtypes.float4_e2m1fn).astype(np.float64)
+    exact = values * scales.astype(np.float64)[..., None] * whole[..., None, None, None]
+    exact = np.swapaxes(exact.reshape(*leading, channels, contraction), -1, -2)
+    made, scale, lost = (np.asarray(a) for a in helper.from_nvfp4(packed, scales, whole))
+    off = quantization.dequantize(made, scale, spec) - exact
+    error = metrics.relative_error(off + exact, exact)
+    # Half of the last of float8's bits, and a little for the smallest ones.
+    near = np.abs(off) <= 2.0**-4 * np.abs(exact) + np.abs(exact).max() * 2.0**-12
+    if near.all() and abs(float(lost) - error) < 0.01 * error and made.dtype == weights.dtype:
+        return None
+    return judging.failed(f"the generated from_nvfp4 is off by {error:.2e} and says {lost:.2e}")

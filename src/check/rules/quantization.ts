@@ -84,6 +84,26 @@ export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
   );
 };
 
+/** MOE143: float8 holds what an NVFP4 weight and its two scales are; blocks of 128 x 128 lose more. */
+export const checkpointIsFloat8: Rule = ({ spec, sound }) => {
+  if (!sound("layer")) return [];
+  return quantizedOf(spec.layer).flatMap(({ quantization, path }) => {
+    const { checkpoint, weights, granularity } = quantization;
+    if (checkpoint === undefined) return [];
+    if (weights === "float8_e4m3fn" && granularity !== "blocks_128x128") return [];
+    const field = weights === "float8_e4m3fn" ? "granularity" : "weights";
+    const written = weights === "float8_e4m3fn" ? "scales of 128 x 128" : `${weights} weights`;
+    return [
+      error({
+        code: "MOE143",
+        path: [...path, field],
+        message: `checkpoint = "nvfp4" with ${written}`,
+        nearest: [field === "weights" ? "float8_e4m3fn" : "per_channel"],
+      }),
+    ];
+  });
+};
+
 /** Their scales and helper come beside those of the routed experts. */
 export const sharedAreNotAlone: Rule = ({ spec, sound }) => {
   if (!sound("layer") || spec.layer.quantization !== undefined) return [];

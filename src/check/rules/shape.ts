@@ -80,9 +80,12 @@ function checkQuantization(
 ): void {
   const quantization = kinds.object(path, value);
   if (quantization === undefined) return;
-  kinds.keys(path, quantization, ["weights", "granularity", "scales", ...rows]);
+  kinds.keys(path, quantization, ["weights", "granularity", "scales", "checkpoint", ...rows]);
   kinds.oneOf([...path, "weights"], quantization.weights, QUANTIZED);
   kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16"]);
+  if (quantization.checkpoint !== undefined) {
+    kinds.oneOf([...path, "checkpoint"], quantization.checkpoint, ["nvfp4"]);
+  }
   if (rows.length > 0 && quantization.activations !== undefined) {
     kinds.oneOf([...path, "activations"], quantization.activations, ["int8", "float8_e4m3fn"]);
   }

@@ -81,7 +81,7 @@ const NO_QUANTIZATION = {
   scaleBlock: 0,
   scaleBlocks: false,
   blockColumns: false,
-  mxfp4: false,
+  unpacked: false,
 } as const;
 
 /** OCP microscaling: its checkpoints have 4-bit weights as bytes. */
@@ -106,7 +106,7 @@ export function quantizationContext(layer: LayerSpec): Record<string, unknown> {
     scaleRowsIndex: scaleBlock(quantization) === undefined ? ":" : "scale_rows",
     blockColumns: hasBlockColumns(quantization),
     integer: quantization.weights.startsWith("int"),
-    mxfp4: isMxfp4(quantization),
+    unpacked: isMxfp4(quantization) || quantization.checkpoint !== undefined,
     quantizationText: weightsText(quantization),
   };
 }

@@ -61,6 +61,7 @@ const QUANTIZATIONS: Readonly<Record<Exclude<Row["quantization"], "none">, Quant
     weights: "float8_e4m3fn",
     granularity: "per_channel",
     scales: "float32",
+    checkpoint: "nvfp4",
   },
   "int8 blocks": { weights: "int8", granularity: "blocks_128x128", scales: "bfloat16" },
   "float8 rows": {
