@@ -11,14 +11,18 @@ function limited(config: ConfigReader, name: string): readonly string[] {
 }
 
 /**
- * Refuses layers that clamp *after* silu (gate at most the limit, up within it): the language clamps
- * before, in all layers, and the shared experts like the routed ones.
+ * Refuses layers that clamp *after* silu (gate at most the limit, up within it) beside others that do
+ * not, with the activation of either; the language gives shared experts no limit of their own.
  */
 export function refuseLimits(config: ConfigReader, routedField: string, sharedField: string): void {
   const routed = limited(config, routedField);
   if (routed.length > 0) {
-    const message = `layers ${routed.join(", ")} clamp silu's result, which the kernel does not; the others do not clamp`;
-    refuseActivation(config, routedField, message, ["silu"]);
+    const message = `layers ${routed.join(", ")} clamp silu's result, the others do not: a kernel is for layers of one kind`;
+    const limit = /\(([^)]+)\)/.exec(routed[0] ?? "")?.[1];
+    refuseActivation(config, routedField, message, [
+      "silu",
+      `{ kind: "silu_clamped", limit: ${limit} }`,
+    ]);
   }
   const shared = limited(config, sharedField);
   if (shared.length > 0) {

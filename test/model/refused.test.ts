@@ -69,7 +69,10 @@ const refused: Readonly<Record<string, Refused>> = {
       share_expert_dim: 0,
     },
     says: "layers 2 (7) clamp silu's result",
-    answer: silu,
+    answer: {
+      named: '{ kind: "silu_clamped", limit: 7 }',
+      overrides: { activation: { kind: "silu_clamped", limit: 7 } },
+    },
   },
   "Step: shared experts that clamp after silu": {
     config: { architectures: ["Step3p5ForCausalLM"], swiglu_limits_shared: [0, 0, 16] },
