@@ -23,6 +23,8 @@ class Tiles(NamedTuple):
       early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
+      parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
+        rows go straight to each device.
       shared_tile: columns of the shared experts in one weight tile; divides 128.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
@@ -37,6 +39,7 @@ class Tiles(NamedTuple):
     early_tokens: int
     pass_tokens: int
     row_block: int
+    parts: int
     shared_tile: int
     vmem_limit_bytes: int
 
@@ -80,6 +83,7 @@ class Tiles(NamedTuple):
                 self.row_block > 0 and self.row_block % self.bt == 0,
                 "a positive multiple of bt",
             ),
+            ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
             (
                 "shared_tile",
                 self.shared_tile,
@@ -115,6 +119,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=1,
             pass_tokens=16,
             row_block=256,
+            parts=2,
             shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
@@ -129,6 +134,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=1,
             pass_tokens=16,
             row_block=256,
+            parts=2,
             shared_tile=128,
             vmem_limit_bytes=67108864,
         ),

@@ -29,7 +29,7 @@ from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from .experts import run_experts, start_first_experts
-from .routing import exchange_routes, logits_copy, route, sort_by_expert
+from .routing import exchange_routes, logits_copy, route, send_routes, sort_by_expert
 from .shapes import (
     DTYPE,
     EP_SIZE,
@@ -41,18 +41,21 @@ from .shapes import (
     NUM_EXPERTS,
     ROW_GROUP,
     SCALE_DTYPE,
+    UNROLL,
     WEIGHT_DTYPE,
     Shape,
     name_refs,
     scratch,
 )
 from .tiles import Tiles, select_tiles
+from .topology import relays_of
 from .transport import (
     barrier,
-    each_peer,
     load_rows,
     reduce_scatter,
-    rows_copy,
+    relay_rows,
+    relays_copy,
+    send_rows,
     write_output,
 )
 
@@ -65,8 +68,12 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         me = me * size + lax.axis_index(axis)
     with jax.named_scope("first_weights"):
         start_first_experts(r, s)
+    relays_in = relays_copy(r, s, me)
     with jax.named_scope("barrier"):
+        relays_in.start()
         barrier(s, me)
+    with jax.named_scope("await_relays"):
+        relays_in.wait()
 
     @pl.loop(0, s.passes)
     def _(pass_index):
@@ -78,16 +85,16 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         with jax.named_scope("load_rows"):
             load_rows(r, s, me, first_token)
         with jax.named_scope("all_gather_rows"):
-
-            @each_peer(me)
-            def _(peer):
-                rows_copy(r, s, me, peer).start()
-
+            send_rows(r, s)
         with jax.named_scope("route"):
             logits_in.wait()
             route(r, s, valid_tokens)
         with jax.named_scope("sort"):
             sort_by_expert(r, s, me, valid_tokens)
+        with jax.named_scope("send_routes"):
+            send_routes(r, s, me)
+        with jax.named_scope("relay_rows"):
+            relay_rows(r, s, me)
         with jax.named_scope("exchange_routes"):
             exchange_routes(r, s, me)
         run_experts(r, s, me)
@@ -110,14 +117,21 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     pass_tokens = pl.cdiv(device_share, passes)
     # Whole groups of rows; whole vector registers of LANES tokens above that.
     multiple = ROW_GROUP if pass_tokens <= LANES else LANES
+    pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
+    # Whole groups of UNROLL rows in each part.
+    parts = math.gcd(tiles.parts, pass_tokens // UNROLL) if tiles.parts else 0
+    relays = relays_of(mesh, parts)
     return Shape(
         tokens=num_tokens,
         device_share=device_share,
-        pass_tokens=pl.cdiv(pass_tokens, multiple) * multiple,
+        pass_tokens=pass_tokens,
         passes=passes,
         axes=tuple(mesh.axis_names),
         axis_sizes=tuple(mesh.shape[axis] for axis in MESH_AXES),
         tiles=tiles,
+        parts=relays.parts,
+        relay_words=relays.words,
+        sum_slots=relays.slots,
     )
 
 
@@ -301,7 +315,7 @@ def fused_ep_moe(
     call = pl.pallas_call(
         functools.partial(_fused_ep_moe_kernel, s),
         out_shape=jax.ShapeDtypeStruct((s.device_tokens, HIDDEN_SIZE), DTYPE),
-        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 6,
+        in_specs=[pl.BlockSpec(memory_space=pl.ANY)] * 7,
         out_specs=pl.BlockSpec(memory_space=pl.ANY),
         scratch_shapes=list(scratch(s).values()),
         compiler_params=pltpu.CompilerParams(
@@ -313,18 +327,18 @@ def fused_ep_moe(
         name="fused_ep_moe",
     )
 
-    def one_device(tokens, w1, w2, w1_scale, w2_scale, gating_output):
+    def one_device(tokens, w1, w2, w1_scale, w2_scale, gating_output, relays):
         rows = ((0, s.device_tokens - s.device_share), (0, 0))
         lanes = (rows[0], (0, LOGIT_LANES - NUM_EXPERTS))
         logits = jnp.pad(gating_output, lanes)
         # The kernel's products are of their operands' types, whatever the caller's precision is.
         with jax.default_matmul_precision(None):
-            result = call(jnp.pad(tokens, rows), w1, w2, w1_scale, w2_scale, logits)
+            result = call(jnp.pad(tokens, rows), w1, w2, w1_scale, w2_scale, logits, relays)
         return result[: s.device_share]
 
     by_token, by_expert = P(MESH_AXES), P(MESH_AXES)
     padding = ((0, EP_SIZE * s.device_share - num_tokens), (0, 0))
-    in_specs = (by_token, by_expert, by_expert, by_expert, by_expert, by_token)
+    in_specs = (by_token, by_expert, by_expert, by_expert, by_expert, by_token, P())
     arrays = (
         jnp.pad(tokens, padding),
         w1,
@@ -332,6 +346,7 @@ def fused_ep_moe(
         w1_scale.astype(jnp.float32),
         w2_scale.astype(jnp.float32),
         jnp.pad(gating_output.astype(jnp.float32), padding),
+        relays_of(mesh, s.parts).table,
     )
     result = jax.shard_map(
         one_device,

@@ -59,6 +59,9 @@ class Shape(NamedTuple):
       axes: names of all mesh axes, in mesh order.
       axis_sizes: sizes of MESH_AXES.
       tiles: tile sizes of this token bucket.
+      parts: parts of a device's rows that take the torus' dimensions in different orders; 0: none.
+      relay_words: words of a device's table of copies between devices.
+      sum_slots: copies of sums that arrive at a device.
     """
 
     tokens: int
@@ -68,6 +71,9 @@ class Shape(NamedTuple):
     axes: tuple[str, ...]
     axis_sizes: tuple[int, ...]
     tiles: Tiles
+    parts: int
+    relay_words: int
+    sum_slots: int
 
     @property
     def device_tokens(self) -> int:
@@ -88,6 +94,16 @@ class Shape(NamedTuple):
     def chunk(self) -> int:
         """Token rows copied between HBM and VMEM at once."""
         return min(self.pass_tokens, LANES)
+
+    @property
+    def cuts(self) -> int:
+        """Parts that a device's rows are sent in."""
+        return max(self.parts, 1)
+
+    @property
+    def part_tokens(self) -> int:
+        """Token rows of one part."""
+        return self.pass_tokens // self.cuts
 
     @property
     def row_block(self) -> int:
@@ -145,7 +161,7 @@ class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.
 
     token_rows: packed token rows of all devices and one that no token owns; then sums on their way
-    arrived_sums: packed partial sums of this device's tokens, by sender
+    arrived_sums: packed partial sums, by the copy that brings them
     token_sums: weighted sums of local experts' results by token
     staging: token or result rows between HBM and VMEM
     logits: router logits
@@ -164,6 +180,7 @@ class Refs(NamedTuple):
     up_sums: up projection of one intermediate tile
     activations: activated rows of one intermediate tile
     result_tiles: results in tiles of 8 rows by 128 columns
+    relay_steps: this device's table of copies between devices
     positions_smem: positions, for scalar reads
     own_entries: this device's entries sorted by expert
     all_routes: routes of all devices
@@ -178,6 +195,7 @@ class Refs(NamedTuple):
     gate_up_scale: jax.Ref
     down_scale: jax.Ref
     router_logits: jax.Ref
+    relays: jax.Ref
     output: jax.Ref
     token_rows: jax.Ref
     arrived_sums: jax.Ref
@@ -199,12 +217,14 @@ class Refs(NamedTuple):
     up_sums: jax.Ref
     activations: jax.Ref
     result_tiles: jax.Ref
+    relay_steps: jax.Ref
     positions_smem: jax.Ref
     own_entries: jax.Ref
     all_routes: jax.Ref
     expert_entries: jax.Ref
     item_experts: jax.Ref
     item_first_rows: jax.Ref
+    relays_arrived: jax.Ref
     tokens_arrived: jax.Ref
     logits_arrived: jax.Ref
     lists_moved: jax.Ref
@@ -224,7 +244,7 @@ def scratch(s: Shape) -> dict:
     dma = pltpu.SemaphoreType.DMA
     return {
         "token_rows": pltpu.VMEM(((s.all_tokens + 1) * ROW, LANES), WORD),
-        "arrived_sums": pltpu.VMEM((EP_SIZE, s.pass_tokens * ROW, LANES), WORD),
+        "arrived_sums": pltpu.VMEM((s.sum_slots, s.part_tokens * ROW, LANES), WORD),
         "token_sums": pltpu.VMEM(((s.all_tokens + 1) * SUM_ROW, LANES), jnp.float32),
         "staging": pltpu.VMEM((2, s.chunk, HIDDEN_SIZE), DTYPE),
         "logits": pltpu.VMEM((s.lane_tokens, LOGIT_LANES), jnp.float32),
@@ -245,6 +265,7 @@ def scratch(s: Shape) -> dict:
         "result_tiles": pltpu.VMEM(
             (s.row_block // SUBLANES * SUM_ROW * TILE_PITCH, LANES), jnp.float32
         ),
+        "relay_steps": pltpu.SMEM((s.relay_words,), jnp.int32),
         "positions_smem": pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         "own_entries": pltpu.SMEM((s.weights_at,), jnp.int32),
         "all_routes": pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
@@ -255,15 +276,16 @@ def scratch(s: Shape) -> dict:
         "item_first_rows": pltpu.SMEM(
             (LOCAL_EXPERTS + s.all_tokens * 1 // s.row_block + 1,), jnp.int32
         ),
+        "relays_arrived": dma((1,)),
         "tokens_arrived": dma((2,)),
         "logits_arrived": dma((1,)),
         "lists_moved": dma((1,)),
         "rows_sent": dma((1,)),
-        "rows_arrived": dma((EP_SIZE,)),
+        "rows_arrived": dma((EP_SIZE * s.cuts,)),
         "routes_sent": dma((1,)),
         "routes_arrived": dma((EP_SIZE,)),
         "sums_sent": dma((1,)),
-        "sums_arrived": dma((EP_SIZE,)),
+        "sums_arrived": dma((s.sum_slots,)),
         "gate_up_arrived": dma((s.tiles.slots,)),
         "down_arrived": dma((s.tiles.slots,)),
         "output_written": dma((2,)),

@@ -23,6 +23,8 @@ class Tiles(NamedTuple):
       early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
+      parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
+        rows go straight to each device.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -36,6 +38,7 @@ class Tiles(NamedTuple):
     early_tokens: int
     pass_tokens: int
     row_block: int
+    parts: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -78,6 +81,7 @@ class Tiles(NamedTuple):
                 self.row_block > 0 and self.row_block % self.bt == 0,
                 "a positive multiple of bt",
             ),
+            ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -98,6 +102,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=13,
             pass_tokens=32,
             row_block=256,
+            parts=4,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -111,6 +116,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=17,
             pass_tokens=64,
             row_block=256,
+            parts=8,
             vmem_limit_bytes=67108864,
         ),
     ),
@@ -121,11 +127,12 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=512,
             bd=8192,
             btc=(16, 64),
-            slots=7,
+            slots=6,
             early=1,
-            early_tokens=6,
+            early_tokens=7,
             pass_tokens=32,
             row_block=256,
+            parts=4,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -134,11 +141,12 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=4096,
             btc=(16, 64, 128),
-            slots=6,
+            slots=5,
             early=1,
-            early_tokens=12,
+            early_tokens=13,
             pass_tokens=128,
             row_block=512,
+            parts=8,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -154,6 +162,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=13,
             pass_tokens=32,
             row_block=256,
+            parts=4,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -162,11 +171,12 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=4096,
             btc=(16, 64, 128),
-            slots=2,
+            slots=3,
             early=1,
-            early_tokens=17,
+            early_tokens=15,
             pass_tokens=64,
             row_block=256,
+            parts=4,
             vmem_limit_bytes=67108864,
         ),
     ),

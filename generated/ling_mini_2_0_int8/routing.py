@@ -231,12 +231,16 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
     )
 
 
-def exchange_routes(r: Refs, s: Shape, me):
-    """Gives every device every device's routes, then brings them all into SMEM."""
+def send_routes(r: Refs, s: Shape, me):
+    """Gives every other device this device's routes."""
 
     @each_peer(me)
     def _(peer):
         routes_copy(r, s, me, peer).start()
+
+
+def exchange_routes(r: Refs, s: Shape, me):
+    """Waits for every other device's routes, then brings them all into SMEM."""
 
     @each_peer(me)
     def _(peer):

@@ -22,6 +22,8 @@ class Tiles(NamedTuple):
       early: local experts whose weights start before it is known that they have rows.
       early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
+      parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
+        rows go straight to each device.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -34,6 +36,7 @@ class Tiles(NamedTuple):
     early: int
     early_tokens: int
     pass_tokens: int
+    parts: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -60,6 +63,7 @@ class Tiles(NamedTuple):
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
                 "a multiple of 16 up to 128, of 128 above, at most 2047",
             ),
+            ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -79,6 +83,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=2,
             early_tokens=11,
             pass_tokens=64,
+            parts=4,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -91,6 +96,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=2,
             early_tokens=11,
             pass_tokens=512,
+            parts=2,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -105,6 +111,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=4,
             early_tokens=11,
             pass_tokens=64,
+            parts=4,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -117,6 +124,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=1,
             early_tokens=11,
             pass_tokens=512,
+            parts=2,
             vmem_limit_bytes=67108864,
         ),
     ),
@@ -131,6 +139,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=3,
             early_tokens=11,
             pass_tokens=64,
+            parts=4,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -143,6 +152,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=2,
             early_tokens=11,
             pass_tokens=512,
+            parts=2,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -157,6 +167,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=4,
             early_tokens=11,
             pass_tokens=64,
+            parts=2,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -169,6 +180,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early=1,
             early_tokens=11,
             pass_tokens=512,
+            parts=8,
             vmem_limit_bytes=67108864,
         ),
     ),

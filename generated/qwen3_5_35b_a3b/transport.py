@@ -23,6 +23,7 @@ from .shapes import (
     pack,
     unpack,
 )
+from .topology import ALL_END, EARLY_END, GATHER_END, HEADER, OWN_END, SENDS, STEP_WORDS
 
 
 def _device_id(peer, s: Shape):
@@ -81,16 +82,18 @@ def copy_all(*copies):
         copy.wait()
 
 
-def _row_block(r: Refs, s: Shape, device):
-    """The rows of `device` in the gathered rows of this pass."""
-    rows = s.pass_tokens * ROW
-    return r.token_rows.at[pl.ds(pl.multiple_of(device * rows, SUBLANES), rows)]
+def _block_part(r: Refs, s: Shape, block, part):
+    """A part of the rows of device `block` in the gathered rows of this pass."""
+    rows = s.part_tokens * ROW
+    first = pl.multiple_of((block * s.cuts + part) * rows, SUBLANES)
+    return r.token_rows.at[pl.ds(first, rows)]
 
 
-def rows_copy(r: Refs, s: Shape, source, peer):
-    """All-gather of token rows: block `source` of this device to the same block of `peer`."""
-    block = _row_block(r, s, source)
-    return _remote_copy(s, block, block, r.rows_sent.at[0], r.rows_arrived.at[source], peer)
+def rows_copy(r: Refs, s: Shape, block, part, peer):
+    """All-gather of token rows: a part of the block of a device, to the same place of `peer`."""
+    rows = _block_part(r, s, block, part)
+    arrived = r.rows_arrived.at[block * s.cuts + part]
+    return _remote_copy(s, rows, rows, r.rows_sent.at[0], arrived, peer)
 
 
 def routes_copy(r: Refs, s: Shape, source, peer):
@@ -105,24 +108,67 @@ def routes_copy(r: Refs, s: Shape, source, peer):
     )
 
 
-def sums_copy(r: Refs, s: Shape, me, peer):
-    """Reduce-scatter: the sums of `peer`'s tokens to `peer`, in the block of this device."""
+def sums_copy(r: Refs, s: Shape, block, part, peer, slot):
+    """Reduce-scatter: sums of a part of the tokens of device `block`, to a slot of `peer`."""
+    sums = _block_part(r, s, block, part)
     return _remote_copy(
-        s,
-        _row_block(r, s, peer),
-        r.arrived_sums.at[me],
-        r.sums_sent.at[0],
-        r.sums_arrived.at[me],
-        peer,
+        s, sums, r.arrived_sums.at[slot], r.sums_sent.at[0], r.sums_arrived.at[slot], peer
     )
 
 
-def await_rows(r: Refs, s: Shape, me):
-    """Waits for the token rows of all other devices."""
+def relays_copy(r: Refs, s: Shape, me):
+    """This device's table of the copies between devices, to the scalar unit."""
+    words = pl.ds(pl.multiple_of(me * s.relay_words, 1024), s.relay_words)
+    return pltpu.make_async_copy(r.relays.at[words], r.relay_steps, r.relays_arrived.at[0])
 
-    @each_peer(me)
-    def _(peer):
-        rows_copy(r, s, peer, me).wait_recv()
+
+def _relay_step(r: Refs, index):
+    """The four words of one step; see `topology`."""
+    first = HEADER + index * STEP_WORDS
+    return tuple(r.relay_steps[first + word] for word in range(STEP_WORDS))
+
+
+def send_rows(r: Refs, s: Shape):
+    """Starts the copies of this device's own token rows."""
+
+    @pl.loop(0, r.relay_steps[OWN_END])
+    def _(index):
+        block, part, peer, _ = _relay_step(r, index)
+        rows_copy(r, s, block, part, peer).start()
+
+
+def _relay_rows(r: Refs, s: Shape, me, first, last):
+    """Takes token rows in the order in which they arrive, and passes on what goes on from here."""
+
+    @pl.loop(first, last)
+    def _(index):
+        block, part, peer, awaited = _relay_step(r, index)
+
+        @pl.when(awaited == 1)
+        def _():
+            rows_copy(r, s, block, part, me).wait_recv()
+
+        @pl.when(peer != me)
+        def _():
+            rows_copy(r, s, block, part, peer).start()
+
+
+def relay_rows(r: Refs, s: Shape, me):
+    """Passes on the token rows that the first dimension of the torus brings."""
+    _relay_rows(r, s, me, r.relay_steps[OWN_END], r.relay_steps[EARLY_END])
+
+
+def await_rows(r: Refs, s: Shape, me):
+    """Waits for the token rows of all other devices, and passes on what others need of them."""
+    _relay_rows(r, s, me, r.relay_steps[EARLY_END], r.relay_steps[GATHER_END])
+
+
+def await_rows_sent(r: Refs, s: Shape, me):
+    """Waits until all token rows that left or went on from this device have left."""
+
+    @pl.loop(0, r.relay_steps[SENDS])
+    def _(_):
+        rows_copy(r, s, me, 0, me).wait_send()
 
 
 def load_rows(r: Refs, s: Shape, me, first_token):
@@ -168,44 +214,76 @@ def load_rows(r: Refs, s: Shape, me, first_token):
             ]
 
 
-def reduce_scatter(r: Refs, s: Shape, me):
-    """Sends each device the sums of its tokens; its own rows are no longer needed here.
+def _pack_part(r: Refs, s: Shape, first):
+    """Packs the sums of a part's tokens, from token `first`, where its rows were."""
 
-    Reads  token_sums    float32, VMEM
-    Writes arrived_sums  (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM of the tokens' devices
+    @pl.loop(0, s.part_tokens // UNROLL)
+    def _(group):
+        token = first + group * UNROLL
+        rows = []
+        for i in range(UNROLL):
+            start = pl.multiple_of((token + i) * SUM_ROW, SUM_ROW)
+            low = r.token_sums[pl.ds(start, ROW), :]
+            high = r.token_sums[pl.ds(start + ROW, ROW), :]
+            rows.append(pack(low, high))
+        for i in range(UNROLL):
+            start = pl.multiple_of((token + i) * ROW, ROW)
+            r.token_rows[pl.ds(start, ROW), :] = rows[i]
+
+
+def _add_part(r: Refs, s: Shape, slot, first):
+    """Adds what arrived in a slot to the sums of a part's tokens, from token `first`."""
+
+    @pl.loop(0, s.part_tokens // UNROLL)
+    def _(group):
+        row = group * UNROLL
+        arrived = [
+            r.arrived_sums[slot, pl.ds(pl.multiple_of((row + i) * ROW, ROW), ROW), :]
+            for i in range(UNROLL)
+        ]
+        for i in range(UNROLL):
+            start = pl.multiple_of((first + row + i) * SUM_ROW, SUM_ROW)
+            low, high = unpack(arrived[i])
+            r.token_sums[pl.ds(start, ROW), :] += low
+            r.token_sums[pl.ds(start + ROW, ROW), :] += high
+
+
+def reduce_scatter(r: Refs, s: Shape, me):
+    """Adds up the sums of each device's tokens on their way to it; they are rounded where they
+    leave.
+
+    Reads  token_sums    float32, VMEM; then block `me` has the sums of all devices
+    Writes arrived_sums  (slots, part_tokens * ROW, LANES) uint32, VMEM of the tokens' devices
+
+    A device's own rows are no longer needed here: sums leave from where they were. Additions are in
+    the order of the steps, the same in every call.
     """
+    await_rows_sent(r, s, me)
 
     @each_peer(me)
     def _(peer):
-        rows_copy(r, s, me, peer).wait_send()
         routes_copy(r, s, me, peer).wait_send()
 
-    @each_peer(me)
-    def _(peer):
-        @pl.loop(0, s.pass_tokens // UNROLL)
-        def _(group):
-            token = peer * s.pass_tokens + group * UNROLL
-            rows = []
-            for i in range(UNROLL):
-                start = pl.multiple_of((token + i) * SUM_ROW, SUM_ROW)
-                low = r.token_sums[pl.ds(start, ROW), :]
-                high = r.token_sums[pl.ds(start + ROW, ROW), :]
-                rows.append(pack(low, high))
-            for i in range(UNROLL):
-                start = pl.multiple_of((token + i) * ROW, ROW)
-                r.token_rows[pl.ds(start, ROW), :] = rows[i]
+    @pl.loop(r.relay_steps[GATHER_END], r.relay_steps[ALL_END])
+    def _(index):
+        block, part, peer, slot = _relay_step(r, index)
+        first = block * s.pass_tokens + part * s.part_tokens
 
-        sums_copy(r, s, me, peer).start()
+        @pl.when(peer == me)
+        def _():
+            sums_copy(r, s, block, part, me, slot).wait_recv()
+            _add_part(r, s, slot, first)
 
-    @each_peer(me)
-    def _(peer):
-        sums_copy(r, s, peer, me).wait_recv()
+        @pl.when(peer != me)
+        def _():
+            _pack_part(r, s, first)
+            sums_copy(r, s, block, part, peer, slot).start()
 
 
 def write_output(r: Refs, s: Shape, me, first_token):
-    """Adds up the sums of this device's tokens and writes the result rows.
+    """Rounds the sums of this device's tokens and writes the result rows.
 
-    Reads  token_sums, block `me`, and arrived_sums
+    Reads  token_sums, block `me`
     Writes output  (device_tokens, HIDDEN_SIZE) bfloat16, HBM
     """
     chunks = s.pass_tokens // s.chunk
@@ -222,11 +300,6 @@ def write_output(r: Refs, s: Shape, me, first_token):
             start = pl.multiple_of((me * s.pass_tokens + token + i) * SUM_ROW, SUM_ROW)
             low = r.token_sums[pl.ds(start, ROW), :]
             high = r.token_sums[pl.ds(start + ROW, ROW), :]
-            row = pl.ds(pl.multiple_of((token + i) * ROW, ROW), ROW)
-            for distance in range(1, EP_SIZE):
-                part_low, part_high = unpack(r.arrived_sums[(me + distance) % EP_SIZE, row, :])
-                low = low + part_low
-                high = high + part_high
             r.gathered_rows[pl.ds(i * ROW_PITCH, ROW), :] = pack(low, high)
 
     @pl.loop(0, chunks)
@@ -252,6 +325,7 @@ def write_output(r: Refs, s: Shape, me, first_token):
     for chunk in range(max(0, chunks - 2), chunks):
         copy_out(chunk).wait()
 
-    @each_peer(me)
-    def _(peer):
-        sums_copy(r, s, me, peer).wait_send()
+    # As many as token rows arrived.
+    @pl.loop(0, (EP_SIZE - 1) * s.cuts)
+    def _(_):
+        sums_copy(r, s, me, 0, me, 0).wait_send()

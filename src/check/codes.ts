@@ -148,6 +148,10 @@ export const codes = {
     "a block of scales is too small for quantised activations",
     "with quantised activations a product is made for each block along the contraction: a block is whole registers of 128",
   ),
+  MOE136: entry(
+    "there are no dimensions to send rows along",
+    "transport by dimensions is for several devices that fill their chips",
+  ),
   MOE140: entry(
     "the name belongs to something else",
     "the name becomes a Python package: it hides no module of Python's, none that the package imports and none of its own",

@@ -11,6 +11,7 @@ import { judgeKernels } from "./kernels.ts";
 import {
   bucketsAscend,
   choicesDistinct,
+  dimensionsThere,
   indicesFit,
   rowCountsLegal,
   rowsWithinCall,
@@ -75,6 +76,7 @@ const RULES: readonly Rule[] = [
   someBucket,
   bucketsAscend,
   choicesDistinct,
+  dimensionsThere,
   tilesLegal,
   rowCountsLegal,
   rowsWithinCall,

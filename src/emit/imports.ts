@@ -11,6 +11,7 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
   contextlib: { group: 0, line: "import contextlib" },
   functools: { group: 0, line: "import functools" },
   glob: { group: 0, line: "import glob" },
+  itertools: { group: 0, line: "import itertools" },
   math: { group: 0, line: "import math" },
   os: { group: 0, line: "import os" },
   NamedTuple: { group: 0, line: "from typing import NamedTuple" },
@@ -24,6 +25,7 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
   AxisType: { group: 1, line: "from jax.sharding import AxisType" },
   Mesh: { group: 1, line: "from jax.sharding import Mesh" },
   NamedSharding: { group: 1, line: "from jax.sharding import NamedSharding" },
+  np: { group: 1, line: "import numpy as np" },
   P: { group: 1, line: "from jax.sharding import PartitionSpec as P" },
 };
 

@@ -1,4 +1,5 @@
 /** What a part of a kernel is worked out from: the layer, and what was chosen for one call of it. */
+import type { Device } from "../target/device/device.ts";
 import type { Dequantization } from "./feed-forward/dequantize.ts";
 import type { Layer, Layout } from "./rows/layout.ts";
 
@@ -35,6 +36,9 @@ export interface KernelInput {
   readonly layer: Layer;
   readonly layout: Layout;
   readonly ep: number;
+  readonly device: Device;
+  /** Parts of a device's rows that take the torus' dimensions in different orders; 0: straight. */
+  readonly parts: number;
   readonly sizes: Sizes;
   readonly tiles: {
     readonly bt: number;

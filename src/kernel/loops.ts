@@ -27,11 +27,12 @@ export function rows(each: number): DraftLoop {
 
 /** Trips of a loop in one call of one device, every row group taken as full as it is. */
 export function tripsOf(
-  { over, each, all }: DraftLoop,
+  { over, each, all, fixed }: DraftLoop,
   { per, trips }: Pick<Stage, "per" | "trips">,
   { ep, sizes, tiles, load }: Frame,
 ): number {
   if (all !== undefined) return all / each;
+  if (fixed !== undefined) return fixed * trips;
   const { passes, passTokens, allTokens, deviceShare } = sizes;
   const groups = (count: number): number => Math.ceil(count / each);
   const { typicalRows } = load;
@@ -62,6 +63,7 @@ export function tripsOf(
     case "rows of each device":
       return trips * ep * groups(typicalRows / ep);
     case "columns":
+    case "copies":
       return trips / each;
   }
 }

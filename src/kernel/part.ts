@@ -14,7 +14,12 @@ import { toBuffer } from "./memory/bytes.ts";
  */
 export interface Draft
   extends Pick<Stage, "name" | "meaning" | "reads" | "writes" | "per" | "trips">,
-    Partial<Pick<Stage, "waits" | "starts" | "flops" | "overlaps" | "rows" | "early" | "barrier">> {
+    Partial<
+      Pick<
+        Stage,
+        "waits" | "starts" | "flops" | "overlaps" | "rows" | "early" | "barrier" | "relays"
+      >
+    > {
   readonly loops?: readonly DraftLoop[];
   /** Its place in the schedule's order. Absent: its name. */
   readonly place?: string;

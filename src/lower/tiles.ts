@@ -103,7 +103,7 @@ export function requestOf(
     bt: tiles.bt,
     bf: tiles.bf,
     bd: tiles.bd,
-    ...defined({ btc, slots: bucket.slots, early: bucket.early }),
+    ...defined({ btc, slots: bucket.slots, early: bucket.early, transport: bucket.transport }),
   };
 }
 

@@ -29,6 +29,30 @@ export interface Buffer {
   readonly meaning: string;
 }
 
+/** Bytes and copies that cross the links of one kind: a dimension of the torus, or a chip's inside. */
+export interface LinkTraffic {
+  /** "x", "y", "z", or "pair" between the devices of a chip. */
+  readonly links: string;
+  /** Crossing such links, in one call, by device. */
+  readonly bytes: number;
+}
+
+/** Copies of one device to another each, some of which pass on what came from a third. */
+export interface Relays {
+  readonly collective: "all_gather" | "reduce_scatter";
+  /** Parts of a block that take the dimensions in different orders; 0: straight to each device. */
+  readonly parts: number;
+  /** Hops that the longest way of a part has. */
+  readonly hops: number;
+  readonly links: readonly LinkTraffic[];
+}
+
+/** Which of a collective's steps a stage goes through: those of own blocks, the next ones, the rest. */
+export interface StageRelays {
+  readonly stream: string;
+  readonly steps: "own" | "early" | "late" | "all";
+}
+
 /** A copy that crosses memories or devices. */
 export interface Stream {
   readonly name: string;
@@ -47,6 +71,8 @@ export interface Stream {
   readonly copies: number;
   /** Tiles, each in a slot of its own, of what it brings at once: an expert, or all shared ones. */
   readonly tiles?: number;
+  /** Absent: what is remote goes from each device to each other, all at once. */
+  readonly relays?: Relays;
   readonly meaning: string;
 }
 
@@ -75,11 +101,15 @@ export interface StageLoop {
     | "row blocks"
     /** Of weights: tiles of F. */
     | "columns"
+    /** Steps of a collective. */
+    | "copies"
     | "devices"
     | "peers"
     | "local experts";
   /** How many one trip takes. */
   readonly each: number;
+  /** Trips of one run of the stage, where they are the same whatever the routing. */
+  readonly fixed?: number;
   /**
    * What the predictor takes the loop for where that is something else, its constants being fitted
    * so: "once", its body beside the stage's own bundles; or as many trips as another loop.
@@ -113,6 +143,8 @@ export interface Stage {
   readonly early?: number;
   /** No device goes on before all are here. */
   readonly barrier?: true;
+  /** It sends, awaits and passes on copies of a collective, one after the other. */
+  readonly relays?: StageRelays;
 }
 
 export interface TileChoice {

@@ -35,6 +35,16 @@ export type Step =
     }
   /** Waits for what every device sent here with its first send not yet received, or with all. */
   | { readonly do: "receive"; readonly stream: string; readonly all?: true }
+  /** One copy to one other device, where it is taken by its tag; nothing to itself. */
+  | {
+      readonly do: "post";
+      readonly stream: string;
+      readonly bytes: number;
+      readonly to: (here: Here) => number;
+      readonly tag: (here: Here) => string;
+    }
+  /** Waits for the copy with a tag, the oldest that was not taken yet. */
+  | { readonly do: "take"; readonly stream: string; readonly tag: (here: Here) => string }
   /** No device goes on before all are here. */
   | { readonly do: "barrier"; readonly name: string }
   | {

@@ -5,6 +5,7 @@ import type { Job } from "../predict/job.ts";
 import type { Step } from "../predict/step.ts";
 import type { Bundles } from "../runner/types.ts";
 import type { LayerSpec } from "../spec/layer.ts";
+import type { BucketTransport } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 
 export type TileAxis = "bt" | "bf" | "bd";
@@ -51,6 +52,8 @@ export interface TileRequest {
   readonly slots?: number;
   /** Local experts whose weights start at entry. Absent: the schedule's own rule. */
   readonly early?: number;
+  /** How rows and sums go between devices. Absent: "auto". */
+  readonly transport?: BucketTransport;
 }
 
 export interface LowerInput {
@@ -101,7 +104,7 @@ export interface Schedule {
    */
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
-  readonly options: readonly ("btc" | "slots" | "early")[];
+  readonly options: readonly ("btc" | "slots" | "early" | "transport")[];
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */

@@ -10,6 +10,12 @@ export interface PredictedTimes {
 }
 
 /**
+ * Straight from each device to each other; or along one dimension of the torus after the other, the
+ * devices of a chip last, and sums the same way back; or what is predicted to be faster.
+ */
+export type BucketTransport = "auto" | "straight" | "by dimensions";
+
+/**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the
  * schedule's; of an axis that it does not tile there is none.
  */
@@ -34,6 +40,8 @@ export interface BucketSpec {
    * where the chance says that it pays.
    */
   readonly early?: number;
+  /** How token rows and their sums go between devices. Absent: "auto". */
+  readonly transport?: BucketTransport;
   /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.

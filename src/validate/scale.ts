@@ -136,6 +136,12 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
   return { ...plain, groups: { ...groups, count, kept } };
 }
 
+/** As the kernel that is made has it; an odd number of devices may fill no chips. */
+function transportOf({ own }: TileChoice, ep: number): Pick<BucketSpec, "transport"> {
+  if (own.parts === undefined || ep % 2 === 1) return {};
+  return { transport: own.parts > 0 ? "by dimensions" : "straight" };
+}
+
 /** Of tiles those that the schedule's buckets name. */
 function named(
   { axes, options }: Schedule,
@@ -201,6 +207,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
       bd: hidden.tileOf(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
       slots: Math.min(Math.max(tiles.slots, 2), 4),
+      ...transportOf(tiles, ep),
     });
   };
   // Buckets that come out alike would only be traced twice.

@@ -90,6 +90,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: "slots = 1 is not supported: a whole number of at least 2",
     nearest: [2, 3, 4],
   },
+  MOE136: {
+    spec: specText({
+      tiles: '{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, transport: ⟦"by dimensions"⟧ } }',
+      mesh: "{ ep: 1 }",
+    }),
+    says: 'transport = "by dimensions" with ep = 1',
+    nearest: ["straight"],
+  },
   MOE114: {
     spec: layer("renormalize: true", "renormalize: true, scalingFactor: ⟦-1⟧"),
     says: "scalingFactor = -1 is not a positive finite number",

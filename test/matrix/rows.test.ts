@@ -58,14 +58,10 @@ const IMPOSSIBLE = [
     `wire ${wire}, intermediate 192`,
     `wire ${wire}, ep 1`,
   ]),
-  ...["combine", "both"].flatMap((wire) => [
-    ...["plain", "int4 channels", "float8 blocks"].map(
-      (weights) => `sharedWeights ${weights}, wire ${wire}`,
-    ),
-    `shared plain, wire ${wire}`,
-    `shared gated, wire ${wire}`,
-  ]),
   "activations 8 bits, intermediate 192",
+  "ep 1, transport lines",
+  "ep 1, transport pairs",
+  "quantization float4 rows, transport lines",
 ];
 
 test("every two values of two fields meet, but for pairs that mean nothing", () => {

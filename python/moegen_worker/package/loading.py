@@ -32,6 +32,8 @@ class MoePackage:
     tiles: ModuleType | None
     # The helper that makes quantised weights.
     quantization: ModuleType | None = None
+    # Which copies go between devices; None on one device, or where all goes straight.
+    topology: ModuleType | None = None
 
     @property
     def experts(self) -> int:
@@ -145,9 +147,11 @@ def load(folder: str | Path) -> MoePackage:
         tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
         has_quantization = (path / "quantization.py").is_file()
         quantization = importlib.import_module(f"{name}.quantization") if has_quantization else None
+        has_topology = (path / "topology.py").is_file()
+        topology = importlib.import_module(f"{name}.topology") if has_topology else None
     except Exception as error:
         message = f"importing {name} failed: {type(error).__name__}: {error}"
         raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
     finally:
         sys.dont_write_bytecode = before
-    return MoePackage(name, kernel, shapes, reference, tiles, quantization)
+    return MoePackage(name, kernel, shapes, reference, tiles, quantization, topology)

@@ -4,8 +4,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
 
 1. the activated values h (rows, F) of an expert, which the down projection takes: to bfloat16, or to
    8 bits where the spec quantises them;
-2. each other device's partial sum of a token, which is sent: to bfloat16, or int8 where the wire is
-   (each device's own as well then);
+2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
+   bfloat16; or to int8 where the wire is, each device's alone, its own as well;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`), each weight times its scale: to bfloat16.
 
@@ -36,6 +36,8 @@ on the norm for what the model leaves out.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ from ..package.loading import MoePackage
 from . import oracle
 from .grid import UNIT, nearest, product, quantized, requantized
 from .inputs import Inputs
+from .ways import grown, straight, ways_of
 
 Array = np.ndarray
 Layer = dict[str, Any]
@@ -91,6 +94,8 @@ class Owners:
     experts: int
     # Of the shared experts' columns: neighbouring devices have the same part.
     parts: int = 1
+    # Whom each device sends sums to, by T: (parts of a block, block, device). Absent: straight.
+    ways: Callable[[int], Array] | None = None
 
     @classmethod
     def of(cls, package: MoePackage) -> Owners:
@@ -98,7 +103,11 @@ class Owners:
         shapes = package.shapes
         columns = getattr(shapes, "SHARED_COLUMNS", 1)
         parts = getattr(shapes, "SHARED_INTERMEDIATE_SIZE", columns) // columns
-        return cls(package.ep, package.experts, parts)
+        return cls(package.ep, package.experts, parts, functools.partial(ways_of, package))
+
+    def ways_home(self, count: int) -> Array:
+        """(parts, block, device): whom a device sends its sums to, in a call of T tokens."""
+        return straight(self.devices) if self.ways is None else self.ways(count)
 
     def of_tokens(self, count: int) -> Array:
         """(T,) device of each of T tokens."""
@@ -256,10 +265,19 @@ class Model:
                 result, fourth = result + moved, fourth + fourth_moved
                 continue
             result += variance
-            if self._narrow:
-                sent = np.where((home != device)[:, None], part, 0.0)
-                result += nearest(sent, self._dtype)
-                largest = np.where(np.abs(sent) > np.abs(largest), sent, largest)
+        if kind is None and self._narrow:
+            ways = self._owners.ways_home(sums.shape[1])
+            for block in np.unique(home):
+                here = np.flatnonzero(home == block)
+                for way in ways[:, block]:
+                    sent, new = grown(sums[:, here], way, int(block))
+                    # Which part a token is in is not known here: a mean over all of them.
+                    for device in np.flatnonzero(np.arange(len(way)) != block):
+                        rounded = nearest(sent[device], self._dtype)
+                        result[here] += np.where(new[device][:, None], rounded, 0.0) / len(ways)
+                        if way[device] == block:
+                            most = np.abs(sent[device]) > np.abs(largest[here])
+                            largest[here] = np.where(most, sent[device], largest[here])
         return result, fourth, largest
 
 

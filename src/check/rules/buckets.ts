@@ -1,5 +1,6 @@
 /** Token buckets and the tiles in them, before any memory is counted. */
 
+import { fillsChips } from "../../kernel/collectives/torus.ts";
 import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
@@ -63,6 +64,30 @@ export const bucketsAscend: Rule = ({ spec, sound }) => {
     previous = entry;
   }
   return findings;
+};
+
+/** MOE136: rows go along dimensions of a box of chips, and each chip's devices take part. */
+export const dimensionsThere: Rule = ({ spec, sound, devices }) => {
+  const { ep } = spec.mesh ?? {};
+  if (!sound("mesh", "ep") || !sound("devices") || ep === undefined) return [];
+  const partly = spec.devices.find((name) => {
+    const device = devices[name];
+    return device !== undefined && !fillsChips(device, ep);
+  });
+  if (ep > 1 && partly === undefined) return [];
+  const why = ep === 1 ? "ep = 1" : `ep = ${ep}, part of a chip of ${partly} alone`;
+  return bucketsOf(spec, sound).flatMap(([name, { transport }]) =>
+    transport === "by dimensions"
+      ? [
+          error({
+            code: "MOE136",
+            path: bucketPath(name, "transport"),
+            message: `transport = "by dimensions" with ${why}`,
+            nearest: ["straight"],
+          }),
+        ]
+      : [],
+  );
 };
 
 /** MOE117: a value stands once in a set of choices. */

@@ -41,7 +41,7 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? ["btc", "slots", "early"];
+  const options = named?.options ?? ["btc", "slots", "early", "transport"];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
@@ -52,6 +52,9 @@ function checkBucket(
     for (const [index, rows] of kinds.list([...path, "btc"], bucket.btc).entries()) {
       kinds.positive([...path, "btc", index], rows);
     }
+  }
+  if (bucket.transport !== undefined) {
+    kinds.oneOf([...path, "transport"], bucket.transport, ["auto", "straight", "by dimensions"]);
   }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);

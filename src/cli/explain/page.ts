@@ -10,6 +10,7 @@ import type { Paint } from "../output.ts";
 import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
+import { transportLines } from "./transport.ts";
 
 /** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
 export function explainPlan(
@@ -100,6 +101,7 @@ function kernelPage(
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
     `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
+    ...transportLines(kernel),
     "",
     ...(full && kernel.axes.length > 0 ? [paint.bold("axes"), ...axes(kernel), ""] : []),
     ...(full ? kernel.calls.flatMap((call) => callLines(call, kernel, paint)) : []),

@@ -94,13 +94,16 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
   const experts = [...namesOf(weightInputs), ...namesOf(scaleInputs), ...biasNames(layer)];
   const routing = routingInputs(layer);
   const sharedNames = namesOf(sharedContext(layer).sharedInputs);
-  const inputs = [...experts, ...routing.map(({ name }) => name), ...sharedNames];
+  // The table of copies between devices is no argument of the call, but one of the kernel.
+  const last = [...sharedNames, ...(plan.mesh.ep > 1 ? ["relays"] : [])];
+  const inputs = [...experts, ...routing.map(({ name }) => name), ...last];
   const specs = [
     ...experts.map(() => "by_expert"),
     ...routing.map(({ spec }) => spec),
     ...(shared === undefined
       ? []
       : sharedNames.map((name) => sharedSpec(name, shared, sharedLayer(layer), true))),
+    ...(plan.mesh.ep > 1 ? ["P()"] : []),
   ];
   const replicated = others.length > 0;
   return {
@@ -121,7 +124,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     deviceArguments: inputs.join(", "),
     // Before and after those of the routing, which the kernel is given otherwise.
     expertArrays: experts.join(", "),
-    sharedArrays: sharedNames.map((name) => `, ${name}`).join(""),
+    lastArrays: last.map((name) => `, ${name}`).join(""),
     shardMapSpecs: specs.join(", "),
     inputCount: 1 + inputs.length,
   };

@@ -1,15 +1,16 @@
 /** The event simulation: every device of the group goes through its steps on a clock of its own. */
 import type { DeviceFacts } from "../../target/device/facts.ts";
 import { amount, type Quantity, type Step } from "../step.ts";
-import { Account, type WaitKind } from "./account.ts";
-import { type Action, Cursor } from "./cursor.ts";
-import { Hbm } from "./hbm.ts";
+import type { WaitKind } from "./account.ts";
+import type { Action } from "./cursor.ts";
 import { Network } from "./network.ts";
+import { Post } from "./post.ts";
+import { type Runner, runnerOf } from "./runner.ts";
 import { topologyOf } from "./topology.ts";
 
 export interface Simulated {
   readonly seconds: number;
-  readonly devices: readonly { readonly finish: number; readonly account: Account }[];
+  readonly devices: readonly { readonly finish: number; readonly account: Runner["account"] }[];
   /** Bytes of all devices together. */
   readonly hbmBytes: number;
   readonly iciBytes: number;
@@ -37,20 +38,6 @@ interface Arrival {
   sent: number;
 }
 
-interface Runner {
-  readonly cursor: Cursor;
-  readonly hbm: Hbm;
-  readonly account: Account;
-  time: number;
-  /** Copies started and not waited for, oldest first, by stream. */
-  readonly inFlight: Map<string, number[]>;
-  readonly sent: Map<string, number>;
-  readonly received: Map<string, number>;
-  /** What it cannot go on without. */
-  blocked?: { readonly stream: string; readonly upTo: number } | { readonly barrier: string };
-  ended: boolean;
-}
-
 /**
  * Runs the steps on every device of a group.
  *
@@ -73,6 +60,7 @@ class Simulation {
   private readonly runners: readonly Runner[];
   /** By stream and number of the send, what has come to each device. */
   private readonly arrivals = new Map<string, Arrival[]>();
+  private readonly post = new Post();
 
   constructor(steps: readonly Step[], device: DeviceFacts, ep: number) {
     const { timing } = device;
@@ -84,19 +72,7 @@ class Simulation {
       hop: timing.hopLatency.value,
       copy: timing.remoteCopy.value,
     });
-    this.runners = Array.from(
-      { length: ep },
-      (_, index): Runner => ({
-        cursor: new Cursor(steps, index),
-        hbm: new Hbm(this.rate),
-        account: new Account(),
-        time: 0,
-        inFlight: new Map(),
-        sent: new Map(),
-        received: new Map(),
-        ended: false,
-      }),
-    );
+    this.runners = Array.from({ length: ep }, (_, index) => runnerOf(steps, index, this.rate));
   }
 
   /** Always the device that is behind goes on. */
@@ -200,7 +176,7 @@ class Simulation {
       arrival.sent = Math.max(arrival.sent, runner.time);
       const other = this.runners[to];
       const blocked = other?.blocked;
-      if (other !== undefined && blocked !== undefined && "stream" in blocked) {
+      if (other !== undefined && blocked !== undefined && "upTo" in blocked) {
         if (
           this.arrivalOf(blocked.stream, other.received.get(blocked.stream) ?? 0, to).count ===
           this.ep
@@ -210,6 +186,34 @@ class Simulation {
         }
       }
     }
+  }
+
+  /** One copy to one device, which goes on if it waits for that. */
+  private deliver(runner: Runner, action: Extract<Action, { do: "post" }>): void {
+    const { here } = runner.cursor;
+    const { stream, bytes } = action;
+    const { issueCycles } = this.device.timing;
+    const to = action.to(here);
+    this.work(runner, `issue ${stream}`, issueCycles.value / this.device.clock);
+    const arrival = this.network.send(runner.time, here.device, to, bytes, 1);
+    const tag = action.tag(here);
+    this.post.put(stream, to, tag, { sent: runner.time, arrival });
+    const other = this.runners[to];
+    if (other?.blocked !== undefined && "tag" in other.blocked && other.blocked.tag === tag) {
+      if (other.blocked.stream !== stream) return;
+      delete other.blocked;
+      this.take(other, stream, tag);
+    }
+  }
+
+  private take(runner: Runner, stream: string, tag: string): void {
+    const letter = this.post.take(stream, runner.cursor.here.device, tag);
+    if (letter === undefined) {
+      runner.blocked = { stream, tag };
+      return;
+    }
+    this.waitUntil(runner, OTHERS, letter.sent, "devices");
+    this.waitUntil(runner, stream, letter.arrival, "ICI");
   }
 
   private barrier(runner: Runner, name: string): void {
@@ -269,6 +273,12 @@ class Simulation {
       }
       case "send":
         this.send(runner, action);
+        return;
+      case "post":
+        this.deliver(runner, action);
+        return;
+      case "take":
+        this.take(runner, action.stream, action.tag(runner.cursor.here));
         return;
       case "receive": {
         const received = runner.received.get(action.stream) ?? 0;

@@ -1,6 +1,7 @@
 /** Cycles of one run of a stage: its bundles outside loops, and each loop's body times its trips. */
 import type { Stage, StageLoop } from "../../plan/plan.ts";
 import type { Bundles, Loop } from "../../runner/types.ts";
+import { defined } from "../../spec/defined.ts";
 
 /** What the loops of a stage go over in one run. */
 export type Counts = (over: StageLoop["over"], each: number) => number;
@@ -34,8 +35,10 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
   const all = Object.entries(bundles.scopes)
     .filter(([path]) => last(path) === stage.name)
     .reduce((sum, [, count]) => sum + count, 0);
-  const planned = (stage.loops ?? [PEERS]).flatMap(({ counted, over, each }) =>
-    counted === "once" ? [] : [{ over: counted ?? over, each: counted === undefined ? each : 1 }],
+  const planned = (stage.loops ?? [PEERS]).flatMap(({ counted, over, each, fixed }) =>
+    counted === "once"
+      ? []
+      : [{ over: counted ?? over, each: counted === undefined ? each : 1, ...defined({ fixed }) }],
   );
   // What the compiler unrolled is straight code; the loops that are left are the inner ones.
   const loops = bodies(bundles.loops, stage.name);
@@ -52,5 +55,8 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
 
 /** Cycles of one run, its loops going over so much. */
 export function cyclesOf({ straight, loops }: StageCost, counts: Counts): number {
-  return loops.reduce((sum, { loop, body }) => sum + body * counts(loop.over, loop.each), straight);
+  return loops.reduce(
+    (sum, { loop, body }) => sum + body * (loop.fixed ?? counts(loop.over, loop.each)),
+    straight,
+  );
 }

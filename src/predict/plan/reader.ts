@@ -4,6 +4,8 @@ import type { Bundles } from "../../runner/types.ts";
 import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
+import { relayedStage } from "./relays.ts";
+import { sendAll } from "./sends.ts";
 import { type Read, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
@@ -17,6 +19,7 @@ export interface Reading {
 /** Reads one Pallas call: passes, in them experts, in them blocks of rows, in them weight tiles. */
 export class KernelReader {
   private readonly kernel: Read;
+  private readonly job: Job;
   private readonly ep: number;
   private readonly work: Work;
   private readonly items: Items;
@@ -32,6 +35,7 @@ export class KernelReader {
 
   constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock }: Reading) {
     this.kernel = kernel;
+    this.job = job;
     this.ep = job.ep;
     this.work = new Work(kernel, bundles, job, rowBlock);
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
@@ -186,19 +190,24 @@ export class KernelReader {
     stage: Stage,
     runs: (here: Here) => readonly number[] = this.work.runs(stage),
   ): readonly Step[] {
-    if (stage.barrier) return [{ do: "barrier", name: stage.name }];
     const starts = stage.starts.flatMap((name) => this.streams.get(name) ?? []);
+    if (stage.barrier) {
+      const before = starts.map((stream) => this.start(stream, stage));
+      return [...before, { do: "barrier", name: stage.name }];
+    }
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
     const mine = (stream: Stream): boolean => stream.awaitedBy === stage.name;
     const isIn = (stream: Stream): boolean => !stream.remote && stream.to !== "HBM";
     const isOut = (stream: Stream): boolean => !stream.remote && stream.to === "HBM";
     const remote = ({ remote: is }: Stream): boolean => is;
     const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
+    const relays = relayedStage(stage, this.streams, this.job, cycles);
+    if (relays !== undefined) return relays;
     return [
       ...starts.filter(isIn).map((stream) => this.start(stream, stage)),
       ...waits.filter(isIn).map(({ name }) => this.wait(name)),
       { do: "compute", stage: stage.name, cycles },
-      ...starts.filter(remote).map((stream) => this.send(stream)),
+      ...starts.filter(remote).map((stream) => sendAll(stream, this.ep, this.kernel.passes)),
       ...waits
         .filter(remote)
         .filter(mine)
@@ -283,16 +292,5 @@ export class KernelReader {
 
   private wait(stream: string): Step {
     return { do: "wait", stream };
-  }
-
-  private send({ name, bytes, copies }: Stream): Step {
-    const times = Math.max(1, (this.ep - 1) * this.kernel.passes);
-    const other = (here: Here, to: number): boolean => to !== here.device;
-    return {
-      do: "send",
-      stream: name,
-      bytes: (here, to) => (other(here, to) ? bytes / times : 0),
-      copies: (here, to) => (other(here, to) ? copies / times : 0),
-    };
   }
 }

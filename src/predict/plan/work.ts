@@ -140,6 +140,7 @@ export class Work {
           return trip(this.local);
         case "row tiles":
         case "columns":
+        case "copies":
           // The stage itself runs for each.
           return 1;
         case "rows":

@@ -25,9 +25,10 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   return {
     token_sum: `${HERE}/token_sum/${sums}`,
-    add_parts: ep === 1 && !narrow ? NO_BLOCK : `${HERE}/add_parts/${sums}_${devices}`,
+    add_parts: narrow ? `${HERE}/add_parts/narrow_${devices}` : NO_BLOCK,
     store_rows: `${HERE}/store_rows/${type}`,
     reduce_scatter: ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${sums}`,
+    await_sums_sent: ep === 1 ? NO_BLOCK : `${HERE}/await_sums_sent/${narrow ? "narrow" : "parts"}`,
   };
 }
 
@@ -35,11 +36,13 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
 export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
   const distributed = mesh.ep > 1;
-  const rows = packedPart(layer) === "PART_ROW" ? "rows_and_sums" : "rows";
+  const narrow = layer.wire?.combine !== undefined;
+  const sizes = packedPart(layer) === "PART_ROW" && !narrow ? "rows_and_sums" : "rows";
   return {
     about_shared: aboutShared(plan),
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
-    row_block: `${HERE}/row_block/${rows}`,
+    block_part: `${HERE}/block_part/${sizes}`,
+    sums_copy: `${HERE}/sums_copy/${narrow ? "narrow" : sizes}`,
     combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
     pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
     ...resultBlocks(plan),

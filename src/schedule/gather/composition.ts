@@ -1,5 +1,6 @@
 /** The parts of the schedule, and the order of their stages. */
 import { api } from "../../kernel/api/part.ts";
+import { collectives } from "../../kernel/collectives/part.ts";
 import { constants } from "../../kernel/constants.ts";
 import { devices } from "../../kernel/devices/barrier.ts";
 import { experts } from "../../kernel/experts/part.ts";
@@ -31,6 +32,7 @@ export const composition: Composition = {
     shapes,
     api,
     devices,
+    collectives,
     tokensIn,
     routing,
     rowsOut,
@@ -47,8 +49,9 @@ export const composition: Composition = {
   ],
   first: [rowsOut, sumsOut],
   order: [
-    ...["first_weights", "barrier", "constants", "load_rows", "all_gather_rows", "route", "sort"],
-    ...["exchange_routes", "active_experts", "zero_sums", "await_rows", "shared_experts"],
+    ...["first_weights", "barrier", "await_relays", "constants", "load_rows", "all_gather_rows"],
+    ...["route", "sort", "send_routes", "relay_rows", "exchange_routes", "active_experts"],
+    ...["zero_sums", "await_rows", "shared_experts"],
     ...["merge", "gather", "operand", "await_weights", "await_biases", "products", "activation"],
     ...["combine", "next_weights", "reduce_scatter", "write_output", "pass_barrier"],
   ],

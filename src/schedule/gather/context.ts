@@ -6,6 +6,7 @@ import { layoutOf } from "../../kernel/rows/layout.ts";
 import { takesNarrowRows } from "../../kernel/rows/widening.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
 import { sizesOf } from "./sizes.ts";
 
@@ -23,6 +24,8 @@ export function gatherContext(plan: Plan): Context {
     layer,
     layout: layoutOf(layer),
     ep: mesh.ep,
+    device: deviceOf(first.device),
+    parts: first.tiles.own.parts ?? 0,
     sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),

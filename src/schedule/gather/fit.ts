@@ -5,10 +5,11 @@
  */
 
 import type { Limits } from "../../kernel/api/pass-tiles.ts";
+import { choose, type Transport, wholeParts } from "../../kernel/collectives/choose.ts";
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
-import { type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
+import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
@@ -38,15 +39,32 @@ export interface FitRequest {
   /** Operands of 8 bits. */
   readonly narrow: boolean;
   readonly limits?: Limits;
+  readonly transport: Transport;
+}
+
+/**
+ * Parts of the rows of one device in one pass: as asked for, or what is predicted to be fastest for
+ * all of its rows at once, so that it is predicted once for a bucket and not for each pass size.
+ */
+function partsOf({ layer, ep, device, tokens, transport }: FitRequest, sizes: Sizes): number {
+  const { row, partRow } = layoutOf(layer);
+  const all = roundTokens(Math.ceil(tokens / ep));
+  const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
+  const sums = layer.wire?.combine === undefined ? { sums: bytes(partRow) } : {};
+  const parts = choose(transport, { device, ep, passTokens: all, rows: bytes(row), ...sums });
+  return wholeParts(parts, sizes.passTokens);
 }
 
 function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
-  const { layer, ep, tiles, tokens, streamed, narrow } = request;
+  const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
+  const layout = layoutOf(layer);
   const sizes = sizesOf(layer, tokens, ep, passLimit);
   const input: KernelInput = {
     layer,
-    layout: layoutOf(layer),
+    layout,
     ep,
+    device,
+    parts: partsOf(request, sizes),
     sizes,
     tiles: { ...tiles, slots: tiles.slots ?? LEAST_SLOTS, early: 0, rowBlock },
     streamed,

@@ -60,6 +60,7 @@ export function lower(input: LowerInput): KernelPlan {
     },
     narrow: takesNarrowRows(layer, devices),
     ...(input.own === undefined ? {} : { limits: limitsOf(input.own) }),
+    transport: input.own?.parts ?? tiles.transport ?? "auto",
   });
   const shared = sharedOf(layer, ep);
   const sharedTile =
@@ -86,6 +87,7 @@ export function lower(input: LowerInput): KernelPlan {
       own: {
         ...ownEarly(ahead.early),
         ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
+        ...(ep === 1 ? {} : { parts: fit.input.parts }),
       },
     },
     passes: fit.sizes.passes,

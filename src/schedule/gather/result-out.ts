@@ -5,8 +5,12 @@ import type { Part } from "../../kernel/part.ts";
 
 export const resultOut: Part = {
   context: ({ layer, mesh }) => {
-    const own = layer.wire?.combine === undefined ? "token_sums" : "token_rows";
-    return { outputReads: `${own}, block \`me\`${mesh.ep > 1 ? ", and arrived_sums" : ""}` };
+    const narrow = layer.wire?.combine !== undefined;
+    const own = narrow ? "token_rows" : "token_sums";
+    return {
+      outputDoes: narrow ? "Adds up" : "Rounds",
+      outputReads: `${own}, block \`me\`${narrow && mesh.ep > 1 ? ", and arrived_sums" : ""}`,
+    };
   },
   semaphores: () => [dma("output_written", TWO, "result rows left staging")],
   streams: ({ sizes, load }) => [
@@ -31,8 +35,8 @@ export const resultOut: Part = {
     return [
       {
         name: "write_output",
-        meaning: "sums added up, rounded and written",
-        reads: narrow || ep > 1 ? [own, "arrived_sums"] : [own],
+        meaning: narrow ? "sums added up, rounded and written" : "sums rounded and written",
+        reads: narrow ? [own, "arrived_sums"] : [own],
         writes: ["gathered_rows", "staging", "output"],
         waits: ep > 1 ? ["sums_out"] : [],
         per: "pass",
@@ -41,7 +45,7 @@ export const resultOut: Part = {
           { over: "own tokens", each: sizes.chunk },
           { over: "own tokens", each: GROUP },
         ],
-        flops: (ep - 1) * (sizes.passTokens * sizes.passes) * layer.hidden,
+        flops: narrow ? (ep - 1) * (sizes.passTokens * sizes.passes) * layer.hidden : 0,
       },
     ];
   },

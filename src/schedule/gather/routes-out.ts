@@ -2,7 +2,7 @@
 import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { PEERS } from "../../kernel/loops.ts";
-import type { Part } from "../../kernel/part.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
 import { listCopy } from "../../kernel/routing/lists.ts";
 import type { Stream } from "../../plan/plan.ts";
 
@@ -14,12 +14,24 @@ function routesOutOf({ ep, sizes }: Frame): Stream {
     remote: true,
     source: "routes",
     destination: "routes",
-    issuedBy: "exchange_routes",
+    issuedBy: "send_routes",
     awaitedBy: "exchange_routes",
     semaphore: "routes_sent, routes_arrived",
     bytes: (ep - 1) * 4 * sizes.routeWords * sizes.passes,
     copies: (ep - 1) * sizes.passes,
     meaning: "sorted entries to every other device",
+  };
+}
+
+function sendRoutes({ passes }: Frame["sizes"]): Draft {
+  return {
+    name: "send_routes",
+    meaning: "start sending the sorted entries to every other device",
+    reads: ["routes"],
+    writes: [],
+    per: "pass",
+    trips: passes,
+    loops: [PEERS],
   };
 }
 
@@ -62,10 +74,11 @@ export const routesOut: Part = {
     };
     return ep === 1 ? [routesIn] : [routesOutOf(frame), routesIn];
   },
-  stages: ({ sizes }) => [
+  stages: ({ ep, sizes }) => [
+    ...(ep === 1 ? [] : [sendRoutes(sizes)]),
     {
       name: "exchange_routes",
-      meaning: "sorted entries to and from all devices",
+      meaning: ep === 1 ? "sorted entries to the scalar unit" : "sorted entries of all devices",
       reads: ["routes"],
       writes: ["routes", "all_routes"],
       per: "pass",

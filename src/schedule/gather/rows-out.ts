@@ -1,9 +1,68 @@
 /** All-gather of token rows: every device receives all rows of a pass. */
+import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { dma, ONE, vmem } from "../../kernel/declaration.ts";
-import { PEERS } from "../../kernel/loops.ts";
-import type { Part } from "../../kernel/part.ts";
+import type { Frame } from "../../kernel/frame.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
+import type { Stream } from "../../plan/plan.ts";
+
+function rowsOutOf(frame: Frame): Stream {
+  const { ep, sizes, load } = frame;
+  const { cuts } = tablesOf(frame);
+  const bytes = sizes.passTokens * sizes.passes * load.sentRowBytes;
+  return {
+    name: "rows_out",
+    from: "VMEM",
+    to: "VMEM",
+    remote: true,
+    source: "token_rows",
+    destination: "token_rows",
+    issuedBy: "all_gather_rows",
+    awaitedBy: "await_rows",
+    semaphore: "rows_sent, rows_arrived",
+    bytes: (ep - 1) * bytes,
+    copies: (ep - 1) * sizes.passes * cuts,
+    relays: relaysOf(frame, "all_gather", bytes / cuts),
+    meaning: "token rows to every other device",
+  };
+}
+
+function stagesOf(frame: Frame): readonly Draft[] {
+  const { own, early, gather } = tablesOf(frame);
+  const pass = { per: "pass", trips: frame.sizes.passes } as const;
+  const steps = (fixed: number) => [{ over: "copies", each: 1, fixed }] as const;
+  return [
+    {
+      name: "all_gather_rows",
+      meaning: "start sending own rows",
+      reads: ["token_rows"],
+      writes: [],
+      ...pass,
+      loops: steps(own),
+      relays: { stream: "rows_out", steps: "own" },
+      overlaps: ["route", "sort", "send_routes", "exchange_routes", "active_experts", "zero_sums"],
+    },
+    {
+      name: "relay_rows",
+      meaning: "rows that the first dimension of the torus brings, and on with them",
+      reads: ["token_rows"],
+      writes: ["token_rows"],
+      ...pass,
+      loops: steps(early),
+      relays: { stream: "rows_out", steps: "early" },
+    },
+    {
+      name: "await_rows",
+      meaning: "rows of all devices are here; those that go on from here have left",
+      reads: ["token_rows"],
+      writes: ["token_rows"],
+      ...pass,
+      loops: steps(gather - own - early),
+      relays: { stream: "rows_out", steps: "late" },
+    },
+  ];
+}
 
 export const rowsOut: Part = {
   buffers: ({ layout, sizes }) => [
@@ -14,51 +73,17 @@ export const rowsOut: Part = {
       "packed token rows of all devices and one that no token owns; then sums on their way",
     ),
   ],
-  semaphores: ({ ep }) =>
+  semaphores: ({ ep, parts }) =>
     ep === 1
       ? []
       : [
-          dma("rows_sent", ONE, "own token rows left"),
-          dma("rows_arrived", ["EP_SIZE", ep], "token rows of a device arrived"),
+          dma("rows_sent", ONE, "token rows left, own ones and those passed on"),
+          dma(
+            "rows_arrived",
+            ["EP_SIZE * s.cuts", ep * Math.max(parts, 1)],
+            "a part of the token rows of a device arrived",
+          ),
         ],
-  streams: ({ ep, sizes, load }) =>
-    ep === 1
-      ? []
-      : [
-          {
-            name: "rows_out",
-            from: "VMEM",
-            to: "VMEM",
-            remote: true,
-            source: "token_rows",
-            destination: "token_rows",
-            issuedBy: "all_gather_rows",
-            awaitedBy: "await_rows",
-            semaphore: "rows_sent, rows_arrived",
-            bytes: (ep - 1) * sizes.passTokens * sizes.passes * load.sentRowBytes,
-            copies: (ep - 1) * sizes.passes,
-            meaning: "token rows to every other device",
-          },
-        ],
-  stages: ({ ep, sizes }) => {
-    if (ep === 1) return [];
-    const pass = { per: "pass", trips: sizes.passes, loops: [PEERS] } as const;
-    return [
-      {
-        name: "all_gather_rows",
-        meaning: "start sending the rows to every other device",
-        reads: ["token_rows"],
-        writes: [],
-        ...pass,
-        overlaps: ["route", "sort", "exchange_routes", "active_experts", "zero_sums"],
-      },
-      {
-        name: "await_rows",
-        meaning: "rows of all devices are here",
-        reads: [],
-        writes: ["token_rows"],
-        ...pass,
-      },
-    ];
-  },
+  streams: (frame) => (frame.ep === 1 ? [] : [rowsOutOf(frame)]),
+  stages: (frame) => (frame.ep === 1 ? [] : stagesOf(frame)),
 };

@@ -1,17 +1,34 @@
 /** Reduce-scatter of partial sums: each device returns the sums of others' tokens to them. */
+import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { DEVICES, type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
+import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { needsPassBarrier, packedPart, wordType } from "../../kernel/rows/types.ts";
+import type { Stream } from "../../plan/plan.ts";
+
+function isNarrow({ wire }: Pick<KernelInput["layer"], "wire">): boolean {
+  return wire?.combine !== undefined;
+}
 
 const lanes: Dim = ["LANES", LANES];
 
-function buffers({ layer, layout, ep, sizes: s }: KernelInput) {
+/** By sender where sums go straight; else a slot for each copy that arrives. */
+function arrivedSums(input: KernelInput): readonly Dim[] {
+  const { layer, layout, ep, sizes } = input;
   const row = packedPart(layer);
-  const block: Dim = [`s.pass_tokens * ${row}`, s.passTokens * layout.partRow];
+  if (isNarrow(layer)) {
+    return [["EP_SIZE", ep], [`s.pass_tokens * ${row}`, sizes.passTokens * layout.partRow], lanes];
+  }
+  const { sends, cuts } = tablesOf(input);
+  const rows = (sizes.passTokens / cuts) * layout.partRow;
+  return [["s.sum_slots", sends], [`s.part_tokens * ${row}`, rows], lanes];
+}
+
+function buffers(input: KernelInput) {
+  const { layer, layout, ep, sizes: s } = input;
   const sums: Dim = ["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow];
   return [
     ...(ep === 1
@@ -19,35 +36,72 @@ function buffers({ layer, layout, ep, sizes: s }: KernelInput) {
       : [
           vmem(
             "arrived_sums",
-            [["EP_SIZE", ep], block, lanes],
+            arrivedSums(input),
             wordType(layout),
-            "packed partial sums of this device's tokens, by sender",
+            isNarrow(layer)
+              ? "packed partial sums of this device's tokens, by sender"
+              : "packed partial sums, by the copy that brings them",
           ),
         ]),
     vmem("token_sums", [sums, lanes], FLOAT, "weighted sums of local experts' results by token"),
   ];
 }
 
-/** Own sums are quantised like the others. */
-function loopsOf(narrow: boolean): readonly DraftLoop[] {
-  return narrow
-    ? [DEVICES, { over: "all tokens", each: GROUP }]
-    : [PEERS, { over: "peer tokens", each: UNROLL }];
-}
-
-function reduceScatter({ layer, sizes }: Frame): Draft {
-  const narrow = layer.wire?.combine !== undefined;
+/** Each is quantised on its own device, own ones like the others, and goes straight: one rounding. */
+function reduceStraight({ sizes }: Frame): Draft {
   return {
     name: "reduce_scatter",
-    meaning: narrow
-      ? "sums quantised to int8, and to the tokens' devices"
-      : "sums to the tokens' devices",
+    meaning: "sums quantised to int8, and to the tokens' devices",
     reads: ["token_sums"],
-    writes: [...(narrow ? ["gathered_rows"] : []), "token_rows", "arrived_sums"],
+    writes: ["gathered_rows", "token_rows", "arrived_sums"],
     waits: ["rows_out", "routes_out"],
     per: "pass",
     trips: sizes.passes,
-    loops: loopsOf(narrow),
+    loops: [DEVICES, { over: "all tokens", each: GROUP }],
+  };
+}
+
+function reduceScatter(frame: Frame): Draft {
+  const { layer, sizes } = frame;
+  if (isNarrow(layer)) return reduceStraight(frame);
+  const { reduce, sends, cuts } = tablesOf(frame);
+  return {
+    name: "reduce_scatter",
+    meaning: "sums on their way to the tokens' devices, added up on the way",
+    reads: ["token_sums", "arrived_sums"],
+    writes: ["token_sums", "token_rows", "arrived_sums"],
+    waits: ["rows_out", "routes_out"],
+    per: "pass",
+    trips: sizes.passes,
+    // The inner loops: one that packs sums, one that adds them, each in every second step.
+    loops: [
+      { over: "copies", each: 1, fixed: reduce },
+      { over: "copies", each: UNROLL, fixed: (sends * sizes.passTokens) / cuts / UNROLL },
+    ],
+    flops: (sends / cuts) * sizes.passTokens * sizes.passes * layer.hidden,
+    relays: { stream: "sums_out", steps: "all" },
+  };
+}
+
+function sumsOutOf(frame: Frame): Stream {
+  const { layer, ep, sizes, load } = frame;
+  const narrow = isNarrow(layer);
+  const cuts = narrow ? 1 : tablesOf(frame).cuts;
+  const bytes = sizes.passTokens * sizes.passes * load.partRowBytes;
+  return {
+    name: "sums_out",
+    from: "VMEM",
+    to: "VMEM",
+    remote: true,
+    source: "token_rows",
+    destination: "arrived_sums",
+    issuedBy: "reduce_scatter",
+    awaitedBy: "reduce_scatter",
+    semaphore: "sums_sent, sums_arrived",
+    bytes: (ep - 1) * bytes,
+    copies: (ep - 1) * sizes.passes * cuts,
+    ...(narrow ? {} : { relays: relaysOf(frame, "reduce_scatter", bytes / cuts) }),
+    meaning: "partial sums back to the tokens' devices",
   };
 }
 
@@ -60,32 +114,17 @@ export const sumsOut: Part = {
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
   }),
   buffers,
-  semaphores: ({ ep }) =>
-    ep === 1
-      ? []
-      : [
-          dma("sums_sent", ONE, "partial sums left"),
-          dma("sums_arrived", ["EP_SIZE", ep], "partial sums of a device arrived"),
-        ],
-  streams: ({ ep, sizes, load }) =>
-    ep === 1
-      ? []
-      : [
-          {
-            name: "sums_out",
-            from: "VMEM",
-            to: "VMEM",
-            remote: true,
-            source: "token_rows",
-            destination: "arrived_sums",
-            issuedBy: "reduce_scatter",
-            awaitedBy: "reduce_scatter",
-            semaphore: "sums_sent, sums_arrived",
-            bytes: (ep - 1) * sizes.passTokens * sizes.passes * load.partRowBytes,
-            copies: (ep - 1) * sizes.passes,
-            meaning: "partial sums back to the tokens' devices",
-          },
-        ],
+  semaphores: (input) => {
+    if (input.ep === 1) return [];
+    const arrived: Dim = isNarrow(input.layer)
+      ? ["EP_SIZE", input.ep]
+      : ["s.sum_slots", tablesOf(input).sends];
+    return [
+      dma("sums_sent", ONE, "partial sums left"),
+      dma("sums_arrived", arrived, "partial sums arrived in a slot"),
+    ];
+  },
+  streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
   stages: (frame) => {
     const { layer, ep, sizes } = frame;
     const zero: Draft = {

@@ -30,6 +30,7 @@ export const fields = {
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],
   ep: [1, 2, 4, 8],
+  transport: ["straight", "lines", "pairs"],
   mesh: ["one axis", "two axes", "reversed", "further axes"],
   tokenAxes: ["all", "first", "none"],
   tokens: ["one", "odd", "passes"],
@@ -164,6 +165,15 @@ export const constraints: readonly Constraint[] = [
   {
     fields: ["wire", "intermediate"],
     legal: ({ wire, intermediate }) => wire === "none" || intermediate % 128 === 0,
+  },
+  {
+    fields: ["transport", "ep"],
+    legal: ({ transport, ep }) => transport === "straight" || ep > 1,
+  },
+  {
+    // float4 weights are for a device whose chips hold pairs.
+    fields: ["transport", "quantization"],
+    legal: ({ transport, quantization }) => transport !== "lines" || quantization !== "float4 rows",
   },
   {
     // Of one axis the first is all.

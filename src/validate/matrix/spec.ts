@@ -183,6 +183,11 @@ function tilesOf(row: Row, layer: LayerSpec, schedule: Schedule) {
   };
 }
 
+/** One that takes the weights, or whose chips lie as the transport says. */
+function deviceFor({ quantization, transport }: Row): string {
+  return quantization === "float4 rows" || transport === "pairs" ? "v7x" : "v6e";
+}
+
 const FORMS = {
   "one axis": "plain",
   "two axes": "plain",
@@ -216,7 +221,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
         axes: one ? ["expert"] : ["data", "tensor"],
         ...defined({ tokenAxes }),
       },
-      devices: [row.quantization === "float4 rows" ? "v7x" : "v6e"],
+      devices: [deviceFor(row)],
       schedule: {
         kind: schedule.kind,
         tiles: {
@@ -224,6 +229,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
             upTo: Math.max(256, tokens),
             ...tilesOf(row, layer, schedule),
             ...AHEAD[index % AHEAD.length],
+            transport: row.transport === "straight" ? "straight" : "by dimensions",
           },
         },
       },

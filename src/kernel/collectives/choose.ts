@@ -1,0 +1,73 @@
+/** Straight or by dimensions, and in how many parts: what the network model takes least time for. */
+import { simulate } from "../../predict/machine/simulate.ts";
+import { relaySteps } from "../../predict/plan/relays.ts";
+import type { BucketTransport } from "../../spec/schedule.ts";
+import type { Device } from "../../target/device/device.ts";
+import { UNROLL } from "../loops.ts";
+import { fillsChips } from "./torus.ts";
+
+/** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
+export type Transport = BucketTransport | number;
+
+export interface Blocks {
+  readonly device: Device;
+  readonly ep: number;
+  /** Token rows of one device in one pass. */
+  readonly passTokens: number;
+  /** Bytes of these rows, and of the sums of as many tokens; no sums: they go straight anyway. */
+  readonly rows: number;
+  readonly sums?: number;
+}
+
+/** Numbers of parts to choose from: each dimension first at least once, and finer. */
+export const PARTS = [1, 2, 4, 8] as const;
+/** Copies that a device sends at most: each has a semaphore. */
+const MOST_COPIES = 128;
+/** More parts must save so much: each costs a copy for each block. */
+const WORTH = 0.97;
+
+/** Parts that a call can have, of those asked for: whole groups of rows; also in the template. */
+export function wholeParts(parts: number, passTokens: number): number {
+  let found = parts;
+  while (found > 1 && (passTokens / UNROLL) % found !== 0) found /= 2;
+  return found;
+}
+
+const known = new Map<string, number>();
+
+/** Seconds of an all-gather of rows and a reduce-scatter of sums, one after the other. */
+export function secondsOf({ device, ep, rows, sums }: Blocks, parts: number): number {
+  const key = [device.name, ep, rows, sums ?? 0, parts].join();
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const step = (collective: "all_gather" | "reduce_scatter", bytes: number) =>
+    relaySteps({ collective, parts }, device, ep, {
+      ...{ stream: collective, stage: collective, steps: "all", cycles: 0 },
+      bytes: bytes / Math.max(parts, 1),
+    });
+  const steps = [
+    ...step("all_gather", rows),
+    ...(sums === undefined ? [] : step("reduce_scatter", sums)),
+  ];
+  const { seconds } = simulate(steps, device, ep);
+  known.set(key, seconds);
+  return seconds;
+}
+
+/** Parts of a device's rows; 0: straight. */
+export function choose(transport: Transport, blocks: Blocks): number {
+  const { device, ep, passTokens } = blocks;
+  if (ep === 1 || transport === "straight" || !fillsChips(device, ep)) return 0;
+  if (typeof transport === "number") {
+    return transport === 0 ? 0 : wholeParts(transport, passTokens);
+  }
+  const legal = PARTS.filter(
+    (parts) => wholeParts(parts, passTokens) === parts && (ep - 1) * parts <= MOST_COPIES,
+  );
+  const candidates = transport === "auto" ? [0, ...legal] : legal.length > 0 ? legal : [1];
+  let best = candidates[0] ?? 0;
+  for (const parts of candidates.slice(1)) {
+    if (secondsOf(blocks, parts) < secondsOf(blocks, best) * WORTH) best = parts;
+  }
+  return best;
+}

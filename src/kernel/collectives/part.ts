@@ -1,0 +1,101 @@
+/** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
+import { pyTuple } from "../../emit/python.ts";
+import type { Plan, Relays } from "../../plan/plan.ts";
+import { deviceOf } from "../../target/device/registry.ts";
+import { dma, ONE, smem } from "../declaration.ts";
+import type { KernelInput } from "../frame.ts";
+import type { Part } from "../part.ts";
+import { roundUp } from "../rows/layout.ts";
+import { type DeviceSteps, stepsOf } from "./relays.ts";
+import { torusOf } from "./torus.ts";
+import { linkTraffic } from "./traffic.ts";
+
+/** Words before a device's steps, of a step, and that a table is a multiple of. */
+const HEADER = 8;
+const STEP_WORDS = 4;
+const TABLE_UNIT = 1024;
+
+/** The most of something that a device has. */
+const most = (steps: readonly DeviceSteps[], of: (one: DeviceSteps) => number): number =>
+  Math.max(...steps.map(of));
+
+/** What the tables of a kernel's devices come to; `narrow`: they have no steps of sums. */
+export function tablesOf({ layer, ep, device, parts }: KernelInput) {
+  const steps = stepsOf(torusOf(device, ep), ep, parts);
+  const narrow = layer.wire?.combine !== undefined;
+  const count = (one: DeviceSteps): number => one.gather.length + (narrow ? 0 : one.reduce.length);
+  return {
+    steps,
+    cuts: Math.max(parts, 1),
+    words: roundUp(HEADER + STEP_WORDS * most(steps, count), TABLE_UNIT),
+    /** Copies that a device sends of rows, and that arrive of sums, at most. */
+    sends: most(steps, ({ sends }) => sends),
+    own: most(steps, ({ own }) => own),
+    early: most(steps, ({ early }) => early),
+    gather: most(steps, ({ gather }) => gather.length),
+    reduce: most(steps, ({ reduce }) => reduce.length),
+  };
+}
+
+/** How a stream's copies go, for the plan: `bytes` of one copy. */
+export function relaysOf(
+  { device, ep, parts }: KernelInput,
+  collective: Relays["collective"],
+  bytes: number,
+): Relays {
+  const { hops, links } = linkTraffic(device, ep, parts, bytes);
+  return { collective, parts, hops, links };
+}
+
+function context({ kernels, mesh: { ep } }: Plan): Record<string, unknown> {
+  const names = [...new Set(kernels.map(({ device }) => device))];
+  return {
+    tori: names.map((name) => {
+      const device = deviceOf(name);
+      const { sizes, wrapsFrom } = torusOf(device, ep);
+      return { kind: device.kind, sizes: pyTuple(sizes.map(String)), wrapsFrom };
+    }),
+  };
+}
+
+export const collectives: Part = {
+  modules: ({ mesh: { ep } }) =>
+    ep === 1 ? [] : [{ name: "topology", template: "kernel/collectives/topology" }],
+  context,
+  buffers: (input) =>
+    input.ep === 1
+      ? []
+      : [
+          smem(
+            "relay_steps",
+            [["s.relay_words", tablesOf(input).words]],
+            "this device's table of copies between devices",
+          ),
+        ],
+  semaphores: ({ ep }) =>
+    ep === 1 ? [] : [dma("relays_arrived", ONE, "table of copies between devices in SMEM")],
+  streams: (frame) =>
+    frame.ep === 1
+      ? []
+      : [
+          {
+            name: "relays_in",
+            from: "HBM",
+            to: "SMEM",
+            remote: false,
+            source: "relays",
+            destination: "relay_steps",
+            issuedBy: "barrier",
+            awaitedBy: "await_relays",
+            semaphore: "relays_arrived",
+            bytes: 4 * tablesOf(frame).words,
+            copies: 1,
+            meaning: "which copies go where, from this device",
+          },
+        ],
+  stages: ({ ep }) => {
+    if (ep === 1) return [];
+    const meaning = "the table of copies between devices is here";
+    return [{ name: "await_relays", meaning, reads: [], writes: [], per: "call", trips: 1 }];
+  },
+};

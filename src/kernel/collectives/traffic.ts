@@ -1,0 +1,38 @@
+/** What a collective's copies load on the links of the torus, by kind of link. */
+
+import type { LinkTraffic } from "../../plan/plan.ts";
+import { topologyOf } from "../../predict/machine/topology.ts";
+import type { Device } from "../../target/device/device.ts";
+import { stepsOf } from "./relays.ts";
+import { longestWay, torusOf } from "./torus.ts";
+
+/** Names of the dimensions, from that in which neighbours come first. */
+const NEAREST_FIRST = ["x", "y", "z"] as const;
+
+/**
+ * Bytes that cross each kind of link, by device, and the most copies that follow each other.
+ * @param bytes of one copy
+ */
+export function linkTraffic(
+  device: Device,
+  ep: number,
+  parts: number,
+  bytes: number,
+): { readonly hops: number; readonly links: readonly LinkTraffic[] } {
+  const { route, shape } = topologyOf(device, ep);
+  const perChip = 2 * shape.length + 1;
+  const crossed = new Map<string, number>();
+  const torus = torusOf(device, ep);
+  for (const [from, { gather }] of stepsOf(torus, ep, parts).entries()) {
+    for (const { peer } of gather) {
+      for (const link of peer === undefined ? [] : route(from, peer)) {
+        const kind = link % perChip;
+        const dimension = shape.length - 1 - Math.floor(kind / 2);
+        const name = kind === perChip - 1 ? "pair" : (NEAREST_FIRST[dimension] ?? `${dimension}`);
+        crossed.set(name, (crossed.get(name) ?? 0) + bytes / ep);
+      }
+    }
+  }
+  const hops = parts === 0 ? 1 : longestWay(torus);
+  return { hops, links: [...crossed].map(([links, total]) => ({ links, bytes: total })) };
+}
