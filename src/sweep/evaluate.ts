@@ -102,9 +102,11 @@ export async function evaluate(
 async function compiled(
   { plan, id, kernel }: Prepared,
   files: ReadonlyMap<string, string>,
-  { worker }: Workplace,
-  { estimator, timeout, cache, signal }: EvaluateOptions,
+  { worker, machine }: Workplace,
+  { estimator, timeout, cache: own, signal }: EvaluateOptions,
 ): Promise<ReturnType<typeof profileTarget> | Refused> {
+  // The cache knows this machine's compiler; another's may be another.
+  const cache = machine === undefined ? own : undefined;
   try {
     const target = { device: id.device, tokens: id.tokens, kernel };
     const limits = { timeout, profile: true, ...defined({ cache }) };
