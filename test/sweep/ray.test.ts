@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadSpec } from "../../src/dsl/load.ts";
-import { Cluster, parseCluster, requirePython } from "../../src/runner/index.ts";
+import { Cluster, CompileCache, parseCluster, requirePython } from "../../src/runner/index.ts";
 import { inCrowd } from "../../src/runner/ray/crowd.ts";
 import type { SweepRecord } from "../../src/sweep/record.ts";
-import { sweepSpec } from "../../src/sweep/run.ts";
+import { type Crew, sweepSpec } from "../../src/sweep/run.ts";
 import { Store } from "../../src/sweep/store.ts";
 import { emptyFolder, moegen, onlyObject, qwen, root } from "../cli/moegen.ts";
 import { until } from "../cli/processes.ts";
@@ -62,6 +62,14 @@ describe.runIf(installed)("moegen sweep --on ray", () => {
     expect(byKey(there.records)).toEqual(byKey(here.records));
     expect(there.records.every(({ machine }) => machine !== undefined)).toBe(true);
     expect(here.records.every(({ machine }) => machine === undefined)).toBe(true);
+  });
+
+  it("keeps nothing of a node's compiler as this machine's", async () => {
+    const { spec } = await loadSpec(qwen);
+    const cache = new CompileCache(join(emptyFolder(), "c"));
+    const crew: Crew = (of, work) => cluster.crew(of, work);
+    await sweepSpec(spec, Store.open(join(emptyFolder(), "s")), { ...SCOPE, cache, crew });
+    expect(cache.size().entries).toBe(0);
   });
 
   it("makes again elsewhere what a kill or a full disk takes, and counts no failure", async () => {
