@@ -1,7 +1,8 @@
 /** A Ray cluster of this machine alone: some raylets that believe themselves machines. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../src/house/paths.mjs";
@@ -22,6 +23,17 @@ async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
+/** Until somebody listens there: a machine that comes before the head goes away again. */
+async function listening(port: number): Promise<void> {
+  const heard = await new Promise<boolean>((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(true));
+    socket.on("error", () => resolve(false)).on("connect", () => socket.destroy());
+  });
+  if (heard) return;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await listening(port);
+}
+
 export interface StartedNode {
   /** As if the machine were switched off. */
   readonly kill: () => void;
@@ -33,7 +45,7 @@ export interface Nodes {
   readonly add: (
     resources: Readonly<Record<string, number>>,
     env?: Readonly<Record<string, string>>,
-  ) => StartedNode;
+  ) => Promise<StartedNode>;
   readonly stop: () => Promise<void>;
 }
 
@@ -45,11 +57,17 @@ export async function startNodes(cpus: number): Promise<Nodes> {
   const address = `127.0.0.1:${port}`;
   const ray = join(requirePython(root).python, "..", "ray");
   const groups: number[] = [];
+  const sockets = (): number =>
+    readdirSync(join(folder, "session_latest", "sockets")).filter((name) => name.includes("raylet"))
+      .length;
+  // Ray's own guard: whoever is of this cluster, its drivers too, has this cluster's token.
+  process.env.RAY_AUTH_MODE = "token";
+  process.env.RAY_AUTH_TOKEN = randomBytes(32).toString("hex");
   const start = (args: readonly string[], env = {}): StartedNode => {
     const few = ["--object-store-memory", String(80 << 20), "--disable-usage-stats", "--block"];
     const child = spawn(ray, ["start", ...args, ...few], {
       detached: true,
-      stdio: "ignore",
+      stdio: process.env.MOEGEN_RAY_LOG ? ["ignore", 2, 2] : "ignore",
       env: { ...process.env, RAY_DISABLE_IMPORT_WARNING: "1", ...env },
     });
     const { pid = 0 } = child;
@@ -58,13 +76,20 @@ export async function startNodes(cpus: number): Promise<Nodes> {
   };
   const head = ["--head", "--port", String(port), "--temp-dir", folder];
   start([...head, "--num-cpus", String(cpus), "--include-dashboard", "false"]);
+  await listening(port);
   return {
     address,
-    add: ({ CPU = 0, ...rest }, env) =>
-      start(
+    add: async ({ CPU = 0, ...rest }, env) => {
+      const before = sockets();
+      const node = start(
         ["--address", address, "--num-cpus", String(CPU), "--resources", JSON.stringify(rest)],
         env,
-      ),
+      );
+      // Two at once would take the same socket.
+      while (sockets() === before) await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      return node;
+    },
     stop: async () => {
       for (const pid of groups) signalGroup(pid);
       await new Promise((resolve) => setTimeout(resolve, 500));

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import threading
 import time
 from typing import Any
@@ -21,6 +22,8 @@ from ..wire.protocol import Channel, Message
 LOOK = 1.0
 # Bytes of the object store of a cluster that is made for one runner: what goes through it is text.
 LOCAL_STORE = 100 << 20
+# Seconds for all to end when the runner is gone.
+GONE = 8.0
 # Seconds for a station to end by itself.
 LEAVE = 2.0
 
@@ -221,21 +224,31 @@ def drive(channel: Channel) -> int:
     first = next(requests, None)
     if first is None or "connect" not in first:
         return 1
+    inbox: queue.Queue[Message | None] = queue.Queue()
+
+    def listen() -> None:
+        for request in requests:
+            if request is not None:
+                inbox.put(request)
+        # Ray may wait for ever for a cluster that is gone; the runner does not.
+        threading.Timer(GONE, os._exit, (0,)).start()
+        inbox.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
     ray = _connect(channel, first["connect"])
     if ray is None:
         return 1
     driver = Driver(channel, ray, first["connect"]["files"])
     channel.send({"ready": {"nodes": driver.nodes(), "version": ray.__version__}})
 
-    def listen() -> None:
-        for request in requests:
-            if request is not None:
-                driver.take(request)
+    def serve() -> None:
+        for request in iter(inbox.get, None):
+            driver.take(request)
         driver.close()
         ray.shutdown()
         os._exit(0)
 
-    for work in (listen, driver.watch):
+    for work in (serve, driver.watch):
         threading.Thread(target=work, daemon=True).start()
     while True:
         driver.hear()
