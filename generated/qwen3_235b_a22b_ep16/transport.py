@@ -92,8 +92,9 @@ def _block_part(r: Refs, s: Shape, block, part):
 def rows_copy(r: Refs, s: Shape, block, part, peer):
     """All-gather of token rows: a part of the block of a device, to the same place of `peer`."""
     rows = _block_part(r, s, block, part)
-    arrived = r.rows_arrived.at[block * s.cuts + part]
-    return _remote_copy(s, rows, rows, r.rows_sent.at[0], arrived, peer)
+    return _remote_copy(
+        s, rows, rows, r.rows_sent.at[0], r.rows_arrived.at[block * s.cuts + part], peer
+    )
 
 
 def routes_copy(r: Refs, s: Shape, source, peer):
