@@ -22,7 +22,7 @@ from .numbers import Kinds, expressions, functions
 from .source import Edited, Function
 
 # What names of the kernel's say.
-SCALES, BIASES = ("scale", "scales", "factor"), ("bias", "biases")
+SCALES, BIASES = ("scale", "scales", "scales_of", "factor"), ("bias", "biases")
 # Buffers of float32 that sums are kept in.
 SUMS = ("token_sums", "gate_sums", "up_sums", "gate_up_sums", "result_tiles")
 
@@ -171,6 +171,7 @@ def _scale_index(context: Context, node: ast.Subscript) -> Iterator[Found]:
     """The first block's scale in the place of each."""
     if not isinstance(node.value, ast.Name) or node.value.id not in SCALES:
         return
-    if isinstance(node.slice, ast.Name) and isinstance(node.ctx, ast.Load):
-        text = f"{node.value.id}[0]"
+    block, *rest = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if isinstance(block, ast.Name) and isinstance(node.ctx, ast.Load):
+        text = f"{node.value.id}[{', '.join(['0', *map(ast.unparse, rest)])}]"
         yield found(context, "scale", "swapped", node, text)
