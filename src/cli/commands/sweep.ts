@@ -110,13 +110,13 @@ export const sweep = defineCommand<Options>({
     });
     const { Budget } = await import("../../sweep/budget.ts");
     const budget = new Budget(options.budget, interrupted);
-    // A host that cannot measure is said before an hour of compiling, not after.
-    await refuseNothing(loaded.spec, sweep);
     const report = sweepReport(loaded.spec.name, options.store, out);
     const validate = options.validate === true;
     const { withPlace } = await import("../sweep/place.ts");
     const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
-    const result = await withPlace(wanted, out, (place) => {
+    // A host that cannot measure is said before an hour of compiling, not after.
+    const result = await withPlace(wanted, out, async (place) => {
+      await refuseNothing(loaded.spec, sweep);
       const { crew, clock } = place;
       const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, validate, clock };
       return runStages(loaded, store, stages, report);
