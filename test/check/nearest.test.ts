@@ -182,8 +182,8 @@ test.each([2 ** 31, 2 ** 53, Number.MAX_VALUE])(
   "%s is no size, and is not counted through",
   (size) => {
     const input = { ...dear, layer: { ...dear.layer, experts: size } };
-    expect(errorsOf(input)).toEqual([
+    expect(errorsOf(input)).toContain(
       `MOE103 experts = ${size} exceeds 2147483647, the largest size`,
-    ]);
+    );
   },
 );

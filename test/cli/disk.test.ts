@@ -84,7 +84,7 @@ describe("a limit on the size of files", () => {
   test("a new package, and one that is there: all or nothing", async () => {
     const folder = emptyFolder();
     const [a, b] = [tinySpec({ name: "tiny_a" }), tinySpec({ name: "tiny_b", ep: 2 })];
-    told(await limited(8, ["build", a, b], folder), 69, "ulimit", "kernel.py");
+    told(await limited(10, ["build", a, b], folder), 69, "ulimit", "kernel.py");
     expect(readdirSync(folder)).toEqual([]);
     expect((await moegen(["build", a], { cwd: folder })).code).toBe(0);
     writeFileSync(join(folder, "generated/tiny_a/__init__.py"), "old\n");

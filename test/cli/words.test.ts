@@ -84,7 +84,7 @@ describe("-o, --out", () => {
         writing.push(name);
       }
     }
-    expect(writing.sort()).toEqual(["build", "init", "report"]);
+    expect(writing.sort()).toEqual(["build", "init", "report", "store"]);
   });
 
   it("goes by both names, and by the ones of before", async () => {

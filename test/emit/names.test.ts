@@ -7,7 +7,13 @@ import { root } from "../cli/moegen.ts";
 const generated = join(root, "generated");
 const kernels = readdirSync(generated);
 /** Host code, tables and plain JAX: none of them loops over rows of VMEM. */
-const OTHERS = ["tiles.py", "reference.py", "quantization.py", "shared_quantization.py"];
+const OTHERS = [
+  "tiles.py",
+  "topology.py",
+  "reference.py",
+  "quantization.py",
+  "shared_quantization.py",
+];
 
 describe.each(kernels)("%s", (name) => {
   const read = (file: string): string => readFileSync(join(generated, name, file), "utf8");

@@ -51,7 +51,8 @@ const block = { kind: "sub_channel", block: 32 } as const;
 
 /**
  * What no row is: quantised shared experts where D leaves lanes over, or where F does and gate and
- * up lie side by side, int8 rows that v7x widens, and one device without shared experts whatever its tiles.
+ * up lie side by side, int8 rows that v7x widens, or that v6e multiplies without shared experts beside,
+ * shared weights alone with small blocks, and one device without shared experts whatever its tiles.
  */
 function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
   const ragged = specs.filter(({ layer }) => layer.sharedExperts && layer.hidden % 128 > 0);
@@ -73,6 +74,18 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const { wire: _, ...layer } = spec.layer;
       const weights = "side_by_side";
       return { ...spec, layer: { ...layer, dtype: "bfloat16", weights, quantization: channel } };
+    }),
+    ...rounded.map((spec): MoeSpec => {
+      const { wire: _, sharedExperts: __, ...layer } = spec.layer;
+      const quantization = { ...channel, activations: "int8" as const };
+      return { ...spec, devices: ["v6e"], layer: { ...layer, dtype: "bfloat16", quantization } };
+    }),
+    ...specs.flatMap((spec) => {
+      const { wire: _, quantization: __, sharedExperts, ...layer } = spec.layer;
+      if (sharedExperts === undefined) return [];
+      const shared = { ...sharedExperts, quantization: { ...channel, granularity: block } };
+      const weights = { dtype: "bfloat16" as const, quantization: channel };
+      return [{ ...spec, layer: { ...layer, ...weights, sharedExperts: shared } }];
     }),
     ...rounded.map((spec): MoeSpec => {
       const { wire: _, ...layer } = spec.layer;

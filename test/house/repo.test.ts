@@ -147,6 +147,8 @@ describe.each([
       "plain-modules",
       "quantization",
       "quantization-methods",
+      "gptq",
+      "modelopt",
       "refuse",
       "registry",
       "routing",

@@ -24,6 +24,10 @@ function pinned(version: string): string {
   return jax;
 }
 
+test.skipIf(named.length > 0)("versions are named by nobody here", () => {
+  expect(named).toEqual([]);
+});
+
 describe.each(named)("%s", (version) => {
   test("the same tokens from epmoe and from the generated kernel", {
     timeout: 900_000,

@@ -38,7 +38,11 @@ const LONG = [
 
 /** Biases and shared experts; rows and weights of 8 bits. */
 const SLICE = [
-  { name: rowLike({ biases: "yes", shared: "plain" }), device: "v5p", tokens: 1 },
+  {
+    name: rowLike({ biases: "yes", shared: "plain", tiles: "streamed" }),
+    device: "v5p",
+    tokens: 1,
+  },
   { name: rowLike({ activations: "8 bits", tiles: "streamed" }), device: "v7x", tokens: 64 },
   ...(long ? LONG : []),
 ] as const;

@@ -6,10 +6,10 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { choose, wholeParts } from "../../src/kernel/collectives/choose.ts";
-import { type DeviceSteps, ordersOf, stepsOf } from "../../src/kernel/collectives/relays.ts";
-import { torusOf } from "../../src/kernel/collectives/torus.ts";
 import { linkTraffic } from "../../src/kernel/collectives/traffic.ts";
+import { type DeviceSteps, ordersOf, stepsOf } from "../../src/predict/machine/relays.ts";
 import { topologyOf } from "../../src/predict/machine/topology.ts";
+import { torusOf } from "../../src/predict/machine/torus.ts";
 import { devices } from "../../src/target/device/registry.ts";
 
 const CASES = [

@@ -1,7 +1,7 @@
 /** Token buckets and the tiles in them, before any memory is counted. */
 
-import { fillsChips } from "../../kernel/collectives/torus.ts";
 import { TILE_AXES } from "../../lower/tiles.ts";
+import { fillsChips } from "../../predict/machine/torus.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
 import type { LayerSpec } from "../../spec/layer.ts";

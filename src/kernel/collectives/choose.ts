@@ -1,10 +1,10 @@
 /** Straight or by dimensions, and in how many parts: what the network model takes least time for. */
 import { simulate } from "../../predict/machine/simulate.ts";
+import { fillsChips } from "../../predict/machine/torus.ts";
 import { relaySteps } from "../../predict/plan/relays.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import { UNROLL } from "../loops.ts";
-import { fillsChips } from "./torus.ts";
 
 /** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
 export type Transport = BucketTransport | number;

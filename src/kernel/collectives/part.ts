@@ -1,13 +1,13 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
+import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
+import { torusOf } from "../../predict/machine/torus.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
 import type { Part } from "../part.ts";
 import { roundUp } from "../rows/layout.ts";
-import { type DeviceSteps, stepsOf } from "./relays.ts";
-import { torusOf } from "./torus.ts";
 import { linkTraffic } from "./traffic.ts";
 
 /** Words before a device's steps, of a step, and that a table is a multiple of. */

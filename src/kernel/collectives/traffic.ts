@@ -1,10 +1,10 @@
 /** What a collective's copies load on the links of the torus, by kind of link. */
 
 import type { LinkTraffic } from "../../plan/plan.ts";
+import { stepsOf } from "../../predict/machine/relays.ts";
 import { topologyOf } from "../../predict/machine/topology.ts";
+import { longestWay, torusOf } from "../../predict/machine/torus.ts";
 import type { Device } from "../../target/device/device.ts";
-import { stepsOf } from "./relays.ts";
-import { longestWay, torusOf } from "./torus.ts";
 
 /** Names of the dimensions, from that in which neighbours come first. */
 const NEAREST_FIRST = ["x", "y", "z"] as const;

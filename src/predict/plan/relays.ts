@@ -1,9 +1,10 @@
 /** Steps of a collective for the predictor: each device goes through its own list. */
-import { type DeviceSteps, stepsOf } from "../../kernel/collectives/relays.ts";
-import { torusOf } from "../../kernel/collectives/torus.ts";
+
 import type { Relays, Stage, StageRelays, Stream } from "../../plan/plan.ts";
 import type { DeviceFacts } from "../../target/device/facts.ts";
 import type { Job } from "../job.ts";
+import { type DeviceSteps, stepsOf } from "../machine/relays.ts";
+import { torusOf } from "../machine/torus.ts";
 import { amount, type Here, type Quantity, type Step } from "../step.ts";
 
 /** One step as both collectives have it. */
@@ -42,8 +43,8 @@ function movesOf(
 }
 
 /**
- * Each step awaits its copy, works, and sends one on. Simulated past a device's last step they throw
- * RangeError.
+ * Each step awaits its copy, works, and sends one on. Throws RangeError where it is simulated past a
+ * device's last step.
  */
 export function relaySteps(
   relays: Pick<Relays, "collective" | "parts">,

@@ -1,6 +1,7 @@
 /** Where the devices of a group sit: chips in a box of the torus, several devices on a chip. */
-import { boxOf } from "../../predict/machine/topology.ts";
+
 import type { Device } from "../../target/device/device.ts";
+import { boxOf } from "./topology.ts";
 
 export interface Torus {
   /** Chips along each dimension that has more than one, then the devices of a chip. */
