@@ -26,7 +26,7 @@ it("build --watch builds again when the spec changes, tells a mistake, and ends 
   const says = (words: string): Promise<boolean> =>
     until(() => seen.includes(words) && seen.trimEnd().endsWith("to stop"));
 
-  expect(await says("9 files of 9 written")).toBe(true);
+  expect(await says("10 files of 10 written")).toBe(true);
   seen = "";
   writeFileSync(spec, text.replace("bf: 768", "bf: 500"));
   expect(await says("MOE104")).toBe(true);
