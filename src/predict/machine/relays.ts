@@ -4,7 +4,7 @@
  * devices of a mesh sit. A block is cut into parts that take the dimensions in different orders, so
  * that all links work at once; no part means that every block goes straight to each device.
  */
-import type { Torus } from "./torus.ts";
+import { isRing, type Torus } from "./torus.ts";
 
 /** Takes a part of a block if it comes from elsewhere, and passes it on to a peer if there is one. */
 export interface GatherStep {
@@ -89,7 +89,7 @@ function copiesOf(torus: Torus, devices: number, parts: number): readonly Copy[]
         .map((step) => ({ ...straight, block, from: block, to: (block + step) % devices })),
     );
   }
-  const { sizes, wrapsFrom } = torus;
+  const { sizes } = torus;
   const places = placesOf(torus, devices);
   const at = new Map(places.map((place, device) => [place.join(), device]));
   return ordersOf(torus, parts).flatMap((order, part) =>
@@ -99,9 +99,8 @@ function copiesOf(torus: Torus, devices: number, parts: number): readonly Copy[]
         const dimension = order[stage];
         if (dimension === undefined) return [];
         const size = sizes[dimension] ?? 1;
-        const wraps = dimension < sizes.length - 1 && size >= wrapsFrom;
         const [here, there] = [place[dimension] ?? 0, root[dimension] ?? 0];
-        const way = distance(here, there, size, wraps, part);
+        const way = distance(here, there, size, isRing(torus, dimension), part);
         const nearer = (here + Math.sign(way) + size) % size;
         const from = at.get(place.with(dimension, nearer).join());
         if (from === undefined)

@@ -23,10 +23,15 @@ export function fillsChips(device: Device, ep: number): boolean {
   return ep % Math.min(device.timing.ici.devicesPerChip, ep) === 0;
 }
 
+/** Whether a dimension is a ring: one of chips that is long enough; devices of a chip are a line. */
+export function isRing({ sizes, wrapsFrom }: Torus, dimension: number): boolean {
+  return dimension < sizes.length - 1 && (sizes[dimension] ?? 1) >= wrapsFrom;
+}
+
 /** Copies that follow each other on the way to the device that is farthest. */
-export function longestWay({ sizes, wrapsFrom }: Torus): number {
-  return sizes.reduce((sum, size, at) => {
-    const ring = at < sizes.length - 1 && size >= wrapsFrom;
-    return sum + (ring ? Math.floor(size / 2) : size - 1);
-  }, 0);
+export function longestWay(torus: Torus): number {
+  return torus.sizes.reduce(
+    (sum, size, at) => sum + (isRing(torus, at) ? Math.floor(size / 2) : size - 1),
+    0,
+  );
 }

@@ -23,11 +23,14 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
   const narrow = layer.wire?.combine !== undefined;
   const sums = narrow ? "narrow" : type;
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
+  const relayed = ep > 1 && !narrow;
   return {
     token_sum: `${HERE}/token_sum/${sums}`,
+    pack_sum: relayed ? `${HERE}/pack_sum/${type}` : NO_BLOCK,
+    add_sum: relayed ? `${HERE}/add_sum/${type}` : NO_BLOCK,
     add_parts: narrow ? `${HERE}/add_parts/narrow_${devices}` : NO_BLOCK,
     store_rows: `${HERE}/store_rows/${type}`,
-    reduce_scatter: ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${sums}`,
+    reduce_scatter: ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${narrow ? "narrow" : "rows"}`,
     await_sums_sent: ep === 1 ? NO_BLOCK : `${HERE}/await_sums_sent/${narrow ? "narrow" : "parts"}`,
   };
 }
