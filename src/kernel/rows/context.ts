@@ -7,7 +7,7 @@ import { packedPart } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
 /** How token rows, sums and results lie in VMEM, and which of them are quantised. */
-export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
+export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
   const narrow = takesNarrowRows(
     layer,
@@ -35,6 +35,8 @@ export function rowsContext({ layer, kernels }: Plan): Record<string, unknown> {
     rowGroup: quantized ? "NARROW_ROW_GROUP" : "ROW_GROUP",
     partRow: part,
     narrowSums: summed,
+    /** Sums go through other devices, which add theirs. */
+    relayedSums: mesh.ep > 1 && !summed,
     /** Two sizes of packed rows: each with its name. */
     partRows: part === "PART_ROW",
     partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",
