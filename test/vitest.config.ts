@@ -20,6 +20,7 @@ export default defineConfig({
     hookTimeout: FAR,
     teardownTimeout: 600_000,
     sequence: { sequencer: DearestFirst },
+    setupFiles: process.env.MOEGEN_CPU_LOG === undefined ? [] : ["test/cpu.ts"],
     pool: "forks",
     maxWorkers: 2,
   },

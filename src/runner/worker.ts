@@ -83,7 +83,13 @@ class Session {
     // What it said last tells why it went: read that first.
     const drained = new Promise<void>((resolve) => errors.once("close", resolve));
     void exited.then(async ({ how, lost }) => {
-      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
+      let patience: NodeJS.Timeout | undefined;
+      const enough = new Promise((resolve) => {
+        patience = setTimeout(resolve, DRAIN_MS);
+      });
+      await Promise.race([drained, enough]);
+      // A timer keeps Node from ending: each command would take its seconds more.
+      clearTimeout(patience);
       const about = { stderr: this.stderr, detail: { lost } };
       this.#end(new WorkerError("crash", `the worker ended: ${how}`, about));
     });

@@ -1,10 +1,12 @@
 /** The process and its protocol, with the real worker and with ones that misbehave. */
+import { execa } from "execa";
 import { afterEach, describe, expect, it } from "vitest";
 import { requirePython, workerEnvironment } from "../../src/runner/environment.ts";
 import { WorkerError } from "../../src/runner/errors.ts";
 import { withWorker } from "../../src/runner/local.ts";
 import { LocalTransport } from "../../src/runner/transport.ts";
 import { Worker, type WorkerEvent, type WorkerOptions } from "../../src/runner/worker.ts";
+import { root } from "../cli/moegen.ts";
 import { until } from "../cli/processes.ts";
 
 const workers: Worker[] = [];
@@ -203,6 +205,26 @@ describe("a worker that", () => {
     const worker = new Worker(new LocalTransport({ python: "/no/such/python", env: {} }));
     workers.push(worker);
     expect((await failure(worker.request("hello", {}))).code).toBe("crash");
+  });
+
+  it("has ended leaves no timer that keeps Node from ending", async () => {
+    const program = `
+      const ran = [];
+      const set = globalThis.setTimeout;
+      globalThis.setTimeout = (call, after, ...rest) =>
+        set(() => { ran.push(after); call(...rest); }, after);
+      const { LocalTransport } = await import("./dist/runner/transport.js");
+      const { Worker } = await import("./dist/runner/worker.js");
+      const args = ["-e", "process.stdin.resume()"];
+      const transport = new LocalTransport({ python: process.execPath, env: {}, args });
+      const worker = new Worker(transport);
+      worker.request("any", {}).catch(() => {});
+      await worker.close();
+      process.on("exit", () => console.log(JSON.stringify(ran)));`;
+    const args = ["--input-type=module", "-e", program];
+    const { stdout } = await execa(process.execPath, args, { cwd: root });
+    // A busy machine may see the second in which it must have ended, but not the five of its stderr.
+    expect(JSON.parse(stdout)).not.toContain(5000);
   });
 
   it("is stopped by the user throws the user's reason, not a crash", async () => {
