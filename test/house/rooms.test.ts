@@ -74,3 +74,24 @@ test("imports of all rooms are found", () => {
 test.each(rules)("%s", (_, broken) => {
   expect(imports.filter(broken).map(({ file, to }) => `${file} → ${to}`)).toEqual([]);
 });
+
+const LOADED = /^(?:import|export)\b(?! type)(?:[^;"]* from)? "(\.\.?\/[^"]+)"/gm;
+
+/** What is loaded with a file of `src`: no type, and nothing that waits for its command to run. */
+function loadedWith(file: string, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = readFileSync(join(root, file), "utf8");
+  for (const [, path = ""] of text.matchAll(LOADED)) {
+    const to = normalize(join(dirname(file), path));
+    if (to.endsWith(".ts")) loadedWith(to, found);
+  }
+  return found;
+}
+
+test("the command line starts without what only some commands need", () => {
+  const started = loadedWith("src/cli/program.ts");
+  expect([...started]).toContain("src/cli/commands/validate.ts");
+  const dear = ["kernel", "predict", "schedule", "lower", "into", "runner", "profile", "model"];
+  expect([...started].filter((file) => dear.includes(roomOf(file)))).toEqual([]);
+});

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
-from . import compile as compile_op
-from . import edit, hello, mutants, peer, probe, search
-from . import time as time_op
-from . import validate
-
 Op = Callable[[dict[str, Any], Callable[..., None]], Any]
 
+
+def _of(module: str) -> Op:
+    """The operation of a module that is loaded at the first call: `edit` needs no NumPy, and what
+    compiles no LibCST."""
+
+    def run(params: dict[str, Any], emit: Callable[..., None]) -> Any:
+        return importlib.import_module(f".{module}", __package__).run(params, emit)
+
+    return run
+
+
 OPS: dict[str, Op] = {
-    "hello": hello.run,
-    "validate": validate.run,
-    "mutants": mutants.run,
-    "compile": compile_op.run,
-    "peer": peer.run,
-    "time": time_op.run,
-    "search": search.run,
-    "probe": probe.run,
-    "edit": edit.run,
+    "hello": _of("hello"),
+    "validate": _of("validate"),
+    "mutants": _of("mutants"),
+    "compile": _of("compile"),
+    "peer": _of("peer"),
+    "time": _of("time"),
+    "search": _of("search"),
+    "probe": _of("probe"),
+    "edit": _of("edit"),
 }

@@ -6,7 +6,6 @@ import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { tokensOption } from "../options.ts";
 import { duration, positive, seed, wordList } from "../parse.ts";
-import { timeReport } from "../report/time.ts";
 import { checkSpec } from "../specs.ts";
 
 interface Options {
@@ -65,6 +64,7 @@ export const time = defineCommand<Options>({
     }
     const spec = await checkSpec(paths, out);
     if ("exit" in spec) return spec;
+    const { timeReport } = await import("../report/time.ts");
     const report = timeReport(spec.plan.name, out);
     const chosen: TimeOptions = {
       ...{ signal: interrupted, host, backend },

@@ -10,7 +10,6 @@ import { interrupted } from "../interrupt.ts";
 import type { Output } from "../output.ts";
 import { packageVersion } from "../package.ts";
 import { checkSpecs } from "../specs.ts";
-import { showTree } from "./report.ts";
 
 export interface IntoFlags {
   readonly into?: string;
@@ -76,6 +75,7 @@ export async function buildIntoTree(
       flags.check ? emitPlan(plan, origin) : builtFrom(plan, origin, emitPlan),
   });
   const next = `moegen build ${paths.join(" ")} --into ${flags.into}`;
+  const { showTree } = await import("./report.ts");
   return showTree(result, { ...flags, verb: "build", start, next }, out);
 }
 
@@ -91,6 +91,7 @@ export async function revertTree(
   const start = performance.now();
   const { revertInto } = await import("../../into/build.ts");
   const result = await revertInto({ ...common(flags), ...defined({ names }) });
+  const { showTree } = await import("./report.ts");
   return showTree(result, { ...flags, verb: "revert", start, next: "" }, out);
 }
 
