@@ -15,8 +15,10 @@ import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 
-/** Three: the third expert reuses the first one's weight slot. */
+/** Three: the third expert reuses the first one's weight slot, of two. */
 const LOCAL_EXPERTS = 3;
+/** Weight tiles in VMEM at once; fewer than a device reads, so that slots are used again. */
+const MOST_SLOTS = 4;
 const TOP_K = 4;
 const HIDDEN = 512;
 const INTERMEDIATE = 256;
@@ -196,6 +198,8 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, made);
   const layer: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
 
+  const weightTiles = (tiles: TileChoice): number =>
+    (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
   // Row counts: one body or several, the smallest that are legal.
   const rows = schedule.axisRule(layer, "bt").legal;
   const tilesOf = (tiles: TileChoice): Omit<BucketSpec, "upTo"> => {
@@ -206,7 +210,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
       btc: [...new Set(btc)] as [number, ...number[]],
-      slots: Math.min(Math.max(tiles.slots, 2), 4),
+      slots: Math.max(2, Math.min(tiles.slots, MOST_SLOTS, local * weightTiles(tiles) - 1)),
       ...transportOf(tiles, ep),
     });
   };

@@ -64,6 +64,11 @@ describe.each(examples)("%s", (name) => {
       );
     expect(names(kernel)).toEqual(names(full));
     expect((kernel?.tiles.btc.length ?? 0) > 1).toBe((full?.tiles.btc.length ?? 0) > 1);
+    // More weight tiles than slots, so that a slot is filled again after its use.
+    const trips = (axis: string): number =>
+      kernel?.axes.find((one) => one.name === axis)?.trips ?? 1;
+    const read = (spec.layer.experts / spec.mesh.ep) * trips("bf") * trips("bd");
+    if (read > 2) expect(kernel?.tiles.slots).toBeLessThan(read);
   });
 
   it.each([1, 2, 4, 8])("at ep %i", async (ep) => {
