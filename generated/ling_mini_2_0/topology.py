@@ -84,7 +84,7 @@ def _places(mesh) -> tuple[tuple[int, ...], int, list[tuple[int, ...]]]:
     places = np.array([(*reversed(device.coords), device.core_on_chip) for device in devices])
     places -= places.min(axis=0)
     extent = places.max(axis=0) + 1
-    used = [axis for axis, size in enumerate(extent[:-1]) if size > 1] + [len(extent) - 1]
+    used = [axis for axis, size in enumerate(extent[:-1]) if size > 1] + [-1]
     # A kind that is not known is taken for one without rings.
     _, wraps_from = TORUS.get(devices[0].device_kind, (sizes, EP_SIZE + 1))
     found = [tuple(int(place[axis]) for axis in used) for place in places]
@@ -136,7 +136,7 @@ def _by_dimensions(sizes, wraps_from: int, places, parts: int) -> list[_Copy]:
                     continue
                 stage = max(i for i, axis in enumerate(order) if place[axis] != root[axis])
                 axis, size = order[stage], sizes[order[stage]]
-                wraps = axis < len(sizes) - 1 and size >= wraps_from
+                wraps = size >= wraps_from
                 way = _toward(place[axis], root[axis], size, wraps, part)
                 nearer = (place[axis] + (1 if way > 0 else -1)) % size
                 source = device_at[(*place[:axis], nearer, *place[axis + 1 :])]

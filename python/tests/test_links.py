@@ -24,7 +24,7 @@ FAULTS = [
     ("places.max(axis=0) + 1", "places.max(axis=0)"),
     ("places -= places.min(axis=0)", "places -= 0"),
     (
-        "for axis, size in enumerate(extent[:-1]) if size > 1] + [len(extent) - 1]",
+        "for axis, size in enumerate(extent[:-1]) if size > 1] + [-1]",
         "for axis, size in enumerate(extent[:-1]) if size > 1]",
     ),
     ("(*reversed(device.coords), device.core_on_chip)", "(*device.coords, device.core_on_chip)"),

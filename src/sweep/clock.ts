@@ -3,13 +3,11 @@ import type { LoadedSpec } from "../dsl/load.ts";
 import { EnvironmentError, hostKind, timeOn } from "../runner/index.ts";
 import type { TimeOptions } from "../runner/time.ts";
 import { deviceOf } from "../target/device/registry.ts";
+import { FINALISTS } from "./objectives.ts";
 import { judgeCandidate } from "./prepare.ts";
 import { droppedAs, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
 import { chooseWinners, ranked } from "./winners.ts";
-
-/** Of each bucket, by predicted time. */
-const FINALISTS = 4;
 
 export interface ClockEvent {
   readonly event: "clock";

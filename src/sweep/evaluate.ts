@@ -7,6 +7,7 @@ import {
   type LocalWorker,
   WorkerError,
 } from "../runner/index.ts";
+import type { CompileTargetResult } from "../runner/types.ts";
 import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { filesOf, type Judged, type Prepared, type Refused } from "./prepare.ts";
@@ -19,6 +20,8 @@ export interface EvaluateOptions {
   readonly timeout: number;
   /** Of what was compiled before. */
   readonly cache?: CompileCache;
+  /** What the compiler said is wanted, whether or not the record is known. */
+  readonly counted?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -31,6 +34,8 @@ export interface Evaluated {
   readonly record: SweepRecord;
   /** It was in the store already. */
   readonly known: boolean;
+  /** What the compiler said, where it was asked. */
+  readonly target?: CompileTargetResult;
 }
 
 /** Asks the store before the compiler. */
@@ -52,7 +57,10 @@ export async function evaluate(
   const key = keyOf({ files, id, deviceKind: device.kind, versions });
   store.refresh();
   const found = store.get(key);
-  if (found !== undefined && !isTransient(found)) return { record: found, known: true };
+  const kept = found !== undefined && !isTransient(found) ? found : undefined;
+  if (kept !== undefined && (options.counted !== true || kept.status !== "ok")) {
+    return { record: kept, known: true };
+  }
   const common = {
     ...({ schema: STORE_SCHEMA, key, spec, versions, ...id } as const),
     btc: kernel?.tiles.btc ?? [],
@@ -75,6 +83,7 @@ export async function evaluate(
   const outcome = await compiled(prepared, files, local, options);
   if ("kind" in outcome) return { record: drop(outcome), known: false };
   const { target, profile, estimate } = outcome;
+  if (kept !== undefined) return { record: kept, known: true, target };
   if (profile === null || estimate === null) {
     const reason = "the compiler dumped no schedule";
     return { record: drop({ stage: "profile", kind: "worker", reason }), known: false };
@@ -96,7 +105,7 @@ export async function evaluate(
       })),
     seconds: seconds(),
   };
-  return { record, known: false };
+  return { record, known: false, target };
 }
 
 async function compiled(

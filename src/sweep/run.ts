@@ -7,9 +7,18 @@ import { scheduleOf } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { Budget } from "./budget.ts";
-import { evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
+import { type Evaluated, evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
+import { narrowSearch } from "./narrow.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
-import { GRID_LIMIT, gridSearch, type Job, SAMPLED, type Search, tpeSearch } from "./search.ts";
+import {
+  GRID_LIMIT,
+  gridSearch,
+  type Job,
+  type Passed,
+  SAMPLED,
+  type Search,
+  tpeSearch,
+} from "./search.ts";
 import { sizeOf, spacesOf, type TileSets } from "./space.ts";
 import type { Store } from "./store.ts";
 
@@ -22,6 +31,10 @@ export interface SweepOptions extends RunnerOptions {
   readonly buckets?: readonly string[];
   /** Besides the spec's tiles, the legal ones next to them. */
   readonly neighbours?: boolean;
+  /** Compile every candidate of a grid, those too that others tell of. */
+  readonly exhaustive?: boolean;
+  /** Of each bucket and device, so many of the best are compiled at least; absent: one. */
+  readonly keep?: number;
   /** Ends what runs when it is spent; absent: without an end. */
   readonly budget?: Budget;
   /** Workers; absent: one a core. */
@@ -55,6 +68,8 @@ export interface Progress {
   readonly total: number;
   /** Of `done`, those that the store had. */
   readonly known: number;
+  /** Of `done`, those that were not compiled, since others were better by what was derived. */
+  readonly passed: number;
   /** Compiled and profiled in this run. */
   readonly compiled: number;
   readonly seconds: number;
@@ -69,6 +84,8 @@ export interface SweepResult {
   readonly search: Search["kind"];
   readonly candidates: number;
   readonly records: readonly SweepRecord[];
+  /** Not compiled: others were better by what was derived. */
+  readonly passed: readonly Passed[];
   readonly progress: Progress;
   readonly workers: number;
   /** The budget ended the sweep. */
@@ -91,7 +108,11 @@ export async function sweepSpec(
   const spaces = spacesOf(spec, scheduleOf(spec.schedule.kind), options);
   const candidates = spaces.reduce((sum, space) => sum + sizeOf(space), 0);
   if (candidates <= GRID_LIMIT) {
-    return run(spec, store, gridSearch(spec, spaces), candidates, options, onEvent);
+    const { exhaustive = false, estimator = estimate, keep = 1 } = options;
+    const search = exhaustive
+      ? gridSearch(spec, spaces)
+      : narrowSearch(spec, spaces, { estimator, keep });
+    return run(spec, store, search, candidates, options, onEvent);
   }
   const { budget = new Budget(undefined, options.signal) } = options;
   // Without a budget a sampled search needs an end.
@@ -107,7 +128,7 @@ export async function sweepSpec(
 
 /** A search that the budget did not let begin. */
 function nothing(kind: Search["kind"]): Search {
-  return { kind, total: 0, next: async () => undefined };
+  return { kind, total: 0, next: async () => undefined, passed: () => [], end: () => {} };
 }
 
 async function run(
@@ -123,16 +144,20 @@ async function run(
   const records: SweepRecord[] = [];
   const failures: Partial<Record<FailureKind, number>> = {};
   let [known, compiled] = [0, 0];
-  const progress = (): Progress => ({
-    ...{ done: records.length, total: search.total, known, compiled },
+  const progress = (passed = search.passed().length): Progress => ({
+    ...{ done: records.length + passed, total: search.total, known, compiled, passed },
     ...{ seconds: elapsed(), failures: { ...failures } },
   });
   const { estimator = estimate, timeout = CANDIDATE_SECONDS, cache } = options;
   const { budget = new Budget(undefined, options.signal) } = options;
   onEvent({ event: "start", search: search.kind, total: search.total });
 
-  const finish = async (job: Job, found: SweepRecord, stored: boolean): Promise<void> => {
+  const finish = async (
+    job: Job,
+    { record: found, known: stored, target }: Evaluated,
+  ): Promise<void> => {
     let record = found;
+    if (!job.candidate) return job.tell(record, target);
     if (stored) known += 1;
     else {
       try {
@@ -146,7 +171,7 @@ async function run(
     }
     if (record.status === "dropped") failures[record.kind] = (failures[record.kind] ?? 0) + 1;
     records.push(record);
-    await job.tell(record);
+    await job.tell(record, target);
     onEvent({ event: "record", record, progress: progress() });
   };
 
@@ -158,14 +183,27 @@ async function run(
     return asked;
   };
   const work = async (station: Workplace): Promise<void> => {
-    for (let job = await next(); job !== undefined; job = await next()) {
-      const { judged } = job;
-      const limits = { estimator, timeout, signal: budget.signal, ...defined({ cache }) };
-      const { record, known: had } = await evaluate(judged, spec.name, store, station, limits);
-      if (!had && judged.prepared !== undefined) compiled += 1;
-      await finish(job, record, had);
+    try {
+      for (let job = await next(); job !== undefined; job = await next()) {
+        const { judged, counted } = job;
+        const limits = {
+          estimator,
+          timeout,
+          counted,
+          signal: budget.signal,
+          ...defined({ cache }),
+        };
+        const evaluated = await evaluate(judged, spec.name, store, station, limits);
+        if (!evaluated.known && judged.prepared !== undefined) compiled += 1;
+        await finish(job, evaluated);
+      }
+    } catch (error) {
+      search.end();
+      throw error;
     }
   };
+  const end = (): void => search.end();
+  budget.signal.addEventListener("abort", end, { once: true });
   const own = options.crew === undefined ? availableParallelism() : Number.POSITIVE_INFINITY;
   const wanted = options.jobs ?? own;
   const most = Math.max(1, Math.min(wanted, search.total));
@@ -175,8 +213,11 @@ async function run(
   await budget.within(async (signal) => {
     workers = await crew({ ep, most, signal }, work);
   });
-  const left = search.kind === "grid" ? search.total - records.length : 0;
+  budget.signal.removeEventListener("abort", end);
+  const passed = search.passed();
+  const left = search.kind === "tpe" ? 0 : search.total - records.length - passed.length;
   const stopped = budget.spent && (left > 0 || search.kind === "tpe");
   const { kind } = search;
-  return { search: kind, candidates, records, progress: progress(), workers, stopped, left };
+  const ended = { progress: progress(), workers, stopped, left };
+  return { search: kind, candidates, records, passed, ...ended };
 }

@@ -1,7 +1,9 @@
-/** Which candidate comes next: a grid where it is small, Optuna's TPE where it is not. */
+/** Which candidate comes next: of all where they are few, of Optuna's TPE where they are not. */
 
 import type { LocalWorker } from "../runner/index.ts";
+import type { CompileTargetResult } from "../runner/types.ts";
 import type { MoeSpec } from "../spec/spec.ts";
+import type { Derived } from "./derive.ts";
 import { type Judged, judgeCandidate } from "./prepare.ts";
 import type { CandidateId, SweepRecord, Tiles } from "./record.ts";
 import { candidatesOf, type Space, sizeOf } from "./space.ts";
@@ -19,16 +21,30 @@ const MOST_REPEATS = 50;
 
 export interface Job {
   readonly judged: Judged;
+  /** Its bundles are asked for, whether or not its record is known. */
+  readonly counted: boolean;
+  /** Not so: it may not win, others follow from it. */
+  readonly candidate: boolean;
   /** Must be called once, with what came out. */
-  readonly tell: (record: SweepRecord) => Promise<void>;
+  readonly tell: (record: SweepRecord, target?: CompileTargetResult) => Promise<void>;
 }
 
+/** A candidate that was not compiled, since others were better by what was derived. */
+export interface Passed extends CandidateId, Derived {}
+
 export interface Search {
-  readonly kind: "grid" | "tpe";
-  /** Candidates that will be given out, as far as known. */
+  readonly kind: "grid" | "tpe" | "derived";
+  /** Candidates that will be given out or passed over, as far as known. */
   readonly total: number;
   next(): Promise<Job | undefined>;
+  /** Those passed over so far. */
+  passed(): readonly Passed[];
+  /** Nothing more is told: whoever waits in `next` gets nothing. */
+  end(): void;
 }
+
+/** Of a search that hands out all candidates and waits for none. */
+const PLAIN = { passed: () => [], end: () => {} };
 
 const byGuess = (a: Judged, b: Judged): number =>
   (a.prepared?.guess ?? -1) - (b.prepared?.guess ?? -1);
@@ -40,10 +56,12 @@ export function gridSearch(spec: MoeSpec, spaces: readonly Space[]): Search {
   const total = queue.length;
   return {
     kind: "grid",
+    ...PLAIN,
     total,
     next: async () => {
       const judged = queue.shift();
-      return judged === undefined ? undefined : { judged, tell: async () => {} };
+      if (judged === undefined) return undefined;
+      return { judged, counted: false, candidate: true, tell: async () => {} };
     },
   };
 }
@@ -109,6 +127,8 @@ export async function tpeSearch(
       const id: CandidateId = { bucket, device, tokens: bucketSpec.upTo, tiles: asked.tiles };
       return {
         judged: judgeCandidate(spec, id),
+        counted: false,
+        candidate: true,
         tell: async (record) => {
           study.seen.set(key, record);
           await tell(study, asked.trial, record);
@@ -119,6 +139,7 @@ export async function tpeSearch(
   };
   return {
     kind: "tpe",
+    ...PLAIN,
     total,
     next: async () => {
       if (given >= limit) return undefined;

@@ -12,6 +12,7 @@ What would be the same program, or one that only does more than it need, is not 
 - where of two values the larger or the smaller is chosen, equal ones are either;
 - bits that rounding has cleared are masked where they are packed;
 - a wait names a copy of the same slot (`rules.same_slot`);
+- a number only orders copies (`rules.only_orders`);
 - a slice of an array has another size: that does not build.
 """
 
@@ -117,6 +118,8 @@ def _offset(context: Context, kinds: Kinds, node: ast.BinOp) -> Iterator[Found]:
     if not isinstance(node.op, ast.Add | ast.Sub) or kinds.is_float(node) or _static(node):
         return
     around = context.analysis.source.parents[node]
+    if rules.only_orders(context.analysis.source, node):
+        return
     if any(isinstance(a, ast.Slice) for a in context.analysis.source.ancestors(node)):
         return
     if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub):

@@ -16,6 +16,9 @@ The rules, for statements of one block that are next to each other in time:
 
 6. A wait takes a copy's size from its semaphore; which of the copies of one slot it names is the same.
 
+7. Which of several copies that do not depend on each other is taken up first changes nothing but time:
+   what they are sorted by after dimension and distance.
+
 `first_conflict` gives the first statement that a rule does not let pass.
 """
 
@@ -107,3 +110,35 @@ def same_slot(source: Source, node: ast.BinOp, left_out: ast.expr) -> bool:
     if described is None or not isinstance(left_out, ast.Constant):
         return False
     return f"% {left_out.value}]" in ast.unparse(described)
+
+
+def _fields(source: Source, name: str) -> list[str]:
+    """Of a class of named fields, in order."""
+    classes = [
+        n for tree in source.trees.values() for n in tree.body if isinstance(n, ast.ClassDef)
+    ]
+    fields = [
+        n.target for c in classes if c.name == name for n in c.body if isinstance(n, ast.AnnAssign)
+    ]
+    return [field.id for field in fields if isinstance(field, ast.Name)]
+
+
+# Of copies that come equally far.
+ORDERS = {"away"}
+
+
+def only_orders(source: Source, node: ast.expr) -> bool:
+    """Whether `node` is of a number that copies are only sorted by."""
+    at: ast.AST | None = node
+    while at is not None and not isinstance(at, ast.stmt):
+        if isinstance(at, ast.Lambda):
+            return isinstance(source.parents.get(at), ast.keyword)
+        parent = source.parents.get(at)
+        if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and at in parent.args:
+            fields = _fields(source, parent.func.id)
+            place = parent.args.index(at)
+            if place < len(fields) and fields[place] in ORDERS:
+                return True
+        at = parent
+    targets = at.targets if isinstance(at, ast.Assign) else []
+    return any(isinstance(target, ast.Name) and target.id in ORDERS for target in targets)

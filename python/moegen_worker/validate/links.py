@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from ..package.loading import MoePackage
 from .judging import Verdict, failed
 
 PARTS = (1, 2)
+# Chips along dimensions, then devices of a chip: more devices than are simulated, so that a dimension
+# has a middle, and a way along it a direction.
+LARGER = ((3, 2, 2), (4, 4, 1))
 # Steps of chips from the origin of a slice to the devices of a mesh.
 OFFSET = (1, 2, 0)
 
@@ -35,19 +39,22 @@ def check(package: MoePackage) -> Verdict | None:
     if topology is None or package.ep == 1:
         return None
     for at, (kind, (sizes, wraps)) in enumerate(topology.TORUS.items()):
-        places = list(itertools.product(*map(range, sizes)))
-        if len(places) != package.ep:
-            continue
-        mixed = np.random.default_rng(at).permutation(package.ep)
-        for order, parts in itertools.product((range(package.ep), mixed), PARTS):
-            here = [places[index] for index in order]
-            relays, warned = _relays(topology, [_device(kind, place) for place in here], parts)
-            wrong = warned or _astray(topology, relays, here, sizes, wraps)
-            if wrong:
-                return failed(f"on a mesh of {kind}: {wrong}")
-            usual = at == 0 and list(order) == list(range(package.ep))
-            if usual and not np.array_equal(relays.table, topology.relays_of(None, parts).table):
-                return failed(f"on a mesh of {kind} in JAX's order copies go another way")
+        for box, parts in itertools.product((sizes, *LARGER), PARTS):
+            if box == sizes and math.prod(sizes) != package.ep:
+                continue
+            places = list(itertools.product(*map(range, box)))
+            mixed = np.random.default_rng(at).permutation(len(places))
+            for order in (range(len(places)), mixed):
+                here = [places[index] for index in order]
+                relays, warned = _relays(topology, [_device(kind, place) for place in here], parts)
+                wrong = warned or _astray(topology, relays, here, box, wraps)
+                if wrong:
+                    return failed(f"on a mesh of {kind}: {wrong}")
+                usual = at == 0 and box == sizes and list(order) == sorted(order)
+                if usual and not np.array_equal(
+                    relays.table, topology.relays_of(None, parts).table
+                ):
+                    return failed(f"on a mesh of {kind} in JAX's order copies go another way")
     return None
 
 
@@ -59,8 +66,8 @@ def _device(kind: str, place: Place) -> Device:
 
 
 @contextlib.contextmanager
-def _made_up(topology: Any) -> Iterator[type]:
-    """JAX's own mesh takes no devices that there are not."""
+def _made_up(topology: Any, count: int) -> Iterator[type]:
+    """A mesh of so many devices: JAX's own takes none that there are not."""
 
     class Mesh:
         axis_names = topology.MESH_AXES
@@ -70,15 +77,16 @@ def _made_up(topology: Any) -> Iterator[type]:
             for index, device in enumerate(devices):
                 self.devices[..., index] = [device]
 
-    real, topology.Mesh = topology.Mesh, Mesh
+    real = (topology.Mesh, topology.EP_SIZE)
+    topology.Mesh, topology.EP_SIZE = Mesh, count
     try:
         yield Mesh
     finally:
-        topology.Mesh = real
+        topology.Mesh, topology.EP_SIZE = real
 
 
 def _relays(topology: Any, devices: list[Device], parts: int) -> tuple[Any, str | None]:
-    with _made_up(topology) as mesh, warnings.catch_warnings(record=True) as caught:
+    with _made_up(topology, len(devices)) as mesh, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             relays = topology.relays_of(mesh(devices), parts)
@@ -90,11 +98,30 @@ def _relays(topology: Any, devices: list[Device], parts: int) -> tuple[Any, str 
 def _copies(topology: Any, relays: Any) -> list[tuple[int, int, int, int]]:
     """(device, block, part, peer) of all copies of an all-gather."""
     found = []
-    for me, table in enumerate(relays.table.reshape(topology.EP_SIZE, relays.words)):
+    for me, table in enumerate(relays.table.reshape(-1, relays.words)):
         words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
         steps = table[topology.HEADER : topology.HEADER + words].reshape(-1, topology.STEP_WORDS)
         found += [(me, int(b), int(part), int(peer)) for b, part, peer, _ in steps if peer != me]
     return found
+
+
+def _taken(topology: Any, relays: Any, me: int) -> list[int]:
+    """Blocks of others in the order in which a device awaits them."""
+    table = relays.table.reshape(-1, relays.words)[me]
+    words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
+    steps = table[topology.HEADER : topology.HEADER + words].reshape(-1, topology.STEP_WORDS)
+    return [int(block) for block, _, _, awaited in steps if block != me and awaited]
+
+
+def _arrival(apart: Place) -> tuple[int, int]:
+    """The dimension along which a block comes at last, and how far."""
+    last = max(axis for axis, steps in enumerate(apart) if steps)
+    return last, apart[last]
+
+
+def _moved(here: Place, there: Place) -> list[int]:
+    """Dimensions in which two places differ."""
+    return [axis for axis, (a, b) in enumerate(zip(here, there, strict=True)) if a != b]
 
 
 def _astray(
@@ -108,14 +135,43 @@ def _astray(
     if len(set(arrived) | own) != wanted or len(arrived) + len(own) != wanted:
         return "a part of a block does not reach a device, or twice"
     for me, _, _, peer in copies:
-        apart = [(axis, abs(a - b)) for axis, (a, b) in enumerate(zip(places[me], places[peer]))]
-        moved = [(axis, steps) for axis, steps in apart if steps]
-        axis, steps = moved[0]
+        axis, *more = _moved(places[me], places[peer])
+        steps = abs(places[me][axis] - places[peer][axis])
         ring = axis < len(sizes) - 1 and sizes[axis] >= wraps and steps == sizes[axis] - 1
-        if len(moved) > 1 or not (steps == 1 or ring):
+        if more or not (steps == 1 or ring):
             return f"a copy from {places[me]} to {places[peer]}, which are no neighbours"
-    held, size = set(own), -1
-    while len(held) > size:
-        size = len(held)
-        held |= {(peer, b, part) for me, b, part, peer in copies if (me, b, part) in held}
-    return None if len(held) == wanted else "a device passes on what it never has"
+    axes = [axis for me, _, _, peer in copies for axis in _moved(places[me], places[peer])]
+    alike = {sizes[axis] for axis in range(len(sizes) - 1) if sizes[axis] > 1}
+    chips = [axis for axis in range(len(sizes) - 1) if sizes[axis] > 1]
+    rotated = relays.parts == len(chips) > 1 and len(alike) == 1
+    if rotated and len({axes.count(axis) for axis in chips}) > 1:
+        return "one dimension has more copies than another of the same size"
+    hops = dict.fromkeys(own, 0)
+    for _ in places:
+        hops |= {
+            (peer, b, part): hops[me, b, part] + 1
+            for me, b, part, peer in copies
+            if (me, b, part) in hops
+        }
+    if len(hops) < wanted:
+        return "a device passes on what it never has"
+
+    def far(device: int, block: int) -> Place:
+        """Links between two devices, by dimension."""
+        apart = [abs(a - b) for a, b in zip(places[device], places[block], strict=True)]
+        rings = [size >= wraps for size in sizes]
+        found = zip(apart, sizes, rings, strict=True)
+        return tuple(min(steps, size - steps) if ring else steps for steps, size, ring in found)
+
+    for (device, block, _), count in hops.items():
+        least = sum(far(device, block))
+        if count > least:
+            return f"{count} copies from {places[block]} to {places[device]}, {least} will do"
+    if relays.parts > 1:
+        return None
+    for me in range(len(places)):
+        # Of one dimension those of near devices come first.
+        taken = [_arrival(far(me, block)) for block in _taken(topology, relays, me)]
+        if taken != sorted(taken):
+            return f"{places[me]} waits for what comes later before what comes first"
+    return None

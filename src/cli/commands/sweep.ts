@@ -28,6 +28,7 @@ interface Options {
   readonly on?: string;
   readonly python?: string;
   readonly fresh?: boolean;
+  readonly exhaustive?: boolean;
 }
 
 const STORE = ".moegen/sweep";
@@ -50,7 +51,7 @@ export const sweep = defineCommand<Options>({
   examples: [
     "moegen sweep my-model.moe.ts",
     "moegen sweep my-model.moe.ts --neighbours",
-    "moegen sweep my-model.moe.ts --tiles bt=64,128 bf=384,768 --device v6e",
+    "moegen sweep my-model.moe.ts --tiles bt=64,128 bf=384,768 --device v6e --exhaustive",
     "moegen sweep my-model.moe.ts --validate --budget 10m --store sweeps --write",
     "moegen sweep my-model.moe.ts --on ssh:tpu-vm --python venv/bin/python --device v6e",
     "moegen sweep my-model.moe.ts --on ray:10.0.0.2:6379 --store /shared/sweeps",
@@ -63,6 +64,10 @@ export const sweep = defineCommand<Options>({
       .option("--bucket <list>", "token buckets by name (default: all)", (text) => text.split(","))
       .option("--store <folder>", "where records are kept and looked for", STORE)
       .option("--neighbours", "besides the spec's tiles, the legal ones next to them")
+      .option(
+        "--exhaustive",
+        "compile every candidate, those too whose time follows from others' bundles",
+      )
       .option(
         "--budget <time>",
         "end after so long, validation included, and say what was not reached, e.g. 10m",
@@ -140,7 +145,7 @@ export const sweep = defineCommand<Options>({
         ? `next: moegen build ${spec.path}`
         : `next: moegen report ${options.store} -o report.html`,
     );
-    const { search, candidates, progress, records, workers, left, unproved } = result;
+    const { search, candidates, progress, records, passed, workers, left, unproved } = result;
     const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
       ...{ bucket, tiles, worstRatio },
     }));
@@ -149,7 +154,7 @@ export const sweep = defineCommand<Options>({
     return outcome(found ? EXIT.ok : missed, {
       ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
       ...{ progress, dropped: droppedByStage(records), winners, written, lost },
-      ...{ store: options.store, records, diagnostics: spec.diagnostics },
+      ...{ store: options.store, records, passed, diagnostics: spec.diagnostics },
     });
   },
 });
@@ -160,6 +165,7 @@ function chosenOf(options: Options, devices: readonly string[]): Omit<SweepOptio
     tiles: options.tiles ?? {},
     devices: options.device ?? devices,
     neighbours: options.neighbours === true,
+    exhaustive: options.exhaustive === true,
     ...defined({
       buckets: options.bucket,
       jobs: options.jobs,

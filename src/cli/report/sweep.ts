@@ -4,6 +4,7 @@ import type { ClockEvent } from "../../sweep/clock.ts";
 import type { ProveEvent } from "../../sweep/prove.ts";
 import type { FailureKind, Measured, SweepRecord } from "../../sweep/record.ts";
 import type { Progress, SweepEvent } from "../../sweep/run.ts";
+import type { Search } from "../../sweep/search.ts";
 import { type Choice, faster, isDropped, isMeasured, ranked } from "../../sweep/winners.ts";
 import { bytesOf, count, plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
@@ -14,6 +15,12 @@ import { microseconds } from "./profile.ts";
 const SHOWN = 3;
 /** Lines of dropped candidates; the store has all. */
 const DROPPED_SHOWN = 8;
+
+const HOW: Readonly<Record<Search["kind"], string>> = {
+  grid: "all compiled",
+  derived: "compiled where others do not tell",
+  tpe: "sampled (TPE)",
+};
 
 const tilesText = ({ bt, bf, bd }: SweepRecord["tiles"]): string => `bt ${bt} bf ${bf} bd ${bd}`;
 
@@ -35,7 +42,7 @@ export function sweepReport(name: string, store: string, out: Output) {
     event(event: SweepEvent): void {
       if (event.event === "start") {
         ({ total } = event);
-        const how = event.search === "grid" ? "all of them" : "sampled (TPE)";
+        const how = HOW[event.search];
         out.line(
           `sweep ${out.paint.bold(name)}  ${plural(event.total, "candidate")}, ${how}; records in ${store}`,
         );
@@ -80,12 +87,13 @@ export function sweepReport(name: string, store: string, out: Output) {
       const { progress, records, stopped, search, candidates, left, unproved } = result;
       for (const line of pasteTable(records)) out.line(line);
       for (const line of droppedLines(records)) out.line(line);
-      const { done, known, compiled } = progress;
-      const rate = compiled > 0 ? `, ${(compiled / progress.seconds).toFixed(2)} a second` : "";
+      const { done, known, compiled, passed } = progress;
+      const rate = compiled > 0 ? `, ${(done / progress.seconds).toFixed(2)} a second` : "";
+      const derived = passed > 0 ? `, ${count(passed)} slower by others' bundles` : "";
       const share = search === "tpe" ? ` of ${count(candidates)}` : "";
       const end = stopped ? "; the budget ended it, the same command goes on from there" : "";
       out.line(
-        `${count(done)}${share} candidates: ${count(compiled)} compiled in ${seconds(progress.seconds)}${rate}, ${count(known)} known from the store${end}`,
+        `${count(done)}${share} candidates: ${count(compiled)} compiled in ${seconds(progress.seconds)}${rate}${derived}, ${count(known)} known from the store${end}`,
       );
       if (left > 0) out.line(out.paint.yellow(`  not reached: ${plural(left, "candidate")}`));
       if (unproved > 0) {

@@ -3,6 +3,7 @@ import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
 import type { Budget } from "../../sweep/budget.ts";
 import type { ClockEvent, ClockOptions } from "../../sweep/clock.ts";
+import { FINALISTS } from "../../sweep/objectives.ts";
 import type { ProveEvent } from "../../sweep/prove.ts";
 import { droppedAs, type SweepRecord } from "../../sweep/record.ts";
 import {
@@ -57,7 +58,8 @@ export async function runStages(
   const swept = await sweepSpec(
     loaded.spec,
     store,
-    { ...sweep, budget: compiling, signal: interrupted },
+    // What is wrong on simulated devices, or slow on a TPU, leaves the next best.
+    { ...sweep, keep: more ? FINALISTS : 1, budget: compiling, signal: interrupted },
     report.event,
   );
   let { records } = swept;

@@ -1,0 +1,104 @@
+/** Which candidates may still win: on a device, or over all devices of a bucket. */
+
+import type { Candidate } from "./points.ts";
+import { isMeasured } from "./winners.ts";
+
+/** Of each bucket and device: the best, which are tried further where something comes after the compiler. */
+export const FINALISTS = 4;
+
+export interface Choosing {
+  /** Of each bucket and device, so many of the best are compiled at least. */
+  readonly keep: number;
+}
+
+/** Asked for beyond `keep` where the compiler does not confirm what was derived. */
+const MOST_MORE = 4;
+/** Times this close are the same; then fewer cycles win, as among records. */
+const SAME = 1e-3;
+
+/** The same tiles on one device or on several: their times, known or derived. */
+interface Option {
+  readonly on: readonly Candidate[];
+  /** Sum of the logarithms of their seconds. */
+  readonly score: number;
+  readonly cycles: number;
+  /** Compiled on all of them. */
+  readonly compiled: boolean;
+}
+
+/** What is to be compiled next of what may win; none: the winners are known. */
+export function closest(
+  candidates: readonly Candidate[],
+  { keep }: Choosing,
+): readonly Candidate[] {
+  const wanted = (among: readonly Candidate[]): readonly Candidate[] =>
+    contests(among).flatMap((options) => next(options, keep));
+  const free = wanted(candidates);
+  if (free.length > 0) return fresh(free);
+  // Weights come in tiles in all buckets or in none.
+  const [resident, streamed] = [false, true].map((kind) =>
+    candidates.filter(({ prepared }) => prepared.kernel.tiles.streamed === kind),
+  );
+  if (!isMixed(candidates) || resident === undefined || streamed === undefined) return [];
+  return fresh([...wanted(resident), ...wanted(streamed)]);
+}
+
+function fresh(candidates: readonly Candidate[]): readonly Candidate[] {
+  for (const candidate of candidates) candidate.finalist = true;
+  return [...new Set(candidates)].filter(({ given }) => !given);
+}
+
+/** Whether the best of some buckets have their weights in tiles and those of others have not. */
+function isMixed(candidates: readonly Candidate[]): boolean {
+  const best = contests(candidates).flatMap((options) => [...options].sort(better).slice(0, 1));
+  const kinds = best.flatMap(({ on }) => on.map(({ prepared }) => prepared.kernel.tiles.streamed));
+  return new Set(kinds).size > 1;
+}
+
+/** Options that compete: of each bucket on each device, and of each bucket on all of its devices. */
+function contests(candidates: readonly Candidate[]): readonly (readonly Option[])[] {
+  const buckets = groupBy(candidates, ({ judged }) => judged.id.bucket);
+  return [...buckets.values()].flatMap((bucket) => {
+    const devices = [...groupBy(bucket, ({ judged }) => judged.id.device).values()];
+    const alone = devices.map((members) => members.flatMap((member) => optionOf([member])));
+    if (devices.length === 1) return alone;
+    const sets = groupBy(bucket, ({ judged }) => JSON.stringify(judged.id.tiles));
+    const everywhere = [...sets.values()].filter((on) => on.length === devices.length);
+    return [...alone, everywhere.flatMap(optionOf)];
+  });
+}
+
+/** None where one of them was dropped or nothing is known of it. */
+function optionOf(on: readonly Candidate[]): readonly Option[] {
+  const known = on.flatMap(({ record, derived }) => {
+    if (record === undefined) return derived === undefined ? [] : [derived];
+    return isMeasured(record) ? [{ seconds: record.estimate.seconds, cycles: record.cycles }] : [];
+  });
+  if (known.length < on.length) return [];
+  return [
+    {
+      on,
+      score: known.reduce((sum, { seconds }) => sum + Math.log(seconds), 0),
+      cycles: known.reduce((sum, { cycles }) => sum + cycles, 0),
+      compiled: on.every(({ record }) => record !== undefined),
+    },
+  ];
+}
+
+/** Of one contest: those of the best that are not compiled. */
+function next(options: readonly Option[], keep: number): readonly Candidate[] {
+  const asked = options.filter(({ on }) => on.some(({ finalist }) => finalist)).length;
+  if (asked >= keep + MOST_MORE) return [];
+  const best = [...options].sort(better).slice(0, keep);
+  return best.filter(({ compiled }) => !compiled).flatMap(({ on }) => on);
+}
+
+function better(a: Option, b: Option): number {
+  return Math.abs(a.score - b.score) > SAME ? a.score - b.score : a.cycles - b.cycles;
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  return groups;
+}

@@ -1,0 +1,205 @@
+/** The search that compiles what others follow from, with a compiler made of arithmetic. */
+import { describe, expect, it } from "vitest";
+import { loadSpec } from "../../src/dsl/load.ts";
+import type { Estimator } from "../../src/profile/estimate.ts";
+import type { Bundles, CompileTargetResult } from "../../src/runner/types.ts";
+import { scheduleOf } from "../../src/schedule/registry.ts";
+import { between } from "../../src/sweep/derive.ts";
+import { narrowSearch } from "../../src/sweep/narrow.ts";
+import type { Judged } from "../../src/sweep/prepare.ts";
+import type { SweepRecord } from "../../src/sweep/record.ts";
+import { gridSearch, type Job, type Search } from "../../src/sweep/search.ts";
+import { candidatesOf, sizeOf, spacesOf } from "../../src/sweep/space.ts";
+import { chooseWinners } from "../../src/sweep/winners.ts";
+import { qwen } from "../cli/moegen.ts";
+import { dropped, measured } from "./records.ts";
+
+describe("between", () => {
+  it("mixes numbers of one form", () => {
+    const form = { scopes: { a: 10, b: 4 }, loops: [{ scope: "a", own: 2 }], machine: null };
+    const other = { scopes: { a: 20 }, loops: [{ scope: "a", own: 6 }], machine: null };
+    expect(between(form, other as unknown as typeof form, 0.25)).toEqual({
+      ...{ scopes: { a: 12.5, b: 3 }, loops: [{ scope: "a", own: 3 }], machine: null },
+    });
+  });
+
+  it.each([
+    ["another word", { loops: [{ scope: "b", own: 2 }] }],
+    ["another length", { loops: [] }],
+    ["nothing", { loops: null }],
+  ])("knows nothing of %s", (_, other) => {
+    expect(between({ loops: [{ scope: "a", own: 2 }] }, other as never, 0.5)).toBeUndefined();
+  });
+});
+
+const { spec } = await loadSpec(qwen);
+const spaces = (tiles: Readonly<Record<string, readonly number[]>>, devices = ["v6e"]) =>
+  spacesOf(spec, scheduleOf(spec.schedule.kind), { tiles, devices });
+const TILES = { bt: [16, 32, 64, 128, 256], bf: [128, 256, 384, 768] };
+
+/** Bundles of a body, by its rows and columns. */
+type Law = (rows: number, bf: number, device: string) => number;
+const even: Law = (rows, bf, device) =>
+  500 + rows + (bf * (200 - Math.abs(rows - 128))) / 100 + device.length;
+
+const rowsOf = (scope: string): number => Number(/\d+$/.exec(scope)?.[0] ?? 0);
+const FILL = ["gate_up", "down"];
+const LOOP = { scope: "rows", depth: 0, bundles: 4, own: 4, loops: [] };
+
+/** Loops that the compiler leaves, by `bf`. */
+type Form = (bf: number) => number;
+
+function compiled({ prepared, id }: Judged, law: Law, form: Form): CompileTargetResult {
+  const btc = prepared?.kernel.tiles.btc ?? [];
+  const bodies = btc.flatMap((rows) =>
+    FILL.map((part) => [`${part}_${rows}`, law(rows, id.tiles.bf, id.device)] as const),
+  );
+  const bundles: Bundles = {
+    ...{ total: 1000, scopes: Object.fromEntries(bodies), tracing: 0 },
+    loops: Array.from({ length: form(id.tiles.bf) }, () => LOOP),
+    profile: {
+      ...{ machine: null, loops: [] },
+      regions: bodies.map(([scope, many]) => ({
+        ...{ scope, loop: null, bundles: many, tracing: 0, delay: 0, slots: {} },
+      })),
+    },
+  };
+  return { device: id.device, tokens: id.tokens, bundles } as CompileTargetResult;
+}
+
+/** As if a kernel took its largest body's bundles, in microseconds. */
+const largest: Estimator = ({ plan, bundles }) => {
+  const bt = plan.kernels[0]?.tiles.bt ?? 0;
+  const own = Object.entries(bundles.scopes).filter(([scope]) => rowsOf(scope) === bt);
+  const seconds = own.reduce((sum, [, many]) => sum + many, 0) * 1e-6;
+  return { seconds, low: seconds, high: seconds, compute: 0, floor: 1e-6, boundBy: "HBM" };
+};
+
+function answer(
+  { judged }: Job,
+  law: Law,
+  form: Form = () => 1,
+): [SweepRecord, CompileTargetResult | undefined] {
+  const { bucket, device, tokens, tiles } = judged.id;
+  const given = { ...tiles, bucket, device: device as "v6e", tokens };
+  if (judged.prepared === undefined) return [dropped("illegal", given), undefined];
+  const target = compiled(judged, law, form);
+  const { plan } = judged.prepared;
+  const profile = { stages: [], total: { cycles: 0 }, unknownTrips: [] } as never;
+  if (target.bundles === null) return [dropped("compiler", given), target];
+  const call = { plan, device, tokens, bundles: target.bundles, profile };
+  return [measured(largest(call).seconds * 1e6, given), target];
+}
+
+/** Runs a search with one worker; what it compiled. */
+async function run(
+  search: Search,
+  law: Law,
+  fails: (judged: Judged) => boolean = () => false,
+  form?: Form,
+) {
+  const records: SweepRecord[] = [];
+  let asked = 0;
+  for (let job = await search.next(); job !== undefined; job = await search.next()) {
+    const { id, prepared } = job.judged;
+    const [record, target] = fails(job.judged)
+      ? [dropped("crash", { ...id.tiles, bucket: id.bucket }), undefined]
+      : answer(job, law, form);
+    if (job.candidate) records.push(record);
+    if (prepared !== undefined) asked += 1;
+    await job.tell(record, target);
+  }
+  return { records, asked, winners: chooseWinners(records).winners.map(({ tiles }) => tiles) };
+}
+
+const narrow = (where = spaces(TILES), keep = 1): Search =>
+  narrowSearch(spec, where, { estimator: largest, keep });
+
+describe("narrowSearch", () => {
+  it("finds the winners of all candidates with a fraction of the compilations", async () => {
+    const where = spaces(TILES, ["v6e", "v5e"]);
+    const all = await run(gridSearch(spec, where), even);
+    const search = narrow(where);
+    const found = await run(search, even);
+    expect(found.winners).toEqual(all.winners);
+    expect(all.asked).toBeGreaterThan(60);
+    // Two ends of a line for each bucket and device, and what may win.
+    expect(found.asked).toBeLessThanOrEqual(all.asked / 4);
+    expect(found.records.length + search.passed().length).toBe(search.total);
+  });
+
+  it("compiles what lies between ends of another form", async () => {
+    const where = spaces(TILES).slice(0, 1);
+    const search = narrow(where);
+    const unlike: Law = (rows, bf, device) => even(rows, bf, device) * (bf === 256 ? 0.5 : 1);
+    const found = await run(
+      search,
+      unlike,
+      () => false,
+      (bf) => (bf === 128 ? 2 : 1),
+    );
+    const all = await run(gridSearch(spec, where), unlike);
+    expect(found.winners).toEqual(all.winners);
+    expect(found.winners[0]?.bf).toBe(256);
+    // Of the even form the same search does not see the dip.
+    expect((await run(narrow(where), unlike)).winners[0]?.bf).not.toBe(256);
+  });
+
+  it("compiles on while the compiler does not confirm what was derived", async () => {
+    // Nearer the middle of a line a kernel is slower than its ends say.
+    const slower: Law = (rows, bf, device) =>
+      even(rows, bf, device) * (bf === 256 || bf === 384 ? 1.3 : 1) - bf;
+    const all = await run(gridSearch(spec, spaces(TILES)), slower);
+    expect((await run(narrow(), slower)).winners).toEqual(all.winners);
+  });
+
+  it("keeps as many of the best as are tried further", async () => {
+    const where = spaces(TILES).slice(0, 1);
+    const { records } = await run(narrow(where, 4), even);
+    const all = await run(gridSearch(spec, where), even);
+    const best = [...all.records]
+      .flatMap((record) => (record.status === "ok" ? [record] : []))
+      .sort((a, b) => a.estimate.seconds - b.estimate.seconds)
+      .slice(0, 4);
+    const keys = new Set(records.map(({ key }) => key));
+    expect(best.map(({ key }) => keys.has(key))).toEqual([true, true, true, true]);
+  });
+
+  it("compiles each candidate of which nothing can be derived", async () => {
+    const search = narrow(spaces(TILES).slice(0, 1));
+    const found = await run(search, even, ({ id }) => id.tiles.bt === 256);
+    const others = candidatesOf(spaces(TILES)[0] as never).filter(({ tiles }) => tiles.bt !== 256);
+    const ok = found.records.filter(({ status }) => status === "ok");
+    expect(ok.length).toBe(others.length);
+    expect(search.passed()).toEqual([]);
+  });
+
+  it("compiles a few candidates as they are", async () => {
+    const where = spaces({ bt: [16, 32, 64], bf: [768] });
+    const found = await run(narrow(where), even);
+    expect(found.records.length).toBe(where.reduce((sum, space) => sum + sizeOf(space), 0));
+    expect(found.asked).toBe(found.records.length);
+  });
+
+  it("lets a second worker wait for what the first is told, and go when the search ends", async () => {
+    const search = narrow(spaces(TILES).slice(0, 1));
+    const jobs: Job[] = [];
+    for (let job = await search.next(); jobs.length < 1 || job !== undefined; ) {
+      if (job !== undefined) jobs.push(job);
+      const next = search.next();
+      const soon = await Promise.race([
+        next,
+        new Promise<"waits">((go) => setTimeout(go, 5, "waits")),
+      ]);
+      if (soon === "waits") {
+        for (const each of jobs) await each.tell(...answer(each, even));
+        expect((await next)?.judged.prepared).toBeDefined();
+        break;
+      }
+      job = soon;
+    }
+    const waiting = search.next();
+    search.end();
+    expect(await waiting).toBeUndefined();
+  });
+});
