@@ -4,9 +4,11 @@
  * ranks candidates; what it ranks first is compiled.
  */
 
+import { allOf } from "../plan/call.ts";
+import type { KernelPlan } from "../plan/plan.ts";
 import type { Estimator } from "../profile/estimate.ts";
 import { profileTarget } from "../profile/run.ts";
-import type { CompileTargetResult } from "../runner/types.ts";
+import type { Bundles, CompileTargetResult } from "../runner/types.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface Derived {
@@ -16,17 +18,35 @@ export interface Derived {
 }
 
 /**
- * A candidate's time by the bundles of another kernel with all its row bodies; undefined where that
- * one has none.
+ * A candidate's time by the bundles of another kernel that has all its row bodies; undefined where that
+ * one has no schedule.
  */
 export function derive(
-  { plan }: Prepared,
+  { plan, kernel }: Prepared,
   counted: CompileTargetResult,
+  from: KernelPlan,
   estimator: Estimator,
 ): Derived | undefined {
-  const { profile, estimate } = profileTarget(plan, counted, estimator);
+  const bundles = counted.bundles && without(counted.bundles, foreign(from, kernel));
+  const { profile, estimate } = profileTarget(plan, { ...counted, bundles }, estimator);
   if (profile === null || estimate === null) return undefined;
   return { seconds: estimate.seconds, cycles: profile.total.cycles };
+}
+
+/** Stages of one kernel that another has not: of row bodies. */
+function foreign(from: KernelPlan, kernel: KernelPlan): ReadonlySet<string> {
+  const own = new Set(allOf(kernel).stages.map(({ name }) => name));
+  return new Set(allOf(from).stages.flatMap(({ name }) => (own.has(name) ? [] : [name])));
+}
+
+/** What is in none of these stages: a profile counts what it does not know as the kernel's own. */
+function without(bundles: Bundles, stages: ReadonlySet<string>): Bundles {
+  const { profile } = bundles;
+  if (profile === undefined) return bundles;
+  const regions = profile.regions.filter(
+    ({ scope }) => !scope.split("/").some((name) => stages.has(name)),
+  );
+  return { ...bundles, profile: { ...profile, regions } };
 }
 
 /**

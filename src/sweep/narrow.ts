@@ -100,10 +100,11 @@ class Narrow implements Search {
 
   private rank(point: Point): void {
     const { counted } = point;
-    if (counted === undefined) return;
+    const from = point.probe.prepared?.kernel;
+    if (counted === undefined || from === undefined) return;
     for (const member of point.members) {
       if (member.derived !== undefined || !serves(point, member)) continue;
-      const derived = derive(member.prepared, counted, this.options.estimator);
+      const derived = derive(member.prepared, counted, from, this.options.estimator);
       if (derived !== undefined) member.derived = derived;
     }
   }
