@@ -24,9 +24,12 @@ LAYER = {
 }
 
 
-def run(folder: Path, *cases: str, tokens: int = 32) -> dict[str, dict[str, Any]]:
+def run(
+    folder: Path, *cases: str, tokens: int = 32, **layer: Any
+) -> dict[str, dict[str, Any]]:
     events: list[tuple[str, dict[str, Any]]] = []
-    params = {"package": str(folder), "layer": LAYER, "tokens": [tokens], "cases": list(cases)}
+    of = {**LAYER, **layer}
+    params = {"package": str(folder), "layer": of, "tokens": [tokens], "cases": list(cases)}
     result = validate.run(params, lambda event, **fields: events.append((event, fields)))
     finished = [fields for event, fields in events if event == "case"]
     assert finished == result["cases"]
@@ -72,6 +75,27 @@ def test_a_wrong_result_names_token_and_expert(broken: Any) -> None:
     worst = case["failure"]["worst"]
     assert worst["expert"] == 7
     assert worst["nanTokens"] == 0
+
+
+def test_a_tokens_bits_are_the_same_in_any_call(tiny: Path) -> None:
+    assert run(tiny, "alone", deterministic=True)["alone"]["ok"]
+
+
+def test_own_sums_that_are_taken_otherwise_are_found(broken: Any) -> None:
+    # Two experts a token: in the order of two sums there is no difference.
+    old = "        parts[me] = acc[me]\n"
+    folder = broken("own", old, "        parts[me] = acc[me] * (1 + 2.0**-22)\n")
+    found = run(folder, "uniform", "alone", deterministic=True)
+    # As exact as float32 is: no bound sees it.
+    assert found["uniform"]["ok"]
+    assert not found["alone"]["ok"]
+    assert "elsewhere" in found["alone"]["failure"]["message"]
+    assert "of 256 columns have other bits" in found["alone"]["failure"]["message"]
+
+
+def test_bits_are_asked_of_deterministic_kernels_alone(tiny: Path) -> None:
+    with pytest.raises(OpError, match="'alone' needs a kernel that is deterministic"):
+        run(tiny, "alone")
 
 
 def test_wrong_ids_are_found(broken: Any) -> None:

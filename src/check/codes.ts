@@ -152,6 +152,14 @@ export const codes = {
     "there are no dimensions to send rows along",
     "transport by dimensions is for several devices that fill their chips",
   ),
+  MOE137: entry(
+    "a token's result depends on the batch",
+    "with deterministic every call has one body (btc: [bt]) and the same tiles, and tiles of weights start for one early expert at most",
+  ),
+  MOE138: entry(
+    "a token's result depends on its device",
+    "with deterministic the shared experts' columns cut into whole registers, or blocks of scales, for each device",
+  ),
   MOE140: entry(
     "the name belongs to something else",
     "the name becomes a Python package: it hides no module of Python's, none that the package imports and none of its own",

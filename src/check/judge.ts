@@ -18,6 +18,12 @@ import {
   someBucket,
   tilesLegal,
 } from "./rules/buckets.ts";
+import {
+  judgeTiles,
+  oneBody,
+  scheduleKeepsOrder,
+  sharedCutOverAll,
+} from "./rules/deterministic.ts";
 import { deviceList, nameIsFree, nameIsIdentifier, nameIsNoModule } from "./rules/identity.ts";
 import type { Dict } from "./rules/kinds.ts";
 import {
@@ -68,6 +74,8 @@ const RULES: readonly Rule[] = [
   wireHasTwoEnds,
   wireRowsAreBfloat16,
   scheduleRunsLayer,
+  scheduleKeepsOrder,
+  sharedCutOverAll,
   expertsDivide,
   meshAxes,
   tokenAxesKnown,
@@ -79,6 +87,7 @@ const RULES: readonly Rule[] = [
   dimensionsThere,
   tilesLegal,
   rowCountsLegal,
+  oneBody,
   rowsWithinCall,
   indicesFit,
 ];
@@ -125,7 +134,7 @@ export function judge(spec: MoeSpec, registries: Registries): Judgement {
   const { context, findings: ruled } = judgeRules(spec, registries);
   const findings = [...ruled];
   const { resolved, findings: memory, lowered } = judgeKernels(context, findings);
-  findings.push(...memory);
+  findings.push(...memory, ...judgeTiles(spec, resolved));
   if (findings.some(({ severity }) => severity === "error")) return { findings, resolved, lowered };
   const plan = lowerSpec(spec, resolved);
   const named = nameIsNoModule(spec.name, moduleNames(plan));

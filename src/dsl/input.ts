@@ -93,6 +93,12 @@ export interface LayerInput {
    * physical experts. Default: none.
    */
   readonly redundantExperts?: number;
+  /**
+   * A token's result is the same to the last bit whatever the batch around it, its place in it and
+   * the device that it is on. It costs time: `moegen explain` says how much. Default: a result is
+   * right within its bound, and its last bits may depend on these.
+   */
+  readonly deterministic?: true;
 }
 
 /** Values that replace what a `config.json` says, or say what it cannot. */

@@ -19,7 +19,8 @@ export interface Registries {
 
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
-  const { quantization, wire, biases, sharedExperts, redundantExperts } = spec.layer;
+  const { quantization, wire, biases, sharedExperts } = spec.layer;
+  const { redundantExperts, deterministic } = spec.layer;
   return {
     schema: 2,
     name: spec.name,
@@ -38,7 +39,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       ...(wire === undefined ? {} : { wire: { ...wire } }),
       ...defined({ biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
-      ...defined({ redundantExperts }),
+      ...defined({ redundantExperts, deterministic }),
     },
     mesh: {
       ep: spec.mesh.ep,

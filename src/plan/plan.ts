@@ -248,6 +248,7 @@ export interface Plan {
     readonly biases?: true;
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;
+    readonly deterministic?: true;
   };
   readonly mesh: {
     readonly ep: number;

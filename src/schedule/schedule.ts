@@ -105,6 +105,8 @@ export interface Schedule {
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
   readonly options: readonly ("btc" | "slots" | "early" | "transport")[];
+  /** It can give results that are the same to the last bit in any batch. */
+  readonly deterministic?: true;
   /** Divisibility and alignment; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */

@@ -86,6 +86,12 @@ export interface LayerSpec {
    * physical experts. Absent: none.
    */
   readonly redundantExperts?: number;
+  /**
+   * A token's result is the same to the last bit whatever the batch around it, its place in it and
+   * the device that it is on: sums of all devices are rounded alike and added in the order of the
+   * devices, and one body of one set of tiles computes every call. Absent: right within its bound.
+   */
+  readonly deterministic?: true;
 }
 
 /**

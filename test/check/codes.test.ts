@@ -98,6 +98,26 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'transport = "by dimensions" with ep = 1',
     nearest: ["straight"],
   },
+  MOE137: {
+    spec: specText({
+      layer: LAYER.replace("topK: 8", "deterministic: true, topK: 8"),
+      tiles:
+        "{ decode: { upTo: 64, bt: 64, bf: ⟦768⟧, bd: 2048 }, prefill: { upTo: 256, bt: 64, bf: 384, bd: 2048 } }",
+    }),
+    says: "bf = 768 with deterministic, 384 in prefill (v6e)",
+    nearest: [384],
+  },
+  MOE138: {
+    spec: specText({
+      layer: LAYER.replace(
+        "topK: 8",
+        "deterministic: true, sharedExperts: { count: 1, intermediate: 256 }, topK: 8",
+      ),
+      mesh: "{ ep: ⟦4⟧ }",
+    }),
+    says: "ep = 4 with deterministic: the shared experts' 256 columns do not cut over 4 devices",
+    nearest: [2],
+  },
   MOE114: {
     spec: layer("renormalize: true", "renormalize: true, scalingFactor: ⟦-1⟧"),
     says: "scalingFactor = -1 is not a positive finite number",

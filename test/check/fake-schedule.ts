@@ -70,6 +70,7 @@ export const fake: Schedule = {
     { name: "bt", cost: 1 },
   ],
   options: ["btc", "slots"],
+  deterministic: true,
   axisRule: (layer, axis) => {
     const step = layer.dtype === "bfloat16" ? 16 : 8;
     if (axis === "bt")
@@ -86,8 +87,12 @@ export const fake: Schedule = {
         message: `${field} = ${layer[field]} is not a multiple of 128 lanes`,
         nearest: [Math.ceil(layer[field] / 128) * 128],
       })),
-  sharedColumns: ({ sharedExperts }) =>
-    sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate,
+  // Of whole lanes on each device, or all of them on each.
+  sharedColumns: ({ sharedExperts }, ep) => {
+    if (sharedExperts === undefined) return 0;
+    const all = sharedExperts.count * sharedExperts.intermediate;
+    return all % (128 * ep) === 0 ? all / ep : all;
+  },
   lower,
   tileTable: () => ({ fields: [], rules: [] }),
   files: () => [],

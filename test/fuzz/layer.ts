@@ -121,6 +121,7 @@ const fields: Fields<LayerInput> = {
   quantization,
   wire,
   biases: fc.constant(true),
+  deterministic: fc.constant(true),
   routing,
   sharedExperts,
   redundantExperts: fc.integer({ min: 1, max: 8 }),
@@ -171,6 +172,7 @@ export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
       quantization,
       redundantExperts,
       dtype,
+      deterministic,
       wire: rows,
       sharedExperts: shared,
       ...layer
@@ -188,6 +190,7 @@ export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
       routing,
       ...(quantized ? { quantization: quantizedFor(quantization, eight, strict) } : {}),
       ...(wired ? { wire: rows } : {}),
+      ...(deterministic !== undefined && eight === 1 ? { deterministic } : {}),
       ...(shared === undefined ? {} : { sharedExperts: sharedFor(shared, quantized, strict) }),
       ...(dtype === undefined || ((quantized || wired) && strict > 0) ? {} : { dtype }),
       ...(redundantExperts !== undefined && copies ? { redundantExperts } : {}),

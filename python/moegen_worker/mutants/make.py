@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
-from . import extents, guards, indices, named, syncs, values
+from . import extents, guards, indices, named, order, syncs, values
 from .context import Context, Found, Plan
 from .mutant import Editor, Mutant, names
 from .places import Places
@@ -15,7 +15,7 @@ from .tie import streams_of
 
 MAKERS = {
     "sync": (named.made, syncs.made, indices.made, guards.made),
-    "arithmetic": (extents.made, values.made),
+    "arithmetic": (extents.made, values.made, order.made),
 }
 
 

@@ -51,6 +51,8 @@ class Trials:
     families: tuple[str, ...] = ("sync", "arithmetic")
     # Routing is an input.
     given: bool = False
+    # A token's bits are to be the same in any call.
+    deterministic: bool = False
     # There are two axes of the mesh to spread devices over.
     split: bool = False
 
@@ -80,8 +82,10 @@ class Trials:
         odd = _case("odd", split_mesh=self.split)
         routed = (None, "given" if self.given else "kernel")
         cases = [case for case in map(_case, SUMS) if case.routing in routed]
+        exact = ((_case("alone"), usual),) if self.deterministic else ()
         return (
             *((dataclasses.replace(case, calls=1), usual) for case in cases),
+            *exact,
             (odd, 18 * self.ep),
             # As many on each device: where T does not divide, XLA's copies hold devices together.
             (blocks, 130 * self.ep),

@@ -72,13 +72,15 @@ def schedule(
     bucket_tokens: list[int],
     package: Any,
     given: bool = False,
+    deterministic: bool = False,
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
     an odd T runs in each further token bucket too, so that every bucket's tiles are used. Some
-    cases are for kernels that are `given` their routing alone, or for the others.
+    cases are for kernels that are `given` their routing alone, or for the others; some for
+    `deterministic` ones.
 
     Raises:
-        OpError: "UNKNOWN_CASE", a named case asks for other routing than the kernel's.
+        OpError: "UNKNOWN_CASE", a named case asks for another kernel.
     """
     _, cases = chosen(names)
     other = "kernel" if given else "given"
@@ -86,7 +88,9 @@ def schedule(
         if names and case.routing == other:
             what = "given" if other == "given" else "in the kernel"
             raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs routing that is {what}")
-    cases = [case for case in cases if case.routing != other]
+        if names and case.bits and not deterministic:
+            raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic")
+    cases = [case for case in cases if case.routing != other and deterministic >= case.bits]
     planned: list[tuple[Case, int]] = []
     for case in cases:
         few = case.most_devices is None or package.ep <= case.most_devices
@@ -161,7 +165,8 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     further = [int(t) for t in params.get("bucketTokens", ())]
     layer = params["layer"]
     given = layer["routing"].get("where") == "given"
-    planned = schedule(params.get("cases"), usual, further, package, given)
+    exact = bool(layer.get("deterministic"))
+    planned = schedule(params.get("cases"), usual, further, package, given, exact)
     call = params.get("call") or {}
     if call:
         planned = [(called(case, call, package, count), count) for case, count in planned]

@@ -16,7 +16,7 @@ from ..simulate import interpreter
 from ..simulate.machine import Machine
 from ..simulate.order import Order, of_seed
 from ..simulate.threads import Threads
-from . import judging, links, rounding
+from . import bits, judging, links, rounding
 from .cases import Case
 from .inputs import InputMaker, Inputs
 from .judging import Verdict
@@ -77,12 +77,42 @@ class Bench:
         if self._astray is not None:
             return self._astray
         inputs = self._maker.make(case, tokens, self._references.route)
+        verdict, result = self._call(case, inputs, order, self._judged(case))
+        if not case.bits or result is None or not verdict["ok"]:
+            return verdict
+        for other in bits.others(
+            case, inputs, self._package, self._maker, self._references.route, self._seed
+        ):
+            found, own = self._call(other.case, other.inputs, order, lambda *_: {"ok": True})
+            difference = "" if own is None else other.difference(result[0], own[0])
+            if difference or not found["ok"]:
+                message = difference or f"{other.what}: {found['failure']['message']}"
+                failure = {**found.get("failure", {}), "message": message}
+                return {**verdict, "ok": False, "failure": failure}
+        return verdict
+
+    def _judged(self, case: Case) -> Callable[[Inputs, np.ndarray], Verdict]:
+        if not case.fingerprint:
+            return self.judge
+        return lambda inputs, result: judging.ids(
+            self._layer, inputs, result, self._rounding, self._package.ep
+        )
+
+    def _call(
+        self,
+        case: Case,
+        inputs: Inputs,
+        order: Order | None,
+        judged: Callable[[Inputs, np.ndarray], Verdict],
+    ) -> tuple[Verdict, np.ndarray | None]:
+        """The verdict on a case's calls with these inputs, and their results where there are any."""
+        tokens = inputs.tokens.shape[1]
         wanted = Program.of(case, tokens)
         try:
             program = self._programs.get(wanted).result()
         except Exception as error:  # noqa: BLE001 - a kernel that does not trace is a finding
             message = f"{type(error).__name__}: {str(error).strip()}"
-            return judging.failed("the kernel does not build", error=message[:3000])
+            return judging.failed("the kernel does not build", error=message[:3000]), None
         arrays = self._place(inputs, case, wanted)
         times = np.int32(case.calls)
         refs = getattr(self._package.shapes, "Refs", None)
@@ -96,21 +126,18 @@ class Bench:
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"
             what = outcome.deadlock or what
-            return judging.failed(what, **judging.reports(outcome))
+            return judging.failed(what, **judging.reports(outcome)), None
         result = np.asarray(outcome.value)[: case.calls]
-        if case.fingerprint:
-            verdict = judging.ids(self._layer, inputs, result, self._rounding, self._package.ep)
-        else:
-            verdict = self.judge(inputs, result)
+        verdict = judged(inputs, result)
         if outcome.clean:
-            return verdict
+            return verdict, result
         what = "data race" if outcome.races else "semaphore not zero at the end of the kernel"
         if outcome.unfinished and not outcome.races:
             what = outcome.unfinished[0]
         before = verdict.get("failure", {})
         message = f"{what}; {before['message']}" if before else what
         failure = {**before, "message": message, **judging.reports(outcome)}
-        return {**verdict, "ok": False, "failure": failure}
+        return {**verdict, "ok": False, "failure": failure}, result
 
     def inputs(self, case: Case, tokens: int) -> Inputs:
         """What the case feeds the kernel at T = `tokens`."""

@@ -57,6 +57,8 @@ class Case:
     padding: bool = False
     # Every second token's logits or ids, and some tokens' rows, are such as none should be.
     hostile: bool = False
+    # The same tokens in other calls, bit by bit: asked of deterministic kernels alone.
+    bits: bool = False
     # "given" or "kernel": asked of kernels with such routing alone.
     routing: str | None = None
     # Part of a run that names no cases.
@@ -157,6 +159,7 @@ CASES: tuple[Case, ...] = (
         "hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"
     ),
     Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
+    Case("alone", "same bits in any other call", uniform, bits=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
     Case(

@@ -47,7 +47,7 @@ from ..package.loading import MoePackage
 from . import oracle
 from .grid import UNIT, nearest, product, quantized, requantized
 from .inputs import Inputs
-from .ways import grown, straight, ways_of
+from .ways import alike, passed_on, straight, ways_of
 
 Array = np.ndarray
 Layer = dict[str, Any]
@@ -169,6 +169,8 @@ class Model:
         if not self._narrow:
             return np.full((count, len(experts)), SHOWN_FLOAT32)
         away = self._owners.of_experts(experts) != self._owners.of_tokens(count)[:, None]
+        if self._layer.get("deterministic"):
+            away = np.ones_like(away)
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
         weights = 7.0 if (self._layer.get("roundedWeights") or {}).get("routed") else 0.0
@@ -265,19 +267,13 @@ class Model:
                 result, fourth = result + moved, fourth + fourth_moved
                 continue
             result += variance
-        if kind is None and self._narrow:
-            ways = self._owners.ways_home(sums.shape[1])
-            for block in np.unique(home):
-                here = np.flatnonzero(home == block)
-                for way in ways[:, block]:
-                    sent, new = grown(sums[:, here], way, int(block))
-                    # Which part a token is in is not known here: a mean over all of them.
-                    for device in np.flatnonzero(np.arange(len(way)) != block):
-                        rounded = nearest(sent[device], self._dtype)
-                        result[here] += np.where(new[device][:, None], rounded, 0.0) / len(ways)
-                        if way[device] == block:
-                            most = np.abs(sent[device]) > np.abs(largest[here])
-                            largest[here] = np.where(most, sent[device], largest[here])
+        if kind is None and self._narrow and self._owners.devices > 1:
+            if self._layer.get("deterministic"):
+                added, largest = alike(sums, self._dtype)
+            else:
+                ways = self._owners.ways_home(sums.shape[1])
+                added, largest = passed_on(sums, ways, home, self._dtype)
+            result += added
         return result, fourth, largest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..package.loading import MoePackage
+from .grid import nearest
 
 Array = np.ndarray
 
@@ -58,3 +59,30 @@ def grown(sums: Array, way: Array, home: int) -> tuple[Array, Array]:
             sent[way[device]] += sent[device]
             others[way[device]] += own[device] | (others[device] > 0)
     return sent, own | (others > 1)
+
+
+def passed_on(sums: Array, ways: Array, home: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    """(T, D) variance of rounding partial sums (devices, T, D) where they leave a device, a mean over
+    `ways`: which part a token is in is not known here; and the largest value that was rounded so.
+    """
+    variance, largest = np.zeros(sums.shape[1:]), np.zeros(sums.shape[1:])
+    for block in np.unique(home):
+        here = np.flatnonzero(home == block)
+        for way in ways[:, block]:
+            sent, new = grown(sums[:, here], way, int(block))
+            for device in np.flatnonzero(np.arange(len(way)) != block):
+                rounded = nearest(sent[device], dtype)
+                variance[here] += np.where(new[device][:, None], rounded, 0.0) / len(ways)
+                if way[device] == block:
+                    most = np.abs(sent[device]) > np.abs(largest[here])
+                    largest[here] = np.where(most, sent[device], largest[here])
+    return variance, largest
+
+
+def alike(sums: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    """The same where each device rounds its own sums alone, and the token's own device too."""
+    variance, largest = np.zeros(sums.shape[1:]), np.zeros(sums.shape[1:])
+    for part in sums:
+        variance += nearest(part, dtype)
+        largest = np.where(np.abs(part) > np.abs(largest), part, largest)
+    return variance, largest

@@ -4,7 +4,10 @@ import type { SpecPath } from "../diagnostic.ts";
 /** Fields by the object that has them; the path of a bucket stands for that of each. */
 const PLACES: readonly (readonly [path: readonly string[], fields: readonly string[]])[] = [
   [["layer"], ["experts", "topK", "hidden", "intermediate", "activation", "dtype", "routing"]],
-  [["layer"], ["quantization", "wire", "biases", "sharedExperts", "redundantExperts"]],
+  [
+    ["layer"],
+    ["quantization", "wire", "biases", "sharedExperts", "redundantExperts", "deterministic"],
+  ],
   [
     ["layer", "routing"],
     ["where", "scoring", "renormalize", "scalingFactor", "logitSoftCap", "scoreChosen", "groups"],

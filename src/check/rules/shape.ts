@@ -46,14 +46,16 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const further = ["quantization", "wire", "biases", "sharedExperts", "redundantExperts"];
-  kinds.keys(path, layer, [...sizes, "activation", "dtype", "weights", "routing", ...further]);
+  const further = ["quantization", "wire", "sharedExperts", "redundantExperts"];
+  const flags = ["biases", "deterministic"];
+  const named = ["activation", "dtype", "weights", "routing"];
+  kinds.keys(path, layer, [...sizes, ...named, ...further, ...flags]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
   kinds.oneOf([...path, "weights"], layer.weights, ["fused", "separate", "side_by_side"]);
   checkRouting(kinds, [...path, "routing"], layer.routing);
-  const { quantization, biases, sharedExperts, redundantExperts } = layer;
+  const { quantization, biases, deterministic, sharedExperts, redundantExperts } = layer;
   if (quantization !== undefined) {
     checkQuantization(kinds, [...path, "quantization"], quantization, ["activations"]);
   }
@@ -62,6 +64,9 @@ function checkLayer(kinds: Kinds, value: unknown): void {
     kinds.wrong([...path, "biases"], biases, "true, or left out: they lie as the weights do", [
       "true",
     ]);
+  }
+  if (deterministic !== undefined && deterministic !== true) {
+    kinds.wrong([...path, "deterministic"], deterministic, "true, or left out", ["true"]);
   }
   if (sharedExperts !== undefined) checkShared(kinds, [...path, "sharedExperts"], sharedExperts);
   if (redundantExperts !== undefined) {

@@ -7,6 +7,7 @@ import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
+import { deterministicLines } from "./deterministic.ts";
 import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
@@ -102,6 +103,7 @@ function kernelPage(
     `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
     ...transportLines(kernel),
+    ...deterministicLines(plan, kernel),
     "",
     ...(full && kernel.axes.length > 0 ? [paint.bold("axes"), ...axes(kernel), ""] : []),
     ...(full ? kernel.calls.flatMap((call) => callLines(call, kernel, paint)) : []),

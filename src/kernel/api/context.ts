@@ -92,6 +92,7 @@ function layerLine({ layer }: Plan): string {
     ...(layer.quantization === undefined ? [] : [quantizationText(layer.quantization)]),
     ...(layer.wire?.dispatch === undefined ? [] : [`${layer.wire.dispatch} rows sent`]),
     ...(layer.wire?.combine === undefined ? [] : [`${layer.wire.combine} sums sent`]),
+    ...(layer.deterministic === true ? ["deterministic"] : []),
   ];
   const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
   return `${size}, ${kinds};\nrouting: ${text}.`;

@@ -1,4 +1,5 @@
 /** Straight or by dimensions, and in how many parts: what the network model takes least time for. */
+import type { Relays } from "../../plan/plan.ts";
 import { simulate } from "../../predict/machine/simulate.ts";
 import { fillsChips } from "../../predict/machine/torus.ts";
 import { relaySteps } from "../../predict/plan/relays.ts";
@@ -40,18 +41,30 @@ export function secondsOf({ device, ep, rows, sums }: Blocks, parts: number): nu
   const key = [device.name, ep, rows, sums ?? 0, parts].join();
   const found = known.get(key);
   if (found !== undefined) return found;
-  const step = (collective: "all_gather" | "reduce_scatter", bytes: number) =>
+  const seconds = secondsBetween(device, ep, [
+    { collective: "all_gather", bytes: rows, parts },
+    ...(sums === undefined ? [] : [{ collective: "reduce_scatter" as const, bytes: sums, parts }]),
+  ]);
+  known.set(key, seconds);
+  return seconds;
+}
+
+/** One collective: `bytes` of a device's block, in `parts` by dimensions; 0: straight. */
+export interface Collected {
+  readonly collective: Relays["collective"];
+  readonly bytes: number;
+  readonly parts: number;
+}
+
+/** Seconds of some collectives one after the other, as the network's model has them. */
+export function secondsBetween(device: Device, ep: number, list: readonly Collected[]): number {
+  const steps = list.flatMap(({ collective, bytes, parts }) =>
     relaySteps({ collective, parts }, device, ep, {
       ...{ stream: collective, stage: collective, steps: "all", cycles: 0 },
       bytes: bytes / Math.max(parts, 1),
-    });
-  const steps = [
-    ...step("all_gather", rows),
-    ...(sums === undefined ? [] : step("reduce_scatter", sums)),
-  ];
-  const { seconds } = simulate(steps, device, ep);
-  known.set(key, seconds);
-  return seconds;
+    }),
+  );
+  return simulate(steps, device, ep).seconds;
 }
 
 /** Parts of a device's rows; 0: straight. */

@@ -8,6 +8,7 @@ import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
 import type { Part } from "../part.ts";
 import { roundUp } from "../rows/layout.ts";
+import { sumsGoStraight } from "../rows/types.ts";
 import { linkTraffic } from "./traffic.ts";
 
 /** Words before a device's steps, of a step, and that a table is a multiple of. */
@@ -19,11 +20,12 @@ const TABLE_UNIT = 1024;
 const most = (steps: readonly DeviceSteps[], of: (one: DeviceSteps) => number): number =>
   Math.max(...steps.map(of));
 
-/** What the tables of a kernel's devices come to; `narrow`: they have no steps of sums. */
+/** What the tables of a kernel's devices come to; sums that go straight have no steps. */
 export function tablesOf({ layer, ep, device, parts }: KernelInput) {
   const steps = stepsOf(torusOf(device, ep), ep, parts);
-  const narrow = layer.wire?.combine !== undefined;
-  const count = (one: DeviceSteps): number => one.gather.length + (narrow ? 0 : one.reduce.length);
+  const straight = sumsGoStraight(layer);
+  const count = ({ gather, reduce }: DeviceSteps): number =>
+    gather.length + (straight ? 0 : reduce.length);
   return {
     steps,
     cuts: Math.max(parts, 1),

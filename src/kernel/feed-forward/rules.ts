@@ -108,10 +108,14 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   return problems;
 };
 
-/** Row counts with a feed-forward body where the spec names none: 16 or 32, 64, 128, … up to bt. */
+/**
+ * Row counts with a feed-forward body where the spec names none: 16 or 32, 64, 128, … up to bt; one
+ * where a row's result may not depend on how many there are.
+ */
 export function defaultRowCounts(
-  layer: Pick<LayerSpec, "quantization" | "wire">,
+  layer: Pick<LayerSpec, "quantization" | "wire" | "deterministic">,
   bt: number,
 ): readonly number[] {
+  if (layer.deterministic === true) return [bt];
   return [...[rowMultiple(layer), 64, 128, 256].filter((rows) => rows < bt), bt];
 }

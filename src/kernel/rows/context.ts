@@ -3,7 +3,7 @@
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { packedPart } from "./types.ts";
+import { packedPart, sumsGoStraight } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
 /** How token rows, sums and results lie in VMEM, and which of them are quantised. */
@@ -17,6 +17,7 @@ export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unkn
   const part = packedPart(layer);
   const quantized = rows !== undefined;
   const summed = layer.wire?.combine !== undefined;
+  const straight = sumsGoStraight(layer);
   return {
     ...packedTexts(layer, layout),
     quantizedRows: quantized,
@@ -34,9 +35,9 @@ export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unkn
     /** Rows of one tile of the operand, by name. */
     rowGroup: quantized ? "NARROW_ROW_GROUP" : "ROW_GROUP",
     partRow: part,
-    narrowSums: summed,
+    straightSums: straight,
     /** Sums go through other devices, which add theirs. */
-    relayedSums: mesh.ep > 1 && !summed,
+    relayedSums: mesh.ep > 1 && !straight,
     /** Two sizes of packed rows: each with its name. */
     partRows: part === "PART_ROW",
     partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",

@@ -21,6 +21,7 @@ export type Layer = Pick<
   | "routing"
   | "activation"
   | "sharedExperts"
+  | "deterministic"
 >;
 
 export interface Layout {

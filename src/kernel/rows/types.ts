@@ -35,6 +35,15 @@ export function operandType({
     : elementType(layer);
 }
 
+/**
+ * Whether each device sends its sums of a token to the token's device itself, which adds them all up:
+ * quantised ones, so that each is rounded once, and those whose order of addition must not depend
+ * on where the token is. Others are added up on their way.
+ */
+export function sumsGoStraight({ wire, deterministic }: Pick<Layer, "wire" | "deterministic">) {
+  return wire?.combine !== undefined || deterministic === true;
+}
+
 /** Whether rows and partial sums are packed alike: each as `dtype`, or each as 8 bits. */
 function packedAlike(layer: Pick<Layer, "quantization" | "wire">): boolean {
   return (tokenRows(layer) === undefined) === (layer.wire?.combine === undefined);

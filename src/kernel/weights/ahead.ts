@@ -101,6 +101,15 @@ export function earlySteps(input: KernelInput): { readonly gateUp: number; reado
 }
 
 /**
+ * Early experts that leave the order of the experts as it is: rows of the first beyond its block come
+ * after those of the other early ones, so that which expert a token's sum has first depends on the
+ * batch.
+ */
+export function mostEarly({ layer, streamed }: Pick<KernelInput, "layer" | "streamed">): number {
+  return layer.deterministic === true && streamed ? 1 : Number.POSITIVE_INFINITY;
+}
+
+/**
  * Experts whose weights start at entry, and from how many tokens on. One is taken while what is
  * gained, its part that is read before the list is there, is worth the chance (1 - k / E)^T that it
  * has no rows and the rest of it is read for nothing; never where that is likelier than not.
@@ -118,7 +127,7 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   // Less than half of a further one is left to the routing.
   const useful = entry <= 1 ? Math.ceil(entry) : Math.round(entry);
   const most = input.sizes.passTokens > input.sizes.chunk ? MOST_BEFORE_CHUNKS : useful;
-  const early = Math.min(useful, most, layer.experts / ep);
+  const early = Math.min(useful, most, layer.experts / ep, mostEarly(input));
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));
   const chance = Math.min(0.5, gain);

@@ -1,7 +1,7 @@
 /** Which of their answers the functions of this schedule have in a plan. */
 import { NO_BLOCK } from "../../kernel/part.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
-import { needsPassBarrier, packedPart } from "../../kernel/rows/types.ts";
+import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { sharedOf } from "../../kernel/shared-experts/spread.ts";
 import type { Plan } from "../../plan/plan.ts";
 
@@ -20,18 +20,22 @@ function aboutShared({ layer, mesh: { ep } }: Plan): string {
 /** How a token's sums of all devices are added up. */
 function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, string>> {
   const type = pairsOrWords(layer);
-  const narrow = layer.wire?.combine !== undefined;
-  const sums = narrow ? "narrow" : type;
+  const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
-  const relayed = ep > 1 && !narrow;
+  const relayed = ep > 1 && !straight;
+  const ordered = layer.deterministic === true;
   return {
-    token_sum: `${HERE}/token_sum/${sums}`,
+    token_sum: `${HERE}/token_sum/${straight ? (ordered ? "ordered" : "own_first") : type}`,
     pack_sum: relayed ? `${HERE}/pack_sum/${type}` : NO_BLOCK,
     add_sum: relayed ? `${HERE}/add_sum/${type}` : NO_BLOCK,
-    add_parts: narrow ? `${HERE}/add_parts/narrow_${devices}` : NO_BLOCK,
+    add_parts: straight
+      ? `${HERE}/add_parts/${ordered ? "ordered" : "own_first"}_${devices}`
+      : NO_BLOCK,
     store_rows: `${HERE}/store_rows/${type}`,
-    reduce_scatter: ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${narrow ? "narrow" : "rows"}`,
-    await_sums_sent: ep === 1 ? NO_BLOCK : `${HERE}/await_sums_sent/${narrow ? "narrow" : "parts"}`,
+    reduce_scatter:
+      ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${straight ? "straight" : "rows"}`,
+    await_sums_sent:
+      ep === 1 ? NO_BLOCK : `${HERE}/await_sums_sent/${straight ? "straight" : "parts"}`,
   };
 }
 
@@ -39,13 +43,13 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
 export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
   const distributed = mesh.ep > 1;
-  const narrow = layer.wire?.combine !== undefined;
-  const sizes = packedPart(layer) === "PART_ROW" && !narrow ? "rows_and_sums" : "rows";
+  const straight = sumsGoStraight(layer);
+  const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     about_shared: aboutShared(plan),
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${sizes}`,
-    sums_copy: `${HERE}/sums_copy/${narrow ? "narrow" : sizes}`,
+    sums_copy: `${HERE}/sums_copy/${straight ? "straight" : sizes}`,
     combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
     pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
     ...resultBlocks(plan),

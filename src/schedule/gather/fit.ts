@@ -10,6 +10,7 @@ import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
+import { sumsGoStraight } from "../../kernel/rows/types.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
@@ -50,7 +51,7 @@ function partsOf({ layer, ep, device, tokens, transport }: FitRequest, sizes: Si
   const { row, partRow } = layoutOf(layer);
   const all = roundTokens(Math.ceil(tokens / ep));
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
-  const sums = layer.wire?.combine === undefined ? { sums: bytes(partRow) } : {};
+  const sums = sumsGoStraight(layer) ? {} : { sums: bytes(partRow) };
   const parts = choose(transport, { device, ep, passTokens: all, rows: bytes(row), ...sums });
   return wholeParts(parts, sizes.passTokens);
 }

@@ -24,6 +24,7 @@ export const gather = {
     { name: "bt", cost: 1 },
   ],
   options: ["btc", "slots", "early", "transport"],
+  deterministic: true,
   axisRule,
   layerProblems,
   sharedColumns: sharedHeld,

@@ -2,14 +2,14 @@
 import { dma, TWO } from "../../kernel/declaration.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import type { Part } from "../../kernel/part.ts";
+import { sumsGoStraight } from "../../kernel/rows/types.ts";
 
 export const resultOut: Part = {
   context: ({ layer, mesh }) => {
-    const narrow = layer.wire?.combine !== undefined;
-    const own = narrow ? "token_rows" : "token_sums";
+    const straight = mesh.ep > 1 && sumsGoStraight(layer);
     return {
-      outputDoes: narrow ? "Adds up" : "Rounds",
-      outputReads: `${own}, block \`me\`${narrow && mesh.ep > 1 ? ", and arrived_sums" : ""}`,
+      outputDoes: straight ? "Adds up" : "Rounds",
+      outputReads: straight ? "token_rows, block `me`, and arrived_sums" : "token_sums, block `me`",
     };
   },
   semaphores: () => [dma("output_written", TWO, "result rows left staging")],
@@ -30,13 +30,12 @@ export const resultOut: Part = {
     },
   ],
   stages: ({ layer, ep, sizes }) => {
-    const narrow = layer.wire?.combine !== undefined;
-    const own = narrow ? "token_rows" : "token_sums";
+    const straight = ep > 1 && sumsGoStraight(layer);
     return [
       {
         name: "write_output",
-        meaning: narrow ? "sums added up, rounded and written" : "sums rounded and written",
-        reads: narrow ? [own, "arrived_sums"] : [own],
+        meaning: straight ? "sums added up, rounded and written" : "sums rounded and written",
+        reads: straight ? ["token_rows", "arrived_sums"] : ["token_sums"],
         writes: ["gathered_rows", "staging", "output"],
         waits: ep > 1 ? ["sums_out"] : [],
         per: "pass",
@@ -45,7 +44,7 @@ export const resultOut: Part = {
           { over: "own tokens", each: sizes.chunk },
           { over: "own tokens", each: GROUP },
         ],
-        flops: narrow ? (ep - 1) * (sizes.passTokens * sizes.passes) * layer.hidden : 0,
+        flops: straight ? (ep - 1) * (sizes.passTokens * sizes.passes) * layer.hidden : 0,
       },
     ];
   },

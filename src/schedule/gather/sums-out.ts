@@ -6,20 +6,22 @@ import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { needsPassBarrier, packedPart, wordType } from "../../kernel/rows/types.ts";
+import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
 
-function isNarrow({ wire }: Pick<KernelInput["layer"], "wire">): boolean {
-  return wire?.combine !== undefined;
-}
-
 const lanes: Dim = ["LANES", LANES];
+
+/** What sums are sent as that go straight: int8 with a scale, or as results are. */
+function sentSums(layer: KernelInput["layer"]): "int8" | "pairs" | "words" {
+  return layer.wire?.combine ?? pairsOrWords(layer);
+}
 
 /** By sender where sums go straight; else a slot for each copy that arrives. */
 function arrivedSums(input: KernelInput): readonly Dim[] {
   const { layer, layout, ep, sizes } = input;
   const row = packedPart(layer);
-  if (isNarrow(layer)) {
+  if (sumsGoStraight(layer)) {
     return [["EP_SIZE", ep], [`s.pass_tokens * ${row}`, sizes.passTokens * layout.partRow], lanes];
   }
   const { sends, cuts } = tablesOf(input);
@@ -38,7 +40,7 @@ function buffers(input: KernelInput) {
             "arrived_sums",
             arrivedSums(input),
             wordType(layout),
-            isNarrow(layer)
+            sumsGoStraight(layer)
               ? "packed partial sums of this device's tokens, by sender"
               : "packed partial sums, by the copy that brings them",
           ),
@@ -47,13 +49,16 @@ function buffers(input: KernelInput) {
   ];
 }
 
-/** Each is quantised on its own device, own ones like the others, and goes straight: one rounding. */
-function reduceStraight({ sizes }: Frame): Draft {
+/** Each is rounded on its own device, own ones like the others, and goes straight: one rounding. */
+function reduceStraight({ layer, sizes }: Frame): Draft {
+  const narrow = layer.wire?.combine !== undefined;
   return {
     name: "reduce_scatter",
-    meaning: "sums quantised to int8, and to the tokens' devices",
+    meaning: narrow
+      ? "sums quantised to int8, and to the tokens' devices"
+      : "sums rounded, and to the tokens' devices",
     reads: ["token_sums"],
-    writes: ["gathered_rows", "token_rows", "arrived_sums"],
+    writes: [...(narrow ? ["gathered_rows"] : []), "token_rows", "arrived_sums"],
     waits: ["rows_out", "routes_out"],
     per: "pass",
     trips: sizes.passes,
@@ -63,7 +68,7 @@ function reduceStraight({ sizes }: Frame): Draft {
 
 function reduceScatter(frame: Frame): Draft {
   const { layer, sizes } = frame;
-  if (isNarrow(layer)) return reduceStraight(frame);
+  if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
   return {
     name: "reduce_scatter",
@@ -85,8 +90,8 @@ function reduceScatter(frame: Frame): Draft {
 
 function sumsOutOf(frame: Frame): Stream {
   const { layer, ep, sizes, load } = frame;
-  const narrow = isNarrow(layer);
-  const cuts = narrow ? 1 : tablesOf(frame).cuts;
+  const straight = sumsGoStraight(layer);
+  const cuts = straight ? 1 : tablesOf(frame).cuts;
   const bytes = sizes.passTokens * sizes.passes * load.partRowBytes;
   return {
     name: "sums_out",
@@ -100,23 +105,23 @@ function sumsOutOf(frame: Frame): Stream {
     semaphore: "sums_sent, sums_arrived",
     bytes: (ep - 1) * bytes,
     copies: (ep - 1) * sizes.passes * cuts,
-    ...(narrow ? {} : { relays: relaysOf(frame, "reduce_scatter", bytes / cuts) }),
+    ...(straight ? {} : { relays: relaysOf(frame, "reduce_scatter", bytes / cuts) }),
     meaning: "partial sums back to the tokens' devices",
   };
 }
 
 export const sumsOut: Part = {
-  modules: ({ layer }) =>
-    layer.wire?.combine === undefined
+  modules: ({ layer, mesh: { ep } }) =>
+    ep === 1 || !sumsGoStraight(layer)
       ? []
-      : [{ name: "partial_sums", template: "gather/partial_sums" }],
+      : [{ name: "partial_sums", template: `gather/partial_sums/${sentSums(layer)}` }],
   context: ({ layer }) => ({
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
   }),
   buffers,
   semaphores: (input) => {
     if (input.ep === 1) return [];
-    const arrived: Dim = isNarrow(input.layer)
+    const arrived: Dim = sumsGoStraight(input.layer)
       ? ["EP_SIZE", input.ep]
       : ["s.sum_slots", tablesOf(input).sends];
     return [

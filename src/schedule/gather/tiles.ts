@@ -8,5 +8,11 @@ import type { TileTable } from "../schedule.ts";
 
 /** Rows and weight tiles, how far they run ahead, limits of a pass, parts of rows on their way, shared tiles. */
 export function tileTable(plan: Plan): TileTable {
-  return joined(weightTiles(plan), earlyTiles, passTiles(plan), relayParts(plan), sharedTile(plan));
+  return joined(
+    weightTiles(plan),
+    earlyTiles(plan),
+    passTiles(plan),
+    relayParts(plan),
+    sharedTile(plan),
+  );
 }

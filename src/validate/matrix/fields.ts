@@ -26,6 +26,7 @@ export const fields = {
   sharedWeights: ["same", "plain", "int4 channels", "float8 blocks"],
   activations: ["none", "8 bits"],
   wire: ["none", "dispatch", "combine", "both"],
+  deterministic: ["no", "yes"],
   hidden: [256, 384, 320],
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],

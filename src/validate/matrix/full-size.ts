@@ -47,7 +47,8 @@ function intermediateOf(row: Row, index: number): number {
 
 function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
   const experts = expertsOf(row);
-  const { sharedExperts, redundantExperts } = small;
+  const { sharedExperts, redundantExperts, deterministic } = small;
+  const sharedColumns = deterministic === true ? Math.max(512, 64 * row.ep) : 512;
   return {
     ...small,
     experts,
@@ -55,7 +56,7 @@ function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
     intermediate: intermediateOf(row, index),
     ...(sharedExperts === undefined
       ? {}
-      : { sharedExperts: { ...sharedExperts, intermediate: 512 } }),
+      : { sharedExperts: { ...sharedExperts, intermediate: sharedColumns } }),
     ...(redundantExperts === undefined ? {} : { redundantExperts: experts / 4 }),
   };
 }
@@ -80,6 +81,7 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
           .at(-1) ?? size);
   const tiles = { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
   const [least = 16] = schedule.axisRule(layer, "bt").legal;
+  const exact = layer.deterministic === true;
   const bucket = (upTo: number, btc: BucketSpec["btc"], bt: number): BucketSpec => ({
     upTo,
     bt,
@@ -93,8 +95,8 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
       schedule: {
         ...spec.schedule,
         tiles: {
-          decode: bucket(64, [least, 64], 64),
-          prefill: bucket(prefill, [least, 64, 128], 128),
+          decode: exact ? bucket(64, [64], 64) : bucket(64, [least, 64], 64),
+          prefill: exact ? bucket(prefill, [64], 64) : bucket(prefill, [least, 64, 128], 128),
         },
       },
     },

@@ -139,6 +139,11 @@ function routingOf(row: Row): RoutingSpec {
   };
 }
 
+/** As many columns as the least tile; of a deterministic kernel on each device. */
+function sharedSize({ deterministic, ep }: Row): Pick<SharedExperts, "count" | "intermediate"> {
+  return { count: 2, intermediate: deterministic === "yes" ? Math.max(128, 64 * ep) : 128 };
+}
+
 function layerOf(row: Row): LayerSpec {
   const copies = copiesOf(row);
   const gate = {
@@ -157,7 +162,8 @@ function layerOf(row: Row): LayerSpec {
     ...quantizationOf(row),
     ...wireOf(row, quantizationOf(row)),
     ...(row.biases === "yes" ? { biases: true as const } : {}),
-    ...(row.shared === "none" ? {} : { sharedExperts: { count: 2, intermediate: 128, ...gate } }),
+    ...(row.shared === "none" ? {} : { sharedExperts: { ...sharedSize(row), ...gate } }),
+    ...(row.deterministic === "yes" ? { deterministic: true as const } : {}),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
   };
 }
@@ -167,7 +173,7 @@ function tokensOf({ tokens, ep }: Row): number {
   return { one: 1, odd: 6 * ep + 1, passes: 16 * ep + 3 }[tokens];
 }
 
-/** Half of an axis or less where tiles are cut, else all of it; two bodies of few rows. */
+/** Half of an axis or less where tiles are cut, else all of it; two bodies of few rows, or one. */
 function tilesOf(row: Row, layer: LayerSpec, schedule: Schedule) {
   const cut = (axis: "bf" | "bd", size: number): number => {
     if (row.tiles === "resident") return size;
@@ -175,9 +181,12 @@ function tilesOf(row: Row, layer: LayerSpec, schedule: Schedule) {
     return legal.filter((tile) => tile <= size / 2).at(-1) ?? size;
   };
   const [rows = 16] = schedule.axisRule(layer, "bt").legal;
+  const bodies =
+    layer.deterministic === true
+      ? { bt: rows, btc: [rows] as const }
+      : { bt: 2 * rows, btc: [rows, 2 * rows] as const };
   return {
-    bt: 2 * rows,
-    btc: [rows, 2 * rows] as const,
+    ...bodies,
     bf: cut("bf", layer.intermediate),
     bd: cut("bd", layer.hidden),
   };
@@ -212,6 +221,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   // Two calls in a row find what the first leaves behind.
   const random = index % 2 === 0 ? "two-calls" : "uniform";
   const skewed = SKEWED[index % SKEWED.length] ?? "hot-expert";
+  const exact = layer.deterministic === true ? ["alone"] : [];
   return {
     spec: {
       name: `row_${String(index + 1).padStart(2, "0")}`,
@@ -228,7 +238,8 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
           all: {
             upTo: Math.max(256, tokens),
             ...tilesOf(row, layer, schedule),
-            ...AHEAD[index % AHEAD.length],
+            // Early experts change the order in which a token's sum has its experts.
+            ...(layer.deterministic === true ? {} : AHEAD[index % AHEAD.length]),
             transport: row.transport === "straight" ? "straight" : "by dimensions",
           },
         },
@@ -239,6 +250,12 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
     passes: row.tokens === "passes",
     split: !one,
     form: FORMS[row.mesh],
-    cases: [random, "ids", skewed, ...(given ? ["padding", "hostile-ids"] : ["hostile-logits"])],
+    cases: [
+      random,
+      "ids",
+      skewed,
+      ...exact,
+      ...(given ? ["padding", "hostile-ids"] : ["hostile-logits"]),
+    ],
   };
 }

@@ -1,0 +1,49 @@
+"""The order of additions where a token's result may not depend on the device that has the token."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .context import Context, Found
+from .effects import called
+from .mutant import expression, replace
+from .numbers import expressions
+from .source import Edited
+
+ARRIVED = "arrived_sums"
+
+
+def made(context: Context) -> Iterator[Found]:
+    """Sums in ring order, the token's own device first: as exact, and other bits on another device."""
+    if not context.layer.get("deterministic"):
+        return
+    source = context.analysis.source
+    choices = [node for node in expressions(source) if _is_choice(node)]
+    if not choices:
+        return
+    numbers = [source.numbers[node] for node in choices]
+
+    def from_own(changed: Edited) -> None:
+        for number in numbers:
+            choice = changed.node(number)
+            assert isinstance(choice, ast.Call)
+            for device in _devices(choice):
+                text = f"(me + {ast.unparse(device)}) % EP_SIZE"
+                replace(changed, device, expression(text))
+
+    what = "sums of all devices are added from the token's own device on"
+    yield Found("order", "swapped", what, choices[0], None, from_own)
+
+
+def _is_choice(node: ast.AST) -> bool:
+    """`jnp.where(me == device, own, r.arrived_sums[device, ...])`."""
+    return isinstance(node, ast.Call) and called(node) == "where" and ARRIVED in ast.unparse(node)
+
+
+def _devices(choice: ast.Call) -> list[ast.expr]:
+    """The two places that name the device."""
+    comparison, _, arrived = choice.args
+    assert isinstance(comparison, ast.Compare) and isinstance(arrived, ast.Subscript)
+    assert isinstance(arrived.slice, ast.Tuple)
+    return [comparison.comparators[0], arrived.slice.elts[0]]
