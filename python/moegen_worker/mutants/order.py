@@ -11,8 +11,6 @@ from .mutant import expression, replace
 from .numbers import expressions
 from .source import Edited
 
-ARRIVED = "arrived_sums"
-
 
 def made(context: Context) -> Iterator[Found]:
     """Sums in ring order, the token's own device first: as exact, and other bits on another device."""
@@ -37,8 +35,17 @@ def made(context: Context) -> Iterator[Found]:
 
 
 def _is_choice(node: ast.AST) -> bool:
-    """`jnp.where(me == device, own, r.arrived_sums[device, ...])`."""
-    return isinstance(node, ast.Call) and called(node) == "where" and ARRIVED in ast.unparse(node)
+    """`jnp.where(me == device, own, r.arrived[device, ...])`: of each device what it has sent."""
+    if not isinstance(node, ast.Call) or called(node) != "where" or len(node.args) != 3:
+        return False
+    comparison, _, arrived = node.args
+    return (
+        isinstance(comparison, ast.Compare)
+        and ast.unparse(comparison.left) == "me"
+        and isinstance(arrived, ast.Subscript)
+        and isinstance(arrived.slice, ast.Tuple)
+        and ast.unparse(arrived.slice.elts[0]) == ast.unparse(comparison.comparators[0])
+    )
 
 
 def _devices(choice: ast.Call) -> list[ast.expr]:

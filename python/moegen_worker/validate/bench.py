@@ -80,9 +80,8 @@ class Bench:
         verdict, result = self._call(case, inputs, order, self._judged(case))
         if not case.bits or result is None or not verdict["ok"]:
             return verdict
-        for other in bits.others(
-            case, inputs, self._package, self._maker, self._references.route, self._seed
-        ):
+        made = self._maker, self._references.route, order is not None
+        for other in bits.others(case, inputs, self._package, *made):
             found, own = self._call(other.case, other.inputs, order, lambda *_: {"ok": True})
             difference = "" if own is None else other.difference(result[0], own[0])
             if difference or not found["ok"]:

@@ -58,12 +58,14 @@ def bits(result: np.ndarray) -> np.ndarray:
 
 
 def others(
-    case: Case, first: Inputs, package: MoePackage, maker: InputMaker, route: Route, seed: int
+    case: Case, first: Inputs, package: MoePackage, maker: InputMaker, route: Route, divided: bool
 ) -> Iterator[Other]:
-    """Other calls with tokens of the first call of `first`, the cheapest first."""
+    """Other calls with tokens of the first call of `first`, the cheapest first; each by itself.
+    `divided`: as many tokens on each device, where XLA's own copies would hold devices together."""
+    case = dataclasses.replace(case, calls=1)
     count = first.tokens.shape[1]
     every = np.arange(count)
-    crowd = Crowd(first, maker, route, cases.generator(seed, case.name, 1))
+    crowd = Crowd(first, maker, route, cases.generator(0, case.name, 1))
     if count > 1:
         share = -(-count // package.ep)
         moved = (every + share + count // 3 + 1) % count
@@ -73,16 +75,19 @@ def others(
         yield Other("in another batch", case, crowd.around(some, places, count), some, places)
     for token in sorted({0, count // 2, count - 1}):
         one, place = np.array([token]), np.zeros(1, int)
-        yield Other("alone", case, crowd.around(one, place, 1), one, place)
+        least = package.ep if divided else 1
+        yield Other("alone", case, crowd.around(one, place, least), one, place)
     larger = [(count * times, f"in a call of {count * times}", case) for times in LARGER]
     tiles = package.tiles.select_tiles if package.tiles is not None else None
     usual = None if tiles is None else tiles(None, count)
     larger = [one for one in larger if tiles is not None and tiles(None, one[0]) != usual]
-    passes = cases.beyond_one_pass(count, package.ep)
+    passes = 18 * package.ep if divided else cases.beyond_one_pass(count, package.ep)
     if package.small_pass_tiles(passes) is not None:
         small = dataclasses.replace(case, small_passes=True)
         larger.insert(0, (passes, "in several passes", small))
     for most, what, form in larger:
+        if most < count:
+            continue
         places = every * most // count
         yield Other(what, form, crowd.around(every, places, most), every, places)
 

@@ -1,28 +1,21 @@
 /** What results that are the same in any batch cost a kernel, beside the same layer without that. */
-import { type Collected, secondsBetween } from "../../kernel/collectives/choose.ts";
+import { secondsBetween } from "../../kernel/collectives/choose.ts";
 import { allOf } from "../../plan/call.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
 import { schedules } from "../../schedule/registry.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 
-/** Remote copies of rows and of sums, by what they are together. */
-const COLLECTIVES = { rows_out: "all_gather", sums_out: "reduce_scatter" } as const;
-
-/** Seconds between devices in one call of a kernel: the links alone, as predicted. */
+/** Seconds of all copies between devices in one call, one after the other: the links alone, as predicted. */
 function linkSeconds(kernel: KernelPlan, ep: number): number {
-  const device = deviceOf(kernel.device);
-  const list = allOf(kernel).streams.flatMap(({ name, bytes, relays }): readonly Collected[] =>
-    name === "rows_out" || name === "sums_out"
-      ? [
-          {
-            collective: COLLECTIVES[name],
-            bytes: bytes / (ep - 1),
-            parts: relays?.parts ?? 0,
-          },
-        ]
-      : [],
-  );
-  return secondsBetween(device, ep, list);
+  // Straight, what is gathered and what is scattered load the links alike.
+  const straight = { collective: "all_gather", parts: 0 } as const;
+  const list = allOf(kernel)
+    .streams.filter(({ remote }) => remote)
+    .map(({ bytes, relays = straight }) => ({
+      ...{ collective: relays.collective, parts: relays.parts },
+      bytes: bytes / (ep - 1),
+    }));
+  return secondsBetween(deviceOf(kernel.device), ep, list);
 }
 
 /** Rows that a product is made of where an expert has `rows`. */
@@ -59,7 +52,7 @@ export function deterministicLines(plan: Plan, kernel: KernelPlan): readonly str
     ep === 1
       ? []
       : [
-          `rows and sums ${micro(linkSeconds(kernel, ep))} on the links as predicted, ${micro(linkSeconds(free, ep))} without`,
+          `copies between devices ${micro(linkSeconds(kernel, ep))} on the links as predicted, ${micro(linkSeconds(free, ep))} without`,
         ];
   const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;
   const products = `products of ${multiplied(kernel, rows)} rows for the ${rows} of an expert, ${multiplied(free, rows)} without`;
