@@ -24,9 +24,7 @@ LAYER = {
 }
 
 
-def run(
-    folder: Path, *cases: str, tokens: int = 32, **layer: Any
-) -> dict[str, dict[str, Any]]:
+def run(folder: Path, *cases: str, tokens: int = 32, **layer: Any) -> dict[str, dict[str, Any]]:
     events: list[tuple[str, dict[str, Any]]] = []
     of = {**LAYER, **layer}
     params = {"package": str(folder), "layer": of, "tokens": [tokens], "cases": list(cases)}

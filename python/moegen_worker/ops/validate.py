@@ -89,7 +89,9 @@ def schedule(
             what = "given" if other == "given" else "in the kernel"
             raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs routing that is {what}")
         if names and case.bits and not deterministic:
-            raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic")
+            raise OpError(
+                "UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic"
+            )
     cases = [case for case in cases if case.routing != other and deterministic >= case.bits]
     planned: list[tuple[Case, int]] = []
     for case in cases:
