@@ -29,16 +29,19 @@ interface Swept {
     readonly tiles: { readonly bt: number; readonly bf: number; readonly bd: number };
     readonly bundles?: number;
   }[];
+  readonly passed: readonly { readonly seconds: number }[];
   readonly winners: readonly { readonly bucket: string }[];
 }
 
 const TILES = ["--tiles", "bt=16,32,48,64,80,96,112,128", "--bucket", "decode", "--device", "v6e"];
+/** Every candidate meets the worker. */
+const ALL = [...TILES, "--exhaustive"];
 
 describe("moegen sweep with a worker that breaks", () => {
   it("loses one candidate to each fault, counts it by kind, and resumes", async () => {
     const cwd = emptyFolder();
     const env = faulty(cwd, ["abort", "kill", "hang", "disk", "garbage", "refuse"]);
-    const args = ["sweep", qwen, ...TILES, "--store", "s", "--timeout", "2s", "--json"];
+    const args = ["sweep", qwen, ...ALL, "--store", "s", "--timeout", "2s", "--json"];
     const first = await moegen(args, { cwd, env });
     expect(first.code).toBe(0);
     const swept = onlyObject(first) as unknown as Swept;
@@ -55,6 +58,23 @@ describe("moegen sweep with a worker that breaks", () => {
     expect(second.progress.failures).toEqual({ compiler: 1 });
     const third = onlyObject(await moegen(args, { cwd, env })) as unknown as Swept;
     expect(third.progress).toMatchObject({ done: 8, known: 8, compiled: 0 });
+  });
+
+  it("compiles a kernel that others follow from, and what may win", async () => {
+    const cwd = emptyFolder();
+    const ran = await moegen(["sweep", qwen, ...TILES, "--store", "s", "--json"], {
+      ...{ cwd, env: faulty(cwd, []) },
+    });
+    expect(ran.code).toBe(0);
+    const swept = onlyObject(ran) as unknown as Swept;
+    const { progress, records, passed, winners } = swept;
+    expect(swept).toMatchObject({ search: "derived", candidates: 8 });
+    expect(progress).toMatchObject({ done: 8, passed: passed.length });
+    expect(progress.compiled).toBeLessThan(8);
+    expect(passed.length + records.length).toBe(8);
+    expect(passed.every(({ seconds }) => seconds > 0)).toBe(true);
+    expect(winners).toMatchObject([{ bucket: "decode" }]);
+    expect(ran.stderr).toContain(`${passed.length} slower by others' bundles`);
   });
 
   it("keeps each candidate that the plan refuses, with stage and reason", async () => {
@@ -81,7 +101,7 @@ describe("moegen sweep with a worker that breaks", () => {
   it("runs twice at once on one store", async () => {
     const cwd = emptyFolder();
     const env = faulty(cwd, []);
-    const args = ["sweep", qwen, ...TILES, "--store", "s", "--jobs", "1", "--json"];
+    const args = ["sweep", qwen, ...ALL, "--store", "s", "--jobs", "1", "--json"];
     const started = moegen(args, { cwd, env });
     // In step from the first candidate on, both would compile all of them.
     const stored = () =>
@@ -114,7 +134,7 @@ describe("moegen sweep with a worker that breaks", () => {
 
   it("ends what runs when the budget is spent, and says what was not reached", async () => {
     const cwd = emptyFolder();
-    const scope = [...TILES, "--store", "s", "--jobs", "1", "--json"];
+    const scope = [...ALL, "--store", "s", "--jobs", "1", "--json"];
     const env = faulty(cwd, ["hang"]);
     const ran = await moegen(["sweep", qwen, ...scope, "--budget", "3s"], { cwd, env });
     expect(ran.code).toBe(75);
@@ -143,7 +163,7 @@ describe("moegen sweep with a worker that breaks", () => {
 
   it("shows at Ctrl-C the table so far and how to go on", async () => {
     const cwd = emptyFolder();
-    const args = ["sweep", qwen, ...TILES, "--store", "s", "--jobs", "2"];
+    const args = ["sweep", qwen, ...ALL, "--store", "s", "--jobs", "2"];
     const env = { ...process.env, NO_COLOR: "1", ...faulty(cwd, ["hang"]) };
     const child = spawn(process.execPath, [mainFile, ...args], { cwd, env });
     let said = "";
@@ -169,7 +189,7 @@ describe("moegen sweep with a worker that breaks", () => {
   it("sweeps the legal tiles next to the spec's with --neighbours", async () => {
     const cwd = emptyFolder();
     const scope = ["--bucket", "decode", "--device", "v6e", "--store", "s", "--json"];
-    const args = ["sweep", qwen, "--neighbours", ...scope];
+    const args = ["sweep", qwen, "--neighbours", "--exhaustive", ...scope];
     const swept = onlyObject(await moegen(args, { cwd, env: faulty(cwd, []) }));
     const records = (swept as unknown as Swept).records;
     const { spec } = await loadSpec(qwen);
@@ -190,7 +210,7 @@ describe("moegen sweep with a worker that breaks", () => {
     const cwd = emptyFolder();
     mkdirSync(join(cwd, "s"));
     writeFileSync(join(cwd, "s", "x.jsonl"), '{"schema":99,"key":"k","status":"ok"}\n');
-    const ran = await moegen(["sweep", qwen, ...TILES, "--store", "s", "--json"], { cwd });
+    const ran = await moegen(["sweep", qwen, ...ALL, "--store", "s", "--json"], { cwd });
     expect(ran.code).toBe(1);
     expect(onlyObject(ran)).toMatchObject({ status: "failed", error: { code: "store-schema" } });
     expect(readdirSync(join(cwd, "s"))).toEqual(["x.jsonl"]);

@@ -15,7 +15,11 @@ import { faulty } from "./faulty.ts";
 import { faultyFiles } from "./nodes.ts";
 
 const installed = existsSync(join(requirePython(root).python, "..", "ray"));
-const SCOPE = { tiles: { bt: [16, 32, 48, 64, 80, 96] }, devices: ["v6e"], buckets: ["decode"] };
+/** Every candidate meets a worker. */
+const SCOPE = {
+  ...{ tiles: { bt: [16, 32, 48, 64, 80, 96] }, devices: ["v6e"], buckets: ["decode"] },
+  exhaustive: true,
+};
 
 /** What does not depend on where and when. */
 function facts({ seconds: _, machine: __, ...rest }: SweepRecord) {
