@@ -57,10 +57,11 @@ def whole(kernel: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def explained() -> Callable[[str], dict[str, Any]]:
-    """An example's plan, by the example's name, as `explain` gives it."""
+    """A spec's plan, by the example's name or the spec's path, as `explain` gives it."""
 
     def explain(example: str) -> dict[str, Any]:
-        spec = ROOT / "examples" / f"{example}.moe.ts"
+        named = example.endswith(".moe.ts")
+        spec = Path(example) if named else ROOT / "examples" / f"{example}.moe.ts"
         command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "explain", str(spec), "--json"]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         plan = json.loads(ran.stdout)["plan"]

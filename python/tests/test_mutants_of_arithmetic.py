@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,36 @@ def test_equal_values_are_either_where_one_of_two_is_chosen() -> None:
 
     assert limit("jnp.where(total < FLOOR, FLOOR, total)")
     assert not limit("jnp.where(total < FLOOR, 0.0, total)")
+
+
+DETERMINISTIC = """import { moe } from "moegen";
+export default moe({
+  name: "exact",
+  layer: { experts: 8, topK: 2, hidden: 256, intermediate: 128, activation: "silu",
+    dtype: "float32", deterministic: true, routing: { scoring: "softmax", renormalize: true } },
+  mesh: { ep: EP },
+  devices: ["v6e"],
+  schedule: { kind: "gather", tiles: { all: { upTo: 64, bt: 16, bf: 128, bd: 256 } } },
+});
+"""
+
+
+@pytest.mark.parametrize("ep", [4, 16])
+def test_a_deterministic_kernel_has_one_that_adds_from_the_own_device_on(
+    ep: int, tmp_path: Path, explained: Callable[[str], dict[str, Any]]
+) -> None:
+    spec = tmp_path / "exact.moe.ts"
+    spec.write_text(DETERMINISTIC.replace("EP", str(ep)).replace("experts: 8", "experts: 16"))
+    main = str(ROOT / "dist" / "cli" / "main.js")
+    build = ["node", main, "build", str(spec), "--out", str(tmp_path)]
+    subprocess.run(build, capture_output=True, check=True)
+    plan = explained(str(spec))
+    folder, kernel = tmp_path / "exact", plan["kernels"][0]
+    made = make.mutants(folder, kernel, plan["layer"], families=("arithmetic",))
+    orders = [m for m in made if (m.kind, m.change) == ("order", "swapped")]
+    assert [m.file for m in orders] == ["transport.py"]
+    text = orders[0].texts["transport.py"]
+    # Both of the first device and of those that follow it.
+    for device in ("0", "device"):
+        assert text.count(f"me == (me + {device}) % EP_SIZE") == 1
+        assert text.count(f"arrived_sums[(me + {device}) % EP_SIZE,") == 1

@@ -1,7 +1,7 @@
 """Whether a token's result is the same to the last bit whatever is around it.
 
 A call of T tokens, then the same tokens in other calls: on other devices and at other places, among
-others that crowd one expert, each alone, in several passes, and in the token buckets above. What a
+others that crowd few experts, each alone, in several passes, and in the token buckets above. What a
 token brings is the same in all: its row, its logits or its ids and weights.
 """
 
@@ -93,7 +93,7 @@ def others(
 
 
 class Crowd:
-    """Puts tokens of a call among others, all of which choose one expert before all."""
+    """Puts tokens of a call among others, all of which choose the first expert of a device."""
 
     def __init__(
         self, first: Inputs, maker: InputMaker, route: Route, rng: np.random.Generator
@@ -103,7 +103,7 @@ class Crowd:
     def around(self, tokens: np.ndarray, places: np.ndarray, count: int) -> Inputs:
         """A call of `count` tokens with some of the first call's at `places`."""
         first = self._first
-        logits = cases.hot_expert(self._rng, self._maker.shape(count))
+        logits = cases.first_experts(self._rng, self._maker.shape(count))
         rows = self._rng.standard_normal((count, first.tokens.shape[2]), np.float32)
         weights, ids = (np.array(x) for x in self._route(logits))
         made = [rows.astype(first.tokens.dtype), logits, weights, ids]

@@ -109,6 +109,22 @@ def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
     return logits + mask
 
 
+def together(rng: np.random.Generator, shape: Shape) -> Logits:
+    """Every second token chooses experts of one device before all: the order of those counts."""
+    logits = uniform(rng, shape)
+    for token in range(1, shape.tokens, 2):
+        first = token // 2 % shape.ep * shape.local_experts
+        logits[token, first : first + shape.local_experts] += 12.0
+    return logits
+
+
+def first_experts(rng: np.random.Generator, shape: Shape) -> Logits:
+    """As many choices as possible on the first expert of each device: it has several blocks of rows."""
+    logits = uniform(rng, shape)
+    logits[:, :: shape.local_experts] += 12.0
+    return logits
+
+
 def ties(rng: np.random.Generator, shape: Shape) -> Logits:
     """Logits from {1, 2, 3}, and every fourth token all equal: the lowest id must win.
 
@@ -159,7 +175,7 @@ CASES: tuple[Case, ...] = (
         "hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"
     ),
     Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
-    Case("alone", "same bits in any other call", uniform, bits=True),
+    Case("alone", "same bits in any other call", together, bits=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
     Case(
