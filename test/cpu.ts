@@ -21,7 +21,8 @@ function used(): number {
 /** What of a process that runs file after file was told already. */
 const told = globalThis as { moegenCpuTold?: number };
 
-export function log(file: string): void {
+/** Registers the hooks that append to `file`. */
+export function logCpu(file: string): void {
   const line = (seconds: number, what: string, name: string): void =>
     appendFileSync(file, `${seconds.toFixed(2)}\t${what}\t${name}\n`);
   const path = (): string => relative(process.cwd(), expect.getState().testPath ?? "");
@@ -38,6 +39,3 @@ export function log(file: string): void {
     told.moegenCpuTold = now;
   });
 }
-
-const file = process.env.MOEGEN_CPU_LOG;
-if (file !== undefined) log(file);

@@ -1,29 +1,30 @@
 /**
  * The dearest files first, so that at the end no core waits for one that began last: on two cores that
- * is minutes. Seconds of a run on two quiet cores in November 2026, some scaled from a busy run; others are cheap.
+ * is minutes. Seconds on two quiet cores in November 2026, some scaled from a busy run or processor seconds of
+ * `MOEGEN_CPU_LOG` (cpu.ts); others are cheap.
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const SECONDS: Readonly<Record<string, number>> = {
-  "into/pypi": 255,
-  "into/build": 193,
-  "kernel/examples": 110,
-  "mutants/sample": 110,
-  "sweep/command": 109,
-  "into/refused": 90,
-  "kernel/hostile": 70,
+  "into/pypi": 140,
+  "kernel/examples": 130,
+  "mutants/sample": 125,
+  "fuzz/fuzz": 80,
   "sweep/finalists": 65,
+  "sweep/command": 60,
   "cli/init": 60,
   "into/kill": 60,
-  "fuzz/fuzz": 50,
   "time/ssh": 50,
   "kernel/formats": 46,
-  "emit/python": 40,
+  "into/build": 45,
+  "kernel/hostile": 45,
   "schedule/tiny": 38,
+  "emit/python": 37,
   "cli/disk": 37,
   "dsl/load": 34,
   "kernel/arithmetic": 30,
   "kernel/matrix": 30,
+  "into/refused": 25,
   "fuzz/own-checks": 25,
   "house/package": 25,
   "into/hostile": 24,

@@ -1,10 +1,9 @@
 /** Runs the built command line as a user does. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa, type Options } from "execa";
-import { afterEach } from "vitest";
+
+export { emptyFolder } from "../folders.ts";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const mainFile = join(root, "dist", "cli", "main.js");
@@ -29,16 +28,3 @@ export async function moegen(args: readonly string[], options: Options = {}): Pr
 export function onlyObject({ stdout }: Ran): Record<string, unknown> {
   return JSON.parse(stdout) as Record<string, unknown>;
 }
-
-const folders: string[] = [];
-
-/** An empty folder, gone after the test. */
-export function emptyFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "moegen-test-"));
-  folders.push(folder);
-  return folder;
-}
-
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});

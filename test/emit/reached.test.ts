@@ -2,49 +2,18 @@
  * Every template of a package is one that some layer's parts choose or include: none is dead. And
  * templates alone have Python: contexts have names, numbers and prose.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { filesOf } from "../../src/emit/files.ts";
-import type { Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import { fullSizeOf } from "../../src/validate/matrix/full-size.ts";
 import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { callOf } from "../../src/validate/matrix/spec.ts";
-import { root } from "../cli/moegen.ts";
 import { randomPlans } from "../fuzz/plans.ts";
-
-const folder = join(root, "templates");
-const templates = new Map(
-  readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".py.hbs"))
-    .map((file) => [file.replace(/\.py\.hbs$/, ""), readFileSync(join(folder, file), "utf8")]),
-);
-
-/** What a template includes by name, and what is chosen for it. */
-const INCLUDED = /\{\{> (?:\(block "(\w+)"\)|([\w/-]+))[^}]*\}\}/g;
-
-function reach(name: string, blocks: Readonly<Record<string, string>>, found: Set<string>): void {
-  found.add(name);
-  for (const [, block = "", partial] of templates.get(name)?.matchAll(INCLUDED) ?? []) {
-    reach(partial ?? blocks[block] ?? `no block ${block}`, blocks, found);
-  }
-}
-
-function reachedBy(plans: readonly Plan[]): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const plan of plans) {
-    for (const { template, context } of filesOf(plan)) {
-      const { blocks = {} } = context(plan);
-      reach(template, blocks as Readonly<Record<string, string>>, found);
-    }
-  }
-  return found;
-}
+import { reachedBy, templates } from "./parts.ts";
 
 const channel = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
 const block = { kind: "sub_channel", block: 32 } as const;

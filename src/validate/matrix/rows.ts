@@ -4,7 +4,14 @@
  * lose pairs where fields constrain each other (covertable 2.5.2 lost 205 of 1,700 here), and a
  * pair that was lost is a pair of features that never met.
  */
-import { constraints, type Field, fields, MANY_DEVICES, type Row } from "./fields.ts";
+import {
+  type Constraint,
+  constraints,
+  type Field,
+  fields,
+  MANY_DEVICES,
+  type Row,
+} from "./fields.ts";
 
 type Partly = Readonly<Partial<Record<Field, Row[Field]>>>;
 type Values = Readonly<Record<Field, readonly Row[Field][]>>;
@@ -17,19 +24,38 @@ const TRIES = 16;
 
 /** Whether the constraints whose fields are all known are kept. */
 export function isLegal(row: Partly): boolean {
-  return constraints.every(
+  return keeps(row, constraints);
+}
+
+function keeps(row: Partly, some: readonly Constraint[]): boolean {
+  return some.every(
     ({ fields: needed, legal }) =>
       needed.some((field) => row[field] === undefined) || legal(row as Row),
   );
 }
 
+/** Constraints that a field has a part in. */
+const ABOUT = new Map(
+  NAMES.map((name) => [name, constraints.filter((one) => one.fields.includes(name))]),
+);
+
 /** Whether some legal row has these values. */
 export function canBe(row: Partly, values: Values = fields): boolean {
-  if (!isLegal(row)) return false;
+  return isLegal(row) && canFollow({ ...row }, values);
+}
+
+/** `row` is legal as far as it goes; it is changed on the way, and afterwards as it was. */
+function canFollow(row: Record<string, Row[Field] | undefined>, values: Values): boolean {
   const open = BOUND.find((name) => row[name] === undefined);
-  return (
-    open === undefined || values[open].some((value) => canBe({ ...row, [open]: value }, values))
-  );
+  if (open === undefined) return true;
+  const about = ABOUT.get(open) ?? [];
+  const can = values[open].some((value) => {
+    row[open] = value;
+    // All others hold already.
+    return keeps(row as Partly, about) && canFollow(row, values);
+  });
+  row[open] = undefined;
+  return can;
 }
 
 type Pair = readonly [Field, Row[Field], Field, Row[Field]];

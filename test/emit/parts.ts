@@ -1,0 +1,36 @@
+/** Which templates a package is made of. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { filesOf } from "../../src/emit/files.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { root } from "../cli/moegen.ts";
+
+const folder = join(root, "templates");
+/** Name, without `.py.hbs` → text. */
+export const templates: ReadonlyMap<string, string> = new Map(
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".py.hbs"))
+    .map((file) => [file.replace(/\.py\.hbs$/, ""), readFileSync(join(folder, file), "utf8")]),
+);
+
+/** What a template includes by name, and what is chosen for it. */
+const INCLUDED = /\{\{> (?:\(block "(\w+)"\)|([\w/-]+))[^}]*\}\}/g;
+
+function reach(name: string, blocks: Readonly<Record<string, string>>, found: Set<string>): void {
+  found.add(name);
+  for (const [, block = "", partial] of templates.get(name)?.matchAll(INCLUDED) ?? []) {
+    reach(partial ?? blocks[block] ?? `no block ${block}`, blocks, found);
+  }
+}
+
+/** Names of the templates that these plans' packages are made of. */
+export function reachedBy(plans: readonly Plan[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const plan of plans) {
+    for (const { template, context } of filesOf(plan)) {
+      const { blocks = {} } = context(plan);
+      reach(template, blocks as Readonly<Record<string, string>>, found);
+    }
+  }
+  return found;
+}
