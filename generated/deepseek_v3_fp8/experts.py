@@ -12,7 +12,6 @@ from jax.experimental.pallas import tpu as pltpu
 
 from .feed_forward import activation, down, form_operand, gate_up, with_body
 from .shapes import (
-    EP_SIZE,
     HIDDEN_SIZE,
     INTERMEDIATE_SIZE,
     LANES,
@@ -35,7 +34,7 @@ from .shared_experts import run_shared_experts
 def merge_routes(r: Refs, s: Shape, expert):
     """Joins the entries that all devices have for one expert into one list.
 
-    Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
+    Reads  all_routes      (sources * route_words,) int32, SMEM
     Writes expert_entries  (all_tokens + ROW_GROUP,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
 
@@ -60,7 +59,7 @@ def merge_routes(r: Refs, s: Shape, expert):
 
         return count + length
 
-    count = lax.fori_loop(0, EP_SIZE, append, jnp.int32(0))
+    count = lax.fori_loop(0, s.sources, append, jnp.int32(0))
     for i in range(ROW_GROUP):
         r.expert_entries[count + i] = s.all_tokens
     return count
@@ -122,7 +121,7 @@ def _zero_sums(r: Refs, s: Shape):
 
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
-    offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
+    offsets = [device * s.route_words + s.offsets_at + expert for device in range(s.sources)]
     return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 
 
@@ -317,6 +316,15 @@ def run_experts(r: Refs, s: Shape, me):
 
     def start_down(step):
         _start(r, s, _down_copies, step, items * s.down_tiles)
+
+    # The shared experts' weight tiles came first; the routed experts' follow in the same slots.
+    @pl.loop(s.early_gate_up_steps, s.tiles.slots - 1 - s.shared_gate_up_steps)
+    def _(step):
+        start_gate_up(step)
+
+    @pl.loop(s.early_down_steps, s.tiles.slots - 1 - s.shared_down_steps)
+    def _(step):
+        start_down(step)
 
     with jax.named_scope("zero_sums"):
         _zero_sums(r, s)

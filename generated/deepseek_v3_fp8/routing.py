@@ -20,6 +20,7 @@ from .shapes import (
     NUM_EXPERTS,
     RENORM_EPSILON,
     ROUTED_SCALING_FACTOR,
+    ROW_GROUP,
     SUBLANES,
     TOKEN_BITS,
     TOP_K,
@@ -27,7 +28,7 @@ from .shapes import (
     Refs,
     Shape,
 )
-from .transport import copy_all, each_peer, routes_copy
+from .transport import copy_all, each_peer, logits_out_copy, routes_copy
 
 # The key of experts that are taken: below that of any score.
 TAKEN = -(2**31)
@@ -35,12 +36,14 @@ TAKEN = -(2**31)
 LOWEST = ~0x7F800000
 
 
-def logits_copy(r: Refs, s: Shape, first_token):
-    """Copy of this device's router logits of one pass into VMEM."""
+def logits_copy(r: Refs, s: Shape, me, first_token):
+    """Copy of this device's router logits of one pass into VMEM: among those of all, or alone."""
+    block = me if s.routes_all else 0
+    first = pl.multiple_of(block * s.pass_tokens, ROW_GROUP)
     return pltpu.make_async_copy(
         r.router_logits.at[pl.ds(first_token, s.pass_tokens)],
-        r.logits.at[pl.ds(0, s.pass_tokens)],
-        r.logits_arrived.at[0],
+        r.logits.at[pl.ds(first, s.pass_tokens)],
+        r.logits_arrived.at[block],
     )
 
 
@@ -146,14 +149,38 @@ def _place_weights(r: Refs, s: Shape, token, weights):
         r.own_routes[:, pl.ds(start, LANES)] = functools.reduce(jnp.bitwise_or, words)
 
 
-def route(r: Refs, s: Shape, valid_tokens):
+def tokens_of(s: Shape, device, first_token):
+    """Tokens that a device has in the pass that begins with its `first_token`-th."""
+    share = jnp.clip(s.tokens - device * s.device_share, 0, s.device_share)
+    return jnp.clip(share - first_token, 0, s.pass_tokens)
+
+
+def tokens_held(s: Shape, me, first_token):
+    """Tokens that this device routes in a pass, by block of pass_tokens: its own, or all
+    devices'.
+    """
+    devices = range(EP_SIZE) if s.routes_all else [me]
+    return [tokens_of(s, device, first_token) for device in devices]
+
+
+def _is_held(s: Shape, place, held):
+    """Whether a token stands at each place of a pass: blocks of pass_tokens are partly padding."""
+    found = jnp.full(place.shape, False)
+    for block, tokens in enumerate(held):
+        first = block * s.pass_tokens
+        found = found | ((place >= first) & (place < first + tokens))
+    return found
+
+
+def route(r: Refs, s: Shape, held):
     """Chooses experts and finds where each routed entry stands in the list sorted by expert.
 
     Tokens lie along lanes, experts along sublanes, so a top-k is a reduction over sublanes and
     the rank of an entry among its expert's is a product with a triangular matrix.
+    `held`: how many tokens there are, by block of pass_tokens.
 
     Reads  logits  (lane_tokens, LOGIT_LANES) float32, VMEM
-    Writes positions_smem  (CHOICE_ROWS, lane_tokens) int32, SMEM
+    Writes positions  (CHOICE_ROWS, lane_tokens) int32, VMEM
            own_routes  (SUBLANES, weight_words + EXPERT_LANES) int32, VMEM: in every row the
            weights as float32 bits, then the first entry of each expert
     """
@@ -165,7 +192,7 @@ def route(r: Refs, s: Shape, valid_tokens):
         entries_before, totals = carry
         token = pl.multiple_of(block * LANES, LANES)
         lane = lax.broadcasted_iota(jnp.int32, (1, LANES), 1)
-        valid = token + lane < valid_tokens
+        valid = _is_held(s, token + lane, held)
         ids, weights = _choose_experts(r, token)
         routed = jnp.zeros((EXPERT_ROWS, LANES), jnp.float32)
         for chosen in ids:
@@ -217,15 +244,14 @@ def route(r: Refs, s: Shape, valid_tokens):
             position = start + r.ranks[pl.ds(choice, 1), tokens]
             r.positions[pl.ds(choice, 1), tokens] = position.astype(jnp.int32)
 
-    copy_all(pltpu.make_async_copy(r.positions, r.positions_smem, r.lists_moved.at[0]))
-
 
 def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
     """Writes this device's routed entries sorted by expert.
 
-    Reads  positions_smem, SMEM; own_routes, VMEM
+    Reads  positions, own_routes, VMEM
     Writes own_entries  (weights_at,) int32, SMEM; routes, block `me`, VMEM
     """
+    copy_all(pltpu.make_async_copy(r.positions, r.positions_smem, r.lists_moved.at[0]))
     weights = me * s.route_words + s.weights_at
 
     @pl.loop(0, valid_tokens)
@@ -246,6 +272,57 @@ def sort_by_expert(r: Refs, s: Shape, me, valid_tokens):
         pltpu.make_async_copy(r.own_entries, entries, r.lists_moved.at[0]),
         pltpu.make_async_copy(r.own_routes.at[0], others, r.lists_moved.at[0]),
     )
+
+
+def send_logits(r: Refs, s: Shape, me, first_token):
+    """Gives every other device this device's router logits."""
+
+    @each_peer(me)
+    def _(peer):
+        logits_out_copy(r, s, me, first_token, peer).start()
+
+
+def await_logits(r: Refs, s: Shape, me, first_token):
+    """Waits for every other device's router logits."""
+
+    @each_peer(me)
+    def _(peer):
+        logits_out_copy(r, s, peer, first_token, me).wait_recv()
+
+
+def sort_all_by_expert(r: Refs, s: Shape, first_token):
+    """Writes the routed entries of all devices' tokens sorted by expert.
+
+    Reads  positions, own_routes, VMEM
+    Writes all_routes  (route_words,) int32, SMEM
+    """
+    words = s.weight_words + EXPERT_LANES
+    copy_all(
+        pltpu.make_async_copy(r.positions, r.positions_smem, r.lists_moved.at[0]),
+        pltpu.make_async_copy(
+            r.own_routes.at[0], r.all_routes.at[pl.ds(s.weights_at, words)], r.lists_moved.at[0]
+        ),
+    )
+
+    def sort_block(device, total):
+        first = device * s.pass_tokens
+        tokens = tokens_of(s, device, first_token)
+
+        @pl.loop(first, first + tokens)
+        def _(token):
+            # In 0..TOP_K * tokens of all devices - 1, whatever the ids: a rank is below its
+            # expert's count, and no two entries have the same, as a token's experts differ.
+            positions = [r.positions_smem[choice, token] for choice in range(TOP_K)]
+            entry = ((s.weights_at + token) << TOKEN_BITS) + token
+            for choice, position in enumerate(positions):
+                r.all_routes[position] = entry + ((choice * s.choice_stride) << TOKEN_BITS)
+
+        return total + tokens
+
+    total = lax.fori_loop(0, EP_SIZE, sort_block, jnp.int32(0))
+    # As in `sort_by_expert`.
+    for entry in range(UNROLL):
+        r.all_routes[total * TOP_K + entry] = 0
 
 
 def send_routes(r: Refs, s: Shape, me):

@@ -25,6 +25,8 @@ class Tiles(NamedTuple):
       row_block: rows of one expert kept at hand while its weights stream by.
       parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
         rows go straight to each device.
+      route_all_tokens: largest token count T for which each device routes the tokens of all; 0:
+        never.
       shared_tile: columns of the shared experts in one weight tile; divides 128.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
@@ -40,6 +42,7 @@ class Tiles(NamedTuple):
     pass_tokens: int
     row_block: int
     parts: int
+    route_all_tokens: int
     shared_tile: int
     vmem_limit_bytes: int
 
@@ -84,6 +87,7 @@ class Tiles(NamedTuple):
                 "a positive multiple of bt",
             ),
             ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
+            ("route_all_tokens", self.route_all_tokens, self.route_all_tokens >= 0, "at least 0"),
             (
                 "shared_tile",
                 self.shared_tile,
@@ -92,12 +96,6 @@ class Tiles(NamedTuple):
                 and self.shared_tile % 128 == 0
                 and self.shared_tile <= self.bf,
                 "a multiple of 128 that divides 128, at most bf",
-            ),
-            (
-                "slots",
-                self.slots,
-                (self.slots - 1) * self.shared_tile * self.bd <= 128 * 7168,
-                "at most one more than the shared experts' weight tiles",
             ),
         )
         for name, value, legal, rule in rules:
@@ -114,12 +112,13 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=7168,
             btc=(16, 64),
-            slots=2,
-            early=0,
-            early_tokens=1,
+            slots=4,
+            early=1,
+            early_tokens=66,
             pass_tokens=16,
-            row_block=256,
+            row_block=128,
             parts=2,
+            route_all_tokens=224,
             shared_tile=128,
             vmem_limit_bytes=67108864,
         ),
@@ -129,12 +128,13 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=7168,
             btc=(16, 64, 128),
-            slots=2,
+            slots=3,
             early=0,
             early_tokens=1,
             pass_tokens=16,
-            row_block=256,
-            parts=2,
+            row_block=128,
+            parts=4,
+            route_all_tokens=224,
             shared_tile=128,
             vmem_limit_bytes=67108864,
         ),

@@ -25,6 +25,8 @@ class Tiles(NamedTuple):
       row_block: rows of one expert kept at hand while its weights stream by.
       parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
         rows go straight to each device.
+      route_all_tokens: largest token count T for which each device routes the tokens of all; 0:
+        never.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -39,6 +41,7 @@ class Tiles(NamedTuple):
     pass_tokens: int
     row_block: int
     parts: int
+    route_all_tokens: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -82,6 +85,7 @@ class Tiles(NamedTuple):
                 "a positive multiple of bt",
             ),
             ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
+            ("route_all_tokens", self.route_all_tokens, self.route_all_tokens >= 0, "at least 0"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -97,12 +101,13 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=960,
             bd=960,
             btc=(16, 64),
-            slots=4,
+            slots=5,
             early=1,
             early_tokens=22,
             pass_tokens=32,
-            row_block=256,
+            row_block=64,
             parts=4,
+            route_all_tokens=208,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -111,12 +116,13 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=576,
             bd=960,
             btc=(16, 64, 128),
-            slots=2,
+            slots=3,
             early=1,
-            early_tokens=51,
+            early_tokens=29,
             pass_tokens=128,
-            row_block=256,
+            row_block=128,
             parts=4,
+            route_all_tokens=208,
             vmem_limit_bytes=67108864,
         ),
     ),

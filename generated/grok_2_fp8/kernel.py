@@ -29,7 +29,18 @@ from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from .experts import run_experts, start_first_experts
-from .routing import exchange_routes, logits_copy, route, send_routes, sort_by_expert
+from .routing import (
+    await_logits,
+    exchange_routes,
+    logits_copy,
+    route,
+    send_logits,
+    send_routes,
+    sort_all_by_expert,
+    sort_by_expert,
+    tokens_held,
+    tokens_of,
+)
 from .shapes import (
     DTYPE,
     EP_SIZE,
@@ -39,6 +50,7 @@ from .shapes import (
     LOGIT_LANES,
     MESH_AXES,
     NUM_EXPERTS,
+    PART_UNIT,
     ROW_GROUP,
     SCALE_DTYPE,
     UNROLL,
@@ -78,25 +90,35 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
     @pl.loop(0, s.passes)
     def _(pass_index):
         first_token = pass_index * s.pass_tokens
-        share = jnp.clip(s.tokens - me * s.device_share, 0, s.device_share)
-        valid_tokens = jnp.clip(share - first_token, 0, s.pass_tokens)
-        logits_in = logits_copy(r, s, first_token)
+        logits_in = logits_copy(r, s, me, first_token)
         logits_in.start()
+        if s.routes_all:
+            with jax.named_scope("send_logits"):
+                send_logits(r, s, me, first_token)
         with jax.named_scope("load_rows"):
             load_rows(r, s, me, first_token)
         with jax.named_scope("all_gather_rows"):
             send_rows(r, s)
         with jax.named_scope("route"):
             logits_in.wait()
-            route(r, s, valid_tokens)
-        with jax.named_scope("sort"):
-            sort_by_expert(r, s, me, valid_tokens)
-        with jax.named_scope("send_routes"):
-            send_routes(r, s, me)
+        if s.routes_all:
+            with jax.named_scope("await_logits"):
+                await_logits(r, s, me, first_token)
+        with jax.named_scope("route"):
+            route(r, s, tokens_held(s, me, first_token))
+        if s.routes_all:
+            with jax.named_scope("sort_all"):
+                sort_all_by_expert(r, s, first_token)
+        else:
+            with jax.named_scope("sort"):
+                sort_by_expert(r, s, me, tokens_of(s, me, first_token))
+            with jax.named_scope("send_routes"):
+                send_routes(r, s, me)
         with jax.named_scope("relay_rows"):
             relay_rows(r, s, me)
-        with jax.named_scope("exchange_routes"):
-            exchange_routes(r, s, me)
+        if not s.routes_all:
+            with jax.named_scope("exchange_routes"):
+                exchange_routes(r, s, me)
         run_experts(r, s, me)
 
         @pl.when(pass_index + 1 < s.passes)
@@ -118,8 +140,9 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     # Whole groups of rows; whole vector registers of LANES tokens above that.
     multiple = ROW_GROUP if pass_tokens <= LANES else LANES
     pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
-    # Whole groups of UNROLL rows in each part.
-    parts = math.gcd(tiles.parts, pass_tokens // UNROLL) if tiles.parts else 0
+    # Groups of UNROLL rows go to other devices, not the rest of the padding.
+    sent_tokens = min(pass_tokens, pl.cdiv(device_share, UNROLL) * UNROLL)
+    parts = math.gcd(tiles.parts, sent_tokens // PART_UNIT) if tiles.parts else 0
     relays = relays_of(mesh, parts)
     return Shape(
         tokens=num_tokens,
@@ -129,6 +152,7 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
         axes=tuple(mesh.axis_names),
         axis_sizes=tuple(mesh.shape[axis] for axis in MESH_AXES),
         tiles=tiles,
+        sent_tokens=sent_tokens,
         parts=relays.parts,
         relay_words=relays.words,
         sum_slots=relays.slots,

@@ -41,6 +41,8 @@ EXPERT_LANES = 128
 LOGIT_LANES = 128
 # Entries that one trip of a row loop moves; lists are padded to it.
 UNROLL = 8
+# Least token rows of a part on its way between devices: they fill whole registers.
+PART_UNIT = 4
 # Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
 ROW_GROUP = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.
@@ -59,6 +61,7 @@ class Shape(NamedTuple):
       axes: names of all mesh axes, in mesh order.
       axis_sizes: sizes of MESH_AXES.
       tiles: tile sizes of this token bucket.
+      sent_tokens: those of pass_tokens that go to other devices.
       parts: parts of a device's rows that take the torus' dimensions in different orders; 0: none.
       relay_words: words of a device's table of copies between devices.
       sum_slots: copies of sums that arrive at a device.
@@ -71,6 +74,7 @@ class Shape(NamedTuple):
     axes: tuple[str, ...]
     axis_sizes: tuple[int, ...]
     tiles: Tiles
+    sent_tokens: int
     parts: int
     relay_words: int
     sum_slots: int
@@ -86,9 +90,24 @@ class Shape(NamedTuple):
         return EP_SIZE * self.pass_tokens
 
     @property
+    def routes_all(self) -> bool:
+        """Each device routes the tokens of all, and not its own for all."""
+        return self.tokens <= self.tiles.route_all_tokens
+
+    @property
+    def sources(self) -> int:
+        """Devices whose routes this one takes; 1 where it routes all tokens."""
+        return 1 if self.routes_all else EP_SIZE
+
+    @property
+    def routed_tokens(self) -> int:
+        """Token rows that a device routes in one pass."""
+        return self.all_tokens if self.routes_all else self.pass_tokens
+
+    @property
     def lane_tokens(self) -> int:
-        """Tokens of one pass of a device, rounded up to whole vector registers."""
-        return pl.cdiv(self.pass_tokens, LANES) * LANES
+        """The same, rounded up to whole vector registers."""
+        return pl.cdiv(self.routed_tokens, LANES) * LANES
 
     @property
     def chunk(self) -> int:
@@ -103,7 +122,7 @@ class Shape(NamedTuple):
     @property
     def part_tokens(self) -> int:
         """Token rows of one part."""
-        return self.pass_tokens // self.cuts
+        return self.sent_tokens // self.cuts
 
     @property
     def row_block(self) -> int:
@@ -114,7 +133,7 @@ class Shape(NamedTuple):
     @property
     def weights_at(self) -> int:
         """Where the weights start in a device's routes: after its entries and UNROLL more."""
-        return pl.cdiv(self.pass_tokens * TOP_K + UNROLL, LANES) * LANES
+        return pl.cdiv(self.routed_tokens * TOP_K + UNROLL, LANES) * LANES
 
     @property
     def weight_words(self) -> int:
@@ -226,6 +245,7 @@ class Refs(NamedTuple):
     item_first_rows: jax.Ref
     relays_arrived: jax.Ref
     tokens_arrived: jax.Ref
+    logits_sent: jax.Ref
     logits_arrived: jax.Ref
     lists_moved: jax.Ref
     rows_sent: jax.Ref
@@ -252,7 +272,7 @@ def scratch(s: Shape) -> dict:
         "ranks": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.float32),
         "positions": pltpu.VMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         "own_routes": pltpu.VMEM((SUBLANES, s.weight_words + EXPERT_LANES), jnp.int32),
-        "routes": pltpu.VMEM((EP_SIZE, s.route_words), jnp.int32),
+        "routes": pltpu.VMEM((s.sources, s.route_words), jnp.int32),
         "gate_up_tiles": pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), WEIGHT_DTYPE),
         "down_tiles": pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), WEIGHT_DTYPE),
         "gate_up_scales": pltpu.VMEM((s.tiles.slots, 2, 1, 1, s.tiles.bf), jnp.float32),
@@ -268,7 +288,7 @@ def scratch(s: Shape) -> dict:
         "relay_steps": pltpu.SMEM((s.relay_words,), jnp.int32),
         "positions_smem": pltpu.SMEM((CHOICE_ROWS, s.lane_tokens), jnp.int32),
         "own_entries": pltpu.SMEM((s.weights_at,), jnp.int32),
-        "all_routes": pltpu.SMEM((EP_SIZE * s.route_words,), jnp.int32),
+        "all_routes": pltpu.SMEM((s.sources * s.route_words,), jnp.int32),
         "expert_entries": pltpu.SMEM((s.all_tokens + ROW_GROUP,), jnp.int32),
         "item_experts": pltpu.SMEM(
             (LOCAL_EXPERTS + s.all_tokens * 1 // s.row_block + 1,), jnp.int32
@@ -278,7 +298,8 @@ def scratch(s: Shape) -> dict:
         ),
         "relays_arrived": dma((1,)),
         "tokens_arrived": dma((2,)),
-        "logits_arrived": dma((1,)),
+        "logits_sent": dma((1,)),
+        "logits_arrived": dma((EP_SIZE,)),
         "lists_moved": dma((1,)),
         "rows_sent": dma((1,)),
         "rows_arrived": dma((EP_SIZE * s.cuts,)),

@@ -12,7 +12,6 @@ from jax.experimental.pallas import tpu as pltpu
 
 from .feed_forward import feed_forward, form_operand, with_body
 from .shapes import (
-    EP_SIZE,
     LANES,
     LOCAL_EXPERTS,
     ROW,
@@ -32,7 +31,7 @@ from .shared_experts import run_shared_experts
 def merge_routes(r: Refs, s: Shape, expert):
     """Joins the entries that all devices have for one expert into one list.
 
-    Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
+    Reads  all_routes      (sources * route_words,) int32, SMEM
     Writes expert_entries  (all_tokens + ROW_GROUP,) int32, SMEM
     Returns the number of entries; the list is padded with a token that does not exist.
 
@@ -57,7 +56,7 @@ def merge_routes(r: Refs, s: Shape, expert):
 
         return count + length
 
-    count = lax.fori_loop(0, EP_SIZE, append, jnp.int32(0))
+    count = lax.fori_loop(0, s.sources, append, jnp.int32(0))
     for i in range(ROW_GROUP):
         r.expert_entries[count + i] = s.all_tokens
     return count
@@ -119,7 +118,7 @@ def _zero_sums(r: Refs, s: Shape):
 
 def rows_of(r: Refs, s: Shape, expert):
     """Rows that all devices have for one expert."""
-    offsets = [device * s.route_words + s.offsets_at + expert for device in range(EP_SIZE)]
+    offsets = [device * s.route_words + s.offsets_at + expert for device in range(s.sources)]
     return sum(r.all_routes[offset + 1] - r.all_routes[offset] for offset in offsets)
 
 

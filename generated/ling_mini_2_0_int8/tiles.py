@@ -24,6 +24,8 @@ class Tiles(NamedTuple):
       pass_tokens: token rows a device contributes to one pass at most.
       parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
         rows go straight to each device.
+      route_all_tokens: largest token count T for which each device routes the tokens of all; 0:
+        never.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -37,6 +39,7 @@ class Tiles(NamedTuple):
     early_tokens: int
     pass_tokens: int
     parts: int
+    route_all_tokens: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -64,6 +67,7 @@ class Tiles(NamedTuple):
                 "a multiple of 16 up to 128, of 128 above, at most 2047",
             ),
             ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
+            ("route_all_tokens", self.route_all_tokens, self.route_all_tokens >= 0, "at least 0"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -84,6 +88,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=64,
             parts=4,
+            route_all_tokens=168,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -97,6 +102,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=512,
             parts=2,
+            route_all_tokens=168,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -112,6 +118,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=64,
             parts=4,
+            route_all_tokens=236,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -125,6 +132,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=512,
             parts=2,
+            route_all_tokens=236,
             vmem_limit_bytes=67108864,
         ),
     ),
@@ -140,6 +148,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=64,
             parts=4,
+            route_all_tokens=236,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -153,6 +162,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=512,
             parts=2,
+            route_all_tokens=236,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -168,6 +178,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=64,
             parts=2,
+            route_all_tokens=240,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -181,6 +192,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=22,
             pass_tokens=512,
             parts=8,
+            route_all_tokens=240,
             vmem_limit_bytes=67108864,
         ),
     ),

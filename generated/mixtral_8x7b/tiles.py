@@ -25,6 +25,8 @@ class Tiles(NamedTuple):
       row_block: rows of one expert kept at hand while its weights stream by.
       parts: parts of a device's rows that take the dimensions of the torus in different orders; 0:
         rows go straight to each device.
+      route_all_tokens: largest token count T for which each device routes the tokens of all; 0:
+        never.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -39,6 +41,7 @@ class Tiles(NamedTuple):
     pass_tokens: int
     row_block: int
     parts: int
+    route_all_tokens: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -82,6 +85,7 @@ class Tiles(NamedTuple):
                 "a positive multiple of bt",
             ),
             ("parts", self.parts, self.parts in (0, 1, 2, 4, 8), "one of 0, 1, 2, 4, 8"),
+            ("route_all_tokens", self.route_all_tokens, self.route_all_tokens >= 0, "at least 0"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -103,6 +107,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=32,
             row_block=256,
             parts=4,
+            route_all_tokens=128,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -117,6 +122,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=256,
             row_block=1024,
             parts=4,
+            route_all_tokens=128,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -133,6 +139,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=32,
             row_block=256,
             parts=4,
+            route_all_tokens=128,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -147,6 +154,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=128,
             row_block=512,
             parts=4,
+            route_all_tokens=128,
             vmem_limit_bytes=67108864,
         ),
     ),

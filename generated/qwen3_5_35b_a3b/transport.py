@@ -2,6 +2,8 @@
 # Made from: sha256 5f7435807f33db875078842aa76baddacb2b84c7964791a96897824138f7349d
 """Copies between devices, and of token and result rows, for the qwen3_5_35b_a3b kernel."""
 
+import math
+
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
@@ -84,9 +86,8 @@ def copy_all(*copies):
 
 def _block_part(r: Refs, s: Shape, block, part):
     """A part of the rows of device `block` in the gathered rows of this pass."""
-    rows = s.part_tokens * ROW
-    first = pl.multiple_of((block * s.cuts + part) * rows, SUBLANES)
-    return r.token_rows.at[pl.ds(first, rows)]
+    first = pl.multiple_of((block * s.pass_tokens + part * s.part_tokens) * ROW, SUBLANES)
+    return r.token_rows.at[pl.ds(first, s.part_tokens * ROW)]
 
 
 def rows_copy(r: Refs, s: Shape, block, part, peer):
@@ -107,6 +108,30 @@ def routes_copy(r: Refs, s: Shape, source, peer):
         r.routes_arrived.at[source],
         peer,
     )
+
+
+def logits_out_copy(r: Refs, s: Shape, source, first_token, peer):
+    """All-gather of the router logits of device `source`: to its block of `peer`."""
+    block = pl.multiple_of(source * s.pass_tokens, ROW_GROUP)
+    return _remote_copy(
+        s,
+        r.router_logits.at[pl.ds(first_token, s.sent_tokens)],
+        r.logits.at[pl.ds(block, s.sent_tokens)],
+        r.logits_sent.at[0],
+        r.logits_arrived.at[source],
+        peer,
+    )
+
+
+def await_routes_sent(r: Refs, s: Shape, me):
+    """Waits until this device's routes have left, or its logits where each device routes all."""
+
+    @each_peer(me)
+    def _(peer):
+        if s.routes_all:
+            logits_out_copy(r, s, me, 0, peer).wait_send()
+        else:
+            routes_copy(r, s, me, peer).wait_send()
 
 
 def sums_copy(r: Refs, s: Shape, block, part, peer, slot):
@@ -217,32 +242,34 @@ def load_rows(r: Refs, s: Shape, me, first_token):
 
 def _pack_part(r: Refs, s: Shape, first):
     """Packs the sums of a part's tokens, from token `first`, where its rows were."""
+    unroll = math.gcd(s.part_tokens, UNROLL)
 
-    @pl.loop(0, s.part_tokens // UNROLL)
+    @pl.loop(0, s.part_tokens // unroll)
     def _(group):
-        token = first + group * UNROLL
+        token = first + group * unroll
         rows = []
-        for i in range(UNROLL):
+        for i in range(unroll):
             start = pl.multiple_of((token + i) * SUM_ROW, SUM_ROW)
             low = r.token_sums[pl.ds(start, ROW), :]
             high = r.token_sums[pl.ds(start + ROW, ROW), :]
             rows.append(pack(low, high))
-        for i in range(UNROLL):
+        for i in range(unroll):
             start = pl.multiple_of((token + i) * ROW, ROW)
             r.token_rows[pl.ds(start, ROW), :] = rows[i]
 
 
 def _add_part(r: Refs, s: Shape, slot, first):
     """Adds what arrived in a slot to the sums of a part's tokens, from token `first`."""
+    unroll = math.gcd(s.part_tokens, UNROLL)
 
-    @pl.loop(0, s.part_tokens // UNROLL)
+    @pl.loop(0, s.part_tokens // unroll)
     def _(group):
-        row = group * UNROLL
+        row = group * unroll
         arrived = [
             r.arrived_sums[slot, pl.ds(pl.multiple_of((row + i) * ROW, ROW), ROW), :]
-            for i in range(UNROLL)
+            for i in range(unroll)
         ]
-        for i in range(UNROLL):
+        for i in range(unroll):
             start = pl.multiple_of((first + row + i) * SUM_ROW, SUM_ROW)
             low, high = unpack(arrived[i])
             r.token_sums[pl.ds(start, ROW), :] += low
@@ -260,10 +287,7 @@ def reduce_scatter(r: Refs, s: Shape, me):
     the order of the steps, the same in every call.
     """
     await_rows_sent(r, s, me)
-
-    @each_peer(me)
-    def _(peer):
-        routes_copy(r, s, me, peer).wait_send()
+    await_routes_sent(r, s, me)
 
     @pl.loop(r.relay_steps[GATHER_END], r.relay_steps[ALL_END])
     def _(index):

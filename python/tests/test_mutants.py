@@ -44,7 +44,9 @@ def test_every_stream_and_semaphore_of_the_plan_is_hit(
 ) -> None:
     assert {name for m in found for name in m.streams} == {s["name"] for s in plan["streams"]}
     assert {name for m in found for name in m.semaphores} == {s["name"] for s in plan["semaphores"]}
-    stages = {stage["name"] for stage in plan["stages"]}
+    # For small T other stages take the place of some: each device routes the tokens of all.
+    small = {"send_logits", "await_logits", "sort_all"}
+    stages = {stage["name"] for stage in plan["stages"]} | small
     assert {m.stage for m in found} - {None} <= stages
 
 

@@ -160,6 +160,10 @@ export const codes = {
     "a token's result depends on its device",
     "with deterministic the shared experts' columns cut into whole registers, or blocks of scales, for each device",
   ),
+  MOE139: entry(
+    "there are no other devices' tokens to route",
+    "each device can route all tokens where there are several devices and the kernel routes",
+  ),
   MOE140: entry(
     "the name belongs to something else",
     "the name becomes a Python package: it hides no module of Python's, none that the package imports and none of its own",

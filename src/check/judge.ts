@@ -17,6 +17,7 @@ import {
   rowsWithinCall,
   someBucket,
   tilesLegal,
+  tokensToRoute,
 } from "./rules/buckets.ts";
 import {
   judgeTiles,
@@ -85,6 +86,7 @@ const RULES: readonly Rule[] = [
   bucketsAscend,
   choicesDistinct,
   dimensionsThere,
+  tokensToRoute,
   tilesLegal,
   rowCountsLegal,
   oneBody,

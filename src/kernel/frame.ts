@@ -11,9 +11,14 @@ export interface Sizes {
   /** Times that a device goes through its experts, and the token rows that it brings each time. */
   readonly passes: number;
   readonly passTokens: number;
+  /** Those of `passTokens` that go to other devices: the real ones, in whole groups of rows. */
+  readonly sentTokens: number;
   /** Token rows of all devices in one pass. */
   readonly allTokens: number;
-  /** Own tokens of a pass in whole vector registers. */
+  /** Token rows of a pass that a device routes: its own, or all; and whose lists it takes. */
+  readonly routedTokens: number;
+  readonly sources: number;
+  /** Routed tokens in whole vector registers. */
   readonly laneTokens: number;
   /** Token rows copied between HBM and VMEM at once. */
   readonly chunk: number;

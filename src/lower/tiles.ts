@@ -103,7 +103,8 @@ export function requestOf(
     bt: tiles.bt,
     bf: tiles.bf,
     bd: tiles.bd,
-    ...defined({ btc, slots: bucket.slots, early: bucket.early, transport: bucket.transport }),
+    ...defined({ btc, slots: bucket.slots, early: bucket.early }),
+    ...defined({ transport: bucket.transport, routes: bucket.routes }),
   };
 }
 

@@ -16,6 +16,12 @@ export interface PredictedTimes {
 export type BucketTransport = "auto" | "straight" | "by dimensions";
 
 /**
+ * Who routes: each device its own tokens, whose lists it then gives to all others; each device the
+ * tokens of all; or what is predicted to be faster, by T.
+ */
+export type BucketRoutes = "auto" | "own" | "all";
+
+/**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the
  * schedule's; of an axis that it does not tile there is none.
  */
@@ -42,6 +48,8 @@ export interface BucketSpec {
   readonly early?: number;
   /** How token rows and their sums go between devices. Absent: "auto". */
   readonly transport?: BucketTransport;
+  /** Which tokens a device routes, where the kernel routes. Absent: "auto". */
+  readonly routes?: BucketRoutes;
   /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.

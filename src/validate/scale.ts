@@ -144,6 +144,31 @@ function transportOf({ own }: TileChoice, ep: number): Pick<BucketSpec, "transpo
   return { transport: own.parts > 0 ? "by dimensions" : "straight" };
 }
 
+/**
+ * Who routes in a bucket that is made. Where devices route all tokens up to some T, calls on both sides
+ * of it are made: all of them in that bucket, each its own in a further one.
+ * @param from largest T of the bucket before
+ */
+function routesOf(
+  { own, upTo }: TileChoice,
+  from: number,
+  ep: number,
+): readonly Pick<BucketSpec, "routes">[] {
+  const { route_all_tokens: most } = own;
+  if (most === undefined || ep === 1) return [{}];
+  if (most <= from) return [{ routes: "own" }];
+  return [{ routes: "all" }, ...(most < upTo ? [{ routes: "own" } as const] : [])];
+}
+
+/** Each bucket with who routes; the other side of T is made once, by the last bucket that has one. */
+function sidesOf(made: readonly TileChoice[], ep: number) {
+  const all = made.map((choice, at) => routesOf(choice, made[at - 1]?.upTo ?? 0, ep));
+  const last = all.findLastIndex((each) => each.at(-1)?.routes === "own");
+  return made.flatMap((choice, at) =>
+    (all[at] ?? []).slice(0, at === last ? 2 : 1).map((routes) => ({ choice, routes })),
+  );
+}
+
 /** Of tiles those that the schedule's buckets name. */
 function named(
   { axes, options }: Schedule,
@@ -220,13 +245,16 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   const bucketTokens: number[] = [];
   const tokens = usualTokens(ep);
   let upTo = tokens;
-  for (const choice of made) {
-    const scaled = tilesOf(choice);
+  for (const { choice, routes } of sidesOf(made, ep)) {
+    const scaled = named(schedule, { ...tilesOf(choice), ...routes });
     const key = JSON.stringify(scaled);
     if (alike.has(key)) continue;
     if (alike.size > 0) bucketTokens.push(upTo);
     alike.add(key);
-    tiles[choice.bucket] = { upTo, ...scaled };
+    tiles[tiles[choice.bucket] === undefined ? choice.bucket : `${choice.bucket}_own`] = {
+      upTo,
+      ...scaled,
+    };
     upTo *= 2;
   }
   const spec: MoeSpec = {

@@ -118,6 +118,14 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: "ep = 4 with deterministic: the shared experts' 256 columns do not cut over 4 devices",
     nearest: [2],
   },
+  MOE139: {
+    spec: specText({
+      tiles: '{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, routes: ⟦"all"⟧ } }',
+      mesh: "{ ep: 1 }",
+    }),
+    says: 'routes = "all" with ep = 1',
+    nearest: ["own"],
+  },
   MOE114: {
     spec: layer("renormalize: true", "renormalize: true, scalingFactor: ⟦-1⟧"),
     says: "scalingFactor = -1 is not a positive finite number",

@@ -7,6 +7,7 @@ import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 
 let qwen: Plan;
 let grok: Plan;
+let gptOss: Plan;
 
 async function planOf(example: string): Promise<Plan> {
   const { plan } = await checkFile(`examples/${example}.moe.ts`);
@@ -17,6 +18,7 @@ async function planOf(example: string): Promise<Plan> {
 beforeAll(async () => {
   qwen = await planOf("qwen3-30b-a3b");
   grok = await planOf("grok-2");
+  gptOss = await planOf("gpt-oss-120b-fp4");
 });
 
 function kernelOf(plan: Plan, device: string, tokens: number): KernelPlan {
@@ -39,6 +41,19 @@ describe("slots", () => {
     const slots = qwen.kernels.map(({ bucket, device, tiles }) => [bucket, device, tiles.slots]);
     expect(slots).toContainEqual(["decode", "v7x", 5]);
     expect(slots).toContainEqual(["prefill", "v7x", 2]);
+  });
+
+  test("take room from rows at hand beyond four times an expert's mean, and no more", () => {
+    const { tiles, vmem } = gptOss.kernels.find(
+      ({ bucket, device }) => bucket === "decode" && device === "v7x",
+    )!;
+    // 256 tokens, 4 of 128 experts each: 8 rows.
+    expect(tiles).toMatchObject({ slots: 5, own: { row_block: 64 } });
+    expect(vmem.used).toBeLessThanOrEqual(0.94 * vmem.available);
+    for (const { tokens, passes, tiles: each } of gptOss.kernels) {
+      const least = Math.min(tokens, (4 * tokens * 4) / 128 / passes);
+      expect(each.own.row_block).toBeGreaterThanOrEqual(least);
+    }
   });
 
   test("are as many as the spec says, where it says so", () => {

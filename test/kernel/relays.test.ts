@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { checkFile, registries } from "../../src/check/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { choose, wholeParts } from "../../src/kernel/collectives/choose.ts";
 import { linkTraffic } from "../../src/kernel/collectives/traffic.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
+import { allOf } from "../../src/plan/call.ts";
 import { type DeviceSteps, ordersOf, stepsOf } from "../../src/predict/machine/relays.ts";
 import { topologyOf } from "../../src/predict/machine/topology.ts";
 import { torusOf } from "../../src/predict/machine/torus.ts";
@@ -144,17 +147,32 @@ test("by dimensions a block crosses to each chip once, straight twice or more", 
   expect(straight.hops).toBe(1);
 });
 
+test("rows that no token owns stay where they are, but for those of a group", async () => {
+  const { plan } = await checkFile("examples/grok-2.moe.ts");
+  const bytes = (tokens: number, stream: string): number =>
+    allOf(lowerFor(plan!, { device: "v7x", tokens }, registries)).streams.find(
+      ({ name }) => name === stream,
+    )!.bytes;
+  for (const stream of ["rows_out", "sums_out"]) {
+    // One token, eight and nine of each of 8 devices, to 7 others: groups of 8 rows of 8192 bfloat16.
+    expect(bytes(8, stream)).toBe(7 * 8 * 8192 * 2);
+    expect(bytes(64, stream)).toBe(7 * 8 * 8192 * 2);
+    expect(bytes(72, stream)).toBe(7 * 16 * 8192 * 2);
+  }
+});
+
 test("the faster one is chosen, of what is possible", () => {
   const device = devices.v7x;
-  const block = { device, ep: 8, passTokens: 256, rows: 2 ** 20, sums: 2 ** 20 };
+  const block = { device, ep: 8, sentTokens: 256, unit: 4, rows: 2 ** 20, sums: 2 ** 20 };
   expect(choose("auto", block)).toBeGreaterThan(1);
   expect(choose("straight", block)).toBe(0);
   expect(choose("by dimensions", { ...block, rows: 64, sums: 64 })).toBeGreaterThan(0);
   // Two devices of one chip have one way; five fill no chips.
   expect(choose("auto", { ...block, ep: 2 })).toBe(0);
   expect(choose("auto", { ...block, ep: 5 })).toBe(0);
-  expect(choose(4, { ...block, passTokens: 16 })).toBe(2);
-  expect(wholeParts(8, 48)).toBe(2);
+  expect(choose(4, { ...block, sentTokens: 8 })).toBe(2);
+  expect(wholeParts(8, 48, 8)).toBe(2);
+  expect(wholeParts(8, 48, 4)).toBe(4);
 });
 
 const TABLES = `

@@ -67,7 +67,7 @@ def _mutant(
     copies = found.copies
     if copies is None:
         copies = sync.copies if sync is not None else ()
-    streams = dict.fromkeys(tied[(c.source, c.destination)] for c in copies)
+    streams = dict.fromkeys(tied[(c.source, c.destination, c.remote)] for c in copies)
     stage = sync.stage if sync is not None else None
     return Mutant(
         kind=found.kind,

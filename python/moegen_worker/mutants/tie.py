@@ -13,8 +13,8 @@ def _split(text: str) -> set[str]:
     return {part.strip() for part in text.split(",")}
 
 
-def streams_of(context: Context) -> dict[tuple[str, str], str]:
-    """The plan's stream of each (source, destination) that the kernel copies.
+def streams_of(context: Context) -> dict[tuple[str, str, bool], str]:
+    """The plan's stream of each (source, destination, remote) that the kernel copies.
 
     Raises:
         OpError: "PLAN", with every disagreement: a copy without a stream, or on other semaphores
@@ -24,7 +24,7 @@ def streams_of(context: Context) -> dict[tuple[str, str], str]:
     """
     source, plan = context.analysis.source, context.plan
     stages = {stage["name"]: stage for stage in plan["stages"]}
-    tied: dict[tuple[str, str], str] = {}
+    tied: dict[tuple[str, str, bool], str] = {}
     problems: list[str] = []
     methods: dict[str, set[str]] = {stream["name"]: set() for stream in plan["streams"]}
     for sync in context.syncs:
@@ -42,7 +42,7 @@ def streams_of(context: Context) -> dict[tuple[str, str], str]:
                 problems.append(f"{place}: {what}: {len(found)} streams of the plan")
                 continue
             stream = found[0]
-            tied[(copy.source, copy.destination)] = stream["name"]
+            tied[(copy.source, copy.destination, copy.remote)] = stream["name"]
             methods[stream["name"]].add(sync.method)
             if copy.names() != _split(stream["semaphore"]):
                 wanted = f"{stream['semaphore']}, as in stream {stream['name']}"

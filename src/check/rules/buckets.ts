@@ -90,6 +90,26 @@ export const dimensionsThere: Rule = ({ spec, sound, devices }) => {
   );
 };
 
+/** MOE139: logits of all devices' tokens are there to be routed; ids that are given come by token. */
+export const tokensToRoute: Rule = ({ spec, sound }) => {
+  if (!sound("mesh", "ep") || !sound("layer", "routing")) return [];
+  const given = spec.layer.routing.where !== "kernel";
+  if (!given && spec.mesh.ep > 1) return [];
+  const why = given ? "experts that are given" : "ep = 1";
+  return bucketsOf(spec, sound).flatMap(([name, { routes }]) =>
+    routes === "all"
+      ? [
+          error({
+            code: "MOE139",
+            path: bucketPath(name, "routes"),
+            message: `routes = "all" with ${why}`,
+            nearest: ["own"],
+          }),
+        ]
+      : [],
+  );
+};
+
 /** MOE117: a value stands once in a set of choices. */
 export const choicesDistinct: Rule = ({ spec, sound }) =>
   bucketsOf(spec, sound).flatMap(([name, bucket]) =>

@@ -41,7 +41,7 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? ["btc", "slots", "early", "transport"];
+  const options = named?.options ?? ["btc", "slots", "early", "transport", "routes"];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
@@ -55,6 +55,9 @@ function checkBucket(
   }
   if (bucket.transport !== undefined) {
     kinds.oneOf([...path, "transport"], bucket.transport, ["auto", "straight", "by dimensions"]);
+  }
+  if (bucket.routes !== undefined) {
+    kinds.oneOf([...path, "routes"], bucket.routes, ["auto", "own", "all"]);
   }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);

@@ -11,7 +11,7 @@ import { deterministicLines } from "./deterministic.ts";
 import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
-import { transportLines } from "./transport.ts";
+import { routesLines, transportLines } from "./transport.ts";
 
 /** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
 export function explainPlan(
@@ -102,6 +102,7 @@ function kernelPage(
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
     `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
+    ...routesLines(kernel),
     ...transportLines(kernel),
     ...deterministicLines(plan, kernel),
     "",

@@ -1,4 +1,4 @@
-/** How rows and sums go between devices, and what that loads on the links. */
+/** Who routes, how rows and sums go between devices, and what that loads on the links. */
 import type { KernelPlan, Relays, Stream } from "../../plan/plan.ts";
 import { bytes, plural } from "../format.ts";
 
@@ -20,4 +20,13 @@ function line({ name, relays }: Stream): readonly string[] {
 /** One line for each collective of the kernel's calls; none on one device. */
 export function transportLines({ calls }: KernelPlan): readonly string[] {
   return calls.flatMap((call) => (call.kind === "pallas" ? call.streams.flatMap(line) : []));
+}
+
+/** Whether each device routes the tokens of all, and up to which T; nothing where it never could. */
+export function routesLines({ tokens, tiles: { own } }: KernelPlan): readonly string[] {
+  const { route_all_tokens: most } = own;
+  if (most === undefined) return [];
+  if (most === 0) return ["  each device routes its own tokens and gives all others the lists"];
+  const whose = tokens <= most ? "the tokens of all" : "its own tokens";
+  return [`  each device routes ${whose}: those of all up to T = ${most}`];
 }

@@ -4,6 +4,7 @@ import { pyString, pyTuple } from "../../emit/python.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { mayRouteAll } from "../routing/all-tokens.ts";
 import type { Shared } from "../shared-experts/spread.ts";
 import { biasesContext, sharedContext, weightsContext } from "../weights/arguments.ts";
 import { quantizationContext, sharedQuantizationContext } from "../weights/quantization.ts";
@@ -82,11 +83,21 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
   });
 }
 
+/** Mesh axes in the order in which tokens lie along them: those that they are sharded over first. */
+function tokenOrder({ axes, tokenAxes }: Plan["mesh"]): readonly string[] {
+  return [...tokenAxes, ...axes.filter((axis) => !tokenAxes.includes(axis))];
+}
+
+/** Whether that is another order than the experts'. */
+export function tokensReordered(mesh: Plan["mesh"]): boolean {
+  return tokenOrder(mesh).some((axis, index) => axis !== mesh.axes[index]);
+}
+
 /** What the templates of the call say of its arguments. */
 export function argumentsContext(plan: Plan, shared: Shared | undefined): Record<string, unknown> {
   const { axes, tokenAxes } = plan.mesh;
   const others = axes.filter((axis) => !tokenAxes.includes(axis));
-  const order = [...tokenAxes, ...others];
+  const order = tokenOrder(plan.mesh);
   const names = (some: readonly string[]): string => pyTuple(some.map(pyString));
   const { layer } = plan;
   const namesOf = (some: unknown): readonly string[] => list(some).map(({ name }) => name);
@@ -110,7 +121,8 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     ...biasesContext(plan.layer),
     rowsOfBlocks: rowsOfBlocks(plan.layer),
     tokensReplicated: replicated,
-    tokensReordered: order.some((axis, index) => axis !== axes[index]),
+    tokensReordered: tokensReordered(plan.mesh),
+    ownBlock: tokensReordered(plan.mesh) && !mayRouteAll(layer, plan.mesh.ep),
     tokenAxes: names(tokenAxes),
     tokenOrder: names(order),
     replicatedAxes: names(others),

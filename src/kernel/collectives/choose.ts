@@ -6,6 +6,7 @@ import { relaySteps } from "../../predict/plan/relays.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import { UNROLL } from "../loops.ts";
+import { type Layout, SUBLANES } from "../rows/layout.ts";
 
 /** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
 export type Transport = BucketTransport | number;
@@ -13,8 +14,9 @@ export type Transport = BucketTransport | number;
 export interface Blocks {
   readonly device: Device;
   readonly ep: number;
-  /** Token rows of one device in one pass. */
-  readonly passTokens: number;
+  /** Token rows of one device that go to others in one pass, and the least of one part. */
+  readonly sentTokens: number;
+  readonly unit: number;
   /** Bytes of these rows, and of the sums of as many tokens; no sums: they go straight anyway. */
   readonly rows: number;
   readonly sums?: number;
@@ -27,10 +29,27 @@ const MOST_COPIES = 128;
 /** More parts must save so much: each costs a copy for each block. */
 const WORTH = 0.97;
 
-/** Parts that a call can have, of those asked for: whole groups of rows; also in the template. */
-export function wholeParts(parts: number, passTokens: number): number {
+/** Fewer rows are not worth a copy of their own. */
+const LEAST_PART = 4;
+
+/** Least token rows of a part: they fill whole registers; the template has it as PART_UNIT. */
+export function partUnit({ row, partRow }: Pick<Layout, "row" | "partRow">): number {
+  let unit = LEAST_PART;
+  while ((unit * row) % SUBLANES !== 0 || (unit * partRow) % SUBLANES !== 0) unit *= 2;
+  return unit;
+}
+
+/** Rows of a part that one trip of a loop over them takes. */
+export function partUnroll(partTokens: number): number {
+  let rows = UNROLL;
+  while (partTokens % rows !== 0) rows /= 2;
+  return rows;
+}
+
+/** Parts that a call can have, of those asked for: whole units of rows; also in the template. */
+export function wholeParts(parts: number, sentTokens: number, unit: number): number {
   let found = parts;
-  while (found > 1 && (passTokens / UNROLL) % found !== 0) found /= 2;
+  while (found > 1 && (sentTokens / unit) % found !== 0) found /= 2;
   return found;
 }
 
@@ -69,13 +88,13 @@ export function secondsBetween(device: Device, ep: number, list: readonly Collec
 
 /** Parts of a device's rows; 0: straight. */
 export function choose(transport: Transport, blocks: Blocks): number {
-  const { device, ep, passTokens } = blocks;
+  const { device, ep, sentTokens, unit } = blocks;
   if (ep === 1 || transport === "straight" || !fillsChips(device, ep)) return 0;
   if (typeof transport === "number") {
-    return transport === 0 ? 0 : wholeParts(transport, passTokens);
+    return transport === 0 ? 0 : wholeParts(transport, sentTokens, unit);
   }
   const legal = PARTS.filter(
-    (parts) => wholeParts(parts, passTokens) === parts && (ep - 1) * parts <= MOST_COPIES,
+    (parts) => wholeParts(parts, sentTokens, unit) === parts && (ep - 1) * parts <= MOST_COPIES,
   );
   const candidates = transport === "auto" ? [0, ...legal] : legal.length > 0 ? legal : [1];
   let best = candidates[0] ?? 0;

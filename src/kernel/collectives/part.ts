@@ -7,8 +7,9 @@ import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
 import type { Part } from "../part.ts";
-import { roundUp } from "../rows/layout.ts";
+import { layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
+import { partUnit } from "./choose.ts";
 import { linkTraffic } from "./traffic.ts";
 
 /** Words before a device's steps, of a step, and that a table is a multiple of. */
@@ -49,9 +50,10 @@ export function relaysOf(
   return { collective, parts, hops, links };
 }
 
-function context({ kernels, mesh: { ep } }: Plan): Record<string, unknown> {
+function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown> {
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
+    partUnit: partUnit(layoutOf(layer)),
     tori: names.map((name) => {
       const device = deviceOf(name);
       const { sizes, wrapsFrom } = torusOf(device, ep);

@@ -3,6 +3,7 @@ import type { Plan } from "../../plan/plan.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { layoutOf } from "../rows/layout.ts";
+import { mayRouteAll } from "./all-tokens.ts";
 import { sharesRegisters } from "./words.ts";
 
 const HERE = "kernel/routing";
@@ -55,6 +56,8 @@ export function routingBlocks({ layer, mesh }: Plan): Readonly<Record<string, st
     ...(routing.where === "kernel"
       ? inKernelBlocks(routing, layer)
       : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
+    tokens_held: mayRouteAll(layer, mesh.ep) ? `${HERE}/tokens_held` : NO_BLOCK,
+    route_all: mayRouteAll(layer, mesh.ep) ? `${HERE}/route_all` : NO_BLOCK,
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
     exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
   };

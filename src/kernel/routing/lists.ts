@@ -1,6 +1,7 @@
 /** Copies that routing makes: what comes in, and lists between the vector and the scalar unit. */
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
+import { routesAll } from "./all-tokens.ts";
 
 /** Started and awaited in one stage. */
 export function listCopy(
@@ -42,22 +43,66 @@ export function routingIn({ layout, sizes }: Frame): Stream {
   };
 }
 
-/** Lists of this device's own entries: where each one goes, then all of them in order. */
-export function ownLists({ layout, sizes }: Frame): readonly Stream[] {
-  const words = { positions: layout.choiceRows * sizes.laneTokens, entries: sizes.weightsAt };
+/**
+ * A copy that a kernel makes where its devices route all tokens, or where they do not: the code of
+ * both is there, one for small and one for large T.
+ */
+export function where(made: boolean, stream: Stream): Stream {
+  return made ? stream : { ...stream, bytes: 0, copies: 0 };
+}
+
+/** Router logits of own tokens to all other devices, which route them too. */
+export function logitsOut({ ep, layout, sizes }: Frame): Stream {
+  return where(routesAll(sizes, ep), {
+    name: "logits_out",
+    from: "HBM",
+    to: "VMEM",
+    remote: true,
+    source: "router_logits",
+    destination: "logits",
+    issuedBy: "send_logits",
+    awaitedBy: "await_logits",
+    semaphore: "logits_sent, logits_arrived",
+    bytes: (ep - 1) * 4 * sizes.sentTokens * layout.logitLanes * sizes.passes,
+    copies: (ep - 1) * sizes.passes,
+    meaning: "router logits to every other device",
+  });
+}
+
+/** Where each entry goes, for the scalar unit that puts it there. */
+export function positionsIn({ ep, layout, sizes }: Frame): Stream {
+  return {
+    name: "positions_in",
+    from: "VMEM",
+    to: "SMEM",
+    ...listCopy(routesAll(sizes, ep) ? "sort_all" : "sort"),
+    source: "positions",
+    destination: "positions_smem",
+    bytes: 4 * layout.choiceRows * sizes.laneTokens * sizes.passes,
+    copies: sizes.passes,
+    meaning: "places of the entries, to the scalar unit",
+  };
+}
+
+/** Weights and first entries of all tokens, which no other device has to be given. */
+export function allLists({ ep, sizes }: Frame): Stream {
+  return where(routesAll(sizes, ep), {
+    name: "all_weights_in",
+    from: "VMEM",
+    to: "SMEM",
+    ...listCopy("sort_all"),
+    source: "own_routes",
+    destination: "all_routes",
+    bytes: 4 * (sizes.routeWords - sizes.weightsAt) * sizes.passes,
+    copies: sizes.passes,
+    meaning: "all tokens' weights and first entries, to the scalar unit",
+  });
+}
+
+/** Lists of this device's own entries, for all devices. */
+export function ownLists({ ep, sizes }: Frame): readonly Stream[] {
   const { passes } = sizes;
-  return [
-    {
-      name: "positions_in",
-      from: "VMEM",
-      to: "SMEM",
-      ...listCopy("route"),
-      source: "positions",
-      destination: "positions_smem",
-      bytes: 4 * words.positions * passes,
-      copies: passes,
-      meaning: "places of this device's entries, to the scalar unit",
-    },
+  const lists: readonly Stream[] = [
     {
       name: "own_entries_in",
       from: "SMEM",
@@ -65,7 +110,7 @@ export function ownLists({ layout, sizes }: Frame): readonly Stream[] {
       ...listCopy("sort"),
       source: "own_entries",
       destination: "routes",
-      bytes: 4 * words.entries * passes,
+      bytes: 4 * sizes.weightsAt * passes,
       copies: passes,
       meaning: "this device's sorted entries, from the scalar unit",
     },
@@ -76,9 +121,10 @@ export function ownLists({ layout, sizes }: Frame): readonly Stream[] {
       ...listCopy("sort"),
       source: "own_routes",
       destination: "routes",
-      bytes: 4 * (sizes.routeWords - words.entries) * passes,
+      bytes: 4 * (sizes.routeWords - sizes.weightsAt) * passes,
       copies: passes,
       meaning: "this device's weights and first entries, beside its entries",
     },
   ];
+  return lists.map((stream) => where(!routesAll(sizes, ep), stream));
 }

@@ -3,10 +3,12 @@
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
-import type { Part } from "../part.ts";
+import { DEVICES, PEERS } from "../loops.ts";
+import type { Draft, Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
+import { mayRouteAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
-import { logitsIn, ownLists, routingIn } from "./lists.ts";
+import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
 import { sharesRegisters, TOKEN_BITS } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
@@ -61,36 +63,79 @@ function buffers(input: KernelInput) {
   ];
 }
 
-function stages(frame: Frame) {
-  const { passes } = frame.sizes;
+/** What a device sorts: its own tokens' entries, or those of all tokens. */
+function sortStages({ sizes, ep }: Frame): readonly Draft[] {
+  const pass = { per: "pass", trips: sizes.passes } as const;
+  const reads = ["positions", "own_routes"];
+  if (!routesAll(sizes, ep)) {
+    return [
+      {
+        name: "sort",
+        meaning: "own entries sorted by expert",
+        reads,
+        writes: ["positions_smem", "own_entries", "routes"],
+        ...pass,
+        loops: [{ over: "real tokens", each: 1 }],
+      },
+    ];
+  }
+  return [
+    {
+      name: "send_logits",
+      meaning: "start sending own router logits",
+      reads: ["router_logits"],
+      writes: ["logits"],
+      ...pass,
+      loops: [PEERS],
+    },
+    {
+      name: "await_logits",
+      meaning: "router logits of all devices are here",
+      reads: [],
+      writes: [],
+      ...pass,
+      loops: [PEERS],
+    },
+    {
+      name: "sort_all",
+      meaning: "entries of all devices' tokens sorted by expert",
+      reads,
+      writes: ["positions_smem", "all_routes"],
+      ...pass,
+      loops: [DEVICES, { over: "all tokens", each: 1 }],
+    },
+  ];
+}
+
+function stages(frame: Frame): readonly Draft[] {
+  const { sizes, ep } = frame;
+  const { passes } = sizes;
   const pass = { per: "pass", trips: passes } as const;
+  const over = routesAll(sizes, ep) ? "all tokens" : "own tokens";
   return [
     {
       name: "route",
       meaning: "scores, top-k, rank of each entry among its expert's",
       reads: inKernel(frame) ? ["logits"] : ["ids_in", "weights_in"],
-      writes: ["expert_ids", "ranks", "positions", "positions_smem", "own_routes"],
+      writes: ["expert_ids", "ranks", "positions", "own_routes"],
       ...pass,
       // Two loops over the same blocks of tokens: ranks, then places.
-      loops: [{ over: "own tokens" as const, each: LANES }],
+      loops: [{ over, each: LANES }],
     },
-    {
-      name: "sort",
-      meaning: "own entries sorted by expert",
-      reads: ["positions_smem", "own_routes"],
-      writes: ["own_entries", "routes"],
-      ...pass,
-      loops: [{ over: "real tokens" as const, each: 1 }],
-    },
+    ...sortStages(frame),
   ];
 }
 
 function context({ layer, mesh }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
+  const all = mayRouteAll(layer, mesh.ep);
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
     choiceStride: sharesRegisters(mesh.ep) ? "choice_stride" : "lane_tokens",
+    mayRouteAll: all,
+    routedTokens: all ? "routed_tokens" : "pass_tokens",
+    sources: all ? "s.sources" : "EP_SIZE",
     tokenBits: TOKEN_BITS,
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
@@ -105,15 +150,34 @@ function context({ layer, mesh }: Plan): Record<string, unknown> {
   };
 }
 
+function logitsSemaphores({ layer, ep }: KernelInput) {
+  if (!inKernel({ layer })) return [];
+  const meaning = "router logits in VMEM";
+  if (!mayRouteAll(layer, ep)) return [dma("logits_arrived", ONE, meaning)];
+  return [
+    dma("logits_sent", ONE, "own router logits left"),
+    dma("logits_arrived", ["EP_SIZE", ep], `${meaning}, by device`),
+  ];
+}
+
 export const routing: Part = {
   modules: () => [{ name: "routing", template: "kernel/routing/routing" }],
   context,
   blocks: routingBlocks,
   buffers,
   semaphores: (input) => [
-    ...(inKernel(input) ? [dma("logits_arrived", ONE, "router logits in VMEM")] : []),
+    ...logitsSemaphores(input),
     dma("lists_moved", ONE, "routing data between VMEM and SMEM"),
   ],
-  streams: (frame) => [inKernel(frame) ? logitsIn(frame) : routingIn(frame), ...ownLists(frame)],
+  streams: (frame) => {
+    const all = mayRouteAll(frame.layer, frame.ep);
+    return [
+      inKernel(frame) ? logitsIn(frame) : routingIn(frame),
+      ...(all ? [logitsOut(frame)] : []),
+      positionsIn(frame),
+      ...ownLists(frame),
+      ...(all ? [allLists(frame)] : []),
+    ];
+  },
   stages,
 };

@@ -11,10 +11,11 @@ export function sharesRegisters(ep: number): boolean {
 }
 
 /** A power of two up to a whole register, so that each register holds whole choices. */
-function strideOf(passTokens: number): number {
+function strideOf(tokens: number): number {
+  if (tokens >= LANES) return roundUp(tokens, LANES);
   let stride = 16;
-  while (stride < passTokens && stride < LANES) stride *= 2;
-  return Math.max(stride, passTokens);
+  while (stride < tokens) stride *= 2;
+  return stride;
 }
 
 /** Bits of the token in a routed entry; the weight's address takes those above. */
@@ -23,9 +24,9 @@ export const TOKEN_BITS = 13;
 export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
 
 /** Entries, then weights by choice, then the first entry of each expert. */
-export function routeWords(layer: Layer, passTokens: number, ep: number) {
-  const weightsAt = roundUp(passTokens * layer.topK + UNROLL, LANES);
-  const choiceStride = sharesRegisters(ep) ? strideOf(passTokens) : roundUp(passTokens, LANES);
+export function routeWords(layer: Layer, tokens: number, ep: number) {
+  const weightsAt = roundUp(tokens * layer.topK + UNROLL, LANES);
+  const choiceStride = sharesRegisters(ep) ? strideOf(tokens) : roundUp(tokens, LANES);
   const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
   const words = roundUp(offsetsAt + layoutOf(layer).expertLanes, 1024);
   return { choiceStride, weightsAt, offsetsAt, routeWords: words };

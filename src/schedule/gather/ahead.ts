@@ -6,6 +6,7 @@ import { type Early, earlyAt, earlyOf, usefulSlots } from "../../kernel/weights/
 import type { Device } from "../../target/device/device.ts";
 import type { LowerInput } from "../schedule.ts";
 import { composition } from "./composition.ts";
+import { attempt, type Fit, type FitRequest, meanRows, rowBlocks } from "./fit.ts";
 
 /** Part of VMEM that slots beyond two may fill: what the compiler adds is known to some percent. */
 const MOST_FILLED = 0.94;
@@ -21,6 +22,27 @@ function slotsFor(input: KernelInput, device: Device): number {
     if (vmem.used <= MOST_FILLED * vmem.available) return slots;
   }
   return input.tiles.slots;
+}
+
+/** Rows at hand of an expert beyond so many times its mean are worth less than slots. */
+const MOST_SKEW = 4;
+
+/**
+ * The same kernel with fewer rows at hand where more slots fit then: the most of them, and of equals
+ * the most rows. An expert with more rows than those has its weights read again.
+ */
+export function tradeRows(fit: Fit, request: FitRequest): Fit {
+  const { device, tiles, streamed } = request;
+  if (!streamed || tiles.slots !== undefined || request.limits !== undefined) return fit;
+  const least = MOST_SKEW * meanRows(request, fit.sizes.passes);
+  let best = { fit, slots: slotsFor(fit.input, device) };
+  for (const rowBlock of rowBlocks(request, fit.sizes.allTokens)) {
+    if (rowBlock >= fit.rowBlock || rowBlock < least) continue;
+    const next = attempt(request, fit.passLimit, rowBlock);
+    const slots = slotsFor(next.input, device);
+    if (next.reads <= fit.reads && slots > best.slots) best = { fit: next, slots };
+  }
+  return best.fit;
 }
 
 /** The kernel's input with its slots and early experts, and the latter as the tile table has them. */

@@ -1,5 +1,7 @@
 /** Which of their answers the functions of this schedule have in a plan. */
+import { tokensReordered } from "../../kernel/api/arguments.ts";
 import { NO_BLOCK } from "../../kernel/part.ts";
+import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { sharedOf } from "../../kernel/shared-experts/spread.ts";
@@ -39,6 +41,19 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
   };
 }
 
+/** Who routes which tokens, and what then goes between devices. */
+function routesBlocks({ layer, mesh }: Plan): Readonly<Record<string, string>> {
+  const all = mayRouteAll(layer, mesh.ep);
+  const given = layer.routing.where !== "kernel";
+  const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
+  return {
+    valid_tokens: all ? NO_BLOCK : valid,
+    start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,
+    routes: `${HERE}/routes/${all ? "all" : "own"}`,
+    routes_sent: `${HERE}/${all ? "logits_out" : "routes_sent"}`,
+  };
+}
+
 /** Templates by the name of what they answer. */
 export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
@@ -52,6 +67,7 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
     sums_copy: `${HERE}/sums_copy/${straight ? "straight" : sizes}`,
     combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
     pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
+    ...routesBlocks(plan),
     ...resultBlocks(plan),
   };
 }

@@ -3,6 +3,7 @@ import { type Dim, smem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
+import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
 
 function combine({ layer, load, streamed }: Frame): Draft {
@@ -28,7 +29,7 @@ export const expertRows: Part = {
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
   stages: (frame) => {
-    const { layer, load } = frame;
+    const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [
       {
@@ -38,7 +39,9 @@ export const expertRows: Part = {
         writes: ["expert_entries"],
         per: "expert",
         trips: load.readExperts * load.reads,
-        loops: [DEVICES, { over: "rows of each device", each: UNROLL }],
+        loops: routesAll(sizes, ep)
+          ? [{ ...DEVICES, fixed: 1 }, rows(UNROLL)]
+          : [DEVICES, { over: "rows of each device", each: UNROLL }],
         overlaps,
       },
       {

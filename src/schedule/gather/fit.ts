@@ -5,8 +5,9 @@
  */
 
 import type { Limits } from "../../kernel/api/pass-tiles.ts";
-import { choose, type Transport, wholeParts } from "../../kernel/collectives/choose.ts";
+import { choose, partUnit, type Transport, wholeParts } from "../../kernel/collectives/choose.ts";
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
+import { UNROLL } from "../../kernel/loops.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
@@ -41,6 +42,8 @@ export interface FitRequest {
   readonly narrow: boolean;
   readonly limits?: Limits;
   readonly transport: Transport;
+  /** Largest T for which each device routes the tokens of all. */
+  readonly routeAllTokens: number;
 }
 
 /**
@@ -49,17 +52,20 @@ export interface FitRequest {
  */
 function partsOf({ layer, ep, device, tokens, transport }: FitRequest, sizes: Sizes): number {
   const { row, partRow } = layoutOf(layer);
-  const all = roundTokens(Math.ceil(tokens / ep));
+  const all = roundUp(Math.ceil(tokens / ep), UNROLL);
+  const unit = partUnit(layoutOf(layer));
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const sums = sumsGoStraight(layer) ? {} : { sums: bytes(partRow) };
-  const parts = choose(transport, { device, ep, passTokens: all, rows: bytes(row), ...sums });
-  return wholeParts(parts, sizes.passTokens);
+  const parts = choose(transport, { device, ep, sentTokens: all, unit, rows: bytes(row), ...sums });
+  return wholeParts(parts, sizes.sentTokens, unit);
 }
 
-function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
+/** The kernel with so many rows a pass and at hand, whether or not it fits. */
+export function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
   const layout = layoutOf(layer);
-  const sizes = sizesOf(layer, tokens, ep, passLimit);
+  const all = tokens <= request.routeAllTokens;
+  const sizes = sizesOf(layer, tokens, ep, passLimit, all);
   const input: KernelInput = {
     layer,
     layout,
@@ -72,7 +78,7 @@ function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit 
     ways: request.ways,
     narrow,
   };
-  const mean = Math.ceil((tokens / sizes.passes) * (layer.topK / layer.experts));
+  const mean = meanRows(request, sizes.passes);
   const blocks = streamed ? Math.ceil(mean / rowBlock) : 1;
   return { input, sizes, passLimit, rowBlock, reads: sizes.passes * Math.max(1, blocks) };
 }
@@ -86,8 +92,13 @@ function fits({ input, sizes }: Fit, device: Device): boolean {
   );
 }
 
+/** Rows of an expert in a pass, uniform routing. */
+export function meanRows({ layer, tokens }: FitRequest, passes: number): number {
+  return Math.ceil((tokens / passes) * (layer.topK / layer.experts));
+}
+
 /** Row blocks to try: all rows of a pass, then halves, down to one row tile. */
-function rowBlocks(request: FitRequest, allTokens: number): readonly number[] {
+export function rowBlocks(request: FitRequest, allTokens: number): readonly number[] {
   const { bt } = request.tiles;
   if (!request.streamed) return [bt];
   const blocks: number[] = [];

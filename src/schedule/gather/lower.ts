@@ -2,12 +2,14 @@
 
 import { ownEarly } from "../../kernel/api/early-tiles.ts";
 import { limitsOf, ownTiles } from "../../kernel/api/pass-tiles.ts";
+import { ownRoutes, routesIn } from "../../kernel/api/route-tiles.ts";
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
-import type { Frame } from "../../kernel/frame.ts";
+import type { Frame, Sizes } from "../../kernel/frame.ts";
 import { loadOf } from "../../kernel/load.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
+import { routeAllTokens } from "../../kernel/routing/all-tokens.ts";
 import { takesNarrowRows } from "../../kernel/rows/widening.ts";
 import { isTiled, sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
 import { trafficOf } from "../../kernel/traffic.ts";
@@ -15,9 +17,10 @@ import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
 import type { LowerInput } from "../schedule.ts";
-import { runAhead } from "./ahead.ts";
+import { runAhead, tradeRows } from "./ahead.ts";
 import { composition } from "./composition.ts";
-import { chooseFit } from "./fit.ts";
+import { chooseFit, type FitRequest } from "./fit.ts";
+import { roundTokens, sizesOf } from "./sizes.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => ({
@@ -47,7 +50,11 @@ export function lower(input: LowerInput): KernelPlan {
   const { layer, ep, device, devices, tiles, tokens } = input;
   const streamed = isStreamed(input);
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
-  const fit = chooseFit({
+  const most = Math.ceil(tiles.upTo / ep);
+  const sizes = (count: number, all: boolean): Sizes =>
+    sizesOf(layer, count, ep, roundTokens(most), all);
+  const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
+  const request: FitRequest = {
     layer,
     ep,
     device,
@@ -60,8 +67,11 @@ export function lower(input: LowerInput): KernelPlan {
     },
     narrow: takesNarrowRows(layer, devices),
     ...(input.own === undefined ? {} : { limits: limitsOf(input.own) }),
+    routeAllTokens:
+      input.own === undefined ? routeAllTokens(input, routes, sizes) : routesIn(input.own),
     transport: input.own?.parts ?? tiles.transport ?? "auto",
-  });
+  };
+  const fit = tradeRows(chooseFit(request), request);
   const shared = sharedOf(layer, ep);
   const sharedTile =
     shared !== undefined && isTiled(shared, streamed)
@@ -88,6 +98,7 @@ export function lower(input: LowerInput): KernelPlan {
         ...ownEarly(ahead.early),
         ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
         ...(ep === 1 ? {} : { parts: fit.input.parts }),
+        ...ownRoutes(input, ep, request.routeAllTokens),
       },
     },
     passes: fit.sizes.passes,

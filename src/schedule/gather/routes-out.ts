@@ -3,7 +3,8 @@ import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts
 import type { Frame } from "../../kernel/frame.ts";
 import { PEERS } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
-import { listCopy } from "../../kernel/routing/lists.ts";
+import { mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
+import { listCopy, where } from "../../kernel/routing/lists.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 function routesOutOf({ ep, sizes }: Frame): Stream {
@@ -36,12 +37,13 @@ function sendRoutes({ passes }: Frame["sizes"]): Draft {
 }
 
 export const routesOut: Part = {
-  buffers: ({ ep, sizes }) => {
+  buffers: ({ layer, ep, sizes }) => {
+    const sources = mayRouteAll(layer, ep) ? "s.sources" : "EP_SIZE";
     const words: readonly Dim[] = [
-      ["EP_SIZE", ep],
+      [sources, sizes.sources],
       ["s.route_words", sizes.routeWords],
     ];
-    const all: Dim = ["EP_SIZE * s.route_words", ep * sizes.routeWords];
+    const all: Dim = [`${sources} * s.route_words`, sizes.sources * sizes.routeWords];
     return [
       vmem(
         "routes",
@@ -72,18 +74,23 @@ export const routesOut: Part = {
       copies: ep * sizes.passes,
       meaning: "entries of all devices to the scalar unit",
     };
-    return ep === 1 ? [routesIn] : [routesOutOf(frame), routesIn];
+    const streams = ep === 1 ? [routesIn] : [routesOutOf(frame), routesIn];
+    return streams.map((stream) => where(!routesAll(sizes, ep), stream));
   },
-  stages: ({ ep, sizes }) => [
-    ...(ep === 1 ? [] : [sendRoutes(sizes)]),
-    {
-      name: "exchange_routes",
-      meaning: ep === 1 ? "sorted entries to the scalar unit" : "sorted entries of all devices",
-      reads: ["routes"],
-      writes: ["routes", "all_routes"],
-      per: "pass",
-      trips: sizes.passes,
-      loops: [PEERS],
-    },
-  ],
+  stages: ({ ep, sizes }) =>
+    routesAll(sizes, ep)
+      ? []
+      : [
+          ...(ep === 1 ? [] : [sendRoutes(sizes)]),
+          {
+            name: "exchange_routes",
+            meaning:
+              ep === 1 ? "sorted entries to the scalar unit" : "sorted entries of all devices",
+            reads: ["routes"],
+            writes: ["routes", "all_routes"],
+            per: "pass",
+            trips: sizes.passes,
+            loops: [PEERS],
+          },
+        ],
 };

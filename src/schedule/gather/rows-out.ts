@@ -3,6 +3,7 @@ import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { dma, ONE, vmem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
+import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
@@ -10,7 +11,7 @@ import type { Stream } from "../../plan/plan.ts";
 function rowsOutOf(frame: Frame): Stream {
   const { ep, sizes, load } = frame;
   const { cuts } = tablesOf(frame);
-  const bytes = sizes.passTokens * sizes.passes * load.sentRowBytes;
+  const bytes = sizes.sentTokens * sizes.passes * load.sentRowBytes;
   return {
     name: "rows_out",
     from: "VMEM",
@@ -41,7 +42,9 @@ function stagesOf(frame: Frame): readonly Draft[] {
       ...pass,
       loops: steps(own),
       relays: { stream: "rows_out", steps: "own" },
-      overlaps: ["route", "sort", "send_routes", "exchange_routes", "active_experts", "zero_sums"],
+      overlaps: routesAll(frame.sizes, frame.ep)
+        ? ["await_logits", "route", "sort_all", "active_experts", "zero_sums"]
+        : ["route", "sort", "send_routes", "exchange_routes", "active_experts", "zero_sums"],
     },
     {
       name: "relay_rows",

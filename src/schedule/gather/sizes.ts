@@ -1,5 +1,6 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
 import type { Sizes } from "../../kernel/frame.ts";
+import { UNROLL } from "../../kernel/loops.ts";
 import { routeWords } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, roundUp } from "../../kernel/rows/layout.ts";
 
@@ -8,22 +9,38 @@ export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? 16 : LANES);
 }
 
+/** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
+export function sentOf(deviceShare: number, passTokens: number): number {
+  return Math.min(passTokens, roundUp(deviceShare, UNROLL));
+}
+
 /**
  * Token counts of one call: of a device, of a pass, of all devices in a pass, padded to tiles.
  * @param limit most token rows that a device brings to one pass
+ * @param routesAll each device routes the tokens of all
  */
-export function sizesOf(layer: Layer, tokens: number, ep: number, limit: number): Sizes {
+export function sizesOf(
+  layer: Layer,
+  tokens: number,
+  ep: number,
+  limit: number,
+  routesAll = false,
+): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
   const passTokens = roundTokens(Math.ceil(deviceShare / passes));
+  const routedTokens = routesAll ? ep * passTokens : passTokens;
   return {
     tokens,
     deviceShare,
     passes,
     passTokens,
+    sentTokens: sentOf(deviceShare, passTokens),
     allTokens: ep * passTokens,
-    laneTokens: roundUp(passTokens, LANES),
+    routedTokens,
+    sources: routesAll ? 1 : ep,
+    laneTokens: roundUp(routedTokens, LANES),
     chunk: Math.min(passTokens, LANES),
-    ...routeWords(layer, passTokens, ep),
+    ...routeWords(layer, routedTokens, ep),
   };
 }

@@ -1,10 +1,12 @@
 /** Reduce-scatter of partial sums: each device returns the sums of others' tokens to them. */
+import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
+import { DEVICES, GROUP } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
+import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
@@ -25,7 +27,7 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
     return [["EP_SIZE", ep], [`s.pass_tokens * ${row}`, sizes.passTokens * layout.partRow], lanes];
   }
   const { sends, cuts } = tablesOf(input);
-  const rows = (sizes.passTokens / cuts) * layout.partRow;
+  const rows = (sizes.sentTokens / cuts) * layout.partRow;
   return [["s.sum_slots", sends], [`s.part_tokens * ${row}`, rows], lanes];
 }
 
@@ -49,8 +51,13 @@ function buffers(input: KernelInput) {
   ];
 }
 
+/** What has left for others to route by: lists, or logits for small T. */
+function listsOut(layer: KernelInput["layer"], ep: number): readonly string[] {
+  return ["routes_out", ...(mayRouteAll(layer, ep) ? ["logits_out"] : [])];
+}
+
 /** Each is rounded on its own device, own ones like the others, and goes straight: one rounding. */
-function reduceStraight({ layer, sizes }: Frame): Draft {
+function reduceStraight({ layer, ep, sizes }: Frame): Draft {
   const narrow = layer.wire?.combine !== undefined;
   return {
     name: "reduce_scatter",
@@ -59,7 +66,7 @@ function reduceStraight({ layer, sizes }: Frame): Draft {
       : "sums rounded, and to the tokens' devices",
     reads: ["token_sums"],
     writes: [...(narrow ? ["gathered_rows"] : []), "token_rows", "arrived_sums"],
-    waits: ["rows_out", "routes_out"],
+    waits: ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
     loops: [DEVICES, { over: "all tokens", each: GROUP }],
@@ -67,23 +74,24 @@ function reduceStraight({ layer, sizes }: Frame): Draft {
 }
 
 function reduceScatter(frame: Frame): Draft {
-  const { layer, sizes } = frame;
+  const { layer, ep, sizes } = frame;
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
+  const each = partUnroll(sizes.sentTokens / cuts);
   return {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
     reads: ["token_sums", "arrived_sums"],
     writes: ["token_sums", "token_rows", "arrived_sums"],
-    waits: ["rows_out", "routes_out"],
+    waits: ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
     // The inner loops: one that packs sums, one that adds them, each in every second step.
     loops: [
       { over: "copies", each: 1, fixed: reduce },
-      { over: "copies", each: UNROLL, fixed: (sends * sizes.passTokens) / cuts / UNROLL },
+      { over: "copies", each, fixed: (sends * sizes.sentTokens) / cuts / each },
     ],
-    flops: (sends / cuts) * sizes.passTokens * sizes.passes * layer.hidden,
+    flops: (sends / cuts) * sizes.sentTokens * sizes.passes * layer.hidden,
     relays: { stream: "sums_out", steps: "all" },
   };
 }
@@ -92,7 +100,7 @@ function sumsOutOf(frame: Frame): Stream {
   const { layer, ep, sizes, load } = frame;
   const straight = sumsGoStraight(layer);
   const cuts = straight ? 1 : tablesOf(frame).cuts;
-  const bytes = sizes.passTokens * sizes.passes * load.partRowBytes;
+  const bytes = sizes.sentTokens * sizes.passes * load.partRowBytes;
   return {
     name: "sums_out",
     from: "VMEM",

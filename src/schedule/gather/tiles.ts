@@ -1,18 +1,20 @@
 /** The tile table of this schedule: tiles of its parts alone. */
 import { earlyTiles } from "../../kernel/api/early-tiles.ts";
 import { passTiles } from "../../kernel/api/pass-tiles.ts";
+import { routeTiles } from "../../kernel/api/route-tiles.ts";
 import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { relayParts } from "../../kernel/collectives/table.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { TileTable } from "../schedule.ts";
 
-/** Rows and weight tiles, how far they run ahead, limits of a pass, parts of rows on their way, shared tiles. */
+/** Rows and weight tiles, how far they run ahead, limits of a pass, parts of rows on their way, who routes, shared tiles. */
 export function tileTable(plan: Plan): TileTable {
   return joined(
     weightTiles(plan),
     earlyTiles(plan),
     passTiles(plan),
     relayParts(plan),
+    routeTiles(plan),
     sharedTile(plan),
   );
 }

@@ -44,6 +44,9 @@ const AHEAD = [
   { slots: 5, early: 4 },
 ] as const;
 
+/** Who routes, in turn. */
+const ROUTES = ["all", "own", "auto"] as const;
+
 const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   silu: "silu",
   gelu: "gelu",
@@ -241,6 +244,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
             // Early experts change the order in which a token's sum has its experts.
             ...(layer.deterministic === true ? {} : AHEAD[index % AHEAD.length]),
             transport: row.transport === "straight" ? "straight" : "by dimensions",
+            ...(given || row.ep === 1 ? {} : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
           },
         },
       },

@@ -1,0 +1,29 @@
+/** The tile of a kernel whose devices may route the tokens of all. */
+import type { Plan, TileChoice } from "../../plan/plan.ts";
+import type { TileTable } from "../../schedule/schedule.ts";
+import { mayRouteAll } from "../routing/all-tokens.ts";
+
+/** As the plan and the tile table have it. */
+export function ownRoutes(plan: Pick<Plan, "layer">, ep: number, most: number): TileChoice["own"] {
+  return mayRouteAll(plan.layer, ep) ? { route_all_tokens: most } : {};
+}
+
+/** The same out of a plan's own tiles. */
+export function routesIn({ route_all_tokens: most = 0 }: TileChoice["own"]): number {
+  return most;
+}
+
+/** Field and rule; nothing where a device has all tokens, or is given their experts. */
+export function routeTiles({ layer, mesh: { ep } }: Plan): TileTable {
+  if (!mayRouteAll(layer, ep)) return { fields: [], rules: [] };
+  return {
+    fields: [
+      {
+        name: "route_all_tokens",
+        type: "int",
+        meaning: "largest token count T for which each device routes the tokens of all; 0: never",
+      },
+    ],
+    rules: [{ name: "route_all_tokens", python: "self.route_all_tokens >= 0", text: "at least 0" }],
+  };
+}
