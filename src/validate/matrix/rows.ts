@@ -16,7 +16,11 @@ import {
 type Partly = Readonly<Partial<Record<Field, Row[Field]>>>;
 type Values = Readonly<Record<Field, readonly Row[Field][]>>;
 
-const NAMES = Object.keys(fields) as readonly Field[];
+/** A field that nothing binds: given to rows that the others make, which so keep what they have together. */
+const SPREAD = "deterministic";
+const NAMES: readonly Field[] = (Object.keys(fields) as readonly Field[]).filter(
+  (name) => name !== SPREAD,
+);
 /** Fields that others depend on, first: only they can lead into a dead end. */
 const BOUND = NAMES.filter((name) => constraints.some((one) => one.fields.includes(name)));
 /** Ways that each row is tried; the one that meets most new pairs is taken. */
@@ -156,10 +160,24 @@ function covering(values: Values, wanted: (pair: Pair) => boolean = () => true):
   return rows;
 }
 
+/** Rows with the field on in as few of them as meet every value of the others, and off in the rest. */
+function spread(rows: readonly Row[]): readonly Row[] {
+  const valuesOf = (row: Row): readonly string[] => NAMES.map((name) => `${name} ${row[name]}`);
+  const unmet = new Set(rows.flatMap(valuesOf));
+  const chosen = new Set<Row>();
+  while (unmet.size > 0) {
+    const meets = (row: Row): number => valuesOf(row).filter((value) => unmet.has(value)).length;
+    const best = rows.reduce((most, row) => (meets(row) > meets(most) ? row : most));
+    chosen.add(best);
+    for (const value of valuesOf(best)) unmet.delete(value);
+  }
+  return rows.map((row) => ({ ...row, [SPREAD]: chosen.has(row) ? "yes" : "no" }));
+}
+
 /** The same on every run: pairwise on up to 8 devices; `all` adds every value on 16 and on 32. */
 export function matrixRows({ all = false }: { readonly all?: boolean } = {}): readonly Row[] {
-  const usual = covering(fields);
+  const usual = spread(covering(fields));
   if (!all) return usual;
   const many = { ...fields, ep: MANY_DEVICES };
-  return [...usual, ...covering(many, ([a, , b]) => a === "ep" || b === "ep")];
+  return [...usual, ...spread(covering(many, ([a, , b]) => a === "ep" || b === "ep"))];
 }
