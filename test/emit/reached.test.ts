@@ -21,7 +21,8 @@ const block = { kind: "sub_channel", block: 32 } as const;
 /**
  * What no row is: quantised shared experts where D leaves lanes over, or where F does and gate and
  * up lie side by side, int8 rows that v7x widens, or that v6e multiplies without shared experts beside,
- * shared weights alone with small blocks, and one device without shared experts whatever its tiles.
+ * shared weights alone with small blocks, one device without shared experts whatever its tiles, and
+ * softmax of a number of experts that fills no rows, or of groups by their two best.
  */
 function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
   const ragged = specs.filter(({ layer }) => layer.sharedExperts && layer.hidden % 128 > 0);
@@ -32,6 +33,13 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
     ...alone.map((spec): MoeSpec => {
       const { sharedExperts: _, ...layer } = spec.layer;
       return { ...spec, layer };
+    }),
+    ...specs.flatMap((spec): readonly MoeSpec[] => {
+      const { routing, experts } = spec.layer;
+      if (routing.where !== "kernel") return [];
+      const { correctionBias: _, scoreChosen: __, ...plain } = routing;
+      if (experts % 8 === 0 && plain.groups?.score !== "sum_of_top_2") return [];
+      return [{ ...spec, layer: { ...spec.layer, routing: { ...plain, scoring: "softmax" } } }];
     }),
     ...ragged.flatMap((spec) =>
       [channel, { ...channel, granularity: block }].map((quantization) => {
