@@ -20,6 +20,16 @@ def test_generated_packages_follow_the_links(name: str) -> None:
     assert links.check(loading.load(GENERATED / name)) is None
 
 
+def test_so_do_those_of_a_mesh_of_one_axis(tmp_path: Path) -> None:
+    whole = GENERATED / "qwen3_235b_a22b_fp8"
+    source = (whole / "shapes.py").read_text()
+    one = source.replace('MESH_AXES = ("data", "tensor")', 'MESH_AXES = ("expert",)')
+    assert one != source
+    texts = {"shapes.py": one}
+    made = Mutant("", "", "", "", 0, None, (), (), texts, name="one").write(whole, tmp_path)
+    assert links.check(loading.load(made)) is None
+
+
 FAULTS = [
     ("places.max(axis=0) + 1", "places.max(axis=0)"),
     ("places -= places.min(axis=0)", "places -= 0"),

@@ -73,9 +73,11 @@ def _made_up(topology: Any, count: int) -> Iterator[type]:
         axis_names = topology.MESH_AXES
 
         def __init__(self, devices: list[Device]) -> None:
-            self.devices = np.empty((1,) * (len(self.axis_names) - 1) + (len(devices),), object)
+            # One by one: numpy takes a device, which is a tuple, for a row of several.
+            listed = np.empty(len(devices), object)
             for index, device in enumerate(devices):
-                self.devices[..., index] = [device]
+                listed[index] = device
+            self.devices = listed.reshape((1,) * (len(self.axis_names) - 1) + (len(devices),))
 
     real = (topology.Mesh, topology.EP_SIZE)
     topology.Mesh, topology.EP_SIZE = Mesh, count
