@@ -178,6 +178,10 @@ export const codes = {
     "weights are not made of this checkpoint",
     "NVFP4 weights are made float8_e4m3fn with a scale a channel or for a part of one",
   ),
+  MOE144: entry(
+    "rows in HBM are not for this",
+    "with rows in HBM in all buckets an expert's weights come whole; shared experts, biases and rows of 8 bits need rows in VMEM",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -43,6 +43,7 @@ import {
   scaleBlocksFit,
   sharedAreNotAlone,
 } from "./rules/quantization.ts";
+import { rowsTaken } from "./rules/residence.ts";
 import {
   chosenAreScored,
   epsilonFits,
@@ -87,6 +88,7 @@ const RULES: readonly Rule[] = [
   choicesDistinct,
   dimensionsThere,
   tokensToRoute,
+  rowsTaken,
   tilesLegal,
   rowCountsLegal,
   oneBody,

@@ -27,19 +27,23 @@ export function blocksOf({ parts }: Composition, plan: Plan): Readonly<Record<st
  */
 export function contextOf(composition: Composition, plan: Plan, input: KernelInput): Context {
   const added = composition.parts.map((part) => part.context?.(plan) ?? {});
+  const declared = declareBuffers(composition, input).map(
+    ({ name, space, dims, dtypeText, meaning }) => ({
+      name,
+      space,
+      dtypeText,
+      meaning,
+      python: pyTuple(dims.map(([text]) => text)),
+    }),
+  );
   return {
     ...layerContext(plan),
     ...Object.assign({}, ...added),
     blocks: blocksOf(composition, plan),
-    buffers: declareBuffers(composition, input).map(
-      ({ name, space, dims, dtypeText, meaning }) => ({
-        name,
-        space,
-        dtypeText,
-        meaning,
-        python: pyTuple(dims.map(([text]) => text)),
-      }),
-    ),
+    buffers: declared,
+    // Outputs of the call, and what it allots itself.
+    hbmBuffers: declared.filter(({ space }) => space === "HBM"),
+    scratchBuffers: declared.filter(({ space }) => space !== "HBM"),
     semaphores: declareSemaphores(composition, input)
       .filter(({ kind }) => kind === "dma")
       .map(({ name, count }) => ({ name, python: count[0] })),

@@ -12,7 +12,7 @@ export interface ElementType {
 
 export interface BufferDeclaration extends ElementType {
   readonly name: string;
-  readonly space: "VMEM" | "SMEM";
+  readonly space: "HBM" | "VMEM" | "SMEM";
   readonly dims: readonly Dim[];
   /** Leading dimensions that count as slots. */
   readonly slots?: number;
@@ -40,6 +40,16 @@ export function vmem(
   const { dtype, dtypeText } = type;
   const slotted = slots === undefined ? {} : { slots };
   return { name, space: "VMEM", dims, dtype, dtypeText, ...slotted, meaning };
+}
+
+/** A buffer in HBM: an output of the call that nobody reads, as kernels have no scratch there. */
+export function hbm(
+  name: string,
+  dims: readonly Dim[],
+  type: ElementType,
+  meaning: string,
+): BufferDeclaration {
+  return { ...vmem(name, dims, type, meaning), space: "HBM" };
 }
 
 /** A list of the scalar unit: int32. */

@@ -27,6 +27,8 @@ export interface Sizes {
   /** Where weights and offsets start in a device's routes, and their length, in words. */
   readonly weightsAt: number;
   readonly offsetsAt: number;
+  /** Where the entries by expert before each chunk of tokens start: of rows in HBM alone. */
+  readonly countsAt: number;
   readonly routeWords: number;
 }
 
@@ -57,6 +59,8 @@ export interface KernelInput {
   };
   /** Weights arrive in tiles, not a whole expert at a time. */
   readonly streamed: boolean;
+  /** Where token rows and results lie. */
+  readonly rows: "vmem" | "hbm";
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;
   /** Operands of 8 bits. */

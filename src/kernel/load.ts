@@ -10,7 +10,7 @@ import { tileCounts } from "./weights/tile-shape.ts";
  * @param reads times an active expert's weights cross HBM
  */
 export function loadOf(input: KernelInput, reads: number): Load {
-  const { layer, ep, layout, sizes, tiles } = input;
+  const { layer, ep, layout, sizes, tiles, rows } = input;
   const localExperts = layer.experts / ep;
   const passRows = sizes.tokens / sizes.passes;
   const none = (1 - layer.topK / layer.experts) ** passRows;
@@ -31,7 +31,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,
-    sentRowBytes: layout.row * LANES * 4,
+    sentRowBytes: (rows === "hbm" ? layout.rowPitch : layout.row) * LANES * 4,
     partRowBytes: layout.partRow * LANES * 4,
   };
 }

@@ -62,7 +62,7 @@ export interface Composition {
   readonly order: readonly string[];
 }
 
-/** All buffers of a kernel as its code declares them: VMEM, then SMEM. */
+/** All buffers of a kernel as its code declares them: HBM, VMEM, then SMEM. */
 export function declareBuffers(
   { parts, first }: Composition,
   input: KernelInput,
@@ -70,7 +70,7 @@ export function declareBuffers(
   const ordered = [...first, ...parts.filter((part) => !first.includes(part))];
   const found = ordered.flatMap((part) => part.buffers?.(input) ?? []);
   const of = (space: Buffer["space"]) => found.filter((buffer) => buffer.space === space);
-  return [...of("VMEM"), ...of("SMEM")];
+  return [...of("HBM"), ...of("VMEM"), ...of("SMEM")];
 }
 
 /** The same with their bytes. */

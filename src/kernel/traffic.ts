@@ -1,15 +1,28 @@
 /** Bytes and FLOPs of one call on one device, and the least that any kernel needs. */
-import type { Stream, Traffic } from "../plan/plan.ts";
+import type { Buffer, Stream, Traffic } from "../plan/plan.ts";
 import { sharedLayer, tokenRows, weightBytes } from "../spec/formats.ts";
 import type { Frame } from "./frame.ts";
 import { sharedLoad } from "./shared-experts/load.ts";
 import { sharedOf } from "./shared-experts/spread.ts";
 
+/** Bytes to and from the kernel's own buffers in HBM: a copy between devices has an end on each. */
+function heldBytes(streams: readonly Stream[], buffers: readonly Buffer[]): number {
+  const held = new Set(buffers.filter(({ space }) => space === "HBM").map(({ name }) => name));
+  const ends = ({ source, destination }: Stream): number =>
+    [source, destination].filter((name) => held.has(name)).length;
+  return streams.reduce((sum, stream) => sum + stream.bytes * ends(stream), 0);
+}
+
 /**
  * Bytes and FLOPs of one call on one device, with the least of each.
  * @param streams all copies of the kernel
+ * @param buffers its buffers: what lies in HBM besides arguments and the result is traffic too
  */
-export function trafficOf(frame: Frame, streams: readonly Stream[]): Traffic {
+export function trafficOf(
+  frame: Frame,
+  streams: readonly Stream[],
+  buffers: readonly Buffer[],
+): Traffic {
   const { layer, ep, layout, sizes, load } = frame;
   const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
   const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
@@ -25,7 +38,10 @@ export function trafficOf(frame: Frame, streams: readonly Stream[]): Traffic {
   const sharedRead =
     own === undefined ? 0 : own.reads * (both(own.weightBytes) + both(own.scaleBytes));
   const hbm =
-    load.readExperts * load.reads * weights + sharedRead + ownRows * (2 * load.rowBytes + routing);
+    load.readExperts * load.reads * weights +
+    sharedRead +
+    ownRows * (2 * load.rowBytes + routing) +
+    heldBytes(streams, buffers);
   const rowMinimum = 2 * layer.hidden * layout.itemBytes;
   const sentMinimum =
     layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));

@@ -104,7 +104,7 @@ export function requestOf(
     bf: tiles.bf,
     bd: tiles.bd,
     ...defined({ btc, slots: bucket.slots, early: bucket.early }),
-    ...defined({ transport: bucket.transport, routes: bucket.routes }),
+    ...defined({ transport: bucket.transport, routes: bucket.routes, rows: bucket.rows }),
   };
 }
 

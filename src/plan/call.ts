@@ -19,6 +19,11 @@ export function allOf(
   };
 }
 
+/** Token rows and results lie in HBM in every kernel of a package, or in none. */
+export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.rows === "hbm");
+}
+
 /** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
 export function isStreamed(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => tiles.streamed);

@@ -4,7 +4,7 @@
  */
 import type { Activation, RoutingSpec, SharedExperts, WeightLayout } from "../spec/layer.ts";
 import type { DType, Quantization, QuantizedDType, Wire } from "../spec/quantization.ts";
-import type { PredictedTimes } from "../spec/schedule.ts";
+import type { BucketRows, PredictedTimes } from "../spec/schedule.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -45,12 +45,18 @@ export interface Relays {
   /** Hops that the longest way of a part has. */
   readonly hops: number;
   readonly links: readonly LinkTraffic[];
+  /** All sums of a part are added when the last of them is. */
+  readonly grouped?: true;
+  /** Copies that a part goes in. Absent: one. */
+  readonly pieces?: number;
 }
 
 /** Which of a collective's steps a stage goes through: those of own blocks, the next ones, the rest. */
 export interface StageRelays {
   readonly stream: string;
   readonly steps: "own" | "early" | "late" | "all";
+  /** A stage whose work is done bit by bit, where each step of this one needs its part of it. */
+  readonly beside?: string;
 }
 
 /** A copy that crosses memories or devices. */
@@ -71,6 +77,8 @@ export interface Stream {
   readonly copies: number;
   /** Tiles, each in a slot of its own, of what it brings at once: an expert, or all shared ones. */
   readonly tiles?: number;
+  /** Slots of its own, not those of weight tiles: as many less one are on their way beside the one in use. */
+  readonly slots?: number;
   /** Absent: what is remote goes from each device to each other, all at once. */
   readonly relays?: Relays;
   readonly meaning: string;
@@ -158,6 +166,8 @@ export interface TileChoice {
   readonly slots: number;
   /** Weights arrive in (bf, bd) tiles, not a whole expert at a time; one answer for a package. */
   readonly streamed: boolean;
+  /** Token rows and results lie in HBM; one answer for a package. Absent: in VMEM. */
+  readonly rows?: BucketRows;
   /** What only its schedule has, by the names of the tile table. */
   readonly own: Readonly<Record<string, number>>;
 }

@@ -23,6 +23,8 @@ export type Step =
       readonly stream: string;
       readonly bytes: Quantity;
       readonly copies?: Quantity;
+      /** Their issue is among the cycles that the compiler counted. */
+      readonly counted?: true;
     }
   /** Waits for the oldest started copies of a stream that nobody waited for, or for all of them. */
   | { readonly do: "wait"; readonly stream: string; readonly all?: true }

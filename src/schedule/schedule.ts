@@ -5,7 +5,7 @@ import type { Job } from "../predict/job.ts";
 import type { Step } from "../predict/step.ts";
 import type { Bundles } from "../runner/types.ts";
 import type { LayerSpec } from "../spec/layer.ts";
-import type { BucketRoutes, BucketTransport } from "../spec/schedule.ts";
+import type { BucketRoutes, BucketRows, BucketTransport } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 
 export type TileAxis = "bt" | "bf" | "bd";
@@ -56,6 +56,8 @@ export interface TileRequest {
   readonly transport?: BucketTransport;
   /** Which tokens a device routes. Absent: "auto". */
   readonly routes?: BucketRoutes;
+  /** Where rows and results lie. Absent: "vmem". */
+  readonly rows?: BucketRows;
 }
 
 export interface LowerInput {
@@ -106,7 +108,7 @@ export interface Schedule {
    */
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
-  readonly options: readonly ("btc" | "slots" | "early" | "transport" | "routes")[];
+  readonly options: readonly ("btc" | "slots" | "early" | "transport" | "routes" | "rows")[];
   /** It can give results that are the same to the last bit in any batch. */
   readonly deterministic?: true;
   /** Divisibility and alignment; knows nothing of VMEM. */

@@ -22,6 +22,12 @@ export type BucketTransport = "auto" | "straight" | "by dimensions";
 export type BucketRoutes = "auto" | "own" | "all";
 
 /**
+ * Where the token rows of all devices and the results of a device's experts lie: in VMEM as many of
+ * them as there is room for, in passes that each read the weights; or in HBM, all of a call at once.
+ */
+export type BucketRows = "vmem" | "hbm";
+
+/**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the
  * schedule's; of an axis that it does not tile there is none.
  */
@@ -50,6 +56,8 @@ export interface BucketSpec {
   readonly transport?: BucketTransport;
   /** Which tokens a device routes, where the kernel routes. Absent: "auto". */
   readonly routes?: BucketRoutes;
+  /** Where token rows and results lie; one answer for all buckets. Absent: "vmem". */
+  readonly rows?: BucketRows;
   /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.

@@ -237,6 +237,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
       btc: [...new Set(btc)] as [number, ...number[]],
       slots: Math.max(2, Math.min(tiles.slots, MOST_SLOTS, local * weightTiles(tiles) - 1)),
       ...transportOf(tiles, ep),
+      ...defined({ rows: tiles.rows }),
     });
   };
   // Buckets that come out alike would only be traced twice.

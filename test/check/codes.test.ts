@@ -90,6 +90,11 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: "slots = 1 is not supported: a whole number of at least 2",
     nearest: [2, 3, 4],
   },
+  MOE144: {
+    spec: tiles('{ upTo: 256, bt: 64, bf: ⟦384⟧, bd: 2048, rows: "hbm" }'),
+    says: 'bf = 384 with rows = "hbm": an expert\'s weights come whole',
+    nearest: [768],
+  },
   MOE136: {
     spec: specText({
       tiles: '{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, transport: ⟦"by dimensions"⟧ } }',

@@ -35,7 +35,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],
-    ["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "predicted"],
+    ["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "rows", "predicted"],
   ],
   [["emit"], ["reference"]],
   [[], ["name", "source", "layer", "mesh", "devices", "schedule", "emit"]],

@@ -41,7 +41,7 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? ["btc", "slots", "early", "transport", "routes"];
+  const options = named?.options ?? ["btc", "slots", "early", "transport", "routes", "rows"];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
@@ -59,6 +59,7 @@ function checkBucket(
   if (bucket.routes !== undefined) {
     kinds.oneOf([...path, "routes"], bucket.routes, ["auto", "own", "all"]);
   }
+  if (bucket.rows !== undefined) kinds.oneOf([...path, "rows"], bucket.rows, ["vmem", "hbm"]);
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);
 }

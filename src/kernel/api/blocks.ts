@@ -1,4 +1,5 @@
 /** Which of their answers the functions of the call have in a plan. */
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { hasBlockColumns, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -24,8 +25,20 @@ function scalesBlock({ quantization }: Pick<LayerSpec, "quantization">, name: st
   return `${HERE}/arrays/${name}${blocks ? "_of_blocks" : ""}`;
 }
 
+/** What the call gives beside its result: buffers in HBM are outputs that nobody reads. */
+function outputBlocks(inHbm: boolean): Readonly<Record<string, string>> {
+  const out = (name: string): string => `${HERE}/outputs/${name}`;
+  return {
+    out_shape: out(inHbm ? "with_buffers" : "one"),
+    out_specs: out(inHbm ? "specs_with_buffers" : "spec"),
+    result: out(inHbm ? "result_and_buffers" : "result"),
+    bounds_checks: inHbm ? out("no_bounds_checks") : NO_BLOCK,
+    whole_parts: out(inHbm ? "parts_of_chunks" : "parts_of_rows"),
+  };
+}
+
 /** Templates by the name of what they answer: mostly how an array is laid before it is sharded. */
-export function apiBlocks({ layer }: Plan): Readonly<Record<string, string>> {
+export function apiBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
   const padded = paddedHidden(layer) === layer.hidden ? "" : "_padded";
   const array = (given: boolean, name: string): string =>
     given ? `${HERE}/arrays/${name}` : NO_BLOCK;
@@ -33,6 +46,7 @@ export function apiBlocks({ layer }: Plan): Readonly<Record<string, string>> {
   const shared = layer.sharedExperts;
   return {
     pad_hidden: padBlock(layer),
+    ...outputBlocks(rowsInHbm(kernels)),
     one_device: `${HERE}/one_device/${routingKind(layer)}`,
     scale_arrays: scalesBlock(layer, "scales"),
     gate_up_bias_array: array(biases, `gate_up_bias_${layer.weights}`),

@@ -1,11 +1,16 @@
 /** The tile of a kernel whose devices may route the tokens of all. */
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { mayRouteAll } from "../routing/all-tokens.ts";
 
 /** As the plan and the tile table have it. */
-export function ownRoutes(plan: Pick<Plan, "layer">, ep: number, most: number): TileChoice["own"] {
-  return mayRouteAll(plan.layer, ep) ? { route_all_tokens: most } : {};
+export function ownRoutes(
+  { layer, tiles }: Pick<Plan, "layer"> & { readonly tiles: Pick<TileChoice, "rows"> },
+  ep: number,
+  most: number,
+): TileChoice["own"] {
+  return mayRouteAll(layer, ep, tiles.rows === "hbm") ? { route_all_tokens: most } : {};
 }
 
 /** The same out of a plan's own tiles. */
@@ -14,8 +19,8 @@ export function routesIn({ route_all_tokens: most = 0 }: TileChoice["own"]): num
 }
 
 /** Field and rule; nothing where a device has all tokens, or is given their experts. */
-export function routeTiles({ layer, mesh: { ep } }: Plan): TileTable {
-  if (!mayRouteAll(layer, ep)) return { fields: [], rules: [] };
+export function routeTiles({ layer, mesh: { ep }, kernels }: Plan): TileTable {
+  if (!mayRouteAll(layer, ep, rowsInHbm(kernels))) return { fields: [], rules: [] };
   return {
     fields: [
       {

@@ -1,5 +1,6 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
@@ -22,8 +23,8 @@ const most = (steps: readonly DeviceSteps[], of: (one: DeviceSteps) => number): 
   Math.max(...steps.map(of));
 
 /** What the tables of a kernel's devices come to; sums that go straight have no steps. */
-export function tablesOf({ layer, ep, device, parts }: KernelInput) {
-  const steps = stepsOf(torusOf(device, ep), ep, parts);
+export function tablesOf({ layer, ep, device, parts, rows }: KernelInput) {
+  const steps = stepsOf(torusOf(device, ep), ep, parts, rows === "hbm");
   const straight = sumsGoStraight(layer);
   const count = ({ gather, reduce }: DeviceSteps): number =>
     gather.length + (straight ? 0 : reduce.length);
@@ -40,14 +41,22 @@ export function tablesOf({ layer, ep, device, parts }: KernelInput) {
   };
 }
 
-/** How a stream's copies go, for the plan: `bytes` of one copy. */
+/** How a stream's parts go, for the plan: `bytes` of one, in so many copies. */
 export function relaysOf(
-  { device, ep, parts }: KernelInput,
+  { device, ep, parts, rows }: KernelInput,
   collective: Relays["collective"],
   bytes: number,
+  pieces = 1,
 ): Relays {
   const { hops, links } = linkTraffic(device, ep, parts, bytes);
-  return { collective, parts, hops, links };
+  return {
+    collective,
+    parts,
+    hops,
+    links,
+    ...(rows === "hbm" ? { grouped: true } : {}),
+    ...(pieces === 1 ? {} : { pieces }),
+  };
 }
 
 function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown> {
@@ -66,6 +75,10 @@ export const collectives: Part = {
   modules: ({ mesh: { ep } }) =>
     ep === 1 ? [] : [{ name: "topology", template: "kernel/collectives/topology" }],
   context,
+  blocks: ({ kernels }) => {
+    const order = rowsInHbm(kernels) ? "grouped" : "as_they_come";
+    return { add_steps: `kernel/collectives/add_steps/${order}` };
+  },
   buffers: (input) =>
     input.ep === 1
       ? []

@@ -1,12 +1,12 @@
 /** The feed-forward of one row tile of one routed expert: gate and up, activation, down. */
 import { tokenRows } from "../../spec/formats.ts";
 import { activationName } from "../api/layer.ts";
-import { type Dim, FLOAT, vmem } from "../declaration.ts";
+import { type Dim, FLOAT, TWO, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { expertTiles } from "../load.ts";
-import { rows } from "../loops.ts";
+import { rows as overRows } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
-import { fillsLanes, LANES, SUBLANES, TILE_PITCH } from "../rows/layout.ts";
+import { fillsLanes, LANES, SUBLANES } from "../rows/layout.ts";
 import { elementType, operandType, rowColumns, wordType } from "../rows/types.ts";
 import { tileDims } from "../weights/part.ts";
 import { weightBuffers, weightStreams } from "../weights/scales.ts";
@@ -84,20 +84,26 @@ function streamedBuffers(input: KernelInput) {
 }
 
 function buffers(input: KernelInput) {
-  const { layer, layout, tiles, streamed } = input;
+  const { layer, layout, tiles, streamed, rows } = input;
   const { bt, held } = rowDims(input);
+  // One is filled, or leaves for HBM, while the other is used.
+  const both = rows === "hbm" ? [TWO] : [];
+  const slots = rows === "hbm" ? 2 : undefined;
   const gathered: Dim = ["s.tiles.bt * ROW_PITCH", Math.max(tiles.bt, 16) * layout.rowPitch];
   const results: Dim = [
     `${held[0]} // SUBLANES * SUM_ROW * TILE_PITCH`,
-    (held[1] / SUBLANES) * layout.sumRow * TILE_PITCH,
+    (held[1] / SUBLANES) * layout.sumRow * layout.tilePitch,
   ];
   const columns = rowColumns(layer, layout);
   return [
     vmem(
       "gathered_rows",
-      [gathered, lanes],
+      [...both, gathered, lanes],
       wordType(layout),
-      "packed rows of one expert, side by side; and of tokens that come or go",
+      rows === "hbm"
+        ? "packed rows of a row tile, side by side"
+        : "packed rows of one expert, side by side; and of tokens that come or go",
+      slots,
     ),
     ...(tokenRows(layer) === undefined
       ? []
@@ -112,7 +118,13 @@ function buffers(input: KernelInput) {
             "rows of one expert as matrix operand",
           ),
         ]),
-    vmem("result_tiles", [results, lanes], FLOAT, "results in tiles of 8 rows by 128 columns"),
+    vmem(
+      "result_tiles",
+      [...both, results, lanes],
+      FLOAT,
+      "results in tiles of 8 rows by 128 columns",
+      slots,
+    ),
   ];
 }
 
@@ -190,7 +202,7 @@ function stages(frame: Frame): readonly Draft[] {
     writes: ["operand", ...rowScales(frame)],
     per: "row tile",
     trips: load.rowTiles,
-    loops: [rows(rowMultiple(layer))],
+    loops: [overRows(rowMultiple(layer))],
     overlaps,
   };
   if (!streamed) return [operand, ...bodies(frame)];
@@ -204,7 +216,7 @@ function stages(frame: Frame): readonly Draft[] {
     writes: ["activations", ...(quantized ? ["activation_scales"] : [])],
     per: "weight tile",
     trips: load.readExperts * load.reads * expertTiles(frame).intermediate,
-    loops: [{ ...rows(rowMultiple(layer)), counted: "peers" }],
+    loops: [{ ...overRows(rowMultiple(layer)), counted: "peers" }],
     overlaps,
   };
   return [operand, ...bodies(frame), activation];

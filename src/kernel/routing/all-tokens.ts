@@ -2,7 +2,7 @@
  * Whether each device routes the tokens of all devices, or its own ones and gives all others the lists:
  * a block of 128 tokens is routed in the time of one of 8, and lists that nobody sends cost no exchange.
  */
-import type { BucketRoutes } from "../../spec/schedule.ts";
+import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { Sizes } from "../frame.ts";
 import { LANES, type Layer, layoutOf } from "../rows/layout.ts";
@@ -14,9 +14,12 @@ const LIST_CYCLES = 32;
 /** A kernel of any T. */
 const ANY = 2 ** 31 - 1;
 
-/** Where a kernel of several devices routes, it may route for all; given ids come by token. */
-export function mayRouteAll(layer: Pick<Layer, "routing">, ep: number): boolean {
-  return ep > 1 && layer.routing.where === "kernel";
+/**
+ * Where a kernel of several devices routes, it may route for all; given ids come by token, and with
+ * rows in HBM lists are by device.
+ */
+export function mayRouteAll(layer: Pick<Layer, "routing">, ep: number, inHbm: boolean): boolean {
+  return !inHbm && ep > 1 && layer.routing.where === "kernel";
 }
 
 /** Whether the devices of a call do so. */
@@ -50,11 +53,21 @@ function secondsOf(layer: Layer, ep: number, device: Device, sizes: Sizes): numb
  * @param sizes those of a call of so many tokens, its devices routing all of them or not
  */
 export function routeAllTokens(
-  { layer, ep, device }: { readonly layer: Layer; readonly ep: number; readonly device: Device },
+  {
+    layer,
+    ep,
+    device,
+    tiles,
+  }: {
+    readonly layer: Layer;
+    readonly ep: number;
+    readonly device: Device;
+    readonly tiles: { readonly rows?: BucketRows };
+  },
   { upTo, routes }: { readonly upTo: number; readonly routes: BucketRoutes },
   sizes: (tokens: number, all: boolean) => Sizes,
 ): number {
-  if (routes === "own" || !mayRouteAll(layer, ep)) return 0;
+  if (routes === "own" || !mayRouteAll(layer, ep, tiles.rows === "hbm")) return 0;
   if (routes === "all") return ANY;
   for (let share = Math.ceil(upTo / ep); share > 0; share--) {
     const tokens = Math.min(share * ep, upTo);

@@ -1,5 +1,6 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -9,7 +10,7 @@ import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
 import { mayRouteAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
 import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
-import { sharesRegisters, TOKEN_BITS } from "./words.ts";
+import { sharesRegisters, tokenBits } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -38,14 +39,15 @@ function inputs({ layer, layout, sizes }: KernelInput) {
 }
 
 function buffers(input: KernelInput) {
-  const { layout, sizes: s } = input;
+  const { layout, sizes: s, rows } = input;
   const entries: readonly Dim[] = [
     ["CHOICE_ROWS", layout.choiceRows],
     ["s.lane_tokens", s.laneTokens],
   ];
+  const counted = rows === "hbm" ? (s.laneTokens / LANES + 1) * layout.expertLanes : 0;
   const words: Dim = [
-    "s.weight_words + EXPERT_LANES",
-    s.offsetsAt - s.weightsAt + layout.expertLanes,
+    rows === "hbm" ? "s.weight_words + s.count_words" : "s.weight_words + EXPERT_LANES",
+    s.countsAt - s.weightsAt + counted,
   ];
   return [
     ...inputs(input),
@@ -56,7 +58,9 @@ function buffers(input: KernelInput) {
       "own_routes",
       [["SUBLANES", SUBLANES], words],
       INT,
-      "this device's weight bits by choice, then the first entry of each expert",
+      rows === "hbm"
+        ? "this device's weight bits by choice, first entry of each expert, entries by 128 tokens"
+        : "this device's weight bits by choice, then the first entry of each expert",
     ),
     smem("positions_smem", entries, "positions, for scalar reads"),
     smem("own_entries", [["s.weights_at", s.weightsAt]], "this device's entries sorted by expert"),
@@ -126,9 +130,9 @@ function stages(frame: Frame): readonly Draft[] {
   ];
 }
 
-function context({ layer, mesh }: Plan): Record<string, unknown> {
+function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
-  const all = mayRouteAll(layer, mesh.ep);
+  const all = mayRouteAll(layer, mesh.ep, rowsInHbm(kernels));
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
@@ -136,7 +140,7 @@ function context({ layer, mesh }: Plan): Record<string, unknown> {
     mayRouteAll: all,
     routedTokens: all ? "routed_tokens" : "pass_tokens",
     sources: all ? "s.sources" : "EP_SIZE",
-    tokenBits: TOKEN_BITS,
+    tokenBits: tokenBits(rowsInHbm(kernels)),
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,
@@ -150,10 +154,10 @@ function context({ layer, mesh }: Plan): Record<string, unknown> {
   };
 }
 
-function logitsSemaphores({ layer, ep }: KernelInput) {
+function logitsSemaphores({ layer, ep, rows }: KernelInput) {
   if (!inKernel({ layer })) return [];
   const meaning = "router logits in VMEM";
-  if (!mayRouteAll(layer, ep)) return [dma("logits_arrived", ONE, meaning)];
+  if (!mayRouteAll(layer, ep, rows === "hbm")) return [dma("logits_arrived", ONE, meaning)];
   return [
     dma("logits_sent", ONE, "own router logits left"),
     dma("logits_arrived", ["EP_SIZE", ep], `${meaning}, by device`),
@@ -170,7 +174,7 @@ export const routing: Part = {
     dma("lists_moved", ONE, "routing data between VMEM and SMEM"),
   ],
   streams: (frame) => {
-    const all = mayRouteAll(frame.layer, frame.ep);
+    const all = mayRouteAll(frame.layer, frame.ep, frame.rows === "hbm");
     return [
       inKernel(frame) ? logitsIn(frame) : routingIn(frame),
       ...(all ? [logitsOut(frame)] : []),

@@ -1,4 +1,5 @@
 /** Which of their answers the functions of quantised rows have in a plan. */
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { NO_BLOCK } from "../part.ts";
@@ -23,8 +24,10 @@ function quantizedBlocks({ layer, kernels }: Plan): Readonly<Record<string, stri
 
 /** Templates by the name of what they answer. */
 export function rowBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const inHbm = rowsInHbm(plan.kernels);
   return {
-    pack_rows: `kernel/rows/pack_rows/${packingOf(plan.layer)}`,
+    load_rows: `kernel/rows/load_rows${inHbm ? "_to_hbm" : ""}`,
+    pack_rows: `kernel/rows/pack_rows/${packingOf(plan.layer)}${inHbm ? "_to_hbm" : ""}`,
     ...quantizedBlocks(plan),
   };
 }

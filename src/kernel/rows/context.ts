@@ -1,5 +1,6 @@
 /** What the templates say of quantised token and activated rows. */
 
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -8,7 +9,8 @@ import { takesNarrowRows } from "./widening.ts";
 
 /** How token rows, sums and results lie in VMEM, and which of them are quantised. */
 export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unknown> {
-  const layout = layoutOf(layer);
+  const inHbm = rowsInHbm(kernels);
+  const layout = layoutOf(layer, inHbm);
   const narrow = takesNarrowRows(
     layer,
     kernels.map(({ device }) => device),
@@ -20,6 +22,7 @@ export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unkn
   const straight = sumsGoStraight(layer);
   return {
     ...packedTexts(layer, layout),
+    rowsInHbm: inHbm,
     quantizedRows: quantized,
     quantizedRowsText:
       layer.quantization?.activations === undefined
@@ -72,6 +75,7 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
     rowPitch: layout.rowPitch,
+    tilePitch: layout.tilePitch,
     resultSublanes: layout.resultRow,
     resultPitchSublanes: layout.resultPitch,
   };

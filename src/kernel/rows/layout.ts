@@ -4,8 +4,6 @@ import type { LayerSpec } from "../../spec/layer.ts";
 
 export const LANES = 128;
 export const SUBLANES = 8;
-/** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
-export const TILE_PITCH = SUBLANES + 1;
 
 export type Layer = Pick<
   LayerSpec,
@@ -32,8 +30,13 @@ export interface Layout {
   readonly paddedHidden: number;
   /** Sublanes of a packed token row; one of 8 bits has its scale in the last, in every lane. */
   readonly row: number;
-  /** Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. */
+  /**
+   * Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. Of rows
+   * in HBM whole tiles: a copy of one row begins at a tile.
+   */
   readonly rowPitch: number;
+  /** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
+  readonly tilePitch: number;
   /** Sublanes of a row of partial sums on its way, packed as `dtype` or as 8 bits with its scale. */
   readonly partRow: number;
   /** Sublanes of a result row packed as `dtype`, and from one gathered to the next. */
@@ -96,8 +99,11 @@ export function paddedHidden(
   return roundUp(hidden, words * LANES);
 }
 
-/** Sublanes and paddings of one layer's rows and lists. */
-export function layoutOf(layer: Layer): Layout {
+/**
+ * Sublanes and paddings of one layer's rows and lists.
+ * @param inHbm token rows and results lie in HBM
+ */
+export function layoutOf(layer: Layer, inHbm = false): Layout {
   const bf16 = layer.dtype === "bfloat16";
   const columns = paddedHidden(layer);
   const packed = columns / (bf16 ? 2 * LANES : LANES);
@@ -111,7 +117,9 @@ export function layoutOf(layer: Layer): Layout {
     word: bf16 ? "uint32" : "float32",
     paddedHidden: columns,
     row,
-    rowPitch: row | 1,
+    rowPitch: inHbm ? roundUp(row, SUBLANES) : row | 1,
+    // Groups of 8 result rows in HBM are whole tiles, which an odd pitch is of whole ones alone.
+    tilePitch: inHbm && (columns / LANES) % SUBLANES !== 0 ? SUBLANES : SUBLANES + 1,
     partRow,
     resultRow: packed,
     resultPitch: packed | 1,

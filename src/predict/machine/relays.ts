@@ -147,6 +147,7 @@ function reduceSteps(
   arrivals: readonly Copy[],
   sends: readonly Copy[],
   slotAt: (copy: Copy) => number,
+  grouped: boolean,
 ): readonly ReduceStep[] {
   const leave = (copy: Copy): ReduceStep => {
     const { block, part, from } = copy;
@@ -156,22 +157,39 @@ function reduceSteps(
   const back = sends.toReversed().flatMap((copy, at, all): readonly ReduceStep[] => {
     const add = { block: copy.block, part: copy.part, slot: slotAt(copy) };
     const complete = !all.slice(at + 1).some(same(copy));
-    return [add, ...(complete ? arrivals.filter(same(copy)).map(leave) : [])];
+    if (grouped && !complete) return [];
+    const adds = grouped
+      ? all.filter(same(copy)).map((one) => ({ ...add, slot: slotAt(one) }))
+      : [add];
+    return [...adds, ...(complete ? arrivals.filter(same(copy)).map(leave) : [])];
   });
   return [...leaves.map(leave), ...back];
 }
 
 const made = new Map<string, readonly DeviceSteps[]>();
 
-/** What each device of a group does; `parts` 0: straight. Made once for each: many ask for it. */
-export function stepsOf(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
-  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts].join();
-  const found = made.get(key) ?? makeSteps(torus, devices, parts);
+/**
+ * What each device of a group does; `parts` 0: straight. Made once for each: many ask for it.
+ * @param grouped all sums of a part are added when the last of them is: where they do not stay in VMEM
+ */
+export function stepsOf(
+  torus: Torus,
+  devices: number,
+  parts: number,
+  grouped = false,
+): readonly DeviceSteps[] {
+  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts, grouped].join();
+  const found = made.get(key) ?? makeSteps(torus, devices, parts, grouped);
   made.set(key, found);
   return found;
 }
 
-function makeSteps(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
+function makeSteps(
+  torus: Torus,
+  devices: number,
+  parts: number,
+  grouped: boolean,
+): readonly DeviceSteps[] {
   const copies = copiesOf(torus, devices, parts);
   const group = (of: (copy: Copy) => number): readonly (readonly Copy[])[] => {
     const found: Copy[][] = Array.from({ length: devices }, () => []);
@@ -188,7 +206,7 @@ function makeSteps(torus: Torus, devices: number, parts: number): readonly Devic
       gather,
       own: gather.filter(({ stage }) => stage < 0).length,
       early: parts === 0 ? 0 : gather.filter(({ stage }) => stage === 0).length,
-      reduce: reduceSteps(arrivals[me] ?? [], sent, slotAt),
+      reduce: reduceSteps(arrivals[me] ?? [], sent, slotAt, grouped),
       sends: sent.length,
     };
   });

@@ -243,11 +243,13 @@ class Simulation {
       case "start": {
         const bytes = amount(action.bytes, runner.cursor.here);
         const copies = amount(action.copies ?? 1, runner.cursor.here);
-        this.work(
-          runner,
-          `issue ${action.stream}`,
-          (copies * this.device.timing.issueCycles.value) / this.device.clock,
-        );
+        if (action.counted !== true) {
+          this.work(
+            runner,
+            `issue ${action.stream}`,
+            (copies * this.device.timing.issueCycles.value) / this.device.clock,
+          );
+        }
         const list = runner.inFlight.get(action.stream) ?? [];
         // Many small copies are bound by the DMA engine, not by bandwidth.
         list.push(

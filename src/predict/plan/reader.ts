@@ -6,6 +6,7 @@ import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
 import { relayedStage } from "./relays.ts";
 import { sendAll } from "./sends.ts";
+import { copyOf, isIn, isOut, Slotted, waitFor } from "./slotted.ts";
 import { type Read, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
@@ -23,6 +24,7 @@ export class KernelReader {
   private readonly ep: number;
   private readonly work: Work;
   private readonly items: Items;
+  private readonly slotted: Slotted;
   private readonly streams: ReadonlyMap<string, Stream>;
   /** Streams that are started ahead of the loop that waits for them, with its steps an expert. */
   private readonly ahead = new Map<string, number>();
@@ -38,6 +40,7 @@ export class KernelReader {
     this.job = job;
     this.ep = job.ep;
     this.work = new Work(kernel, bundles, job, rowBlock);
+    this.slotted = new Slotted(kernel, this.work, job);
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
     this.items = new Items(this.work.tally, this.work.rowBlock, this.early);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
@@ -48,14 +51,17 @@ export class KernelReader {
       if (!INNER.has(stage.per)) continue;
       const steps = index < this.firstExpert ? this.fixed : this.ahead;
       const times = index < this.firstExpert ? kernel.passes : experts;
-      for (const stream of stage.waits)
+      for (const stream of stage.waits) {
+        if (this.streams.get(stream)?.slots !== undefined) continue;
         steps.set(stream, Math.max(1, Math.round(stage.trips / times)));
+      }
     }
   }
 
   steps(): readonly Step[] {
     const { stages } = this.kernel;
     const end = stages.findLastIndex(({ per }) => INNER.has(per)) + 1;
+    const slotted = this.slotted.streams(stages.slice(this.firstExpert, end));
     const before = stages.slice(0, this.firstExpert).filter(({ per }) => per !== "call");
     const inner = stages.slice(this.firstExpert, end);
     const after = stages.slice(Math.max(end, this.firstExpert));
@@ -72,8 +78,14 @@ export class KernelReader {
             const first = before.findIndex(({ per }) => INNER.has(per));
             return at === first ? [this.fixedLoop(before.filter(({ per }) => INNER.has(per)))] : [];
           }),
+          ...slotted.filter(isIn).map((stream) => this.slotted.rows(stream, "first")),
           { do: "loop", name: "expert", trips: this.work.local, body: [this.expert(inner)] },
+          ...slotted
+            .filter(isOut)
+            .map(({ name }): Step => ({ do: "wait", stream: name, all: true })),
           ...after.flatMap((stage): readonly Step[] => {
+            // Done in the steps of another.
+            if (after.some(({ relays }) => relays?.beside === stage.name)) return [];
             if (stage.early === undefined) return this.stage(stage);
             // For the next pass.
             const test = (here: Here): boolean => here.trip("pass") + 1 < this.work.tally.tiles;
@@ -126,7 +138,7 @@ export class KernelReader {
             body: [this.item(stream)],
           }),
         ),
-        ...own.map(({ name }) => this.wait(name)),
+        ...own.map(({ name }) => waitFor(name)),
         { do: "compute", stage: "shared experts", cycles },
       ],
     };
@@ -175,7 +187,7 @@ export class KernelReader {
     const tiles = Math.max(1, ...this.ahead.values());
     const cycles = (here: Here): number =>
       stages.reduce((sum, stage) => sum + this.work.total(stage, here), 0) / tiles;
-    const waits = stages.flatMap((stage) => stage.waits.map((stream) => this.wait(stream)));
+    const waits = stages.flatMap((stage) => stage.waits.map((stream) => waitFor(stream)));
     const starts = stages.flatMap(({ starts }) => starts.map((name) => this.startNext(name)));
     return {
       do: "loop",
@@ -197,15 +209,19 @@ export class KernelReader {
     }
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
     const mine = (stream: Stream): boolean => stream.awaitedBy === stage.name;
-    const isIn = (stream: Stream): boolean => !stream.remote && stream.to !== "HBM";
-    const isOut = (stream: Stream): boolean => !stream.remote && stream.to === "HBM";
     const remote = ({ remote: is }: Stream): boolean => is;
-    const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
-    const relays = relayedStage(stage, this.streams, this.job, cycles);
+    const beside = this.kernel.stages.find(({ name }) => name === stage.relays?.beside);
+    const all = [runs, ...(beside === undefined ? [] : [this.work.runs(beside)])];
+    const cycles: Quantity = (here) =>
+      all.flatMap((each) => each(here)).reduce((sum, run) => sum + run, 0);
+    const relays = relayedStage(stage, this.streams, this.job, cycles, beside);
     if (relays !== undefined) return relays;
+    if ([...starts, ...waits].some(({ slots }) => slots !== undefined)) {
+      return this.slotted.steps(stage, INNER.has(stage.per), cycles);
+    }
     return [
       ...starts.filter(isIn).map((stream) => this.start(stream, stage)),
-      ...waits.filter(isIn).map(({ name }) => this.wait(name)),
+      ...waits.filter(isIn).map(({ name }) => waitFor(name)),
       { do: "compute", stage: stage.name, cycles },
       ...starts.filter(remote).map((stream) => sendAll(stream, this.ep, this.kernel.passes)),
       ...waits
@@ -224,7 +240,7 @@ export class KernelReader {
       return { do: "loop", name: `slots of ${stream.name}`, trips, body: [this.item(stream)] };
     }
     if (!this.ahead.has(stream.name)) {
-      return this.copy(stream, Math.max(1, this.kernel.passes));
+      return copyOf(stream, Math.max(1, this.kernel.passes));
     }
     if (INNER.has(stage.per)) return this.startNext(stream.name);
     // Before the loop: as many as there are slots beside the one in use and those of others.
@@ -277,20 +293,6 @@ export class KernelReader {
   /** One step of a stream that is started ahead. */
   private item(stream: Stream): Step {
     const awaiting = this.kernel.stages.find(({ name }) => name === stream.awaitedBy);
-    return this.copy(stream, Math.max(awaiting?.trips ?? 1, 1e-9));
-  }
-
-  private copy(stream: Stream, times: number): Step {
-    const hbm = stream.from === "HBM" || stream.to === "HBM";
-    return {
-      do: "start",
-      stream: stream.name,
-      bytes: hbm ? stream.bytes / times : 0,
-      copies: stream.copies / times,
-    };
-  }
-
-  private wait(stream: string): Step {
-    return { do: "wait", stream };
+    return copyOf(stream, Math.max(awaiting?.trips ?? 1, 1e-9));
   }
 }

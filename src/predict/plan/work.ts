@@ -115,6 +115,15 @@ export class Work {
     return this.tally.of(here.trip("pass"), here.device * this.local + here.trip("expert"));
   }
 
+  /** Rows of the first local expert that has any, of all or of those after this one; 0: none has. */
+  rowsAfter(here: Here, all: boolean): number {
+    for (let local = all ? 0 : here.trip("expert") + 1; local < this.local; local++) {
+      const rows = this.tally.of(here.trip("pass"), here.device * this.local + local);
+      if (rows > 0) return rows;
+    }
+    return 0;
+  }
+
   private blockRows(here: Here): number {
     const rows = this.rowsOf(here);
     return Math.min(this.rowBlock, rows - here.trip("block") * this.rowBlock);

@@ -5,6 +5,7 @@ import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { sharedOf } from "../../kernel/shared-experts/spread.ts";
+import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -19,9 +20,26 @@ function aboutShared({ layer, mesh: { ep } }: Plan): string {
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
 }
 
+/** The same where results lie in HBM: sums are those of a chunk of tokens at a time. */
+function chunkBlocks(type: string, ep: number): Readonly<Record<string, string>> {
+  return {
+    pack_sum: ep > 1 ? `${HERE}/pack_sum/${type}` : NO_BLOCK,
+    add_sum: ep > 1 ? `${HERE}/add_sum/${type}` : NO_BLOCK,
+    reduce_scatter: `${HERE}/hbm/sums`,
+    write_output: NO_BLOCK,
+    return_sums: `${HERE}/hbm/finish/${ep > 1 ? "distributed" : "alone"}`,
+  };
+}
+
 /** How a token's sums of all devices are added up. */
-function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, string>> {
+function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const {
+    layer,
+    mesh: { ep },
+    kernels,
+  } = plan;
   const type = pairsOrWords(layer);
+  if (rowsInHbm(kernels)) return chunkBlocks(type, ep);
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
@@ -34,6 +52,7 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
       ? `${HERE}/add_parts/${ordered ? "ordered" : "own_first"}_${devices}`
       : NO_BLOCK,
     store_rows: `${HERE}/store_rows/${type}`,
+    write_output: `${HERE}/write_output`,
     reduce_scatter:
       ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${straight ? "straight" : "rows"}`,
     await_sums_sent:
@@ -42,8 +61,8 @@ function resultBlocks({ layer, mesh: { ep } }: Plan): Readonly<Record<string, st
 }
 
 /** Who routes which tokens, and what then goes between devices. */
-function routesBlocks({ layer, mesh }: Plan): Readonly<Record<string, string>> {
-  const all = mayRouteAll(layer, mesh.ep);
+function routesBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<string, string>> {
+  const all = mayRouteAll(layer, mesh.ep, rowsInHbm(kernels));
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {
@@ -56,16 +75,20 @@ function routesBlocks({ layer, mesh }: Plan): Readonly<Record<string, string>> {
 
 /** Templates by the name of what they answer. */
 export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
-  const { layer, mesh } = plan;
+  const { layer, mesh, kernels } = plan;
+  const inHbm = rowsInHbm(kernels);
   const distributed = mesh.ep > 1;
   const straight = sumsGoStraight(layer);
   const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     about_shared: aboutShared(plan),
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
-    block_part: `${HERE}/block_part/${sizes}`,
-    sums_copy: `${HERE}/sums_copy/${straight ? "straight" : sizes}`,
-    combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
+    block_part: `${HERE}/block_part/${inHbm ? "hbm" : sizes}`,
+    sums_copy: `${HERE}/sums_copy/${inHbm ? "hbm" : straight ? "straight" : sizes}`,
+    ...(inHbm ? {} : { combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}` }),
+    about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : "vmem"}`,
+    run: `${HERE}/run/${inHbm ? "hbm" : "vmem"}`,
+    finish: `${HERE}/finish/${inHbm ? "hbm" : distributed ? "distributed" : "alone"}`,
     pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
     ...routesBlocks(plan),
     ...resultBlocks(plan),

@@ -12,6 +12,7 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
+import { rowsInHbm } from "../../plan/call.ts";
 import { gatherBlocks } from "./blocks.ts";
 import { expertRows } from "./expert-rows.ts";
 import { resultOut } from "./result-out.ts";
@@ -21,8 +22,11 @@ import { sumsOut } from "./sums-out.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
-  modules: () =>
-    ["kernel", "transport", "experts"].map((name) => ({ name, template: `gather/${name}` })),
+  modules: ({ kernels }) => [
+    { name: "kernel", template: "gather/kernel" },
+    { name: "transport", template: "gather/transport" },
+    { name: "experts", template: `gather/${rowsInHbm(kernels) ? "hbm/" : ""}experts` },
+  ],
   blocks: gatherBlocks,
 };
 
@@ -69,7 +73,8 @@ export const composition: Composition = {
       "active_experts",
     ],
     ...["zero_sums", "await_rows", "shared_experts"],
-    ...["merge", "gather", "operand", "await_weights", "await_biases", "products", "activation"],
-    ...["combine", "next_weights", "reduce_scatter", "write_output", "pass_barrier"],
+    ...["merge", "gather", "await_gathered", "operand", "await_weights", "await_biases"],
+    ...["await_results", "products", "activation", "write_results"],
+    ...["combine", "next_weights", "sum_chunks", "reduce_scatter", "write_output", "pass_barrier"],
   ],
 };

@@ -4,7 +4,7 @@ import { limitsOf } from "../../kernel/api/pass-tiles.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { takesNarrowRows } from "../../kernel/rows/widening.ts";
-import { isStreamed } from "../../plan/call.ts";
+import { isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
@@ -19,16 +19,18 @@ export function gatherContext(plan: Plan): Context {
   const [first] = kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
   const limits = limitsOf(first.tiles.own);
+  const inHbm = rowsInHbm(kernels);
   const names = kernels.map(({ device }) => device);
   return contextOf(composition, plan, {
     layer,
-    layout: layoutOf(layer),
+    layout: layoutOf(layer, inHbm),
     ep: mesh.ep,
     device: deviceOf(first.device),
     parts: first.tiles.own.parts ?? 0,
-    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
+    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens, { inHbm }),
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
+    rows: inHbm ? "hbm" : "vmem",
     narrow: takesNarrowRows(layer, names),
   });
 }

@@ -5,6 +5,7 @@ import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
+import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
 
 function combine({ layer, load, streamed }: Frame): Draft {
   return {
@@ -24,11 +25,16 @@ function combine({ layer, load, streamed }: Frame): Draft {
 }
 
 export const expertRows: Part = {
-  buffers: ({ sizes }) => {
+  buffers: (input) => {
+    if (input.rows === "hbm") return expertBuffers(input);
+    const { sizes } = input;
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
+  semaphores: ({ rows }) => (rows === "hbm" ? expertSemaphores : []),
+  streams: (frame) => (frame.rows === "hbm" ? expertCopies(frame) : []),
   stages: (frame) => {
+    if (frame.rows === "hbm") return expertStages(frame);
     const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [

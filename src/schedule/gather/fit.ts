@@ -9,7 +9,7 @@ import { choose, partUnit, type Transport, wholeParts } from "../../kernel/colle
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
-import { MOST_PASS_TOKENS } from "../../kernel/routing/words.ts";
+import { MOST_ROUTE_WORDS, mostPassTokens } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 import { sumsGoStraight } from "../../kernel/rows/types.ts";
 import type { Device } from "../../target/device/device.ts";
@@ -50,22 +50,31 @@ export interface FitRequest {
  * Parts of the rows of one device in one pass: as asked for, or what is predicted to be fastest for
  * all of its rows at once, so that it is predicted once for a bucket and not for each pass size.
  */
-function partsOf({ layer, ep, device, tokens, transport }: FitRequest, sizes: Sizes): number {
-  const { row, partRow } = layoutOf(layer);
-  const all = roundUp(Math.ceil(tokens / ep), UNROLL);
-  const unit = partUnit(layoutOf(layer));
+function partsOf(
+  { layer, ep, device, tiles, tokens, transport }: FitRequest,
+  sizes: Sizes,
+): number {
+  const inHbm = tiles.rows === "hbm";
+  const layout = layoutOf(layer, inHbm);
+  const { row, rowPitch, partRow } = layout;
+  const share = Math.ceil(tokens / ep);
+  const all = inHbm ? roundTokens(share) : roundUp(share, UNROLL);
+  // Sums by chunks need whole blocks of counted entries.
+  const unit = inHbm ? Math.min(sizes.passTokens, LANES) : partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const sums = sumsGoStraight(layer) ? {} : { sums: bytes(partRow) };
-  const parts = choose(transport, { device, ep, sentTokens: all, unit, rows: bytes(row), ...sums });
+  const rows = bytes(inHbm ? rowPitch : row);
+  const parts = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums });
   return wholeParts(parts, sizes.sentTokens, unit);
 }
 
 /** The kernel with so many rows a pass and at hand, whether or not it fits. */
 export function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
-  const layout = layoutOf(layer);
+  const inHbm = tiles.rows === "hbm";
+  const layout = layoutOf(layer, inHbm);
   const all = tokens <= request.routeAllTokens;
-  const sizes = sizesOf(layer, tokens, ep, passLimit, all);
+  const sizes = sizesOf(layer, tokens, ep, passLimit, { all, inHbm });
   const input: KernelInput = {
     layer,
     layout,
@@ -75,6 +84,7 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
     sizes,
     tiles: { ...tiles, slots: tiles.slots ?? LEAST_SLOTS, early: 0, rowBlock },
     streamed,
+    rows: tiles.rows ?? "vmem",
     ways: request.ways,
     narrow,
   };
@@ -86,7 +96,8 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
 function fits({ input, sizes }: Fit, device: Device): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
-    sizes.allTokens <= MOST_PASS_TOKENS &&
+    sizes.allTokens <= mostPassTokens(input.rows === "hbm") &&
+    (input.rows === "vmem" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );
@@ -110,7 +121,9 @@ export function rowBlocks(request: FitRequest, allTokens: number): readonly numb
 
 /** The kernel that the tile table's limits make at this T. */
 function fitWithin(request: FitRequest, limits: Limits): Fit {
-  const { allTokens } = sizesOf(request.layer, request.tokens, request.ep, limits.passTokens);
+  const inHbm = request.tiles.rows === "hbm";
+  const { layer, tokens, ep } = request;
+  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens, { inHbm });
   const most = roundUp(allTokens, request.tiles.bt);
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
 }

@@ -23,7 +23,7 @@ export const gather = {
     { name: "bf", cost: 1 },
     { name: "bt", cost: 1 },
   ],
-  options: ["btc", "slots", "early", "transport", "routes"],
+  options: ["btc", "slots", "early", "transport", "routes", "rows"],
   deterministic: true,
   axisRule,
   layerProblems,

@@ -52,7 +52,7 @@ export function lower(input: LowerInput): KernelPlan {
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
-    sizesOf(layer, count, ep, roundTokens(most), all);
+    sizesOf(layer, count, ep, roundTokens(most), { all });
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
   const request: FitRequest = {
     layer,
@@ -94,6 +94,7 @@ export function lower(input: LowerInput): KernelPlan {
       btc,
       slots: ahead.input.tiles.slots,
       streamed,
+      ...(fit.input.rows === "hbm" ? { rows: "hbm" as const } : {}),
       own: {
         ...ownEarly(ahead.early),
         ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
@@ -114,6 +115,6 @@ export function lower(input: LowerInput): KernelPlan {
       },
     ],
     ...usageOf(buffers, device),
-    traffic: trafficOf(frame, streams),
+    traffic: trafficOf(frame, streams, buffers),
   };
 }

@@ -29,15 +29,16 @@ export const resultOut: Part = {
       meaning: "result rows",
     },
   ],
-  stages: ({ layer, ep, sizes }) => {
+  stages: ({ layer, ep, sizes, rows }) => {
+    const inHbm = rows === "hbm";
     const straight = ep > 1 && sumsGoStraight(layer);
     return [
       {
         name: "write_output",
         meaning: straight ? "sums added up, rounded and written" : "sums rounded and written",
         reads: straight ? ["token_rows", "arrived_sums"] : ["token_sums"],
-        writes: ["gathered_rows", "staging", "output"],
-        waits: ep > 1 ? ["sums_out"] : [],
+        writes: inHbm ? ["staging", "output"] : ["gathered_rows", "staging", "output"],
+        waits: ep > 1 && !inHbm ? ["sums_out"] : [],
         per: "pass",
         trips: sizes.passes,
         loops: [

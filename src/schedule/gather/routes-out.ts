@@ -37,8 +37,8 @@ function sendRoutes({ passes }: Frame["sizes"]): Draft {
 }
 
 export const routesOut: Part = {
-  buffers: ({ layer, ep, sizes }) => {
-    const sources = mayRouteAll(layer, ep) ? "s.sources" : "EP_SIZE";
+  buffers: ({ layer, ep, sizes, rows }) => {
+    const sources = mayRouteAll(layer, ep, rows === "hbm") ? "s.sources" : "EP_SIZE";
     const words: readonly Dim[] = [
       [sources, sizes.sources],
       ["s.route_words", sizes.routeWords],

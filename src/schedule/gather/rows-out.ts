@@ -1,6 +1,6 @@
 /** All-gather of token rows: every device receives all rows of a pass. */
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
-import { dma, ONE, vmem } from "../../kernel/declaration.ts";
+import { dma, hbm, ONE, vmem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { routesAll } from "../../kernel/routing/all-tokens.ts";
@@ -9,13 +9,14 @@ import { heldRows, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 function rowsOutOf(frame: Frame): Stream {
-  const { ep, sizes, load } = frame;
+  const { ep, sizes, load, rows } = frame;
   const { cuts } = tablesOf(frame);
   const bytes = sizes.sentTokens * sizes.passes * load.sentRowBytes;
+  const space = rows === "hbm" ? "HBM" : "VMEM";
   return {
     name: "rows_out",
-    from: "VMEM",
-    to: "VMEM",
+    from: space,
+    to: space,
     remote: true,
     source: "token_rows",
     destination: "token_rows",
@@ -68,13 +69,23 @@ function stagesOf(frame: Frame): readonly Draft[] {
 }
 
 export const rowsOut: Part = {
-  buffers: ({ layout, sizes }) => [
-    vmem(
-      "token_rows",
-      [heldRows(layout, sizes.allTokens + 1), ["LANES", LANES]],
-      wordType(layout),
-      "packed token rows of all devices and one that no token owns; then sums on their way",
-    ),
+  buffers: ({ layout, sizes, rows }) => [
+    rows === "hbm"
+      ? hbm(
+          "token_rows",
+          [
+            ["s.all_tokens * ROW_PITCH", sizes.allTokens * layout.rowPitch],
+            ["LANES", LANES],
+          ],
+          wordType(layout),
+          "packed token rows of all devices",
+        )
+      : vmem(
+          "token_rows",
+          [heldRows(layout, sizes.allTokens + 1), ["LANES", LANES]],
+          wordType(layout),
+          "packed token rows of all devices and one that no token owns; then sums on their way",
+        ),
   ],
   semaphores: ({ ep, parts }) =>
     ep === 1

@@ -11,6 +11,7 @@ import { LANES } from "../../kernel/rows/layout.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
+import { chunkBuffers, chunkCopies, chunkSemaphores, chunkStages } from "./chunk-sums.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -53,7 +54,7 @@ function buffers(input: KernelInput) {
 
 /** What has left for others to route by: lists, or logits for small T. */
 function listsOut(layer: KernelInput["layer"], ep: number): readonly string[] {
-  return ["routes_out", ...(mayRouteAll(layer, ep) ? ["logits_out"] : [])];
+  return ["routes_out", ...(mayRouteAll(layer, ep, false) ? ["logits_out"] : [])];
 }
 
 /** Each is rounded on its own device, own ones like the others, and goes straight: one rounding. */
@@ -126,8 +127,9 @@ export const sumsOut: Part = {
   context: ({ layer }) => ({
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
   }),
-  buffers,
+  buffers: (input) => (input.rows === "hbm" ? chunkBuffers(input) : buffers(input)),
   semaphores: (input) => {
+    if (input.rows === "hbm") return chunkSemaphores(input);
     if (input.ep === 1) return [];
     const arrived: Dim = sumsGoStraight(input.layer)
       ? ["EP_SIZE", input.ep]
@@ -137,8 +139,12 @@ export const sumsOut: Part = {
       dma("sums_arrived", arrived, "partial sums arrived in a slot"),
     ];
   },
-  streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
+  streams: (frame) => {
+    if (frame.rows === "hbm") return chunkCopies(frame);
+    return frame.ep === 1 ? [] : [sumsOutOf(frame)];
+  },
   stages: (frame) => {
+    if (frame.rows === "hbm") return chunkStages(frame);
     const { layer, ep, sizes } = frame;
     const zero: Draft = {
       name: "zero_sums",

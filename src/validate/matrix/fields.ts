@@ -32,6 +32,7 @@ export const fields = {
   tiles: ["resident", "streamed"],
   ep: [1, 2, 4, 8],
   transport: ["straight", "lines", "pairs"],
+  rows: ["vmem", "hbm"],
   mesh: ["one axis", "two axes", "reversed", "further axes"],
   tokenAxes: ["all", "first", "none"],
   tokens: ["one", "odd", "passes"],
@@ -72,6 +73,13 @@ const inKernel = ({ scoring }: Row): boolean => !scoring.startsWith("given");
 /** Absent where routing is given: what the caller does is not the kernel's. */
 function routed<F extends Field>(field: F, absent: Row[F]): Constraint {
   return { fields: ["scoring", field], legal: (row) => inKernel(row) || row[field] === absent };
+}
+
+/** What rows in HBM do not serve yet: MOE144. */
+function onlyInVmem<F extends Field>(field: F, served: Row[F]): readonly Constraint[] {
+  return [
+    { fields: ["rows", field], legal: (row) => row.rows === "vmem" || row[field] === served },
+  ];
 }
 
 /** Combinations that the checker refuses, or that mean nothing. */
@@ -171,6 +179,12 @@ export const constraints: readonly Constraint[] = [
     fields: ["transport", "ep"],
     legal: ({ transport, ep }) => transport === "straight" || ep > 1,
   },
+  ...onlyInVmem("shared", "none"),
+  ...onlyInVmem("biases", "no"),
+  ...onlyInVmem("wire", "none"),
+  ...onlyInVmem("activations", "none"),
+  ...onlyInVmem("tiles", "resident"),
+  ...onlyInVmem("deterministic", "no"),
   {
     // float4 weights are for a device whose chips hold pairs.
     fields: ["transport", "quantization"],

@@ -244,7 +244,10 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
             // Early experts change the order in which a token's sum has its experts.
             ...(layer.deterministic === true ? {} : AHEAD[index % AHEAD.length]),
             transport: row.transport === "straight" ? "straight" : "by dimensions",
-            ...(given || row.ep === 1 ? {} : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
+            ...(given || row.ep === 1 || row.rows === "hbm"
+              ? {}
+              : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
+            ...(row.rows === "hbm" ? { rows: row.rows } : {}),
           },
         },
       },

@@ -1,0 +1,88 @@
+/** Steps of copies that have slots of their own: rows an expert ahead of their use, results behind it. */
+import type { Stage, Stream } from "../../plan/plan.ts";
+import type { Job } from "../job.ts";
+import type { Here, Quantity, Step } from "../step.ts";
+import type { Read, Work } from "./work.ts";
+
+/** A copy into VMEM or SMEM. */
+export const isIn = ({ remote, to }: Stream): boolean => !remote && to !== "HBM";
+/** A copy to HBM. */
+export const isOut = ({ remote, to }: Stream): boolean => !remote && to === "HBM";
+
+/** One of so many like parts of a stream's copies in a call. */
+export function copyOf(stream: Stream, times: number): Step {
+  const hbm = stream.from === "HBM" || stream.to === "HBM";
+  return {
+    do: "start",
+    stream: stream.name,
+    bytes: hbm ? stream.bytes / times : 0,
+    copies: stream.copies / times,
+  };
+}
+
+/** Waits for the oldest copies of a stream. */
+export function waitFor(stream: string): Step {
+  return { do: "wait", stream };
+}
+
+/** Which expert's rows a copy is of. */
+type Which = "first" | "this" | "next";
+
+export class Slotted {
+  private readonly kernel: Read;
+  private readonly work: Work;
+  private readonly job: Job;
+
+  constructor(kernel: Read, work: Work, job: Job) {
+    this.kernel = kernel;
+    this.work = work;
+    this.job = job;
+  }
+
+  /** Of the streams that stages start, those with slots of their own. */
+  streams(stages: readonly Stage[]): readonly Stream[] {
+    const names = new Set(stages.flatMap(({ starts }) => starts));
+    return this.kernel.streams.filter(({ name, slots }) => names.has(name) && slots !== undefined);
+  }
+
+  /**
+   * A stage of such copies. In the loop over experts (`inner`) rows come an expert ahead and results
+   * leave behind; elsewhere all of them overlap the stage's own work. What the machine takes for the
+   * issue of a copy is part of the compiler's count.
+   */
+  steps(stage: Stage, inner: boolean, cycles: Quantity): readonly Step[] {
+    const named = (names: readonly string[]): readonly Stream[] =>
+      names.flatMap((name) => this.kernel.streams.filter((stream) => stream.name === name));
+    const waits = named(stage.waits)
+      .filter((stream) => !inner || isIn(stream))
+      .map(({ name }) => waitFor(name));
+    const started = named(stage.starts);
+    const starts = started.map((stream): Step => {
+      if (inner) return this.rows(stream, isIn(stream) ? "next" : "this");
+      const passes = Math.max(1, this.kernel.passes);
+      const [bytes, copies] = [stream.bytes / passes, stream.copies / passes];
+      return { do: "start", stream: stream.name, bytes, copies, counted: true };
+    });
+    const work: Step = { do: "compute", stage: stage.name, cycles };
+    return inner ? [...waits, work, ...starts] : [...starts, work, ...waits];
+  }
+
+  /** Copies of an expert's rows, if it has any. */
+  rows(stream: Stream, which: Which): Step {
+    const bytes = (here: Here): number => stream.bytes * this.part(which, here);
+    const copies = (here: Here): number => stream.copies * this.part(which, here);
+    return {
+      do: "when",
+      test: (here) => this.part(which, here) > 0,
+      body: [{ do: "start", stream: stream.name, bytes, copies, counted: true }],
+    };
+  }
+
+  /** What an expert has of a device's routed rows in a call, on average. */
+  private part(which: Which, here: Here): number {
+    const all = Math.max(1, (this.job.tokens * this.job.layer.topK) / this.job.ep);
+    const rows =
+      which === "this" ? this.work.rowsOf(here) : this.work.rowsAfter(here, which === "first");
+    return rows / all;
+  }
+}
