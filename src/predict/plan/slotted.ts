@@ -28,6 +28,7 @@ export function waitFor(stream: string): Step {
 /** Which expert's rows a copy is of. */
 type Which = "first" | "this" | "next";
 
+/** Steps of one Pallas call's copies with slots of their own, from its plan and the rows at hand. */
 export class Slotted {
   private readonly kernel: Read;
   private readonly work: Work;
