@@ -16,7 +16,7 @@ import {
 type Partly = Readonly<Partial<Record<Field, Row[Field]>>>;
 type Values = Readonly<Record<Field, readonly Row[Field][]>>;
 
-/** A field that nothing binds: given to rows that the others make, which so keep what they have together. */
+/** A field that hardly anything binds: given to rows that the others make, which so keep what they have together. */
 const SPREAD = "deterministic";
 const NAMES: readonly Field[] = (Object.keys(fields) as readonly Field[]).filter(
   (name) => name !== SPREAD,
@@ -160,14 +160,15 @@ function covering(values: Values, wanted: (pair: Pair) => boolean = () => true):
   return rows;
 }
 
-/** Rows with the field on in as few of them as meet every value of the others, and off in the rest. */
+/** Rows with the field on in as few of them as meet every value that it can meet, and off in the rest. */
 function spread(rows: readonly Row[]): readonly Row[] {
   const valuesOf = (row: Row): readonly string[] => NAMES.map((name) => `${name} ${row[name]}`);
-  const unmet = new Set(rows.flatMap(valuesOf));
+  const legal = rows.filter((row) => isLegal({ ...row, [SPREAD]: "yes" }));
+  const unmet = new Set(legal.flatMap(valuesOf));
   const chosen = new Set<Row>();
   while (unmet.size > 0) {
     const meets = (row: Row): number => valuesOf(row).filter((value) => unmet.has(value)).length;
-    const best = rows.reduce((most, row) => (meets(row) > meets(most) ? row : most));
+    const best = legal.reduce((most, row) => (meets(row) > meets(most) ? row : most));
     chosen.add(best);
     for (const value of valuesOf(best)) unmet.delete(value);
   }
