@@ -286,7 +286,6 @@ def reduce_scatter(r: Refs, s: Shape, me):
     A device's own rows are no longer needed here: sums leave from where they were. Additions are in
     the order of the steps, the same in every call.
     """
-    await_rows_sent(r, s, me)
     await_routes_sent(r, s, me)
 
     @pl.loop(r.relay_steps[GATHER_END], r.relay_steps[ALL_END])
@@ -303,6 +302,10 @@ def reduce_scatter(r: Refs, s: Shape, me):
         def _():
             _pack_part(r, s, first)
             sums_copy(r, s, block, part, peer, slot).start()
+
+    # Rows that went on from here had left before sums were packed over them: those were awaited
+    # from whom the rows went to.
+    await_rows_sent(r, s, me)
 
 
 def write_output(r: Refs, s: Shape, me, first_token):
