@@ -77,6 +77,6 @@ test("what is not served is refused with its name, a bucket beside it too", () =
 
 test("the package declares its buffers in HBM as outputs that nobody reads", async () => {
   const files = await emitPackage(planOf("hbm"));
-  expect(files.get("kernel.py")).toContain("result, *_ = call(");
-  expect(files.get("shapes.py")).toContain('"results": jax.ShapeDtypeStruct(');
+  expect(files.get("resident/kernel.py")).toContain("result, *_ = call(");
+  expect(files.get("resident/shapes.py")).toContain('"results": jax.ShapeDtypeStruct(');
 });
