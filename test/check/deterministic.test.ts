@@ -1,6 +1,8 @@
 /** What keeps a token's result from being the same in any batch is refused by name. */
 import { expect, test } from "vitest";
+import { judge } from "../../src/check/judge.ts";
 import { gather } from "../../src/schedule/gather/index.ts";
+import type { MoeSpec } from "../../src/spec/spec.ts";
 import { devices } from "../../src/target/device/registry.ts";
 import { fake } from "./fake-schedule.ts";
 import { checkText, LAYER, specText } from "./marked.ts";
@@ -44,4 +46,11 @@ test("a schedule that does not offer it", async () => {
     message: "the gather schedule has no deterministic kernel",
     ...place,
   });
+});
+
+test("a spec without a layer has diagnostics, and nothing that is thrown", () => {
+  const empty = { name: "x", mesh: { ep: 4 }, devices: ["v5p"], schedule: {}, emit: {} };
+  const { findings, plan } = judge(empty as unknown as MoeSpec, real);
+  expect(findings.length).toBeGreaterThan(0);
+  expect(plan).toBeUndefined();
 });

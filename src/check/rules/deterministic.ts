@@ -77,7 +77,8 @@ export const sharedCutOverAll: Rule = ({ spec, sound, schedule }) => {
  * experts come before rows of the first beyond its block. The least of an axis fits every bucket.
  */
 export function judgeTiles(spec: MoeSpec, resolved: readonly ResolvedTiles[]): readonly Finding[] {
-  if (spec.layer.deterministic !== true) return [];
+  // Without tiles the layer may be anything.
+  if (resolved.length === 0 || spec.layer.deterministic !== true) return [];
   const kernels = resolved.map(({ kernel }) => kernel);
   const cut = AXES.flatMap((axis) =>
     kernels.flatMap(({ bucket, device, tiles }) => {
