@@ -203,3 +203,11 @@ def test_steps_are_the_distance_of_neighbours() -> None:
     # On a grid already, but for little: off by that little.
     on = grid.nearest(np.array([1.5 + 1e-4]), BFLOAT16, np.array([1.5]))
     assert on == pytest.approx(1e-8)
+
+
+def test_a_row_of_exact_products_may_be_off_by_float32_additions_and_no_more() -> None:
+    wanted = np.ones((2, HIDDEN))
+    none = Expected(np.zeros(2), np.zeros(2))
+    assert metrics.against(wanted, wanted, none).of_limit == 0.0
+    assert metrics.against(wanted * (1 + 2.0**-22), wanted, none).one_row < 1.0
+    assert metrics.against(wanted * (1 + 2.0**-19), wanted, none).one_row > 1.0

@@ -8,8 +8,9 @@ import { checkFile } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { moe } from "../../src/index.ts";
 import { isTiled, sharedOf } from "../../src/kernel/shared-experts/spread.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
-import type { Plan } from "../../src/plan/plan.ts";
+import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import type { RoutingSpec } from "../../src/spec/layer.ts";
 import { devices } from "../../src/target/device/registry.ts";
@@ -58,11 +59,18 @@ describe.each(examples)("%s", (name) => {
       (made?.axes.find((one) => one.name === axis)?.trips ?? 0) > 1;
     for (const axis of ["bf", "bd"]) expect(many(kernel, axis)).toBe(many(full, axis));
     // Bodies for a number of rows are named after it: several stay several.
-    const names = (made: typeof kernel): ReadonlySet<string> =>
+    const names = (made: KernelPlan | undefined): ReadonlySet<string> =>
       new Set(
         allOf(made ?? { calls: [] }).stages.map(({ name: stage }) => stage.replace(/\d+/g, "n")),
       );
-    expect(names(kernel)).toEqual(names(full));
+    // Few tokens each device routes itself: there are calls on either side.
+    const few = lowerFor(plan, { device: kernel?.device ?? "", tokens: 1 }, { schedules, devices });
+    expect([names(few), names(full)]).toContainEqual(names(kernel));
+    for (const side of ["exchange_routes", "await_logits"]) {
+      const has = (made: readonly (KernelPlan | undefined)[]): boolean =>
+        made.some((each) => names(each).has(side));
+      expect(has(scaled?.kernels ?? []), side).toBe(has([...plan.kernels, few]));
+    }
     expect((kernel?.tiles.btc.length ?? 0) > 1).toBe((full?.tiles.btc.length ?? 0) > 1);
     // More weight tiles than slots, so that a slot is filled again after its use.
     const trips = (axis: string): number =>

@@ -13,6 +13,9 @@ from .rounding import Expected
 
 # What float32 arithmetic may cost a reference that rounds nothing else.
 FLOAT32_BOUND = 1e-5
+# Of a row's size, what a few float32 additions of it may cost: where every product is exact, or an
+# activation is at its bound, nothing else is expected to.
+FLOAT32_ROW = 2.0**-21
 
 
 def relative_error(result: Any, reference: Any) -> float:
@@ -58,7 +61,8 @@ def against(result: Any, reference: Any, allowed: Expected) -> Found:
         there & same, np.where(there, result, 0.0) - np.where(there, reference, 0.0), 0.0
     )
     rows = np.where(same.all(axis=-1), np.linalg.norm(difference, axis=-1), np.inf)
-    limits = allowed.row_limits
+    sizes = np.linalg.norm(np.where(there, reference, 0.0), axis=-1)
+    limits = np.maximum(allowed.row_limits, FLOAT32_ROW * sizes)
     # Where nothing may be off, nothing is.
     shares = np.divide(rows, limits, out=np.where(rows > 0, np.inf, 0.0), where=limits > 0)
     size = float(np.linalg.norm(np.where(there, reference, 0.0))) or 1.0

@@ -1,5 +1,5 @@
 /** Who routes, how rows and sums go between devices, and what that loads on the links. */
-import type { KernelPlan, Relays, Stream } from "../../plan/plan.ts";
+import type { KernelPlan, Relays } from "../../plan/plan.ts";
 import { bytes, plural } from "../format.ts";
 
 function way({ parts, hops }: Relays): string {
@@ -8,18 +8,24 @@ function way({ parts, hops }: Relays): string {
   return `by dimensions of the torus${cut}, ${plural(hops, "hop")} at most`;
 }
 
-function line({ name, relays }: Stream): readonly string[] {
-  if (relays === undefined) return [];
+function lineOf(relays: Relays): string {
   const links = relays.links.map(({ links: kind, bytes: crossed }) => {
     const where = kind === "pair" ? "within a chip" : kind;
     return `${where} ${bytes(Math.round(crossed))}`;
   });
-  return [`  ${name}: ${way(relays)}; across links by device: ${links.join(", ")}`];
+  return `${way(relays)}; across links by device: ${links.join(", ")}`;
 }
 
-/** One line for each collective of the kernel's calls; none on one device. */
+/** A line for the collectives of the kernel's calls that go alike; none on one device. */
 export function transportLines({ calls }: KernelPlan): readonly string[] {
-  return calls.flatMap((call) => (call.kind === "pallas" ? call.streams.flatMap(line) : []));
+  const streams = calls.flatMap((call) => (call.kind === "pallas" ? call.streams : []));
+  const alike = new Map<string, string[]>();
+  for (const { name, relays } of streams) {
+    if (relays === undefined) continue;
+    const text = lineOf(relays);
+    alike.set(text, [...(alike.get(text) ?? []), name]);
+  }
+  return [...alike].map(([text, names]) => `  ${names.join(", ")}: ${text}`);
 }
 
 /** Whether each device routes the tokens of all, and up to which T; nothing where it never could. */
