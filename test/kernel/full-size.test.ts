@@ -43,7 +43,7 @@ const SLICE = [
     device: "v5p",
     tokens: 1,
   },
-  { name: rowLike({ activations: "8 bits", tiles: "streamed" }), device: "v7x", tokens: 64 },
+  { name: rowLike({ activations: "8 bits", shared: "none" }), device: "v7x", tokens: 64 },
   ...(long ? LONG : []),
 ] as const;
 
