@@ -17,11 +17,18 @@ function withSlots(input: KernelInput, slots: number): KernelInput {
 
 /** Most slots that are of use and that VMEM has room for, beside what the kernel needs at least. */
 function slotsFor(input: KernelInput, device: Device): number {
-  for (let slots = usefulSlots(input, device); slots > input.tiles.slots; slots--) {
+  const hasRoom = (slots: number): boolean => {
     const { vmem } = usageOf(buffersOf(composition, withSlots(input, slots), device), device);
-    if (vmem.used <= MOST_FILLED * vmem.available) return slots;
+    return vmem.used <= MOST_FILLED * vmem.available;
+  };
+  let [most, tooMany] = [input.tiles.slots, usefulSlots(input, device) + 1];
+  // More of them take more room.
+  while (tooMany - most > 1) {
+    const middle = Math.floor((most + tooMany) / 2);
+    if (hasRoom(middle)) most = middle;
+    else tooMany = middle;
   }
-  return input.tiles.slots;
+  return most;
 }
 
 /** Rows at hand of an expert beyond so many times its mean are worth less than slots. */
@@ -38,9 +45,11 @@ export function tradeRows(fit: Fit, request: FitRequest): Fit {
   let best = { fit, slots: slotsFor(fit.input, device) };
   for (const rowBlock of rowBlocks(request, fit.sizes.allTokens)) {
     if (rowBlock >= fit.rowBlock || rowBlock < least) continue;
+    if (best.slots >= usefulSlots(fit.input, device)) break;
     const next = attempt(request, fit.passLimit, rowBlock);
+    if (next.reads > fit.reads) continue;
     const slots = slotsFor(next.input, device);
-    if (next.reads <= fit.reads && slots > best.slots) best = { fit: next, slots };
+    if (slots > best.slots) best = { fit: next, slots };
   }
   return best.fit;
 }
