@@ -8,7 +8,15 @@ import type { CompileTargetResult } from "../runner/types.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { derive } from "./derive.ts";
 import { type Choosing, closest } from "./objectives.ts";
-import { type Candidate, linesOf, missing, type Point, serves } from "./points.ts";
+import {
+  type Candidate,
+  candidatesAmong,
+  type Line,
+  linesOf,
+  missing,
+  type Point,
+  serves,
+} from "./points.ts";
 import { type Judged, judgeCandidate } from "./prepare.ts";
 import type { CandidateId, SweepRecord } from "./record.ts";
 import type { Job, Passed, Search } from "./search.ts";
@@ -35,7 +43,7 @@ class Narrow implements Search {
   readonly total: number;
   private readonly options: NarrowOptions;
   private readonly candidates: readonly Candidate[];
-  private readonly lines: readonly (readonly Point[])[];
+  private readonly lines: readonly Line[];
   private readonly queue: Job[] = [];
   private outstanding = 0;
   private ended = false;
@@ -49,12 +57,12 @@ class Narrow implements Search {
     this.total = groups.reduce((sum, group) => sum + group.length, 0);
     const refused = groups.flat().filter(({ prepared }) => prepared === undefined);
     this.queue.push(...refused.map((judged) => this.job(judged)));
-    const lines = groups.map((group) => linesOf(spec, group));
-    const membersOf = (group: readonly (readonly Point[])[]): readonly Candidate[] =>
-      group.flat().flatMap(({ members }) => members);
-    this.candidates = lines.flatMap(membersOf);
-    this.lines = lines.filter((group) => membersOf(group).length > FEW).flat();
-    const few = lines.filter((group) => membersOf(group).length <= FEW).flatMap(membersOf);
+    const sound = groups.map(candidatesAmong);
+    this.candidates = sound.flat();
+    this.lines = sound
+      .filter((group) => group.length > FEW)
+      .flatMap((group) => linesOf(spec, group));
+    const few = sound.filter((group) => group.length <= FEW).flat();
     this.queue.push(...few.map((candidate) => this.compile(candidate)));
   }
 

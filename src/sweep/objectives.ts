@@ -1,7 +1,7 @@
 /** Which candidates may still win: on a device, or over all devices of a bucket. */
 
 import type { Candidate } from "./points.ts";
-import { isMeasured } from "./winners.ts";
+import { groupBy, isMeasured, SAME } from "./winners.ts";
 
 /** Of each bucket and device: the best, which are tried further where something comes after the compiler. */
 export const FINALISTS = 4;
@@ -13,8 +13,6 @@ export interface Choosing {
 
 /** Asked for beyond `keep` where the compiler does not confirm what was derived. */
 const MOST_MORE = 4;
-/** Times this close are the same; then fewer cycles win, as among records. */
-const SAME = 1e-3;
 
 /** The same tiles on one device or on several: their times, known or derived. */
 interface Option {
@@ -95,10 +93,4 @@ function next(options: readonly Option[], keep: number): readonly Candidate[] {
 
 function better(a: Option, b: Option): number {
   return Math.abs(a.score - b.score) > SAME ? a.score - b.score : a.cycles - b.cycles;
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
-  return groups;
 }

@@ -5,6 +5,7 @@ import type { MoeSpec } from "../spec/spec.ts";
 import { between, type Derived } from "./derive.ts";
 import { type Judged, judgeCandidate, type Prepared } from "./prepare.ts";
 import type { SweepRecord } from "./record.ts";
+import { groupBy } from "./winners.ts";
 
 /** One that may win, and what is known of it. */
 export interface Candidate {
@@ -33,20 +34,23 @@ export interface Point {
 /** Points that differ in `bf` alone, ascending. */
 export type Line = readonly Point[];
 
-/** Lines of all candidates that the plan does not refuse. */
-export function linesOf(spec: MoeSpec, judged: readonly Judged[]): readonly Line[] {
-  const lines = new Map<string, Map<number, Candidate[]>>();
-  for (const each of judged) {
-    const { prepared } = each;
-    if (prepared === undefined) continue;
-    const { bf, bd } = each.id.tiles;
-    const place = `${bd} ${prepared.kernel.tiles.streamed}`;
-    const line = lines.get(place) ?? new Map<number, Candidate[]>();
-    line.set(bf, [...(line.get(bf) ?? []), { judged: each, prepared, given: false }]);
-    lines.set(place, line);
-  }
+/** Those that the plan does not refuse. */
+export function candidatesAmong(judged: readonly Judged[]): readonly Candidate[] {
+  return judged.flatMap((each) =>
+    each.prepared === undefined ? [] : [{ judged: each, prepared: each.prepared, given: false }],
+  );
+}
+
+/** Lines of the candidates of one bucket on one device. */
+export function linesOf(spec: MoeSpec, candidates: readonly Candidate[]): readonly Line[] {
+  const lines = groupBy(
+    candidates,
+    ({ judged, prepared }) => `${judged.id.tiles.bd} ${prepared.kernel.tiles.streamed}`,
+  );
   return [...lines.values()].map((line) =>
-    [...line].sort(([a], [b]) => a - b).map(([bf, members]) => pointOf(spec, bf, members)),
+    [...groupBy(line, ({ judged }) => judged.id.tiles.bf)]
+      .sort(([a], [b]) => a - b)
+      .map(([bf, members]) => pointOf(spec, bf, members)),
   );
 }
 

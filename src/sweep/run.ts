@@ -15,6 +15,7 @@ import {
   gridSearch,
   type Job,
   type Passed,
+  PLAIN,
   SAMPLED,
   type Search,
   tpeSearch,
@@ -128,7 +129,7 @@ export async function sweepSpec(
 
 /** A search that the budget did not let begin. */
 function nothing(kind: Search["kind"]): Search {
-  return { kind, total: 0, next: async () => undefined, passed: () => [], end: () => {} };
+  return { kind, total: 0, next: async () => undefined, ...PLAIN };
 }
 
 async function run(

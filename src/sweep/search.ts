@@ -44,7 +44,7 @@ export interface Search {
 }
 
 /** Of a search that hands out all candidates and waits for none. */
-const PLAIN = { passed: () => [], end: () => {} };
+export const PLAIN = { passed: () => [], end: () => {} };
 
 const byGuess = (a: Judged, b: Judged): number =>
   (a.prepared?.guess ?? -1) - (b.prepared?.guess ?? -1);

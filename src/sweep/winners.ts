@@ -21,7 +21,7 @@ export function isDropped(record: SweepRecord): record is Dropped {
 }
 
 /** Times this close are the same prediction; then fewer cycles win. */
-const SAME = 1e-3;
+export const SAME = 1e-3;
 
 /** Seconds by which a candidate is ranked: measured ones where there are any. */
 export function timeOf({ estimate, deviceTime }: Measured): number {
@@ -45,8 +45,12 @@ export function faster(a: Measured, b: Measured): number {
   return Math.abs(left - right) > SAME * Math.min(left, right) ? left - right : a.cycles - b.cycles;
 }
 
-function groupBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T[]> {
-  const groups = new Map<string, T[]>();
+/** Items by what they have in common, in the order of the first of each. */
+export function groupBy<T, K>(
+  items: readonly T[],
+  key: (item: T) => K,
+): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
   for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
   return groups;
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..package.loading import MoePackage
 from .judging import Verdict, failed
+from .ways import gather_steps
 
 PARTS = (1, 2)
 # Chips along dimensions, then devices of a chip: more devices than are simulated, so that a dimension
@@ -22,6 +23,8 @@ LARGER = ((3, 2, 2), (4, 4, 1))
 OFFSET = (1, 2, 0)
 
 Place = tuple[int, ...]
+# By device, block and part.
+Hops = dict[tuple[int, int, int], int]
 
 
 class Device(NamedTuple):
@@ -97,83 +100,68 @@ def _relays(topology: Any, devices: list[Device], parts: int) -> tuple[Any, str 
     return relays, str(caught[0].message) if caught else None
 
 
-def _copies(topology: Any, relays: Any) -> list[tuple[int, int, int, int]]:
-    """(device, block, part, peer) of all copies of an all-gather."""
-    found = []
-    for me, table in enumerate(relays.table.reshape(-1, relays.words)):
-        words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
-        steps = table[topology.HEADER : topology.HEADER + words].reshape(-1, topology.STEP_WORDS)
-        found += [(me, int(b), int(part), int(peer)) for b, part, peer, _ in steps if peer != me]
-    return found
-
-
-def _taken(topology: Any, relays: Any, me: int) -> list[int]:
-    """Blocks of others in the order in which a device awaits them."""
-    table = relays.table.reshape(-1, relays.words)[me]
-    words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
-    steps = table[topology.HEADER : topology.HEADER + words].reshape(-1, topology.STEP_WORDS)
-    return [int(block) for block, _, _, awaited in steps if block != me and awaited]
-
-
 def _arrival(apart: Place) -> tuple[int, int]:
     """The dimension along which a block comes at last, and how far."""
     last = max(axis for axis, steps in enumerate(apart) if steps)
     return last, apart[last]
 
 
-def _moved(here: Place, there: Place) -> list[int]:
-    """Dimensions in which two places differ."""
-    return [axis for axis, (a, b) in enumerate(zip(here, there, strict=True)) if a != b]
+def _apart(here: Place, there: Place, sizes: Place, wraps: int) -> Place:
+    """Links between two places, by dimension; around a ring the shorter way."""
+    apart = [abs(a - b) for a, b in zip(here, there, strict=True)]
+    both = zip(apart, sizes, strict=True)
+    return tuple(min(steps, size - steps) if size >= wraps else steps for steps, size in both)
+
+
+def _hops(copies: list[tuple[int, int, int, int]], own: set[tuple[int, int, int]]) -> Hops:
+    """Copies that follow each other until a device has a part of a block: of what comes at all."""
+    hops, before = dict.fromkeys(own, 0), 0
+    while len(hops) > before:
+        before = len(hops)
+        hops |= {
+            (peer, block, part): hops[me, block, part] + 1
+            for me, block, part, peer in copies
+            if (me, block, part) in hops
+        }
+    return hops
 
 
 def _astray(
     topology: Any, relays: Any, places: list[Place], sizes: Place, wraps: int
 ) -> str | None:
     """What is wrong with the copies of an all-gather."""
-    copies = _copies(topology, relays)
-    arrived = [(peer, block, part) for _, block, part, peer in copies]
+    steps = [[tuple(map(int, step)) for step in one] for one in gather_steps(topology, relays)]
+    copies = [(me, *step[:3]) for me, one in enumerate(steps) for step in one if step[2] != me]
     own = {(d, d, part) for d in range(len(places)) for part in range(relays.parts)}
+    reached = [*own, *((peer, block, part) for _, block, part, peer in copies)]
     wanted = len(places) ** 2 * relays.parts
-    if len(set(arrived) | own) != wanted or len(arrived) + len(own) != wanted:
+    if len(set(reached)) != wanted or len(reached) != wanted:
         return "a part of a block does not reach a device, or twice"
-    for me, _, _, peer in copies:
-        axis, *more = _moved(places[me], places[peer])
-        steps = abs(places[me][axis] - places[peer][axis])
-        ring = axis < len(sizes) - 1 and sizes[axis] >= wraps and steps == sizes[axis] - 1
-        if more or not (steps == 1 or ring):
+
+    def apart(device: int, other: int) -> Place:
+        return _apart(places[device], places[other], sizes, wraps)
+
+    ways = [apart(me, peer) for me, _, _, peer in copies]
+    for (me, _, _, peer), way in zip(copies, ways, strict=True):
+        if sum(way) != 1:
             return f"a copy from {places[me]} to {places[peer]}, which are no neighbours"
-    axes = [axis for me, _, _, peer in copies for axis in _moved(places[me], places[peer])]
-    alike = {sizes[axis] for axis in range(len(sizes) - 1) if sizes[axis] > 1}
-    chips = [axis for axis in range(len(sizes) - 1) if sizes[axis] > 1]
-    rotated = relays.parts == len(chips) > 1 and len(alike) == 1
-    if rotated and len({axes.count(axis) for axis in chips}) > 1:
+    chips = [axis for axis, size in enumerate(sizes[:-1]) if size > 1]
+    rotated = relays.parts == len(chips) > 1 and len({sizes[axis] for axis in chips}) == 1
+    if rotated and len({sum(way[axis] for way in ways) for axis in chips}) > 1:
         return "one dimension has more copies than another of the same size"
-    hops = dict.fromkeys(own, 0)
-    for _ in places:
-        hops |= {
-            (peer, b, part): hops[me, b, part] + 1
-            for me, b, part, peer in copies
-            if (me, b, part) in hops
-        }
+    hops = _hops(copies, own)
     if len(hops) < wanted:
         return "a device passes on what it never has"
-
-    def far(device: int, block: int) -> Place:
-        """Links between two devices, by dimension."""
-        apart = [abs(a - b) for a, b in zip(places[device], places[block], strict=True)]
-        rings = [size >= wraps for size in sizes]
-        found = zip(apart, sizes, rings, strict=True)
-        return tuple(min(steps, size - steps) if ring else steps for steps, size, ring in found)
-
     for (device, block, _), count in hops.items():
-        least = sum(far(device, block))
+        least = sum(apart(device, block))
         if count > least:
             return f"{count} copies from {places[block]} to {places[device]}, {least} will do"
     if relays.parts > 1:
         return None
-    for me in range(len(places)):
+    for me, one in enumerate(steps):
         # Of one dimension those of near devices come first.
-        taken = [_arrival(far(me, block)) for block in _taken(topology, relays, me)]
+        blocks = [block for block, _, _, awaited in one if block != me and awaited]
+        taken = [_arrival(apart(me, block)) for block in blocks]
         if taken != sorted(taken):
             return f"{places[me]} waits for what comes later before what comes first"
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..package.loading import MoePackage
@@ -15,6 +17,16 @@ def straight(devices: int) -> Array:
     return np.broadcast_to(np.arange(devices)[:, None], (1, devices, devices))
 
 
+def gather_steps(topology: Any, relays: Any) -> list[Array]:
+    """By device, (steps, 4) of its all-gather: block, part, peer (itself: none), awaited."""
+    found = []
+    for table in relays.table.reshape(-1, relays.words):
+        words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
+        steps = table[topology.HEADER : topology.HEADER + words]
+        found.append(steps.reshape(-1, topology.STEP_WORDS))
+    return found
+
+
 def ways_of(package: MoePackage, count: int) -> Array:
     """(parts, block, device): whom a device sends its sums of a part of a block to, in a call of T
     tokens on devices that do not say where they sit; the block's own device: itself."""
@@ -23,12 +35,9 @@ def ways_of(package: MoePackage, count: int) -> Array:
         parts = int(getattr(package.tiles.select_tiles(None, count), "parts", 0))
     if package.topology is None or parts == 0:
         return straight(package.ep)
-    topology = package.topology
-    relays = topology.relays_of(None, parts)
     found = np.tile(np.arange(package.ep)[:, None], (parts, 1, package.ep))
-    for me, table in enumerate(relays.table.reshape(package.ep, -1)):
-        words = int(table[topology.GATHER_END]) * topology.STEP_WORDS
-        steps = table[topology.HEADER : topology.HEADER + words].reshape(-1, topology.STEP_WORDS)
+    relays = package.topology.relays_of(None, parts)
+    for me, steps in enumerate(gather_steps(package.topology, relays)):
         # Sums take the way of the rows backwards.
         for block, part, peer, _ in steps[steps[:, 2] != me]:
             found[part, block, peer] = me

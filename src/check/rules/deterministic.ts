@@ -1,14 +1,12 @@
 /** What keeps a token's result from being the same to the last bit, where the spec asks for that. */
-import type { ResolvedTiles } from "../../lower/tiles.ts";
+import { type ResolvedTiles, TILE_AXES } from "../../lower/tiles.ts";
 import { divisors } from "../../plan/divisors.ts";
-import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding } from "../diagnostic.ts";
 import { bucketPath } from "./buckets.ts";
 import { error, type Rule } from "./rule.ts";
-
-const AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 
 /** MOE112: a schedule offers it or does not. */
 export const scheduleKeepsOrder: Rule = ({ spec, sound, schedule }) => {
@@ -80,7 +78,7 @@ export function judgeTiles(spec: MoeSpec, resolved: readonly ResolvedTiles[]): r
   // Without tiles the layer may be anything.
   if (resolved.length === 0 || spec.layer.deterministic !== true) return [];
   const kernels = resolved.map(({ kernel }) => kernel);
-  const cut = AXES.flatMap((axis) =>
+  const cut = TILE_AXES.flatMap((axis) =>
     kernels.flatMap(({ bucket, device, tiles }) => {
       const others = kernels.filter((other) => other.device === device);
       const least = others.reduce((a, b) => (b.tiles[axis] < a.tiles[axis] ? b : a));

@@ -2,7 +2,7 @@
 import { secondsBetween } from "../../kernel/collectives/choose.ts";
 import { allOf } from "../../plan/call.ts";
 import type { KernelPlan, Plan } from "../../plan/plan.ts";
-import { schedules } from "../../schedule/registry.ts";
+import { scheduleOf } from "../../schedule/registry.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 
 /** Seconds of all copies between devices in one call, one after the other: the links alone, as predicted. */
@@ -26,11 +26,10 @@ function multiplied({ tiles }: KernelPlan, rows: number): number {
 }
 
 /** The same call of the same layer without the field, its row counts and transport left to the plan. */
-function without(plan: Plan, { device, tokens, tiles }: KernelPlan): KernelPlan | undefined {
-  const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
+function without(plan: Plan, { device, tokens, tiles }: KernelPlan): KernelPlan {
   const { deterministic: _, ...layer } = plan.layer;
   const { btc: __, slots: ___, own: ____, ...chosen } = tiles;
-  return schedule?.lower({
+  return scheduleOf(plan.schedule).lower({
     layer,
     ep: plan.mesh.ep,
     devices: plan.kernels.map((kernel) => kernel.device),
@@ -45,7 +44,6 @@ function without(plan: Plan, { device, tokens, tiles }: KernelPlan): KernelPlan 
 export function deterministicLines(plan: Plan, kernel: KernelPlan): readonly string[] {
   if (plan.layer.deterministic !== true) return [];
   const free = without(plan, kernel);
-  if (free === undefined) return [];
   const { ep } = plan.mesh;
   const micro = (seconds: number): string => `${(seconds * 1e6).toFixed(1)} us`;
   const links =

@@ -1,4 +1,5 @@
 /** Who routes, how rows and sums go between devices, and what that loads on the links. */
+import { allOf } from "../../plan/call.ts";
 import type { KernelPlan, Relays } from "../../plan/plan.ts";
 import { bytes, plural } from "../format.ts";
 
@@ -17,10 +18,9 @@ function lineOf(relays: Relays): string {
 }
 
 /** A line for the collectives of the kernel's calls that go alike; none on one device. */
-export function transportLines({ calls }: KernelPlan): readonly string[] {
-  const streams = calls.flatMap((call) => (call.kind === "pallas" ? call.streams : []));
+export function transportLines(kernel: KernelPlan): readonly string[] {
   const alike = new Map<string, string[]>();
-  for (const { name, relays } of streams) {
+  for (const { name, relays } of allOf(kernel).streams) {
     if (relays === undefined) continue;
     const text = lineOf(relays);
     alike.set(text, [...(alike.get(text) ?? []), name]);

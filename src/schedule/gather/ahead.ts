@@ -42,10 +42,11 @@ export function tradeRows(fit: Fit, request: FitRequest): Fit {
   const { device, tiles, streamed } = request;
   if (!streamed || tiles.slots !== undefined || request.limits !== undefined) return fit;
   const least = MOST_SKEW * meanRows(request, fit.sizes.passes);
+  const useful = usefulSlots(fit.input, device);
   let best = { fit, slots: slotsFor(fit.input, device) };
   for (const rowBlock of rowBlocks(request, fit.sizes.allTokens)) {
+    if (best.slots >= useful) break;
     if (rowBlock >= fit.rowBlock || rowBlock < least) continue;
-    if (best.slots >= usefulSlots(fit.input, device)) break;
     const next = attempt(request, fit.passLimit, rowBlock);
     if (next.reads > fit.reads) continue;
     const slots = slotsFor(next.input, device);
