@@ -1,5 +1,6 @@
 /** From choices to numbers, and to kernels at other token counts. */
 import { describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { auto, choices, type MoeInput, moe } from "../../src/index.ts";
 import { lowerFor } from "../../src/lower/lower.ts";
@@ -93,6 +94,31 @@ describe("what would fit", () => {
       "biggest buffers: weights × 2 slots 96.0 MiB · sums 2.0 MiB · rows 1.0 MiB",
     );
   });
+});
+
+test("a refused layer whose tiles would be no whole number of slots is judged to its end", () => {
+  const { findings } = judge(
+    moe({
+      name: "cut",
+      layer: {
+        ...{ experts: 16, topK: 11, hidden: 512, intermediate: 640 },
+        activation: "silu",
+        routing: { where: "kernel", scoring: "softmax", renormalize: true },
+        sharedExperts: {
+          ...{ count: 1, intermediate: 640 },
+          quantization: {
+            ...{ weights: "int8", granularity: { kind: "sub_channel", block: 256 } },
+            scales: "float32",
+          },
+        },
+      },
+      mesh: { ep: 2, axes: ["x"] },
+      devices: ["v7x"],
+      schedule: { kind: "gather", tiles: { all: { upTo: 10, bt: auto, bf: auto, bd: auto } } },
+    }),
+    registries,
+  );
+  expect(findings.map(({ code }) => code)).toContain("MOE125");
 });
 
 describe("lowerFor", () => {

@@ -48,9 +48,12 @@ function secondsOf(layer: Layer, ep: number, device: Device, sizes: Sizes): numb
   return 2 * timing.dmaLatency.value + exchange(4 * sizes.routeWords) + cycles / clock;
 }
 
+/** Of a layer, by bucket and device: no tile changes it, and a check tries many tiles. */
+const known = new WeakMap<Layer, Map<string, number>>();
+
 /**
  * Largest T for which each device routes all tokens; 0: never.
- * @param sizes those of a call of so many tokens, its devices routing all of them or not
+ * @param sizes those of a call of so many tokens to this bucket, its devices routing all of them or not
  */
 export function routeAllTokens(
   {
@@ -69,10 +72,19 @@ export function routeAllTokens(
 ): number {
   if (routes === "own" || !mayRouteAll(layer, ep, tiles.rows === "hbm")) return 0;
   if (routes === "all") return ANY;
-  for (let share = Math.ceil(upTo / ep); share > 0; share--) {
-    const tokens = Math.min(share * ep, upTo);
-    const seconds = (all: boolean): number => secondsOf(layer, ep, device, sizes(tokens, all));
-    if (seconds(true) < seconds(false)) return tokens;
+  const buckets = known.get(layer) ?? new Map<string, number>();
+  known.set(layer, buckets);
+  const bucket = [device.name, ep, upTo].join();
+  const found = buckets.get(bucket) ?? fastestBelow(upTo);
+  buckets.set(bucket, found);
+  return found;
+
+  function fastestBelow(most: number): number {
+    for (let share = Math.ceil(most / ep); share > 0; share--) {
+      const tokens = Math.min(share * ep, most);
+      const seconds = (all: boolean): number => secondsOf(layer, ep, device, sizes(tokens, all));
+      if (seconds(true) < seconds(false)) return tokens;
+    }
+    return 0;
   }
-  return 0;
 }

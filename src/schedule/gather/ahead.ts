@@ -21,7 +21,8 @@ function slotsFor(input: KernelInput, device: Device): number {
     const { vmem } = usageOf(buffersOf(composition, withSlots(input, slots), device), device);
     return vmem.used <= MOST_FILLED * vmem.available;
   };
-  let [most, tooMany] = [input.tiles.slots, usefulSlots(input, device) + 1];
+  // Tiles of a layer that a rule refuses may be no whole number: halves would not come to an end.
+  let [most, tooMany] = [input.tiles.slots, Math.floor(usefulSlots(input, device)) + 1];
   // More of them take more room.
   while (tooMany - most > 1) {
     const middle = Math.floor((most + tooMany) / 2);
