@@ -102,7 +102,7 @@ export async function examineFile(path: string): Promise<Examined> {
   const texts = Object.fromEntries(diagnostics.map(({ file }) => [file, text]));
   renderDiagnostics(diagnostics, { color: false, texts });
   promise((plan === undefined) === hasErrors(diagnostics), "a plan beside errors, or neither");
-  if (loaded !== undefined) {
+  if (loaded !== undefined && diagnostics.length > 0) {
     const found = judge(loaded.spec, registries).findings;
     for (const finding of withLegalValues(loaded.spec, found, registries)) {
       promise(

@@ -9,6 +9,35 @@ import type { Device } from "../../target/device/device.ts";
 /** Names of the dimensions, from that in which neighbours come first. */
 const NEAREST_FIRST = ["x", "y", "z"] as const;
 
+const known = new WeakMap<Device, Map<string, ReadonlyMap<string, number>>>();
+
+/** Links of each kind that the copies of all devices cross. */
+function crossingsOf(device: Device, ep: number, parts: number): ReadonlyMap<string, number> {
+  const groups = known.get(device) ?? new Map<string, ReadonlyMap<string, number>>();
+  known.set(device, groups);
+  const key = `${ep} ${parts}`;
+  const crossings = groups.get(key) ?? countCrossings(device, ep, parts);
+  groups.set(key, crossings);
+  return crossings;
+}
+
+function countCrossings(device: Device, ep: number, parts: number): ReadonlyMap<string, number> {
+  const { route, shape } = topologyOf(device, ep);
+  const perChip = 2 * shape.length + 1;
+  const crossed = new Map<string, number>();
+  for (const [from, { gather }] of stepsOf(torusOf(device, ep), ep, parts).entries()) {
+    for (const { peer } of gather) {
+      for (const link of peer === undefined ? [] : route(from, peer)) {
+        const kind = link % perChip;
+        const dimension = shape.length - 1 - Math.floor(kind / 2);
+        const name = kind === perChip - 1 ? "pair" : (NEAREST_FIRST[dimension] ?? `${dimension}`);
+        crossed.set(name, (crossed.get(name) ?? 0) + 1);
+      }
+    }
+  }
+  return crossed;
+}
+
 /**
  * Bytes that cross each kind of link, by device, and the most copies that follow each other.
  * @param bytes of one copy
@@ -19,20 +48,9 @@ export function linkTraffic(
   parts: number,
   bytes: number,
 ): { readonly hops: number; readonly links: readonly LinkTraffic[] } {
-  const { route, shape } = topologyOf(device, ep);
-  const perChip = 2 * shape.length + 1;
-  const crossed = new Map<string, number>();
-  const torus = torusOf(device, ep);
-  for (const [from, { gather }] of stepsOf(torus, ep, parts).entries()) {
-    for (const { peer } of gather) {
-      for (const link of peer === undefined ? [] : route(from, peer)) {
-        const kind = link % perChip;
-        const dimension = shape.length - 1 - Math.floor(kind / 2);
-        const name = kind === perChip - 1 ? "pair" : (NEAREST_FIRST[dimension] ?? `${dimension}`);
-        crossed.set(name, (crossed.get(name) ?? 0) + bytes / ep);
-      }
-    }
-  }
-  const hops = parts === 0 ? 1 : longestWay(torus);
-  return { hops, links: [...crossed].map(([links, total]) => ({ links, bytes: total })) };
+  const crossed = [...crossingsOf(device, ep, parts)];
+  return {
+    hops: parts === 0 ? 1 : longestWay(torusOf(device, ep)),
+    links: crossed.map(([links, copies]) => ({ links, bytes: (copies / ep) * bytes })),
+  };
 }

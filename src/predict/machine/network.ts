@@ -22,8 +22,9 @@ export class Network {
   private readonly costs: Costs;
   /** When all that a link has to carry is through. */
   private readonly free: Float64Array;
-  /** Ends of the transfers on a link. */
+  /** Ends of the transfers on a link, ascending, and how many of them are past. */
   private readonly pending: number[][];
+  private readonly past: Int32Array;
   private readonly engine: Float64Array;
   bytes = 0;
 
@@ -32,6 +33,7 @@ export class Network {
     this.costs = costs;
     this.free = new Float64Array(topology.links);
     this.pending = Array.from({ length: topology.links }, () => []);
+    this.past = new Int32Array(topology.links);
     this.engine = new Float64Array(topology.devices);
   }
 
@@ -51,11 +53,22 @@ export class Network {
   private carry(link: number, time: number, bytes: number): number {
     const alone = bytes / this.topology.bandwidth(link);
     const queued = Math.max(0, (this.free[link] ?? 0) - time);
-    const others = (this.pending[link] ?? []).filter((end) => end > time);
-    const shared = others.length * alone;
+    const shared = this.underWay(link, time) * alone;
     const end = time + (SHORTER * shared <= queued ? shared : queued) + alone;
     this.free[link] = time + queued + alone;
-    this.pending[link] = [...others, end];
+    const ends = this.pending[link] ?? [];
+    let at = ends.length;
+    while (at > 0 && (ends[at - 1] ?? 0) > end) at -= 1;
+    ends.splice(at, 0, end);
     return end;
+  }
+
+  /** Transfers on a link that end after `time`. */
+  private underWay(link: number, time: number): number {
+    const ends = this.pending[link] ?? [];
+    let past = this.past[link] ?? 0;
+    while (past < ends.length && (ends[past] ?? 0) <= time) past += 1;
+    this.past[link] = past;
+    return ends.length - past;
   }
 }

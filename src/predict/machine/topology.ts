@@ -28,8 +28,18 @@ export function boxOf(chips: number, dimensions: number): readonly number[] {
   return shape;
 }
 
-/** Chips and links of a group of `ep` devices. */
+const made = new WeakMap<DeviceFacts, Map<number, Topology>>();
+
+/** Chips and links of a group of `ep` devices; made once, since many ask for the same ways. */
 export function topologyOf(device: DeviceFacts, devices: number): Topology {
+  const groups = made.get(device) ?? new Map<number, Topology>();
+  made.set(device, groups);
+  const topology = groups.get(devices) ?? makeTopology(device, devices);
+  groups.set(devices, topology);
+  return topology;
+}
+
+function makeTopology(device: DeviceFacts, devices: number): Topology {
   const { ici } = device.timing;
   const perChip = Math.min(ici.devicesPerChip, devices);
   const chips = Math.ceil(devices / perChip);
