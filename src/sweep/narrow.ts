@@ -72,6 +72,10 @@ class Narrow implements Search {
     );
   }
 
+  pruned(): number {
+    return 0;
+  }
+
   end(): void {
     this.ended = true;
     this.wake();

@@ -1,5 +1,6 @@
 /** The sweep: warm workers on all cores, one candidate at a time each, records as they come. */
 import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
 import { type Estimator, estimate } from "../profile/estimate.ts";
 import { type CompileCache, inParallel, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
@@ -10,6 +11,7 @@ import { Budget } from "./budget.ts";
 import { type Evaluated, evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
 import { narrowSearch } from "./narrow.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
+import { tpeSearch } from "./sampled.ts";
 import {
   GRID_LIMIT,
   gridSearch,
@@ -18,13 +20,15 @@ import {
   PLAIN,
   SAMPLED,
   type Search,
-  tpeSearch,
 } from "./search.ts";
 import { sizeOf, spacesOf, type TileSets } from "./space.ts";
 import type { Store } from "./store.ts";
 
 /** Of a worker's processor time: the slowest kernels take some two minutes to compile. */
 const CANDIDATE_SECONDS = 600;
+
+/** What searches of one store know together, beside its records. */
+const JOURNAL = "search.journal";
 
 export interface SweepOptions extends RunnerOptions {
   readonly tiles: TileSets;
@@ -87,6 +91,8 @@ export interface SweepResult {
   readonly records: readonly SweepRecord[];
   /** Not compiled: others were better by what was derived. */
   readonly passed: readonly Passed[];
+  /** Of a sampled search: not compiled, since the plan alone says that they are far slower. */
+  readonly pruned: number;
   readonly progress: Progress;
   readonly workers: number;
   /** The budget ended the sweep. */
@@ -120,7 +126,9 @@ export async function sweepSpec(
   const limit = budget.limited ? Number.POSITIVE_INFINITY : SAMPLED;
   const swept = await budget.within((signal) =>
     withWorker({ ...options, signal, ep: 1 }, async (searcher) => {
-      const search = await tpeSearch(searcher, spec, spaces, limit, options.seed ?? 0);
+      const search = await tpeSearch(searcher, spec, spaces, {
+        ...{ limit, seed: options.seed ?? 0, journal: join(resolve(store.folder), JOURNAL) },
+      });
       return run(spec, store, search, candidates, { ...options, budget }, onEvent);
     }),
   );
@@ -219,6 +227,6 @@ async function run(
   const left = search.kind === "tpe" ? 0 : search.total - records.length - passed.length;
   const stopped = budget.spent && (left > 0 || search.kind === "tpe");
   const { kind } = search;
-  const ended = { progress: progress(), workers, stopped, left };
+  const ended = { pruned: search.pruned(), progress: progress(), workers, stopped, left };
   return { search: kind, candidates, records, passed, ...ended };
 }

@@ -145,7 +145,8 @@ export const sweep = defineCommand<Options>({
         ? `next: moegen build ${spec.path}`
         : `next: moegen report ${options.store} -o report.html`,
     );
-    const { search, candidates, progress, records, passed, workers, left, unproved } = result;
+    const { search, candidates, progress, records, passed, workers, left, unproved, pruned } =
+      result;
     const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
       ...{ bucket, tiles, worstRatio },
     }));
@@ -154,7 +155,7 @@ export const sweep = defineCommand<Options>({
     return outcome(found ? EXIT.ok : missed, {
       ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
       ...{ progress, dropped: droppedByStage(records), winners, written, lost },
-      ...{ store: options.store, records, passed, diagnostics: spec.diagnostics },
+      ...{ store: options.store, records, passed, pruned, diagnostics: spec.diagnostics },
     });
   },
 });

@@ -84,7 +84,7 @@ export function sweepReport(name: string, store: string, out: Output) {
     },
     end(result: Staged, choice: Choice): void {
       out.settle();
-      const { progress, records, stopped, search, candidates, left, unproved } = result;
+      const { progress, records, stopped, search, candidates, left, unproved, pruned } = result;
       for (const line of pasteTable(records)) out.line(line);
       for (const line of droppedLines(records)) out.line(line);
       const { done, known, compiled, passed } = progress;
@@ -95,6 +95,9 @@ export function sweepReport(name: string, store: string, out: Output) {
       out.line(
         `${count(done)}${share} candidates: ${count(compiled)} compiled in ${seconds(progress.seconds)}${rate}${derived}, ${count(known)} known from the store${end}`,
       );
+      if (pruned > 0) {
+        out.line(`  not compiled: ${plural(pruned, "candidate")}, far slower by the plan alone`);
+      }
       if (left > 0) out.line(out.paint.yellow(`  not reached: ${plural(left, "candidate")}`));
       if (unproved > 0) {
         const many = plural(unproved, "candidate");
