@@ -13,6 +13,8 @@ const SECONDS: Readonly<Record<string, number>> = {
   "sweep/finalists": 65,
   "sweep/command": 60,
   "cli/init": 60,
+  "sweep/ray": 45,
+  "sweep/nodes": 30,
   "into/kill": 60,
   "time/ssh": 50,
   "kernel/formats": 46,

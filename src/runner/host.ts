@@ -3,7 +3,7 @@ import { fixOf, requirePython, workerFolder } from "./environment.ts";
 import { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
 import { greeting, lacking } from "./greeting.ts";
 import { type Cluster, FOLDER } from "./ray/cluster.ts";
-import { type ClusterNode, chipsOf, sliceName } from "./ray/node.ts";
+import { type ClusterNode, chipsOf, sliceOf } from "./ray/node.ts";
 import { SshTransport } from "./ssh.ts";
 import { LocalTransport, type Transport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
@@ -46,8 +46,13 @@ export function parseHost(text: string): Host {
 
 /** The host in a sentence. */
 export function hostName(host: Host): string {
-  if (host.kind === "ray") return sliceName(host.node);
+  if (host.kind === "ray") return host.node.host;
   return host.kind === "local" ? "this machine" : host.destination;
+}
+
+/** The slice that the host is of, where one says so. */
+export function hostSlice(host: Host): string | undefined {
+  return host.kind === "ray" ? sliceOf(host.node) : undefined;
 }
 
 /** Settings that must stand before JAX loads. */

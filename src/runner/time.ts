@@ -3,9 +3,17 @@
 import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
+import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { largestTokens } from "./compile.ts";
-import { type HostOptions, type HostWorker, hostName, understandHost, withHost } from "./host.ts";
+import {
+  type HostOptions,
+  type HostWorker,
+  hostName,
+  hostSlice,
+  understandHost,
+  withHost,
+} from "./host.ts";
 import { workerLayer } from "./layer.ts";
 import type { CaseFailure, ValidatedSize } from "./types.ts";
 import { sizeOf, subjectOf } from "./validate.ts";
@@ -156,12 +164,19 @@ export function hostKind(options: Omit<TimeOptions, "device" | "tokens">): Promi
   });
 }
 
+export interface TimedOn {
+  readonly host: string;
+  readonly slice?: string;
+  readonly libtpu: string | null;
+  readonly calls: readonly TimedCall[];
+}
+
 /** On a worker of their own: kernels of one layer at full size, in turns. */
 export async function timeOn(
   kernels: readonly TimedKernel[],
   options: TimeOptions,
   onEvent: (event: TimeEvent) => void = () => {},
-): Promise<{ readonly host: string; readonly calls: readonly TimedCall[] }> {
+): Promise<TimedOn> {
   const ep = kernels[0]?.plan.mesh.ep ?? 1;
   const checkable = kernels.map(({ plan, tokens }) => ({
     plan: { ...plan, emit: { ...plan.emit, reference: true } },
@@ -169,7 +184,9 @@ export async function timeOn(
   }));
   return withHost({ ...options, devices: ep }, async (on) => {
     const { calls } = await timeKernels(on, checkable, options, onEvent);
-    return { host: hostName(options.host), calls };
+    const { host } = options;
+    const { libtpu } = on.info;
+    return { host: hostName(host), ...defined({ slice: hostSlice(host) }), libtpu, calls };
   });
 }
 

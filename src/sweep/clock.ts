@@ -2,11 +2,13 @@
 import type { LoadedSpec } from "../dsl/load.ts";
 import { EnvironmentError, hostKind, timeOn } from "../runner/index.ts";
 import type { TimeOptions } from "../runner/time.ts";
+import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { FINALISTS } from "./objectives.ts";
 import { judgeCandidate } from "./prepare.ts";
 import { droppedAs, type SweepRecord } from "./record.ts";
 import type { Store } from "./store.ts";
+import { pairedSeconds, turnsOf } from "./turns.ts";
 import { chooseWinners, ranked } from "./winners.ts";
 
 export interface ClockEvent {
@@ -58,11 +60,18 @@ export async function timeFinalists(
       const { prepared } = judgeCandidate(spec, { bucket, device, tokens, tiles });
       return prepared === undefined ? [] : [{ record, plan: prepared.plan, tokens }];
     });
-    const timed = await timeOn(finalists, { ...options, device }, ({ what }) =>
+    // In turns with a control: the best by prediction comes again between the others.
+    const turns = turnsOf(finalists.length);
+    const inTurns = turns.flatMap((at) => finalists.slice(at, at + 1));
+    const timed = await timeOn(inTurns, { ...options, device }, ({ what }) =>
       onEvent({ event: "clock", bucket, what }),
     );
+    const samples = timed.calls.map(({ deviceTime }) => deviceTime?.samples);
+    const paired = pairedSeconds(turns, samples);
+    const { host, slice, libtpu } = timed;
     for (const [at, { record }] of finalists.entries()) {
-      const call = timed.calls[at];
+      const turn = turns.indexOf(at);
+      const call = timed.calls[turn];
       if (call === undefined) continue;
       const { check, deviceTime } = call;
       const why = check.failure?.message ?? "the call was not timed";
@@ -73,7 +82,8 @@ export async function timeFinalists(
               ...record,
               deviceTime: {
                 ...{ median: deviceTime.median, quartiles: deviceTime.quartiles },
-                ...{ run, host: timed.host },
+                ...{ run, host, libtpu },
+                ...defined({ slice, paired: paired[turn] }),
               },
             };
       found.set(made.key, made);

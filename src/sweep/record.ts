@@ -67,9 +67,15 @@ interface Common extends CandidateId {
 export interface DeviceTime {
   readonly median: number;
   readonly quartiles: readonly [number, number];
+  /** By its ratio to a control that took turns with it, which is what ranks; absent: there was none. */
+  readonly paired?: number;
   /** Candidates that took turns have the same: only they compare. */
   readonly run: string;
+  /** The machine, and where one names it the slice that it is of. */
   readonly host: string;
+  readonly slice?: string;
+  /** What compiled it there; absent in records of an older moegen. */
+  readonly libtpu?: string | null;
 }
 
 export interface Measured extends Common {

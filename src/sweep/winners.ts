@@ -25,7 +25,7 @@ export const SAME = 1e-3;
 
 /** Seconds by which a candidate is ranked: measured ones where there are any. */
 export function timeOf({ estimate, deviceTime }: Measured): number {
-  return deviceTime?.median ?? estimate.seconds;
+  return deviceTime?.paired ?? deviceTime?.median ?? estimate.seconds;
 }
 
 /** Where finalists took turns on a TPU only those of the last time count: nothing else compares. */

@@ -27,6 +27,14 @@ def take(name):
     return True
 
 
+def wait_for_gate():
+    """Stands at a closed gate, where a test can see who does."""
+    if (FAULTS / "gate").exists():
+        (FAULTS / f"at-gate-{os.getpid()}").touch()
+    while (FAULTS / "gate").exists():
+        time.sleep(0.05)
+
+
 def compile_kernel(params, emit):
     del emit
     if take("abort"):
@@ -48,6 +56,7 @@ def compile_kernel(params, emit):
         region = {"scope": "merge", "loop": None, "tracing": 0, "delay": 0, "slots": {}}
         profile = {"machine": None, "loops": [], "regions": [{**region, "bundles": tile}]}
         bundles = {"total": tile, "scopes": {}, "tracing": 0, "loops": [], "profile": profile}
+    wait_for_gate()
     time.sleep(float(os.environ.get("MOEGEN_TEST_SECONDS", "0.1")))
     return {
         **{"topology": "v6e:2x2", "deviceKind": "TPU v6 lite", "fits": fits, "bundles": bundles},

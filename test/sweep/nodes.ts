@@ -1,13 +1,14 @@
 /** A Ray cluster of this machine alone: some raylets that believe themselves machines. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../src/house/paths.mjs";
 import { requirePython } from "../../src/runner/index.ts";
 import { workerFiles } from "../../src/runner/ssh.ts";
+import { descendants } from "../cli/processes.ts";
 
 /** The worker that needs no compiler and breaks when it is told to, as a cluster is sent it. */
 export function faultyFiles(): Record<string, string> {
@@ -30,17 +31,19 @@ async function listening(port: number): Promise<void> {
     socket.on("error", () => resolve(false)).on("connect", () => socket.destroy());
   });
   if (heard) return;
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await pause();
   await listening(port);
 }
 
 export interface StartedNode {
-  /** As if the machine were switched off. */
+  /** As if the machine were switched off: `kill -9` of all that runs on it. */
   readonly kill: () => void;
 }
 
 export interface Nodes {
   readonly address: string;
+  /** Where jobs are sent, if the head takes any. */
+  readonly dashboard: string;
   /** A further machine; settings are those of its processes. */
   readonly add: (
     resources: Readonly<Record<string, number>>,
@@ -49,21 +52,28 @@ export interface Nodes {
   readonly stop: () => Promise<void>;
 }
 
+export interface HeadOptions {
+  /** Whose Ray; absent: the checkout's. */
+  readonly python?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Jobs may be sent to the head, which `dashboard` tells where. */
+  readonly jobs?: boolean;
+}
+
 /** Starts a head with so many processors; `stop` ends all that was started. */
-export async function startNodes(cpus: number): Promise<Nodes> {
+export async function startNodes(cpus: number, options: HeadOptions = {}): Promise<Nodes> {
+  const { python = requirePython(root).python, env: own = {}, jobs = false } = options;
   // Ray's sockets have long names, and a name may have 107 characters.
   const folder = mkdtempSync(join(tmpdir(), "mr-"));
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
-  const ray = join(requirePython(root).python, "..", "ray");
-  const groups: number[] = [];
-  const sockets = (): number =>
-    readdirSync(join(folder, "session_latest", "sockets")).filter((name) => name.includes("raylet"))
-      .length;
+  const dashboard = await freePort();
+  const ray = join(python, "..", "ray");
+  const started: number[] = [];
   // Ray's own guard: whoever is of this cluster, its drivers too, has this cluster's token.
   process.env.RAY_AUTH_MODE = "token";
   process.env.RAY_AUTH_TOKEN = randomBytes(32).toString("hex");
-  const start = (args: readonly string[], env = {}): StartedNode => {
+  const start = (args: readonly string[], env = {}) => {
     const few = ["--object-store-memory", String(80 << 20), "--disable-usage-stats", "--block"];
     const child = spawn(ray, ["start", ...args, ...few], {
       detached: true,
@@ -71,37 +81,58 @@ export async function startNodes(cpus: number): Promise<Nodes> {
       env: { ...process.env, RAY_DISABLE_IMPORT_WARNING: "1", ...env },
     });
     const { pid = 0 } = child;
-    groups.push(pid);
-    return { kill: () => signalGroup(pid) };
+    started.push(pid);
+    return { kill: () => switchOff(pid), ended: () => child.exitCode !== null };
   };
+  const sockets = (): number => socketsIn(join(folder, "session_latest", "sockets"));
+  // Two at once would take the same sockets.
+  let before: Promise<unknown> = Promise.resolve();
   const head = ["--head", "--port", String(port), "--temp-dir", folder];
-  start([...head, "--num-cpus", String(cpus), "--include-dashboard", "false"]);
+  const board = ["--include-dashboard", String(jobs), "--dashboard-port", String(dashboard)];
+  start([...head, "--num-cpus", String(cpus), ...board], own);
   await listening(port);
+  if (jobs) await listening(dashboard);
+  const add: Nodes["add"] = async ({ CPU = 0, ...rest }, env) => {
+    const there = sockets();
+    const own = ["--num-cpus", String(CPU), "--resources", JSON.stringify(rest)];
+    const node = start(["--address", address, ...own], env);
+    while (sockets() < there + 2) {
+      if (node.ended()) throw new Error("a raylet ended; MOEGEN_RAY_LOG=1 shows what it says");
+      await pause();
+    }
+    return node;
+  };
   return {
     address,
-    add: async ({ CPU = 0, ...rest }, env) => {
-      const before = sockets();
-      const node = start(
-        ["--address", address, "--num-cpus", String(CPU), "--resources", JSON.stringify(rest)],
-        env,
-      );
-      // Two at once would take the same socket.
-      while (sockets() === before) await new Promise((resolve) => setTimeout(resolve, 200));
-      await new Promise((resolve) => setTimeout(resolve, 5000));
-      return node;
+    dashboard: `http://127.0.0.1:${dashboard}`,
+    add: (resources, env) => {
+      const added = before.then(() => add(resources, env));
+      before = added;
+      return added;
     },
     stop: async () => {
-      for (const pid of groups) signalGroup(pid);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await before;
+      for (const pid of started) switchOff(pid);
+      await pause();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
 }
 
-function signalGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Gone already.
+const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
+
+/** Each machine has one of its raylet, and one of its object store. */
+function socketsIn(folder: string): number {
+  return existsSync(folder) ? readdirSync(folder).length : 0;
+}
+
+function switchOff(pid: number): void {
+  // What is below it goes to init with it, and is found no more.
+  for (const each of [pid, ...descendants(pid)]) {
+    try {
+      process.kill(each, "SIGKILL");
+    } catch {
+      // Gone already.
+    }
   }
 }

@@ -13,8 +13,8 @@ export function chipsOf({ resources }: ClusterNode): number {
   return resources.TPU ?? 0;
 }
 
-/** The machine, and the slice that Ray on GKE and on TPU VMs says it is of. */
-export function sliceName({ host, resources }: ClusterNode): string {
+/** The slice that Ray on GKE and on TPU VMs says the machine is of, or is the head of. */
+export function sliceOf({ resources }: ClusterNode): string | undefined {
   const head = Object.keys(resources).find((name) => /^TPU-.*-head$/.test(name));
-  return head === undefined ? host : `${host}, ${head.slice("TPU-".length, -"-head".length)}`;
+  return head?.slice("TPU-".length, -"-head".length);
 }
