@@ -1,11 +1,12 @@
-/** Handlebars templates of Python, read from `templates/` once a process. */
+/** Handlebars templates of Python and of launchers' files, read from `templates/` once a process. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Handlebars from "handlebars";
 
 const ROOT = fileURLToPath(new URL("../../templates/", import.meta.url));
-const SUFFIX = ".py.hbs";
+/** Python's are named without their ending. */
+const SUFFIX = /(\.py)?\.hbs$/;
 
 type Render = (context: Record<string, unknown>) => string;
 
@@ -18,8 +19,8 @@ function load(): typeof Handlebars {
   environment = Handlebars.create();
   environment.registerHelper("block", chosenBlock);
   for (const file of readdirSync(ROOT, { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(SUFFIX)) continue;
-    const name = file.slice(0, -SUFFIX.length).replaceAll("\\", "/");
+    if (!SUFFIX.test(file)) continue;
+    const name = file.replace(SUFFIX, "").replaceAll("\\", "/");
     environment.registerPartial(name, readFileSync(join(ROOT, file), "utf8"));
   }
   return environment;
@@ -40,7 +41,7 @@ function chosenBlock(name: string, { data }: Handlebars.HelperOptions): string {
 }
 
 /**
- * Renders `templates/NAME.py.hbs`; a name the context lacks is an error, not an empty string.
+ * Renders `templates/NAME.py.hbs` or `templates/NAME.hbs`; a name the context lacks is an error, not an empty string.
  * Throws RangeError where there is no such template.
  */
 export function render(name: string, context: Record<string, unknown>): string {

@@ -66,6 +66,17 @@ const additions: readonly Addition[] = [
     use: 'import { trees } from "./target/tree/registry.ts";\nexport default trees.fork;\n',
   },
   {
+    what: "launcher",
+    folder: "launcher",
+    from: "compose.ts",
+    to: "invented.ts",
+    rename: (text) =>
+      text
+        .replace('name: "compose"', 'name: "invented"')
+        .replace("const compose", "const invented"),
+    use: 'import { launchers } from "./launcher/registry.ts";\nexport default launchers.invented;\n',
+  },
+  {
     what: "model",
     folder: "model",
     from: "grok.ts",

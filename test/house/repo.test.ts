@@ -131,6 +131,7 @@ describe.each([
   ["device", "src/target/device", ["device", "facts", "registry", "timing"]],
   ["published schedule", "src/predict/published", ["published", "registry"]],
   ["schedule", "src/schedule", ["schedule", "registry"]],
+  ["launcher", "src/launcher", ["launcher", "registry"]],
   [
     "model",
     "src/model",

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Option } from "commander";
+import { type LauncherName, launcherNames, launchers } from "../../launcher/registry.ts";
 import { type DeviceName, deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -19,19 +20,28 @@ interface Options {
   readonly out: string;
   readonly dir?: string;
   readonly force?: boolean;
+  readonly launcher?: LauncherName;
 }
 
 const models = publishedModels();
 
+const summaries = (): string =>
+  Object.values(launchers)
+    .map(({ name, summary }) => `${name} (${summary})`)
+    .join(", ");
+
 /** `moegen init`: a starter spec that checks without error. */
 export const init = defineCommand<Options>({
   name: "init",
-  summary: "write a starter spec, from a published model or from a config.json",
+  summary:
+    "write a starter spec, from a published model or a config.json; or what starts a Ray cluster",
   examples: [
     "moegen init --model qwen3-30b-a3b",
     "moegen init --config path/to/config.json --ep 4 --device v6e,v7x",
     "moegen init --config path/to/config.json --quantization none",
     "moegen init --config path/to/config.json --guess",
+    "moegen init --launcher compose",
+    "moegen init --launcher kuberay --device v6e --out deploy",
   ],
   configure: (command) =>
     command
@@ -41,7 +51,8 @@ export const init = defineCommand<Options>({
       .option("--ep <n>", "with --config: devices the experts are spread over (4)", positive)
       .option(
         "--device <list>",
-        "with --config: devices to run on (v6e, or the first that takes the layer)",
+        "with --config: devices to run on (v6e, or the first that takes the layer); with --launcher: " +
+          "the kind of its slice (v6e)",
         wordList(deviceNames),
       )
       .addOption(
@@ -51,13 +62,23 @@ export const init = defineCommand<Options>({
         ).choices(["none"]),
       )
       .option("--guess", "with --config: read an unknown architecture by its fields' usual names")
-      .option("-o, --out <dir>", "folder that gets the spec", ".")
+      .addOption(
+        new Option(
+          "--launcher <name>",
+          `instead of a spec, files that start a Ray cluster for sweeps: ${summaries()}`,
+        ).choices(launcherNames),
+      )
+      .option("-o, --out <dir>", "folder that gets the spec, or the launcher's folder", ".")
       // Its name before the other commands had one.
       .addOption(new Option("--dir <dir>").hideHelp())
       .option("--force", "overwrite files that are there"),
   async run(_args, options, out) {
     if (options.model && options.config) throw new UsageError("give --model or --config, not both");
     const folder = options.dir ?? options.out;
+    if (options.launcher !== undefined) {
+      const { writeLauncher } = await import("../init/launcher.ts");
+      return writeLauncher({ ...options, launcher: options.launcher, folder }, out);
+    }
     const { ask } = await import("../init/ask.ts");
     const { starterFromConfig, starterFromModel } = await import("../init/starter.ts");
     const choice =

@@ -15,6 +15,8 @@ export interface DeviceFacts {
   readonly kind: string;
   /** Slices for the ahead-of-time compiler, ascending in devices. */
   readonly topologies: readonly { readonly name: string; readonly devices: number }[];
+  /** A slice of one machine, as clouds call it; absent: no source tells. */
+  readonly slice?: MachineSlice;
   /** Bytes of VMEM that one kernel sees (one TensorCore's, also on a megacore device). */
   readonly vmemBytes: number;
   /** Bytes of VMEM a kernel may plan with: capacity less what the compiler keeps (measured). */
@@ -62,6 +64,16 @@ export interface RowBundles {
   readonly block256: number;
   /** One scale a channel, rows widened to bfloat16; absent where that was not tried. */
   readonly widened?: number;
+}
+
+/** What one machine has of a kind of TPU. */
+export interface MachineSlice {
+  readonly chips: number;
+  /** GKE's labels of its nodes: gke-tpu-accelerator and gke-tpu-topology. */
+  readonly accelerator: string;
+  readonly topology: string;
+  /** SkyPilot's name of it. */
+  readonly skypilot: string;
 }
 
 export const KiB = 1024;

@@ -12,6 +12,10 @@ export const v5e = {
     { name: "v5e:8x8", devices: 64 },
     { name: "v5e:8x16", devices: 128 },
   ],
+  slice: {
+    ...{ chips: 4, accelerator: "tpu-v5-lite-podslice", topology: "2x2" },
+    skypilot: "tpu-v5litepod-4",
+  },
   vmemBytes: 128 * MiB,
   vmemBudget: 128 * MiB - VMEM_RESERVE,
   smemBytes: 1 * MiB,
@@ -106,6 +110,7 @@ export const v5e = {
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
+    slice: "skypilot 0.14.1: GKELabelFormatter and get_tpus",
     vmemBytes:
       "jax 0.10.2 tpu_info.py; scratch of 128 MiB compiles when vmem_limit_bytes is raised",
     smemBytes: "jax 0.10.2 tpu_info.py",

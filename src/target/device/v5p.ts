@@ -17,6 +17,10 @@ export const v5p = {
     { name: "v5p:4x4x4", devices: 64 },
     { name: "v5p:4x4x8", devices: 128 },
   ],
+  slice: {
+    ...{ chips: 4, accelerator: "tpu-v5p-slice", topology: "2x2x1" },
+    skypilot: "tpu-v5p-8",
+  },
   vmemBytes: 64 * MiB,
   vmemBudget: 64 * MiB - VMEM_RESERVE,
   smemBytes: 1 * MiB,
@@ -111,6 +115,7 @@ export const v5p = {
   sources: {
     kind: "jax 0.10.2 tpu_info.py: chip_version_from_device_kind",
     topologies: "libtpu 0.0.42.1 get_topology_desc, tried here",
+    slice: "skypilot 0.14.1: GKELabelFormatter and get_tpus",
     vmemBytes: "jax 0.10.2 tpu_info.py, per TensorCore; scratch of 67,108,864 bytes compiles here",
     smemBytes: "jax 0.10.2 tpu_info.py, per TensorCore",
     hbmBytes: "https://docs.cloud.google.com/tpu/docs/v5p (95 GB; tpu_info: 103e9 a chip)",
