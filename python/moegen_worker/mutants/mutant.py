@@ -125,7 +125,17 @@ class Editor:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._texts = {file: ast.unparse(tree) for file, tree in source.trees.items()}
+        # Text of each statement of a module: a fault changes few of them.
+        self._parts = {part: _text([part]) for tree in source.trees.values() for part in tree.body}
+        self._texts = {file: self._written(tree) for file, tree in source.trees.items()}
+
+    def _written(self, tree: ast.Module) -> str:
+        """A module as text, functions and classes apart from what is before them."""
+        texts: list[str] = []
+        for part in tree.body:
+            apart = texts and isinstance(part, ast.FunctionDef | ast.ClassDef)
+            texts.append(("\n" if apart else "") + (self._parts.get(part) or _text([part])))
+        return "\n".join(texts)
 
     def whole(self) -> dict[str, str]:
         """All modules, as they are."""
@@ -138,8 +148,7 @@ class Editor:
         edit(changed)
         result = dict(self._texts)
         for file, tree in changed.trees.items():
-            ast.fix_missing_locations(tree)
-            text = ast.unparse(tree)
+            text = self._written(tree)
             if text != self._texts[file]:
                 needed = "from .mutation import elsewhere, is_of, narrow, truncated\n"
                 # What says the sizes has no need to import them.
@@ -148,6 +157,10 @@ class Editor:
                 docstring = text.find('"""', 3) + 3
                 result[file] = f"{text[:docstring]}\n{needed}{text[docstring:]}\n"
         return {} if result == self._texts else result
+
+
+def _text(statements: list[ast.stmt]) -> str:
+    return ast.unparse(ast.Module(statements, type_ignores=[]))
 
 
 def replace(source: Tree, node: ast.AST, instead: ast.AST) -> None:

@@ -103,6 +103,13 @@ class Source(Tree):
             node = self.parents[node]
         return node
 
+    def top_of(self, node: ast.AST) -> ast.stmt:
+        """The statement of a module that holds a node, or is it."""
+        while not isinstance(parent := self.parents[node], ast.Module):
+            node = parent
+        assert isinstance(node, ast.stmt)
+        return node
+
     def edited(self) -> Edited:
         """A copy to change."""
         return Edited(self)
@@ -162,22 +169,29 @@ class Source(Tree):
 
 
 class Edited(Tree):
-    """A source to change: a module is copied when a node of it is first asked for."""
+    """A source to change: a statement of a module is copied when a node in it is first asked for."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
         self._source = source
         self._nodes: dict[int, ast.AST] = {}
+        # Modules with a copy in them; what is not copied is the source's own.
         self.trees: dict[str, ast.Module] = {}
 
     def node(self, number: int) -> ast.AST:
         """The copy of a node."""
         if number not in self._nodes:
-            file = self._source.files[self._source.nodes[number]]
-            original = self._source.trees[file]
-            tree = self.trees[file] = copy.deepcopy(original)
-            self.adopt(tree)
-            for before, after in zip(ast.walk(original), ast.walk(tree), strict=True):
+            original = self._source.top_of(self._source.nodes[number])
+            file = self._source.files[original]
+            tree = self.trees.get(file)
+            if tree is None:
+                body = list(self._source.trees[file].body)
+                tree = self.trees[file] = ast.Module(body, type_ignores=[])
+            statement = copy.deepcopy(original)
+            tree.body[tree.body.index(original)] = statement
+            self.parents[statement] = tree
+            self.adopt(statement)
+            for before, after in zip(ast.walk(original), ast.walk(statement), strict=True):
                 self._nodes[self._source.numbers[before]] = after
         return self._nodes[number]
 
