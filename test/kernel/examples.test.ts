@@ -1,8 +1,8 @@
 /**
  * Examples through the real TPU compiler: what the plan says of them must be so. One model for all its
- * device kinds; of the others the last kind for prefill, which has all bodies, and none whose parts
- * others have (`LONG`). `npm run test:long` compiles every example, two more for all their kinds,
- * and all for decode; `npm run bench:aot` all of all.
+ * device kinds at prefill, which has all bodies, and for v6e's decode; of the others the last kind at
+ * prefill, and none whose parts others have (`LONG`). `npm run test:long` compiles every example, two
+ * more for all their kinds, and all for decode; `npm run bench:aot` all of all.
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
@@ -53,8 +53,28 @@ function devicesOf({ kernels }: Plan, example: string): readonly string[] {
   return ON_EVERY_DEVICE.includes(example) ? kinds : kinds.slice(-1);
 }
 
-function tokensOf(example: string): readonly number[] {
-  return long || ON_EVERY_DEVICE.includes(example) ? [DECODE, PREFILL] : [PREFILL];
+/** What is compiled: prefill for each of its kinds, decode for v6e of what has them all, or for all. */
+function wantedOf(plan: Plan, example: string): readonly { device: string; tokens: number }[] {
+  const kinds = devicesOf(plan, example);
+  const decode = kinds.filter(
+    (kind) => long || (kind === "v6e" && ON_EVERY_DEVICE.includes(example)),
+  );
+  return [
+    ...kinds.map((device) => ({ device, tokens: PREFILL })),
+    ...decode.map((device) => ({ device, tokens: DECODE })),
+  ];
+}
+
+async function compileAll(example: string): Promise<Compiled> {
+  const plan = await planOf(example);
+  const wanted = wantedOf(plan, example);
+  const targets: Target[] = [];
+  for (const tokens of new Set(wanted.map((one) => one.tokens))) {
+    const devices = wanted.filter((one) => one.tokens === tokens).map(({ device }) => device);
+    const made = await compileExample(example, { devices, tokens: [tokens], workers: 1 });
+    targets.push(...made.targets);
+  }
+  return { plan, targets };
 }
 
 const names = (target: Target): string => `${target.device} T ${target.tokens}`;
@@ -85,15 +105,12 @@ describe.sequential.each(compiledHere)("%s", (example) => {
   };
 
   beforeAll(async () => {
-    const devices = devicesOf(await planOf(example), example);
-    compiled = await compileExample(example, { devices, tokens: tokensOf(example), workers: 1 });
+    compiled = await compileAll(example);
   });
 
   test("compiles", () => {
     expect(compiled.targets.map(names)).toEqual(
-      devicesOf(compiled.plan, example).flatMap((kind) =>
-        tokensOf(example).map((tokens) => `${kind} T ${tokens}`),
-      ),
+      wantedOf(compiled.plan, example).map(({ device, tokens }) => `${device} T ${tokens}`),
     );
     const failures = compiled.targets.filter(({ fits }) => !fits);
     expect(failures.map((target) => `${names(target)}: ${target.failure?.message}`)).toEqual([]);
