@@ -62,7 +62,7 @@ from .shapes import (
     scratch,
 )
 from .tiles import Tiles, select_tiles
-from .topology import relays_of
+from .topology import relays_of, relays_with_room
 from .transport import (
     barrier,
     load_rows,
@@ -145,7 +145,7 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     # Groups of UNROLL rows go to other devices, not the rest of the padding.
     sent_tokens = min(pass_tokens, pl.cdiv(device_share, UNROLL) * UNROLL)
     parts = math.gcd(tiles.parts, sent_tokens // PART_UNIT) if tiles.parts else 0
-    relays = relays_of(mesh, parts)
+    relays = relays_with_room(mesh, parts)
     return Shape(
         tokens=num_tokens,
         device_share=device_share,

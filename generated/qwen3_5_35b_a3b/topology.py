@@ -218,3 +218,36 @@ def relays_of(mesh, parts: int) -> Relays:
     for me, steps in enumerate(tables):
         table[me, : len(steps)] = steps
     return Relays(table.reshape(-1), words, parts, max(map(len, sends)))
+
+
+def _slots_for(kind: str, parts: int) -> int:
+    """Copies of sums that arrive at a device, at most, in the box of a kind that has tiles."""
+    sizes, wraps_from = TORUS[kind]
+    places = list(itertools.product(*map(range, sizes)))
+    copies = _by_dimensions(sizes, wraps_from, places, parts)
+    return int(np.bincount([copy.source for copy in copies]).max())
+
+
+@functools.lru_cache
+def relays_with_room(mesh, parts: int) -> Relays:
+    """`relays_of`, but straight where VMEM has no room for so many sums on their way.
+
+    Tiles have room for the sums that arrive in the box of their kind. A kind without tiles takes
+    those of another kind, and devices may be laid out in another box; straight takes least room.
+
+    Warns:
+      UserWarning: all goes straight.
+    """
+    relays = relays_of(mesh, parts)
+    device = mesh.devices.flat[0] if isinstance(mesh, Mesh) else None
+    if relays.parts == 0 or getattr(device, "coords", None) is None:
+        return relays
+    kinds = [device.device_kind] if device.device_kind in TORUS else TORUS
+    if relays.slots <= min(_slots_for(kind, parts) for kind in kinds):
+        return relays
+    warnings.warn(
+        "qwen3_5_35b_a3b:"
+        " tiles have no room for the sums on their way in this box: rows go straight to each",
+        stacklevel=4,
+    )
+    return relays_of(mesh, 0)

@@ -114,3 +114,19 @@ def test_straight_asks_for_no_box(topology: Any) -> None:
         warnings.simplefilter("error")
         relays = topology.relays_of(topology.Mesh(gap), 0)
     assert relays.slots == 7
+
+
+def test_a_kind_without_tiles_gets_all_straight_where_sums_find_no_room(topology: Any) -> None:
+    # A row of eight chips: more is passed on in its middle than on four chips of two devices.
+    row = [Device(x, (x, 0, 0), 0, "TPU v5 lite") for x in range(8)]
+    relays = topology.relays_of(topology.Mesh(row), 2)
+    assert relays.slots > topology.relays_of(None, 2).slots
+    with pytest.warns(UserWarning, match="no room for the sums on their way"):
+        straight = topology.relays_with_room(topology.Mesh(row), 2)
+    assert (straight.parts, straight.slots) == (0, 7)
+    # In the tiles' own box, of whatever kind, nothing changes.
+    foreign = [device._replace(device_kind="TPU v5 lite") for device in DEVICES]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = topology.relays_with_room(topology.Mesh(foreign), 2)
+    assert (same.parts, same.slots) == (2, 14)

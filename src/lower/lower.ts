@@ -65,7 +65,7 @@ export function bucketFor<B extends { readonly upTo: number }>(
 }
 
 export interface LowerForOptions {
-  /** Any known device: one that the plan lacks takes the bucket's tiles of the plan's first. */
+  /** Any known device: one that the plan lacks takes the tiles that its package takes there. */
   readonly device: string;
   /** T, all devices together. */
   readonly tokens: number;
@@ -88,35 +88,30 @@ export function lowerFor(
   const schedule = schedules[plan.schedule];
   if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
   const streamed = isStreamed(plan.kernels);
-  const { tiles, own } = tilesIn(plan, name, tokens);
-  // The kernel made for this device keeps its own tiles at any T; for another they are chosen anew.
-  const made = own ? { own: tiles.own } : {};
-  const { slots: _, ...others } = tiles;
+  // A kernel that is made keeps its own tiles, at any T and wherever it runs.
+  const tiles = tilesIn(plan, name, tokens, devices);
   return schedule.lower({
     layer: plan.layer,
     ep: plan.mesh.ep,
     devices: plan.kernels.map((kernel) => kernel.device),
     device,
-    tiles: own ? tiles : others,
+    tiles,
     tokens,
     streamed,
-    ...made,
+    own: tiles.own,
   });
 }
 
-/** Tiles of the bucket that serves `tokens`, and whether they are this device's own. */
-function tilesIn(
-  plan: Plan,
-  device: string,
-  tokens: number,
-): { readonly tiles: TileChoice; readonly own: boolean } {
-  const own = plan.kernels.filter((kernel) => kernel.device === device);
-  const first = plan.kernels[0]?.device;
-  const kernels = own.length > 0 ? own : plan.kernels.filter((k) => k.device === first);
+/** Tiles that `select_tiles` of the package gives: where the kind has none, of that with least VMEM. */
+function tilesIn(plan: Plan, device: string, tokens: number, devices: Devices): TileChoice {
+  const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
+  const vmem = (kind: string): number => devices[kind]?.vmemBytes ?? 0;
+  const tightest = kinds.toSorted((a, b) => vmem(a) - vmem(b))[0];
+  const kind = kinds.includes(device) ? device : tightest;
   const tiles = bucketFor(
-    kernels.map((kernel) => kernel.tiles),
+    plan.kernels.filter((kernel) => kernel.device === kind).map((kernel) => kernel.tiles),
     tokens,
   );
   if (tiles === undefined) throw new RangeError("the plan has no kernel");
-  return { tiles, own: own.length > 0 };
+  return tiles;
 }

@@ -175,6 +175,18 @@ test("the faster one is chosen, of what is possible", () => {
   expect(wholeParts(8, 48, 4)).toBe(4);
 });
 
+test("on a kind that a package is not for, the plan is of the tiles that it takes there", async () => {
+  const { plan } = await checkFile("examples/mixtral-8x7b.moe.ts");
+  const at = (device: string) => lowerFor(plan!, { device, tokens: 2048 }, registries);
+  // A line of four chips passes more on than a ring: 40 copies of sums arrive, not 28.
+  const [tightest, foreign] = [at("v7x"), at("v5e")];
+  expect(tightest.tiles.own.parts).toBeGreaterThan(0);
+  expect(foreign.tiles).toEqual({ ...tightest.tiles, own: { ...tightest.tiles.own, parts: 0 } });
+  const bytes = ({ calls }: typeof foreign): number =>
+    allOf({ calls }).buffers.find(({ name }) => name === "arrived_sums")!.bytes;
+  expect(bytes(foreign)).toBe(bytes(tightest));
+});
+
 const TABLES = `
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])

@@ -1,7 +1,8 @@
 /** Straight or by dimensions, and in how many parts: what the network model takes least time for. */
 import type { Relays } from "../../plan/plan.ts";
+import { stepsOf } from "../../predict/machine/relays.ts";
 import { simulate } from "../../predict/machine/simulate.ts";
-import { fillsChips } from "../../predict/machine/torus.ts";
+import { fillsChips, torusOf } from "../../predict/machine/torus.ts";
 import { relaySteps } from "../../predict/plan/relays.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
@@ -51,6 +52,21 @@ export function wholeParts(parts: number, sentTokens: number, unit: number): num
   let found = parts;
   while (found > 1 && (sentTokens / unit) % found !== 0) found /= 2;
   return found;
+}
+
+/**
+ * Whether tiles of these kinds have room for the sums on their way on this device, in so many parts:
+ * its own have; another kind's for as many as arrive at a device there. As in `relays_with_room`.
+ */
+export function hasRoom(
+  device: Device,
+  kinds: readonly Device[],
+  { ep, parts }: Pick<Blocks, "ep"> & { readonly parts: number },
+): boolean {
+  const slots = (kind: Device): number =>
+    Math.max(...stepsOf(torusOf(kind, ep), ep, parts).map(({ sends }) => sends));
+  if (kinds.some(({ name }) => name === device.name)) return true;
+  return slots(device) <= Math.min(...kinds.map(slots));
 }
 
 const known = new Map<string, number>();

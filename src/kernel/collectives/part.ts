@@ -63,6 +63,8 @@ function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
     partUnit: partUnit(layoutOf(layer)),
+    /** What gives them: sums that are passed on take room. */
+    relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
     tori: names.map((name) => {
       const device = deviceOf(name);
       const { sizes, wrapsFrom } = torusOf(device, ep);

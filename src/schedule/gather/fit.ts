@@ -5,7 +5,13 @@
  */
 
 import type { Limits } from "../../kernel/api/pass-tiles.ts";
-import { choose, partUnit, type Transport, wholeParts } from "../../kernel/collectives/choose.ts";
+import {
+  choose,
+  hasRoom,
+  partUnit,
+  type Transport,
+  wholeParts,
+} from "../../kernel/collectives/choose.ts";
 import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
@@ -42,6 +48,8 @@ export interface FitRequest {
   readonly narrow: boolean;
   readonly limits?: Limits;
   readonly transport: Transport;
+  /** Kinds that the package is for: a kernel that is made may run on another. */
+  readonly kinds: readonly Device[];
   /** Largest T for which each device routes the tokens of all. */
   readonly routeAllTokens: number;
 }
@@ -51,7 +59,7 @@ export interface FitRequest {
  * all of its rows at once, so that it is predicted once for a bucket and not for each pass size.
  */
 function partsOf(
-  { layer, ep, device, tiles, tokens, transport }: FitRequest,
+  { layer, ep, device, tiles, tokens, transport, kinds }: FitRequest,
   sizes: Sizes,
 ): number {
   const inHbm = tiles.rows === "hbm";
@@ -62,10 +70,12 @@ function partsOf(
   // Sums by chunks need whole blocks of counted entries.
   const unit = inHbm ? Math.min(sizes.passTokens, LANES) : partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
-  const sums = sumsGoStraight(layer) ? {} : { sums: bytes(partRow) };
+  const straight = sumsGoStraight(layer);
+  const sums = straight ? {} : { sums: bytes(partRow) };
   const rows = bytes(inHbm ? rowPitch : row);
-  const parts = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums });
-  return wholeParts(parts, sizes.sentTokens, unit);
+  const chosen = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums });
+  const parts = wholeParts(chosen, sizes.sentTokens, unit);
+  return straight || parts === 0 || hasRoom(device, kinds, { ep, parts }) ? parts : 0;
 }
 
 /** The kernel with so many rows a pass and at hand, whether or not it fits. */

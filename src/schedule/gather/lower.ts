@@ -16,6 +16,7 @@ import { trafficOf } from "../../kernel/traffic.ts";
 import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import type { LowerInput } from "../schedule.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
 import { composition } from "./composition.ts";
@@ -70,6 +71,7 @@ export function lower(input: LowerInput): KernelPlan {
     routeAllTokens:
       input.own === undefined ? routeAllTokens(input, routes, sizes) : routesIn(input.own),
     transport: input.own?.parts ?? tiles.transport ?? "auto",
+    kinds: devices.map(deviceOf),
   };
   const fit = tradeRows(chooseFit(request), request);
   const shared = sharedOf(layer, ep);
