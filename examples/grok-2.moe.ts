@@ -12,7 +12,7 @@ export default moe({
   schedule: {
     kind: "gather",
     tiles: {
-      decode: { upTo: 64, bt: 16, bf: 512, bd: 2048 },
+      decode: { upTo: 64, bt: 32, btc: [16, 32], bf: 512, bd: 2048 },
       batch: { upTo: 256, bt: 64, btc: [16, 64], bf: 512, bd: 2048 },
       prefill: { upTo: 2048, bt: 128, btc: [16, 64, 128], bf: 512, bd: 2048 },
     },

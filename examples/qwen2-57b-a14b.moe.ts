@@ -12,7 +12,7 @@ export default moe({
   schedule: {
     kind: "gather",
     tiles: {
-      decode: { upTo: 256, bt: 64, btc: [16, 64], bf: 640, bd: 3584 },
+      decode: { upTo: 256, bt: 64, btc: [16, 64], bf: 512, bd: 3584 },
       prefill: { upTo: 2048, bt: 128, btc: [16, 64, 128], bf: 256, bd: 3584 },
     },
   },

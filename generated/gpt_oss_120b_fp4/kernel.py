@@ -70,6 +70,7 @@ from .transport import (
     relay_rows,
     relays_copy,
     send_rows,
+    start_rows,
     write_output,
 )
 
@@ -80,7 +81,9 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
     me = jnp.int32(0)
     for axis, size in zip(MESH_AXES, s.axis_sizes):
         me = me * size + lax.axis_index(axis)
+    # What asks no other device: it is on its way while they meet.
     with jax.named_scope("first_weights"):
+        start_rows(r, s, 0)
         start_first_experts(r, s)
     relays_in = relays_copy(r, s, me)
     with jax.named_scope("barrier"):
@@ -98,6 +101,11 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
             with jax.named_scope("send_logits"):
                 send_logits(r, s, me, first_token)
         with jax.named_scope("load_rows"):
+
+            @pl.when(pass_index > 0)
+            def _():
+                start_rows(r, s, first_token)
+
             load_rows(r, s, me, first_token)
         with jax.named_scope("all_gather_rows"):
             send_rows(r, s)

@@ -63,12 +63,12 @@ from .tiles import Tiles, select_tiles
 from .topology import relays_of, relays_with_room
 from .transport import (
     barrier,
-    copy_all,
     load_rows,
     reduce_scatter,
     relay_rows,
     relays_copy,
     send_rows,
+    start_rows,
     write_output,
 )
 
@@ -79,7 +79,11 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
     me = jnp.int32(0)
     for axis, size in zip(MESH_AXES, s.axis_sizes):
         me = me * size + lax.axis_index(axis)
+    bias_in = pltpu.make_async_copy(r.correction_bias, r.bias, r.lists_moved.at[0])
+    # What asks no other device: it is on its way while they meet.
     with jax.named_scope("first_weights"):
+        bias_in.start()
+        start_rows(r, s, 0)
         start_first_experts(r, s)
     relays_in = relays_copy(r, s, me)
     with jax.named_scope("barrier"):
@@ -89,7 +93,7 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         relays_in.wait()
 
     with jax.named_scope("constants"):
-        copy_all(pltpu.make_async_copy(r.correction_bias, r.bias, r.lists_moved.at[0]))
+        bias_in.wait()
 
     @pl.loop(0, s.passes)
     def _(pass_index):
@@ -100,6 +104,11 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
             with jax.named_scope("send_logits"):
                 send_logits(r, s, me, first_token)
         with jax.named_scope("load_rows"):
+
+            @pl.when(pass_index > 0)
+            def _():
+                start_rows(r, s, first_token)
+
             load_rows(r, s, me, first_token)
         with jax.named_scope("all_gather_rows"):
             send_rows(r, s)

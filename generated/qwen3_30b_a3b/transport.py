@@ -197,6 +197,21 @@ def await_rows_sent(r: Refs, s: Shape, me):
         rows_copy(r, s, me, 0, me).wait_send()
 
 
+def _rows_in(r: Refs, s: Shape, first_token, chunk):
+    """Copy of a chunk of this device's token rows of a pass into its half of staging."""
+    return pltpu.make_async_copy(
+        r.tokens.at[pl.ds(first_token + chunk * s.chunk, s.chunk)],
+        r.staging.at[chunk % 2],
+        r.tokens_arrived.at[chunk % 2],
+    )
+
+
+def start_rows(r: Refs, s: Shape, first_token):
+    """Starts the first chunks of this device's token rows of a pass, those that staging holds."""
+    for chunk in range(min(2, s.pass_tokens // s.chunk)):
+        _rows_in(r, s, first_token, chunk).start()
+
+
 def load_rows(r: Refs, s: Shape, me, first_token):
     """Brings this device's token rows of the pass into VMEM, packed.
 
@@ -205,22 +220,9 @@ def load_rows(r: Refs, s: Shape, me, first_token):
     """
     chunks = s.pass_tokens // s.chunk
 
-    def copy_in(chunk):
-        return pltpu.make_async_copy(
-            r.tokens.at[pl.ds(first_token + chunk * s.chunk, s.chunk)],
-            r.staging.at[chunk % 2],
-            r.tokens_arrived.at[chunk % 2],
-        )
-
-    copy_in(0).start()
-
     @pl.loop(0, chunks)
     def _(chunk):
-        @pl.when(chunk + 1 < chunks)
-        def _():
-            copy_in(chunk + 1).start()
-
-        copy_in(chunk).wait()
+        _rows_in(r, s, first_token, chunk).wait()
 
         @pl.loop(0, s.chunk // ROW_GROUP)
         def _(group):
@@ -238,6 +240,10 @@ def load_rows(r: Refs, s: Shape, me, first_token):
             r.token_rows[pl.ds(start, ROW_GROUP * ROW), :] = r.gathered_rows[
                 pl.ds(0, ROW_GROUP * ROW), :
             ]
+
+        @pl.when(chunk + 2 < chunks)
+        def _():
+            _rows_in(r, s, first_token, chunk + 2).start()
 
 
 def _pack_part(r: Refs, s: Shape, first):

@@ -35,7 +35,7 @@ export const constants: Part = {
         remote: false,
         source: names([biased && "correction_bias", gated && "shared_gate"]),
         destination: names([biased && "bias", gated && "shared_gate_row"]),
-        issuedBy: "constants",
+        issuedBy: "first_weights",
         awaitedBy: "constants",
         semaphore: "lists_moved",
         bytes: 4 * ((biased ? layout.expertRows * LANES : 0) + (gated ? layout.paddedHidden : 0)),

@@ -8,11 +8,13 @@ import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { layerOf } from "../../src/predict/contender.ts";
 import { floorOf } from "../../src/predict/floor.ts";
+import { Cursor } from "../../src/predict/machine/cursor.ts";
 import { simulate } from "../../src/predict/machine/simulate.ts";
 import { cyclesOf, stageCost } from "../../src/predict/plan/cycles.ts";
 import { kernelSteps } from "../../src/predict/plan/kernel.ts";
 import { predict } from "../../src/predict/predict.ts";
 import { type JobRequest, jobOf } from "../../src/predict/run.ts";
+import { amount } from "../../src/predict/step.ts";
 import { deviceOf, devices } from "../../src/target/device/registry.ts";
 import counted from "./qwen3-v6e-64.bundles.json" with { type: "json" };
 
@@ -132,4 +134,29 @@ test("of quantised weights counts the bytes that they have, in the floor too", a
   expect(layerOf(plan)).not.toHaveProperty("scaleGroup");
   const floor = (of: Plan) => floorOf(jobOf({ ...call, layer: layerOf(of) })).hbm;
   expect(floor(quantised)).toBeLessThan(0.55 * floor(plan));
+});
+
+test("rows of the first pass come in while the devices meet, those of each further one when its turn comes", async () => {
+  const { plan: mixtral } = await checkFile("examples/mixtral-8x7b.moe.ts");
+  const lowered = lowerFor(mixtral!, { device: "v7x", tokens: 2048 }, registries);
+  expect(lowered.passes).toBe(2);
+  const free = { total: 0, tracing: 0, scopes: {}, loops: [] };
+  const job = jobOf({
+    ...{ device: devices.v7x, ep: 8, tokens: 2048, tiles: {} },
+    ...{ layer: layerOf(mixtral!), skew: { kind: "uniform" } },
+  });
+  const cursor = new Cursor(kernelSteps(lowered, free, job), 0);
+  const seen: string[] = [];
+  let bytes = 0;
+  for (let action = cursor.next(); action !== undefined; action = cursor.next()) {
+    if (action.do === "barrier") seen.push(action.name);
+    if (action.do === "start" && action.stream === "tokens_in") {
+      seen.push("rows start");
+      bytes += amount(action.bytes, cursor.here);
+    }
+    if (action.do === "wait" && action.stream === "tokens_in") seen.push("rows are here");
+  }
+  const come = ["rows start", "barrier", "rows are here"];
+  expect(seen).toEqual([...come, "rows start", "rows are here"]);
+  expect(bytes).toBe(allOf(lowered).streams.find(({ name }) => name === "tokens_in")!.bytes);
 });

@@ -31,7 +31,8 @@ function firstWeights(frame: Frame): readonly Draft[] {
     loops: [],
   };
   const what = `weights of ${shared.length > 0 ? "the shared and " : ""}the first experts start`;
-  const first: Draft = { name: "first_weights", meaning: what, per: "call", trips: 1, ...common };
+  const entry = `token rows and ${what}: they ask no other device`;
+  const first: Draft = { name: "first_weights", meaning: entry, per: "call", trips: 1, ...common };
   if (sizes.passes === 1) return [first];
   const meaning = `${what}, for the next pass`;
   return [

@@ -66,7 +66,7 @@ export const tokensIn: Part = {
       remote: false,
       source: "tokens",
       destination: "staging",
-      issuedBy: "load_rows",
+      issuedBy: "first_weights",
       awaitedBy: "load_rows",
       semaphore: "tokens_arrived",
       bytes: sizes.passTokens * sizes.passes * load.rowBytes,
@@ -84,6 +84,8 @@ export const tokensIn: Part = {
           : `token rows from HBM, quantised to ${tokenRows(layer)} and packed`,
       reads: ["tokens", "staging"],
       writes: ["staging", rows === "hbm" ? "packed_rows" : "gathered_rows", "token_rows"],
+      // Of further passes, and chunks beyond those that staging holds.
+      starts: ["tokens_in"],
       per: "pass",
       trips: sizes.passes,
       loops: [

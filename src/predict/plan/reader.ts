@@ -6,7 +6,7 @@ import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
 import { relayedStage } from "./relays.ts";
 import { sendAll } from "./sends.ts";
-import { copyOf, isIn, isOut, Slotted, waitFor } from "./slotted.ts";
+import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
 import { type Read, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
@@ -239,9 +239,7 @@ export class KernelReader {
       const trips = Math.min(this.distance(stream), fixed);
       return { do: "loop", name: `slots of ${stream.name}`, trips, body: [this.item(stream)] };
     }
-    if (!this.ahead.has(stream.name)) {
-      return copyOf(stream, Math.max(1, this.kernel.passes));
-    }
+    if (!this.ahead.has(stream.name)) return passShare(stream, stage, this.kernel);
     if (INNER.has(stage.per)) return this.startNext(stream.name);
     // Before the loop: as many as there are slots beside the one in use and those of others.
     const steps = this.ahead.get(stream.name) ?? 1;

@@ -20,6 +20,14 @@ export function copyOf(stream: Stream, times: number): Step {
   };
 }
 
+/** What a stage starts of a stream in a pass: in the first one nothing of what started at entry. */
+export function passShare(stream: Stream, { per }: Stage, { passes, stages }: Read): Step {
+  const copy = copyOf(stream, Math.max(1, passes));
+  const entry = stages.find(({ name }) => name === stream.issuedBy);
+  if (per !== "pass" || entry?.per !== "call") return copy;
+  return { do: "when", test: (here) => here.trip("pass") > 0, body: [copy] };
+}
+
 /** Waits for the oldest copies of a stream. */
 export function waitFor(stream: string): Step {
   return { do: "wait", stream };
