@@ -27,9 +27,17 @@ export interface Sizes {
   /** Where weights and offsets start in a device's routes, and their length, in words. */
   readonly weightsAt: number;
   readonly offsetsAt: number;
-  /** Where the entries by expert before each chunk of tokens start: of rows in HBM alone. */
-  readonly countsAt: number;
   readonly routeWords: number;
+}
+
+/** Passes that overlap: of several devices, with room for the rows of two passes in HBM. */
+export function passesOverlap({ rows, ep }: Pick<KernelInput, "rows" | "ep">): boolean {
+  return rows === "hbm" && ep > 1;
+}
+
+/** Slots of what a pass keeps while another is under way. */
+export function passSlots(input: Pick<KernelInput, "rows" | "ep" | "sizes">): number {
+  return passesOverlap(input) ? Math.min(input.sizes.passes, 2) : 1;
 }
 
 /** How products with the weights of the routed and of the shared experts are made. */
@@ -59,7 +67,7 @@ export interface KernelInput {
   };
   /** Weights arrive in tiles, not a whole expert at a time. */
   readonly streamed: boolean;
-  /** Where token rows and results lie. */
+  /** Where token rows lie. */
   readonly rows: "vmem" | "hbm";
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;

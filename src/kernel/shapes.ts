@@ -1,10 +1,9 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
 import { isStreamed, rowsInHbm } from "../plan/call.ts";
-import { greatestCommonDivisor } from "../plan/divisors.ts";
 import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
-import { fillsLanes, LANES, type Layout, layoutOf, SUBLANES } from "./rows/layout.ts";
+import { fillsLanes } from "./rows/layout.ts";
 import { isTiled, sharedOf } from "./shared-experts/spread.ts";
 import { scaleBlockTemplate } from "./weights/quantization.ts";
 
@@ -47,48 +46,25 @@ function earlyBlock({ layer, mesh, kernels }: Plan): string {
   return `${HERE}/early/resident${tiled ? "_after_tiles" : ""}`;
 }
 
-/** Runs of results in VMEM at once, where results lie in HBM. */
-export const RUN_SLOTS = 4;
-/** Bytes of one of them at most, where chunks may be as small. */
-const RUN_BYTES = 2.5 * 1024 * 1024;
-
-/** Tokens whose sums are added up at once, at most: larger chunks have longer runs. */
-export function mostSumTokens({ sumRow, tilePitch }: Pick<Layout, "sumRow" | "tilePitch">): number {
-  const group = sumRow * tilePitch * LANES * 4;
-  return [512, 256].find((tokens) => (tokens / SUBLANES) * group <= RUN_BYTES) ?? LANES;
-}
-
-/** Tokens of such a chunk, of those that are sent as one part. */
-export function sumTokensOf(layout: Layout, tokens: number): number {
-  return tokens <= LANES ? tokens : greatestCommonDivisor(tokens, mostSumTokens(layout));
-}
-
-/** Distances of rows, chunks of sums, and buffers in HBM where rows lie there. */
+/** Distances of rows, lists, and buffers in HBM where rows lie there. */
 function rowsBlocks(inHbm: boolean): Blocks {
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
     pitches: by("pitches"),
     names: by("names"),
-    sum_chunks: when("sum_chunks"),
+    list_words: when("list_words"),
     hbm_buffers: when("hbm_buffers"),
   };
 }
 
 /** What is said of rows by where they lie. */
-function rowsTexts({ layer, mesh, kernels }: Plan): Readonly<Record<string, unknown>> {
+function rowsTexts({ kernels }: Plan): Readonly<Record<string, unknown>> {
   const inHbm = rowsInHbm(kernels);
   return {
-    runSlots: RUN_SLOTS,
-    mostSumTokens: mostSumTokens(layoutOf(layer, inHbm)),
-    summedOf: mesh.ep > 1 ? "self.part_tokens" : "self.pass_tokens",
     rowsWhere: inHbm ? "" : " in VMEM",
     shapesIn: inHbm ? "`hbm_buffers` and `scratch`" : "`scratch`",
     restText: inHbm ? "others" : "scratch",
-    routesText: inHbm
-      ? "Words of one device's routes: entries, weights, offsets and entries by chunk."
-      : "Words of one device's routes: entries, weights and offsets.",
-    routesEnd: inHbm ? "self.offsets_at + self.count_words" : "self.offsets_at + EXPERT_LANES",
   };
 }
 

@@ -45,18 +45,13 @@ export interface Relays {
   /** Hops that the longest way of a part has. */
   readonly hops: number;
   readonly links: readonly LinkTraffic[];
-  /** All sums of a part are added when the last of them is. */
-  readonly grouped?: true;
-  /** Copies that a part goes in. Absent: one. */
-  readonly pieces?: number;
 }
 
 /** Which of a collective's steps a stage goes through: those of own blocks, the next ones, the rest. */
 export interface StageRelays {
   readonly stream: string;
-  readonly steps: "own" | "early" | "late" | "all";
-  /** A stage whose work is done bit by bit, where each step of this one needs its part of it. */
-  readonly beside?: string;
+  /** `others`: all but those of own blocks. */
+  readonly steps: "own" | "early" | "late" | "others" | "all";
 }
 
 /** A copy that crosses memories or devices. */
@@ -125,6 +120,14 @@ export interface StageLoop {
   readonly counted?: "once" | StageLoop["over"];
 }
 
+/** Where a stage stands in a kernel whose passes overlap: rows of the next come, sums of the last leave. */
+export interface Turn {
+  /** Whose: the pass that comes, the one whose rows the experts take, or the one that leaves. */
+  readonly of: "coming" | "taken" | "leaving";
+  /** Before the experts, spread over them, after them; or once, between the last two passes. */
+  readonly at: "first" | "beside" | "last" | "before the end";
+}
+
 /** One stage of the kernel; `name` is also its `jax.named_scope`. */
 export interface Stage {
   readonly name: string;
@@ -153,6 +156,8 @@ export interface Stage {
   readonly barrier?: true;
   /** It sends, awaits and passes on copies of a collective, one after the other. */
   readonly relays?: StageRelays;
+  /** Of passes that overlap. Absent there: it stands in the loop over experts, or at its ends. */
+  readonly turn?: Turn;
 }
 
 export interface TileChoice {
@@ -166,7 +171,7 @@ export interface TileChoice {
   readonly slots: number;
   /** Weights arrive in (bf, bd) tiles, not a whole expert at a time; one answer for a package. */
   readonly streamed: boolean;
-  /** Token rows and results lie in HBM; one answer for a package. Absent: in VMEM. */
+  /** Token rows lie in HBM; one answer for a package. Absent: in VMEM. */
   readonly rows?: BucketRows;
   /** What only its schedule has, by the names of the tile table. */
   readonly own: Readonly<Record<string, number>>;

@@ -22,8 +22,8 @@ export type BucketTransport = "auto" | "straight" | "by dimensions";
 export type BucketRoutes = "auto" | "own" | "all";
 
 /**
- * Where the token rows of all devices and the results of a device's experts lie: in VMEM as many of
- * them as there is room for, in passes that each read the weights; or in HBM, all of a call at once.
+ * Where the token rows of all devices lie: in VMEM, one pass after the other; or in HBM, where the
+ * rows of one pass come in while the experts take those of another.
  */
 export type BucketRows = "vmem" | "hbm";
 

@@ -42,9 +42,14 @@ def truncated(values, dtype):
     return jax.lax.bitcast_convert_type(bits, jnp.float32).astype(dtype)
 
 
+def whole(part):
+    """The reference that another is a part of, or is itself."""
+    return getattr(part, "ref", part)
+
+
 def is_of(copy, source):
-    """Whether a copy is one of `source`."""
-    return getattr(copy.src_ref, "ref", copy.src_ref) is source
+    """Whether a copy is one of `source`, which may be a slot of a buffer itself."""
+    return whole(copy.src_ref) is whole(source)
 
 
 def elsewhere(copy, source, part, semaphore):

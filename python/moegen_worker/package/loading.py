@@ -101,16 +101,10 @@ class MoePackage:
         shape.chunk = property(
             lambda s: 2 * CHUNK if s.pass_tokens > BLOCK else min(s.pass_tokens, CHUNK)
         )
-        # Where sums are added up in chunks, the smallest there are.
-        summed = getattr(self.shapes, "SUM_TOKENS", None)
-        if summed is not None:
-            self.shapes.SUM_TOKENS = BLOCK
         try:
             yield
         finally:
             shape.chunk = before
-            if summed is not None:
-                self.shapes.SUM_TOKENS = summed
 
     @property
     def dtype(self) -> Any:

@@ -33,7 +33,6 @@ function outputBlocks(inHbm: boolean): Readonly<Record<string, string>> {
     out_specs: out(inHbm ? "specs_with_buffers" : "spec"),
     result: out(inHbm ? "result_and_buffers" : "result"),
     bounds_checks: inHbm ? out("no_bounds_checks") : NO_BLOCK,
-    whole_parts: out(inHbm ? "parts_of_chunks" : "parts_of_rows"),
   };
 }
 

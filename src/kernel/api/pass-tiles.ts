@@ -2,11 +2,11 @@
  * Tiles of a kernel that divides its tokens over passes: token rows of a pass, and rows of an expert
  * at hand. Templates of `kernel/api` and `kernel/shapes` read them, and the worker makes small ones.
  */
-import { isStreamed, rowsInHbm } from "../../plan/call.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
-import { mostPassTokens } from "../routing/words.ts";
+import { MOST_PASS_TOKENS } from "../routing/words.ts";
 import { joined } from "./table.ts";
 
 /** Limits within which a kernel divides any T over passes. */
@@ -45,7 +45,7 @@ export function limitsOf({
 
 /** Fields and rules of both; where weights are not streamed no block of rows is kept at hand. */
 export function passTiles(plan: Plan): TileTable {
-  const most = Math.floor(mostPassTokens(rowsInHbm(plan.kernels)) / plan.mesh.ep);
+  const most = Math.floor(MOST_PASS_TOKENS / plan.mesh.ep);
   const pass: TileTable = {
     fields: [
       {

@@ -7,7 +7,7 @@ import { torusOf } from "../../predict/machine/torus.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
-import type { Part } from "../part.ts";
+import { NO_BLOCK, type Part } from "../part.ts";
 import { layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
 import { partUnit } from "./choose.ts";
@@ -23,8 +23,8 @@ const most = (steps: readonly DeviceSteps[], of: (one: DeviceSteps) => number): 
   Math.max(...steps.map(of));
 
 /** What the tables of a kernel's devices come to; sums that go straight have no steps. */
-export function tablesOf({ layer, ep, device, parts, rows }: KernelInput) {
-  const steps = stepsOf(torusOf(device, ep), ep, parts, rows === "hbm");
+export function tablesOf({ layer, ep, device, parts }: KernelInput) {
+  const steps = stepsOf(torusOf(device, ep), ep, parts);
   const straight = sumsGoStraight(layer);
   const count = ({ gather, reduce }: DeviceSteps): number =>
     gather.length + (straight ? 0 : reduce.length);
@@ -43,25 +43,18 @@ export function tablesOf({ layer, ep, device, parts, rows }: KernelInput) {
 
 /** How a stream's parts go, for the plan: `bytes` of one, in so many copies. */
 export function relaysOf(
-  { device, ep, parts, rows }: KernelInput,
+  { device, ep, parts }: KernelInput,
   collective: Relays["collective"],
   bytes: number,
-  pieces = 1,
 ): Relays {
   const { hops, links } = linkTraffic(device, ep, parts, bytes);
-  return {
-    collective,
-    parts,
-    hops,
-    links,
-    ...(rows === "hbm" ? { grouped: true } : {}),
-    ...(pieces === 1 ? {} : { pieces }),
-  };
+  return { collective, parts, hops, links };
 }
 
 function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown> {
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
+    overlapped: ep > 1 && rowsInHbm(kernels),
     partUnit: partUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
@@ -77,9 +70,10 @@ export const collectives: Part = {
   modules: ({ mesh: { ep } }) =>
     ep === 1 ? [] : [{ name: "topology", template: "kernel/collectives/topology" }],
   context,
-  blocks: ({ kernels }) => {
-    const order = rowsInHbm(kernels) ? "grouped" : "as_they_come";
-    return { add_steps: `kernel/collectives/add_steps/${order}` };
+  blocks: ({ kernels, mesh: { ep } }) => {
+    const when = (name: string): string =>
+      ep > 1 && rowsInHbm(kernels) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
+    return { last_stage: when("last_stage"), nearest_end: when("end") };
   },
   buffers: (input) =>
     input.ep === 1

@@ -86,9 +86,8 @@ function streamedBuffers(input: KernelInput) {
 function buffers(input: KernelInput) {
   const { layer, layout, tiles, streamed, rows } = input;
   const { bt, held } = rowDims(input);
-  // One is filled, or leaves for HBM, while the other is used.
+  // One is filled while the other is used.
   const both = rows === "hbm" ? [TWO] : [];
-  const slots = rows === "hbm" ? 2 : undefined;
   const gathered: Dim = ["s.tiles.bt * ROW_PITCH", Math.max(tiles.bt, 16) * layout.rowPitch];
   const results: Dim = [
     `${held[0]} // SUBLANES * SUM_ROW * TILE_PITCH`,
@@ -103,7 +102,7 @@ function buffers(input: KernelInput) {
       rows === "hbm"
         ? "packed rows of a row tile, side by side"
         : "packed rows of one expert, side by side; and of tokens that come or go",
-      slots,
+      both[0]?.[1],
     ),
     ...(tokenRows(layer) === undefined
       ? []
@@ -118,13 +117,7 @@ function buffers(input: KernelInput) {
             "rows of one expert as matrix operand",
           ),
         ]),
-    vmem(
-      "result_tiles",
-      [...both, results, lanes],
-      FLOAT,
-      "results in tiles of 8 rows by 128 columns",
-      slots,
-    ),
+    vmem("result_tiles", [results, lanes], FLOAT, "results in tiles of 8 rows by 128 columns"),
   ];
 }
 

@@ -50,17 +50,6 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
   };
 }
 
-/** Entries by expert before each 128 tokens: who sums by chunks of tokens needs them. */
-function countBlocks(counted: boolean): Readonly<Record<string, string>> {
-  const counts = (name: string): string => `${HERE}/counts/${name}`;
-  return {
-    count_entries: counted ? counts("before_block") : NO_BLOCK,
-    count_all_entries: counted ? counts("of_all") : NO_BLOCK,
-    own_routes_text: counts(counted ? "text" : "text_without"),
-    own_words: counts(counted ? "words" : "words_without"),
-  };
-}
-
 /** Templates by the name of what they answer. */
 export function routingBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<string, string>> {
   const { routing } = layer;
@@ -70,7 +59,6 @@ export function routingBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<s
       : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
     tokens_held: mayRouteAll(layer, mesh.ep, rowsInHbm(kernels)) ? `${HERE}/tokens_held` : NO_BLOCK,
     route_all: mayRouteAll(layer, mesh.ep, rowsInHbm(kernels)) ? `${HERE}/route_all` : NO_BLOCK,
-    ...countBlocks(rowsInHbm(kernels)),
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
     exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
   };

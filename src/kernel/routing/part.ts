@@ -10,7 +10,7 @@ import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
 import { mayRouteAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
 import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
-import { sharesRegisters, tokenBits } from "./words.ts";
+import { sharesRegisters, TOKEN_BITS } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -39,15 +39,14 @@ function inputs({ layer, layout, sizes }: KernelInput) {
 }
 
 function buffers(input: KernelInput) {
-  const { layout, sizes: s, rows } = input;
+  const { layout, sizes: s } = input;
   const entries: readonly Dim[] = [
     ["CHOICE_ROWS", layout.choiceRows],
     ["s.lane_tokens", s.laneTokens],
   ];
-  const counted = rows === "hbm" ? (s.laneTokens / LANES + 1) * layout.expertLanes : 0;
   const words: Dim = [
-    rows === "hbm" ? "s.weight_words + s.count_words" : "s.weight_words + EXPERT_LANES",
-    s.countsAt - s.weightsAt + counted,
+    "s.weight_words + EXPERT_LANES",
+    s.offsetsAt - s.weightsAt + layout.expertLanes,
   ];
   return [
     ...inputs(input),
@@ -58,9 +57,7 @@ function buffers(input: KernelInput) {
       "own_routes",
       [["SUBLANES", SUBLANES], words],
       INT,
-      rows === "hbm"
-        ? "this device's weight bits by choice, first entry of each expert, entries by 128 tokens"
-        : "this device's weight bits by choice, then the first entry of each expert",
+      "this device's weight bits by choice, then the first entry of each expert",
     ),
     smem("positions_smem", entries, "positions, for scalar reads"),
     smem("own_entries", [["s.weights_at", s.weightsAt]], "this device's entries sorted by expert"),
@@ -140,7 +137,7 @@ function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
     mayRouteAll: all,
     routedTokens: all ? "routed_tokens" : "pass_tokens",
     sources: all ? "s.sources" : "EP_SIZE",
-    tokenBits: tokenBits(rowsInHbm(kernels)),
+    tokenBits: TOKEN_BITS,
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,

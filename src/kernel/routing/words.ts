@@ -18,36 +18,23 @@ function strideOf(tokens: number): number {
   return stride;
 }
 
-/**
- * Bits of the token in a routed entry; the weight's address takes those above. With rows in HBM all
- * 32 bits are used: a weight's place among the words of SMEM has 18.
- */
-export function tokenBits(inHbm: boolean): number {
-  return inHbm ? 14 : 13;
-}
+/** Bits of the token in a routed entry; the weight's address takes those above. */
+export const TOKEN_BITS = 13;
 
 /**
  * Words of all devices' routes up to which the scalar unit's loads take an address as it is: beyond,
- * 8 rows of a sum by chunks took 331 bundles and not 87 (v7x, libtpu 0.0.42.1).
+ * weights of 8 rows took 331 bundles and not 87 (v7x, libtpu 0.0.42.1).
  */
 export const MOST_ROUTE_WORDS = 2 ** 17;
 
-/** Token rows of all devices in one pass at most: in VMEM one more index stands for "no token". */
-export function mostPassTokens(inHbm: boolean): number {
-  return 2 ** tokenBits(inHbm) - (inHbm ? 0 : 1);
-}
+/** Token rows of all devices in one pass at most: one more index stands for "no token". */
+export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
 
-/**
- * Entries, then weights by choice, then the first entry of each expert; with rows in HBM also the
- * entries of each expert before each 128 tokens, and of all tokens.
- */
-export function routeWords(layer: Layer, tokens: number, ep: number, inHbm: boolean) {
+/** Entries, then weights by choice, then the first entry of each expert. */
+export function routeWords(layer: Layer, tokens: number, ep: number) {
   const weightsAt = roundUp(tokens * layer.topK + UNROLL, LANES);
   const choiceStride = sharesRegisters(ep) ? strideOf(tokens) : roundUp(tokens, LANES);
   const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
-  const { expertLanes } = layoutOf(layer);
-  const countsAt = offsetsAt + expertLanes;
-  const counts = inHbm ? (Math.ceil(tokens / LANES) + 1) * expertLanes : 0;
-  const words = roundUp(countsAt + counts, 1024);
-  return { choiceStride, weightsAt, offsetsAt, countsAt, routeWords: words };
+  const words = roundUp(offsetsAt + layoutOf(layer).expertLanes, 1024);
+  return { choiceStride, weightsAt, offsetsAt, routeWords: words };
 }

@@ -75,7 +75,6 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
     rowPitch: layout.rowPitch,
-    tilePitch: layout.tilePitch,
     resultSublanes: layout.resultRow,
     resultPitchSublanes: layout.resultPitch,
   };

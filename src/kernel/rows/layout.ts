@@ -101,7 +101,7 @@ export function paddedHidden(
 
 /**
  * Sublanes and paddings of one layer's rows and lists.
- * @param inHbm token rows and results lie in HBM
+ * @param inHbm token rows lie in HBM
  */
 export function layoutOf(layer: Layer, inHbm = false): Layout {
   const bf16 = layer.dtype === "bfloat16";
@@ -118,8 +118,7 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     paddedHidden: columns,
     row,
     rowPitch: inHbm ? roundUp(row, SUBLANES) : row | 1,
-    // Groups of 8 result rows in HBM are whole tiles, which an odd pitch is of whole ones alone.
-    tilePitch: inHbm && (columns / LANES) % SUBLANES !== 0 ? SUBLANES : SUBLANES + 1,
+    tilePitch: SUBLANES + 1,
     partRow,
     resultRow: packed,
     resultPitch: packed | 1,

@@ -34,6 +34,8 @@ export interface DeviceSteps {
   readonly own: number;
   readonly early: number;
   readonly reduce: readonly ReduceStep[];
+  /** Steps of these until all is added that had gone along the last dimension. */
+  readonly nearest: number;
   /** Copies that it sends in an all-gather: as many arrive in a reduce-scatter. */
   readonly sends: number;
 }
@@ -147,49 +149,37 @@ function reduceSteps(
   arrivals: readonly Copy[],
   sends: readonly Copy[],
   slotAt: (copy: Copy) => number,
-  grouped: boolean,
-): readonly ReduceStep[] {
+): Pick<DeviceSteps, "reduce" | "nearest"> {
   const leave = (copy: Copy): ReduceStep => {
     const { block, part, from } = copy;
     return { block, part, peer: from, slot: slotAt(copy) };
   };
   const leaves = arrivals.filter((arrival) => !sends.some(same(arrival))).toReversed();
-  const back = sends.toReversed().flatMap((copy, at, all): readonly ReduceStep[] => {
-    const add = { block: copy.block, part: copy.part, slot: slotAt(copy) };
+  const back = sends.toReversed().flatMap((copy, at, all) => {
+    const add: ReduceStep = { block: copy.block, part: copy.part, slot: slotAt(copy) };
     const complete = !all.slice(at + 1).some(same(copy));
-    if (grouped && !complete) return [];
-    const adds = grouped
-      ? all.filter(same(copy)).map((one) => ({ ...add, slot: slotAt(one) }))
-      : [add];
-    return [...adds, ...(complete ? arrivals.filter(same(copy)).map(leave) : [])];
+    const steps = [add, ...(complete ? arrivals.filter(same(copy)).map(leave) : [])];
+    return steps.map((step) => ({ step, stage: copy.stage }));
   });
-  return [...leaves.map(leave), ...back];
+  const last = Math.max(...arrivals.map(({ stage }) => stage));
+  const nearest = back.filter(({ stage }) => stage === last).length;
+  return {
+    reduce: [...leaves.map(leave), ...back.map(({ step }) => step)],
+    nearest: leaves.length + nearest,
+  };
 }
 
 const made = new Map<string, readonly DeviceSteps[]>();
 
-/**
- * What each device of a group does; `parts` 0: straight. Made once for each: many ask for it.
- * @param grouped all sums of a part are added when the last of them is: where they do not stay in VMEM
- */
-export function stepsOf(
-  torus: Torus,
-  devices: number,
-  parts: number,
-  grouped = false,
-): readonly DeviceSteps[] {
-  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts, grouped].join();
-  const found = made.get(key) ?? makeSteps(torus, devices, parts, grouped);
+/** What each device of a group does; `parts` 0: straight. Made once for each: many ask for it. */
+export function stepsOf(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
+  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts].join();
+  const found = made.get(key) ?? makeSteps(torus, devices, parts);
   made.set(key, found);
   return found;
 }
 
-function makeSteps(
-  torus: Torus,
-  devices: number,
-  parts: number,
-  grouped: boolean,
-): readonly DeviceSteps[] {
+function makeSteps(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
   const copies = copiesOf(torus, devices, parts);
   const group = (of: (copy: Copy) => number): readonly (readonly Copy[])[] => {
     const found: Copy[][] = Array.from({ length: devices }, () => []);
@@ -206,7 +196,7 @@ function makeSteps(
       gather,
       own: gather.filter(({ stage }) => stage < 0).length,
       early: parts === 0 ? 0 : gather.filter(({ stage }) => stage === 0).length,
-      reduce: reduceSteps(arrivals[me] ?? [], sent, slotAt, grouped),
+      ...reduceSteps(arrivals[me] ?? [], sent, slotAt),
       sends: sent.length,
     };
   });

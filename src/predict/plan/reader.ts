@@ -4,7 +4,8 @@ import type { Bundles } from "../../runner/types.ts";
 import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
-import { relayedStage } from "./relays.ts";
+import { type Around, firstOf, overlappedPasses, passesInTurn } from "./passes.ts";
+import { relayedStage, type Slice } from "./relays.ts";
 import { sendAll } from "./sends.ts";
 import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
 import { type Read, trips, Work } from "./work.ts";
@@ -32,8 +33,6 @@ export class KernelReader {
   private readonly fixed = new Map<string, number>();
   /** Experts whose weights start before it is known that they have rows. */
   private readonly early: number;
-  /** First stage of the loop over experts. */
-  private readonly firstExpert: number;
 
   constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock }: Reading) {
     this.kernel = kernel;
@@ -44,13 +43,12 @@ export class KernelReader {
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
     this.items = new Items(this.work.tally, this.work.rowBlock, this.early);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
-    const found = kernel.stages.findIndex(({ per }) => per === "expert");
-    this.firstExpert = found < 0 ? kernel.stages.length : found;
+    const firstExpert = firstOf(kernel.stages);
     const experts = Math.max(trips(kernel, "expert"), 1e-9);
     for (const [index, stage] of kernel.stages.entries()) {
       if (!INNER.has(stage.per)) continue;
-      const steps = index < this.firstExpert ? this.fixed : this.ahead;
-      const times = index < this.firstExpert ? kernel.passes : experts;
+      const steps = index < firstExpert ? this.fixed : this.ahead;
+      const times = index < firstExpert ? kernel.passes : experts;
       for (const stream of stage.waits) {
         if (this.streams.get(stream)?.slots !== undefined) continue;
         steps.set(stream, Math.max(1, Math.round(stage.trips / times)));
@@ -59,41 +57,46 @@ export class KernelReader {
   }
 
   steps(): readonly Step[] {
-    const { stages } = this.kernel;
-    const end = stages.findLastIndex(({ per }) => INNER.has(per)) + 1;
-    const slotted = this.slotted.streams(stages.slice(this.firstExpert, end));
-    const before = stages.slice(0, this.firstExpert).filter(({ per }) => per !== "call");
-    const inner = stages.slice(this.firstExpert, end);
-    const after = stages.slice(Math.max(end, this.firstExpert));
+    const stages = this.kernel.stages.filter(({ turn }) => turn === undefined);
+    const turned = this.kernel.stages.filter(({ turn }) => turn !== undefined);
+    const start = firstOf(stages);
+    const end = Math.max(stages.findLastIndex(({ per }) => INNER.has(per)) + 1, start);
+    const slotted = this.slotted.streams(stages.slice(start, end));
+    const before = stages.slice(0, start).filter(({ per }) => per !== "call");
+    const fixed = before.filter(({ per }) => INNER.has(per));
+    const around: Around = {
+      passes: this.work.tally.tiles,
+      experts: this.work.local,
+      before: [
+        ...before.flatMap((stage) => {
+          if (!INNER.has(stage.per)) return this.stage(stage);
+          // The first of them stands for all: what does not depend on routing is one loop.
+          return stage === fixed[0] ? [this.fixedLoop(fixed)] : [];
+        }),
+        ...slotted.filter(isIn).map((stream) => this.slotted.rows(stream, "first")),
+      ],
+      expert: this.expert(stages.slice(start, end)),
+      after: stages.slice(end).flatMap((stage) => this.lastly(stage)),
+    };
     return [
       ...stages.filter(({ per }) => per === "call").flatMap((stage) => this.stage(stage)),
-      {
-        do: "loop",
-        name: "pass",
-        trips: this.work.tally.tiles,
-        body: [
-          ...before.flatMap((stage, at) => {
-            if (!INNER.has(stage.per)) return this.stage(stage);
-            // The first of them stands for all: what does not depend on routing is one loop.
-            const first = before.findIndex(({ per }) => INNER.has(per));
-            return at === first ? [this.fixedLoop(before.filter(({ per }) => INNER.has(per)))] : [];
+      turned.length === 0
+        ? passesInTurn(around)
+        : overlappedPasses(around, {
+            turned,
+            stage: (stage, slice) => this.stage(stage, this.work.runs(stage), slice),
+            straight: (stage) => this.work.straight(stage),
+            streams: this.streams,
+            job: this.job,
           }),
-          ...slotted.filter(isIn).map((stream) => this.slotted.rows(stream, "first")),
-          { do: "loop", name: "expert", trips: this.work.local, body: [this.expert(inner)] },
-          ...slotted
-            .filter(isOut)
-            .map(({ name }): Step => ({ do: "wait", stream: name, all: true })),
-          ...after.flatMap((stage): readonly Step[] => {
-            // Done in the steps of another.
-            if (after.some(({ relays }) => relays?.beside === stage.name)) return [];
-            if (stage.early === undefined) return this.stage(stage);
-            // For the next pass.
-            const test = (here: Here): boolean => here.trip("pass") + 1 < this.work.tally.tiles;
-            return [{ do: "when", test, body: this.stage(stage) }];
-          }),
-        ],
-      },
     ];
+  }
+
+  /** A stage after the experts: what starts weights does so for the next pass. */
+  private lastly(stage: Stage): readonly Step[] {
+    if (stage.early === undefined) return this.stage(stage);
+    const test = (here: Here): boolean => here.trip("pass") + 1 < this.work.tally.tiles;
+    return [{ do: "when", test, body: this.stage(stage) }];
   }
 
   /** Stages that run alike on every device: their weight tiles, and an equal share of their work. */
@@ -201,6 +204,7 @@ export class KernelReader {
   private stage(
     stage: Stage,
     runs: (here: Here) => readonly number[] = this.work.runs(stage),
+    slice?: (here: Here) => Slice,
   ): readonly Step[] {
     const starts = stage.starts.flatMap((name) => this.streams.get(name) ?? []);
     if (stage.barrier) {
@@ -210,14 +214,11 @@ export class KernelReader {
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
     const mine = (stream: Stream): boolean => stream.awaitedBy === stage.name;
     const remote = ({ remote: is }: Stream): boolean => is;
-    const beside = this.kernel.stages.find(({ name }) => name === stage.relays?.beside);
-    const all = [runs, ...(beside === undefined ? [] : [this.work.runs(beside)])];
-    const cycles: Quantity = (here) =>
-      all.flatMap((each) => each(here)).reduce((sum, run) => sum + run, 0);
-    const relays = relayedStage(stage, this.streams, this.job, cycles, beside);
+    const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
+    const relays = relayedStage(stage, this.streams, this.job, cycles, slice);
     if (relays !== undefined) return relays;
     if ([...starts, ...waits].some(({ slots }) => slots !== undefined)) {
-      return this.slotted.steps(stage, INNER.has(stage.per), cycles);
+      return this.slotted.steps(stage, cycles);
     }
     return [
       ...starts.filter(isIn).map((stream) => this.start(stream, stage)),

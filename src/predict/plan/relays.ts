@@ -21,18 +21,14 @@ export interface Stretch extends StageRelays {
   readonly bytes: number;
   /** Of the whole stage: they are spread evenly over its steps. */
   readonly cycles: Quantity;
-  /** Copies within the device, in one run: of each step before its work, and of each that awaits. */
-  readonly local?: Local;
+  /** Which of its steps a device does now. Absent: all. */
+  readonly slice?: (here: Here) => Slice;
 }
 
-/** What a stage copies within a device while it goes through steps of a collective. */
-interface Local {
-  /** Into the work of each step, which they overlap. */
-  readonly beside: readonly Stream[];
-  /** What has arrived, before it is used. */
-  readonly arrived: readonly Stream[];
-  /** Runs of the stage in one call: bytes are of a call. */
-  readonly runs: number;
+/** Steps from the first up to the last, which is not among them. */
+export interface Slice {
+  readonly first: number;
+  readonly last: number;
 }
 
 function movesOf(
@@ -47,11 +43,34 @@ function movesOf(
       return { tag: `${slot}`, awaited, ...(awaited ? {} : { peer }) };
     });
   }
-  const bounds = { own: [0, own], early: [own, own + early], late: [own + early], all: [0] };
+  const bounds = {
+    own: [0, own],
+    early: [own, own + early],
+    late: [own + early],
+    others: [own],
+    all: [0],
+  };
   return gather.slice(...bounds[steps]).map(({ block, part, peer, awaited }) => ({
     ...{ tag: `${block}.${part}`, awaited },
     ...(peer === undefined ? {} : { peer }),
   }));
+}
+
+/** Steps of a stage on one device, and those that come first where they are done in two halves. */
+export interface Halves {
+  readonly first: number;
+  readonly all: number;
+}
+
+/** The steps of each device. */
+function listsOf(
+  relays: Pick<Relays, "collective" | "parts">,
+  device: DeviceFacts,
+  ep: number,
+  steps: Stretch["steps"],
+): readonly (readonly Move[])[] {
+  const all = stepsOf(torusOf(device, ep), ep, relays.parts);
+  return all.map((each) => movesOf(each, relays, steps));
 }
 
 /**
@@ -59,76 +78,66 @@ function movesOf(
  * device's last step.
  */
 export function relaySteps(
-  relays: Pick<Relays, "collective" | "parts" | "grouped">,
+  relays: Pick<Relays, "collective" | "parts">,
   device: DeviceFacts,
   ep: number,
-  { stream, steps, stage, bytes, cycles, local }: Stretch,
+  { stream, steps, stage, bytes, cycles, slice }: Stretch,
 ): readonly Step[] {
-  const all = stepsOf(torusOf(device, ep), ep, relays.parts, relays.grouped);
-  const lists = all.map((each) => movesOf(each, relays, steps));
+  const lists = listsOf(relays, device, ep, steps);
   const loop = `${stage} step`;
   const list = (here: Here): readonly Move[] => lists[here.device] ?? [];
+  const sliced = (here: Here): Slice => slice?.(here) ?? { first: 0, last: list(here).length };
   const move = (here: Here): Move => {
-    const found = list(here)[here.trip(loop)];
-    if (found === undefined) throw new RangeError(`no step ${here.trip(loop)} of ${stage}`);
+    const at = sliced(here).first + here.trip(loop);
+    const found = list(here)[at];
+    if (found === undefined) throw new RangeError(`no step ${at} of ${stage}`);
     return found;
   };
   const work = (here: Here): number => amount(cycles, here) / Math.max(1, list(here).length);
   const to = (here: Here): number => move(here).peer ?? here.device;
   const tag = (here: Here): string => move(here).tag;
-  const awaited = (here: Here): boolean => move(here).awaited;
-  const share = ({ name, bytes: all, copies }: Stream, of: (here: Here) => number): Step => {
-    const part = (total: number) => (here: Here) =>
-      total / (local?.runs ?? 1) / Math.max(1, of(here));
-    return { do: "start", stream: name, bytes: part(all), copies: part(copies), counted: true };
-  };
-  const adds = (here: Here): number => list(here).filter((one) => one.awaited).length;
-  const { beside = [], arrived = [] } = local ?? {};
-  const waitFor = ({ name }: Stream): Step => ({ do: "wait", stream: name });
   const body: readonly Step[] = [
-    ...beside.map((one) => share(one, (here) => list(here).length)),
-    {
-      do: "when",
-      test: awaited,
-      body: [
-        { do: "take", stream, tag },
-        ...arrived.map((one) => share(one, adds)),
-        ...arrived.map(waitFor),
-      ],
-    },
+    { do: "when", test: (here) => move(here).awaited, body: [{ do: "take", stream, tag }] },
     { do: "compute", stage, cycles: work },
-    ...beside.map(waitFor),
     {
       do: "when",
       test: (here) => move(here).peer !== undefined,
       body: [{ do: "post", stream, bytes, to, tag }],
     },
   ];
-  return [{ do: "loop", name: loop, trips: (here) => list(here).length, body }];
+  const trips = (here: Here): number => sliced(here).last - sliced(here).first;
+  return [{ do: "loop", name: loop, trips, body }];
 }
 
-/**
- * A stage that goes through steps of a collective; undefined: it does not.
- * @param beside a stage whose work and copies are spread over these steps too
- */
+/** The stage's steps of a collective on each device; none: it has none. */
+export function relayHalves(
+  { relays }: Stage,
+  streams: ReadonlyMap<string, Stream>,
+  { device, ep }: Pick<Job, "device" | "ep">,
+): readonly Halves[] {
+  const stream = relays === undefined ? undefined : streams.get(relays.stream);
+  if (relays === undefined || stream?.relays === undefined) return [];
+  const { collective, parts } = stream.relays;
+  return stepsOf(torusOf(device, ep), ep, parts).map((each) => ({
+    first: collective === "all_gather" ? each.early : each.nearest,
+    all: movesOf(each, stream.relays ?? { collective }, relays.steps).length,
+  }));
+}
+
+/** A stage that goes through steps of a collective, or some of them; undefined: it does not. */
 export function relayedStage(
-  { name, relays, starts, trips }: Stage,
+  { name, relays }: Stage,
   streams: ReadonlyMap<string, Stream>,
   { device, ep }: Pick<Job, "device" | "ep">,
   cycles: Quantity,
-  beside?: Pick<Stage, "starts">,
+  slice?: Stretch["slice"],
 ): readonly Step[] | undefined {
-  const within = (names: readonly string[]): readonly Stream[] =>
-    names.flatMap((one) => streams.get(one) ?? []).filter(({ remote }) => !remote);
   const stream = relays === undefined ? undefined : streams.get(relays.stream);
   if (relays === undefined || stream?.relays === undefined) return undefined;
   const { copies, bytes } = stream;
-  const pieces = stream.relays.pieces ?? 1;
-  const arrived = relays.steps === "all" ? within(starts) : [];
-  const local = { beside: within(beside?.starts ?? []), arrived, runs: Math.max(1, trips) };
   return relaySteps(stream.relays, device, ep, {
     ...{ stream: stream.name, steps: relays.steps, stage: name, cycles },
-    bytes: copies > 0 ? (bytes / copies) * pieces : 0,
-    local,
+    ...(slice === undefined ? {} : { slice }),
+    bytes: copies > 0 ? bytes / copies : 0,
   });
 }

@@ -1,4 +1,4 @@
-/** Steps of copies that have slots of their own: rows an expert ahead of their use, results behind it. */
+/** Steps of copies that have slots of their own: rows an expert ahead of their use. */
 import type { Stage, Stream } from "../../plan/plan.ts";
 import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
@@ -34,7 +34,7 @@ export function waitFor(stream: string): Step {
 }
 
 /** Which expert's rows a copy is of. */
-type Which = "first" | "this" | "next";
+type Which = "first" | "next";
 
 /** Steps of one Pallas call's copies with slots of their own, from its plan and the rows at hand. */
 export class Slotted {
@@ -55,25 +55,17 @@ export class Slotted {
   }
 
   /**
-   * A stage of such copies. In the loop over experts (`inner`) rows come an expert ahead and results
-   * leave behind; elsewhere all of them overlap the stage's own work. What the machine takes for the
-   * issue of a copy is part of the compiler's count.
+   * A stage of such copies: they come an expert ahead. What the machine takes for the issue of a copy
+   * is part of the compiler's count.
    */
-  steps(stage: Stage, inner: boolean, cycles: Quantity): readonly Step[] {
+  steps(stage: Stage, cycles: Quantity): readonly Step[] {
     const named = (names: readonly string[]): readonly Stream[] =>
       names.flatMap((name) => this.kernel.streams.filter((stream) => stream.name === name));
-    const waits = named(stage.waits)
-      .filter((stream) => !inner || isIn(stream))
-      .map(({ name }) => waitFor(name));
-    const started = named(stage.starts);
-    const starts = started.map((stream): Step => {
-      if (inner) return this.rows(stream, isIn(stream) ? "next" : "this");
-      const passes = Math.max(1, this.kernel.passes);
-      const [bytes, copies] = [stream.bytes / passes, stream.copies / passes];
-      return { do: "start", stream: stream.name, bytes, copies, counted: true };
-    });
-    const work: Step = { do: "compute", stage: stage.name, cycles };
-    return inner ? [...waits, work, ...starts] : [...starts, work, ...waits];
+    return [
+      ...named(stage.waits).map(({ name }) => waitFor(name)),
+      { do: "compute", stage: stage.name, cycles },
+      ...named(stage.starts).map((stream) => this.rows(stream, "next")),
+    ];
   }
 
   /** Copies of an expert's rows, if it has any. */
@@ -90,8 +82,6 @@ export class Slotted {
   /** What an expert has of a device's routed rows in a call, on average. */
   private part(which: Which, here: Here): number {
     const all = Math.max(1, (this.job.tokens * this.job.layer.topK) / this.job.ep);
-    const rows =
-      which === "this" ? this.work.rowsOf(here) : this.work.rowsAfter(here, which === "first");
-    return rows / all;
+    return this.work.rowsAfter(here, which === "first") / all;
   }
 }

@@ -67,6 +67,11 @@ export class Work {
     );
   }
 
+  /** Cycles of a stage outside its loops: what each part costs where it is done in parts. */
+  straight(stage: Stage): number {
+    return stageCost(this.bundles, stage).straight;
+  }
+
   /** Cycles of one run of a stage with so many rows. */
   run(stage: Stage, here: Here, rows: number): number {
     return cyclesOf(stageCost(this.bundles, stage), this.counts(here, rows));

@@ -20,14 +20,13 @@ function aboutShared({ layer, mesh: { ep } }: Plan): string {
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
 }
 
-/** The same where results lie in HBM: sums are those of a chunk of tokens at a time. */
-function chunkBlocks(type: string, ep: number): Readonly<Record<string, string>> {
+/** The same where passes overlap: packed where they are. */
+function overlappedBlocks(type: string, ep: number): Readonly<Record<string, string>> {
   return {
     pack_sum: ep > 1 ? `${HERE}/pack_sum/${type}` : NO_BLOCK,
     add_sum: ep > 1 ? `${HERE}/add_sum/${type}` : NO_BLOCK,
-    reduce_scatter: `${HERE}/hbm/sums`,
-    write_output: NO_BLOCK,
-    return_sums: `${HERE}/hbm/finish/${ep > 1 ? "distributed" : "alone"}`,
+    reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/in_place` : NO_BLOCK,
+    write_output: `${HERE}/write_output/sums`,
   };
 }
 
@@ -39,7 +38,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
     kernels,
   } = plan;
   const type = pairsOrWords(layer);
-  if (rowsInHbm(kernels)) return chunkBlocks(type, ep);
+  if (rowsInHbm(kernels)) return overlappedBlocks(type, ep);
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
@@ -52,7 +51,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
       ? `${HERE}/add_parts/${ordered ? "ordered" : "own_first"}_${devices}`
       : NO_BLOCK,
     store_rows: `${HERE}/store_rows/${type}`,
-    write_output: `${HERE}/write_output`,
+    write_output: `${HERE}/write_output/rows`,
     reduce_scatter:
       ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${straight ? "straight" : "rows"}`,
     await_sums_sent:
@@ -85,10 +84,10 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : sizes}`,
     sums_copy: `${HERE}/sums_copy/${inHbm ? "hbm" : straight ? "straight" : sizes}`,
-    ...(inHbm ? {} : { combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}` }),
+    combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
     about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : "vmem"}`,
-    run: `${HERE}/run/${inHbm ? "hbm" : "vmem"}`,
-    finish: `${HERE}/finish/${inHbm ? "hbm" : distributed ? "distributed" : "alone"}`,
+    passes: `${HERE}/passes/${inHbm && distributed ? "overlapped" : "in_turn"}`,
+    finish: `${HERE}/finish/${distributed ? "distributed" : "alone"}`,
     pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
     ...routesBlocks(plan),
     ...resultBlocks(plan),

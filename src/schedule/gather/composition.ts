@@ -13,6 +13,7 @@ import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
 import { rowsInHbm } from "../../plan/call.ts";
+import type { Stage, Turn } from "../../plan/plan.ts";
 import { gatherBlocks } from "./blocks.ts";
 import { expertRows } from "./expert-rows.ts";
 import { resultOut } from "./result-out.ts";
@@ -29,6 +30,32 @@ const body: Part = {
   ],
   blocks: gatherBlocks,
 };
+
+/** Stages of the passes that come and leave, where passes overlap, in their order. */
+const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
+  ["load_rows", { of: "coming", at: "first" }],
+  ["all_gather_rows", { of: "coming", at: "first" }],
+  ["route", { of: "coming", at: "first" }],
+  ["sort", { of: "coming", at: "first" }],
+  ["reduce_scatter", { of: "leaving", at: "beside" }],
+  ["await_rows", { of: "coming", at: "beside" }],
+  ["send_routes", { of: "coming", at: "last" }],
+  ["write_output", { of: "leaving", at: "last" }],
+  ["exchange_routes", { of: "coming", at: "last" }],
+  ["pass_barrier", { of: "taken", at: "before the end" }],
+];
+
+/** Stages in the order in which they run where passes overlap, each with its turn. */
+export function inTurns(stages: readonly Stage[]): readonly Stage[] {
+  const names = new Set(TURNS.map(([name]) => name));
+  const call = stages.filter(({ per }) => per === "call");
+  const taken = stages.filter(({ name, per }) => per !== "call" && !names.has(name));
+  const at = (...places: readonly Turn["at"][]): readonly Stage[] =>
+    TURNS.filter(([, turn]) => places.includes(turn.at)).flatMap(([name, turn]) =>
+      stages.flatMap((stage) => (stage.name === name ? [{ ...stage, turn }] : [])),
+    );
+  return [...call, ...at("first"), ...taken, ...at("beside", "last", "before the end")];
+}
 
 export const composition: Composition = {
   parts: [
@@ -74,7 +101,7 @@ export const composition: Composition = {
     ],
     ...["zero_sums", "await_rows", "shared_experts"],
     ...["merge", "gather", "await_gathered", "operand", "await_weights", "await_biases"],
-    ...["await_results", "products", "activation", "write_results"],
-    ...["combine", "next_weights", "sum_chunks", "reduce_scatter", "write_output", "pass_barrier"],
+    ...["products", "activation"],
+    ...["combine", "next_weights", "reduce_scatter", "write_output", "pass_barrier"],
   ],
 };

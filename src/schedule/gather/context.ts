@@ -27,7 +27,7 @@ export function gatherContext(plan: Plan): Context {
     ep: mesh.ep,
     device: deviceOf(first.device),
     parts: first.tiles.own.parts ?? 0,
-    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens, { inHbm }),
+    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
     rows: inHbm ? "hbm" : "vmem",

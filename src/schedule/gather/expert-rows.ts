@@ -34,7 +34,7 @@ export const expertRows: Part = {
   semaphores: ({ rows }) => (rows === "hbm" ? expertSemaphores : []),
   streams: (frame) => (frame.rows === "hbm" ? expertCopies(frame) : []),
   stages: (frame) => {
-    if (frame.rows === "hbm") return expertStages(frame);
+    if (frame.rows === "hbm") return [...expertStages(frame), combine(frame)];
     const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [

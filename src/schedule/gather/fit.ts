@@ -12,19 +12,23 @@ import {
   type Transport,
   wholeParts,
 } from "../../kernel/collectives/choose.ts";
-import type { KernelInput, Sizes, Ways } from "../../kernel/frame.ts";
+import { type KernelInput, passesOverlap, type Sizes, type Ways } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
-import { MOST_ROUTE_WORDS, mostPassTokens } from "../../kernel/routing/words.ts";
+import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
 import { sumsGoStraight } from "../../kernel/rows/types.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { TileRequest } from "../schedule.ts";
 import { composition } from "./composition.ts";
+import { overlappedSeconds } from "./overlap.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
 /** Where a spec names no number: what more there are of takes no room from rows. */
 const LEAST_SLOTS = 2;
+
+/** Token rows of a device in one pass that are not cut further where passes overlap. */
+const LEAST_OVERLAPPED = 16;
 
 export interface Fit {
   readonly input: KernelInput;
@@ -65,10 +69,8 @@ function partsOf(
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
   const { row, rowPitch, partRow } = layout;
-  const share = Math.ceil(tokens / ep);
-  const all = inHbm ? roundTokens(share) : roundUp(share, UNROLL);
-  // Sums by chunks need whole blocks of counted entries.
-  const unit = inHbm ? Math.min(sizes.passTokens, LANES) : partUnit(layout);
+  const all = roundUp(Math.ceil(tokens / ep), UNROLL);
+  const unit = partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const straight = sumsGoStraight(layer);
   const sums = straight ? {} : { sums: bytes(partRow) };
@@ -84,7 +86,7 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
   const all = tokens <= request.routeAllTokens;
-  const sizes = sizesOf(layer, tokens, ep, passLimit, { all, inHbm });
+  const sizes = sizesOf(layer, tokens, ep, passLimit, all);
   const input: KernelInput = {
     layer,
     layout,
@@ -106,7 +108,7 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
 function fits({ input, sizes }: Fit, device: Device): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
-    sizes.allTokens <= mostPassTokens(input.rows === "hbm") &&
+    sizes.allTokens <= MOST_PASS_TOKENS &&
     (input.rows === "vmem" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
@@ -131,11 +133,27 @@ export function rowBlocks(request: FitRequest, allTokens: number): readonly numb
 
 /** The kernel that the tile table's limits make at this T. */
 function fitWithin(request: FitRequest, limits: Limits): Fit {
-  const inHbm = request.tiles.rows === "hbm";
   const { layer, tokens, ep } = request;
-  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens, { inHbm });
+  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens);
   const most = roundUp(allTokens, request.tiles.bt);
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
+}
+
+/** The passes that are predicted to take least, of those that fit; else the smallest. */
+function chooseOverlapped(request: FitRequest): Fit {
+  const share = Math.ceil(request.tokens / request.ep);
+  const found: Fit[] = [];
+  for (let passes = 1; ; passes++) {
+    const limit = roundTokens(Math.ceil(share / passes));
+    // Rounded up, several have the same.
+    if (limit !== found.at(-1)?.passLimit) found.push(attempt(request, limit, request.tiles.bt));
+    if (limit <= LEAST_OVERLAPPED) break;
+  }
+  const fitting = found.filter((fit) => fits(fit, request.device));
+  const seconds = ({ input }: Fit): number => overlappedSeconds(input);
+  const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
+  if (best === undefined) throw new RangeError("a call has at least one pass");
+  return best;
 }
 
 /**
@@ -145,6 +163,9 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
  */
 export function chooseFit(request: FitRequest): Fit {
   if (request.limits !== undefined) return fitWithin(request, request.limits);
+  if (passesOverlap({ rows: request.tiles.rows ?? "vmem", ep: request.ep })) {
+    return chooseOverlapped(request);
+  }
   const share = Math.ceil(request.tokens / request.ep);
   let best: Fit | undefined;
   let smallest: Fit | undefined;

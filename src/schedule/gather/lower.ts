@@ -5,7 +5,7 @@ import { limitsOf, ownTiles } from "../../kernel/api/pass-tiles.ts";
 import { ownRoutes, routesIn } from "../../kernel/api/route-tiles.ts";
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
-import type { Frame, Sizes } from "../../kernel/frame.ts";
+import { type Frame, passesOverlap, type Sizes } from "../../kernel/frame.ts";
 import { loadOf } from "../../kernel/load.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
@@ -19,7 +19,7 @@ import { sharedLayer } from "../../spec/formats.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import type { LowerInput } from "../schedule.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
-import { composition } from "./composition.ts";
+import { composition, inTurns } from "./composition.ts";
 import { chooseFit, type FitRequest } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
@@ -53,7 +53,7 @@ export function lower(input: LowerInput): KernelPlan {
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
-    sizesOf(layer, count, ep, roundTokens(most), { all });
+    sizesOf(layer, count, ep, roundTokens(most), all);
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
   const request: FitRequest = {
     layer,
@@ -83,6 +83,7 @@ export function lower(input: LowerInput): KernelPlan {
   const frame: Frame = { ...ahead.input, load: loadOf(ahead.input, fit.reads), btc };
   const buffers = buffersOf(composition, ahead.input, device);
   const streams = streamsOf(composition, frame);
+  const stages = stagesOf(composition, frame);
   return {
     bucket: tiles.bucket,
     device: device.name,
@@ -113,7 +114,7 @@ export function lower(input: LowerInput): KernelPlan {
         buffers,
         streams,
         semaphores: semaphoresOf(composition, ahead.input),
-        stages: stagesOf(composition, frame),
+        stages: passesOverlap(frame) ? inTurns(stages) : stages,
       },
     ],
     ...usageOf(buffers, device),

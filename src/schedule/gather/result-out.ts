@@ -38,7 +38,7 @@ export const resultOut: Part = {
         meaning: straight ? "sums added up, rounded and written" : "sums rounded and written",
         reads: straight ? ["token_rows", "arrived_sums"] : ["token_sums"],
         writes: inHbm ? ["staging", "output"] : ["gathered_rows", "staging", "output"],
-        waits: ep > 1 && !inHbm ? ["sums_out"] : [],
+        waits: ep > 1 ? ["sums_out"] : [],
         per: "pass",
         trips: sizes.passes,
         loops: [

@@ -1,6 +1,6 @@
 /** Every device's sorted entries to every other one, and all of them to the scalar unit. */
 import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts";
-import type { Frame } from "../../kernel/frame.ts";
+import { type Frame, passesOverlap } from "../../kernel/frame.ts";
 import { PEERS } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
@@ -77,7 +77,7 @@ export const routesOut: Part = {
     const streams = ep === 1 ? [routesIn] : [routesOutOf(frame), routesIn];
     return streams.map((stream) => where(!routesAll(sizes, ep), stream));
   },
-  stages: ({ ep, sizes }) =>
+  stages: ({ ep, sizes, rows }) =>
     routesAll(sizes, ep)
       ? []
       : [
@@ -88,6 +88,7 @@ export const routesOut: Part = {
               ep === 1 ? "sorted entries to the scalar unit" : "sorted entries of all devices",
             reads: ["routes"],
             writes: ["routes", "all_routes"],
+            ...(passesOverlap({ ep, rows }) ? { waits: ["rows_out"] } : {}),
             per: "pass",
             trips: sizes.passes,
             loops: [PEERS],

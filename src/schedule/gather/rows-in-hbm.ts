@@ -1,47 +1,21 @@
-/** Rows of the experts out of HBM, a row tile ahead of their use, and their results back there. */
-import { type Dim, dma, FLOAT, hbm, smem, TWO } from "../../kernel/declaration.ts";
+/** Rows of the experts out of HBM, a row tile ahead of their use. */
+import { type Dim, dma, smem, TWO } from "../../kernel/declaration.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
 import type { Draft } from "../../kernel/part.ts";
-import { LANES, SUBLANES } from "../../kernel/rows/layout.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
 import type { Stream } from "../../plan/plan.ts";
 
-/** Sublanes of 8 result rows. */
-export function resultGroup({ layout }: Pick<KernelInput, "layout">): number {
-  return layout.sumRow * layout.tilePitch;
-}
-
-/** Groups of 8 result rows that a device has at most, each expert's own: whatever the routing. */
-function resultGroups({ layer, ep, sizes }: KernelInput): number {
-  const local = layer.experts / ep;
-  return Math.floor((sizes.allTokens * Math.min(layer.topK, local)) / SUBLANES) + local;
-}
-
-/** Results of all local experts in HBM, and lists of an expert and of the next one. */
-export function expertBuffers(input: KernelInput) {
-  const { layer, sizes } = input;
-  const results: Dim = ["s.result_groups * RESULT_GROUP", resultGroups(input) * resultGroup(input)];
+/** Lists of an expert and of the next one. */
+export function expertBuffers({ sizes }: KernelInput) {
   const lists: Dim = ["2 * s.list_words", 2 * (sizes.allTokens + GROUP)];
-  const runs: Dim = ["LOCAL_EXPERTS * EP_SIZE", layer.experts];
-  const where =
-    "results of local experts, by expert and by token, in tiles of 8 rows by 128 columns";
-  return [
-    hbm("results", [results, ["LANES", LANES]], FLOAT, where),
-    smem("expert_entries", [lists], "tokens of an expert, and of the next one"),
-    smem("run_rows", [runs], "first result row of each device's entries, by local expert"),
-    smem("groups_written", [TWO], "groups of 8 result rows on their way, by slot"),
-  ];
+  return [smem("expert_entries", [lists], "entries of an expert, and of the next one")];
 }
 
-export const expertSemaphores = [
-  dma("rows_gathered", TWO, "rows of a row tile side by side"),
-  dma("results_written", TWO, "results left their slot"),
-];
+export const expertSemaphores = [dma("rows_gathered", TWO, "rows of a row tile side by side")];
 
-/** Rows in, one copy each; results out, a row tile at once. */
-export function expertCopies(frame: Frame): readonly Stream[] {
-  const { load } = frame;
+/** Rows in, one copy each. */
+export function expertCopies({ load }: Frame): readonly Stream[] {
   return [
     {
       name: "rows_in",
@@ -58,21 +32,6 @@ export function expertCopies(frame: Frame): readonly Stream[] {
       slots: 2,
       meaning: "rows of the next row tile, one by one",
     },
-    {
-      name: "results_out",
-      from: "VMEM",
-      to: "HBM",
-      remote: false,
-      source: "result_tiles",
-      destination: "results",
-      issuedBy: "write_results",
-      awaitedBy: "await_results",
-      semaphore: "results_written",
-      bytes: (load.routedRows / SUBLANES) * resultGroup(frame) * LANES * 4,
-      copies: load.rowTiles,
-      slots: 2,
-      meaning: "results of a row tile, in the order of the experts",
-    },
   ];
 }
 
@@ -83,9 +42,9 @@ export function expertStages({ layer, load }: Frame): readonly Draft[] {
   return [
     {
       name: "merge",
-      meaning: "the next expert's tokens of all devices in one list; next weights start",
+      meaning: "the next expert's rows of all devices in one list; next weights start",
       reads: ["all_routes"],
-      writes: ["expert_entries", "run_rows"],
+      writes: ["expert_entries"],
       per: "expert",
       trips: load.readExperts * load.reads,
       loops: [DEVICES, { over: "rows of each device", each: UNROLL }],
@@ -106,20 +65,6 @@ export function expertStages({ layer, load }: Frame): readonly Draft[] {
       writes: ["gathered_rows"],
       ...tile,
       loops: [ROW_TILES, rows(GROUP)],
-    },
-    {
-      name: "await_results",
-      meaning: "results of the last row tile but one have left",
-      reads: [],
-      writes: [],
-      ...tile,
-    },
-    {
-      name: "write_results",
-      meaning: "results of this row tile start on their way to HBM",
-      reads: ["result_tiles"],
-      writes: ["results"],
-      ...tile,
     },
   ];
 }

@@ -1,7 +1,7 @@
 /** All-gather of token rows: every device receives all rows of a pass. */
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
-import { dma, hbm, ONE, vmem } from "../../kernel/declaration.ts";
-import type { Frame } from "../../kernel/frame.ts";
+import { type BufferDeclaration, type Dim, dma, hbm, ONE, vmem } from "../../kernel/declaration.ts";
+import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
@@ -32,6 +32,7 @@ function rowsOutOf(frame: Frame): Stream {
 
 function stagesOf(frame: Frame): readonly Draft[] {
   const { own, early, gather } = tablesOf(frame);
+  const overlap = passesOverlap(frame);
   const pass = { per: "pass", trips: frame.sizes.passes } as const;
   const steps = (fixed: number) => [{ over: "copies", each: 1, fixed }] as const;
   return [
@@ -47,46 +48,51 @@ function stagesOf(frame: Frame): readonly Draft[] {
         ? ["await_logits", "route", "sort_all", "active_experts", "zero_sums"]
         : ["route", "sort", "send_routes", "exchange_routes", "active_experts", "zero_sums"],
     },
-    {
-      name: "relay_rows",
-      meaning: "rows that the first dimension of the torus brings, and on with them",
-      reads: ["token_rows"],
-      writes: ["token_rows"],
-      ...pass,
-      loops: steps(early),
-      relays: { stream: "rows_out", steps: "early" },
-    },
+    ...(overlap
+      ? []
+      : [
+          {
+            name: "relay_rows",
+            meaning: "rows that the first dimension of the torus brings, and on with them",
+            reads: ["token_rows"],
+            writes: ["token_rows"],
+            ...pass,
+            loops: steps(early),
+            relays: { stream: "rows_out", steps: "early" },
+          } as const,
+        ]),
     {
       name: "await_rows",
       meaning: "rows of all devices are here; those that go on from here have left",
       reads: ["token_rows"],
       writes: ["token_rows"],
       ...pass,
-      loops: steps(gather - own - early),
-      relays: { stream: "rows_out", steps: "late" },
+      loops: steps(gather - own - (overlap ? 0 : early)),
+      relays: { stream: "rows_out", steps: overlap ? "others" : "late" },
     },
   ];
 }
 
+/** Where passes overlap rows of one come while those of another are there. */
+function rowsInHbm(input: KernelInput): BufferDeclaration {
+  const { layout, sizes } = input;
+  const rows: Dim = ["(s.all_tokens + 1) * ROW_PITCH", (sizes.allTokens + 1) * layout.rowPitch];
+  const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
+  const meaning = "packed token rows of all devices and one that no token owns";
+  return hbm("token_rows", [...slots, rows, ["LANES", LANES]], wordType(layout), meaning);
+}
+
+function rowsInVmem({ layout, sizes }: KernelInput): BufferDeclaration {
+  return vmem(
+    "token_rows",
+    [heldRows(layout, sizes.allTokens + 1), ["LANES", LANES]],
+    wordType(layout),
+    "packed token rows of all devices and one that no token owns; then sums on their way",
+  );
+}
+
 export const rowsOut: Part = {
-  buffers: ({ layout, sizes, rows }) => [
-    rows === "hbm"
-      ? hbm(
-          "token_rows",
-          [
-            ["s.all_tokens * ROW_PITCH", sizes.allTokens * layout.rowPitch],
-            ["LANES", LANES],
-          ],
-          wordType(layout),
-          "packed token rows of all devices",
-        )
-      : vmem(
-          "token_rows",
-          [heldRows(layout, sizes.allTokens + 1), ["LANES", LANES]],
-          wordType(layout),
-          "packed token rows of all devices and one that no token owns; then sums on their way",
-        ),
-  ],
+  buffers: (input) => [input.rows === "hbm" ? rowsInHbm(input) : rowsInVmem(input)],
   semaphores: ({ ep, parts }) =>
     ep === 1
       ? []

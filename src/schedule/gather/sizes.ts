@@ -17,14 +17,14 @@ export function sentOf(deviceShare: number, passTokens: number): number {
 /**
  * Token counts of one call: of a device, of a pass, of all devices in a pass, padded to tiles.
  * @param limit most token rows that a device brings to one pass
- * @param how each device routes the tokens of all; token rows and results lie in HBM
+ * @param routesAll each device routes the tokens of all
  */
 export function sizesOf(
   layer: Layer,
   tokens: number,
   ep: number,
   limit: number,
-  { all: routesAll = false, inHbm = false }: { readonly all?: boolean; readonly inHbm?: boolean },
+  routesAll = false,
 ): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
@@ -35,12 +35,12 @@ export function sizesOf(
     deviceShare,
     passes,
     passTokens,
-    sentTokens: inHbm ? passTokens : sentOf(deviceShare, passTokens),
+    sentTokens: sentOf(deviceShare, passTokens),
     allTokens: ep * passTokens,
     routedTokens,
     sources: routesAll ? 1 : ep,
     laneTokens: roundUp(routedTokens, LANES),
     chunk: Math.min(passTokens, LANES),
-    ...routeWords(layer, routedTokens, ep, inHbm),
+    ...routeWords(layer, routedTokens, ep),
   };
 }

@@ -3,7 +3,7 @@ import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
-import type { Frame, KernelInput } from "../../kernel/frame.ts";
+import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
 import { DEVICES, GROUP } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
@@ -11,7 +11,6 @@ import { LANES } from "../../kernel/rows/layout.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
-import { chunkBuffers, chunkCopies, chunkSemaphores, chunkStages } from "./chunk-sums.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -33,7 +32,9 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
 }
 
 function buffers(input: KernelInput) {
-  const { layer, layout, ep, sizes: s } = input;
+  const { layer, layout, ep, sizes: s, rows } = input;
+  const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
+  const arrivedType = rows === "hbm" ? FLOAT : wordType(layout);
   const sums: Dim = ["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow];
   return [
     ...(ep === 1
@@ -42,13 +43,19 @@ function buffers(input: KernelInput) {
           vmem(
             "arrived_sums",
             arrivedSums(input),
-            wordType(layout),
+            arrivedType,
             sumsGoStraight(layer)
               ? "packed partial sums of this device's tokens, by sender"
               : "packed partial sums, by the copy that brings them",
           ),
         ]),
-    vmem("token_sums", [sums, lanes], FLOAT, "weighted sums of local experts' results by token"),
+    vmem(
+      "token_sums",
+      [...slots, sums, lanes],
+      FLOAT,
+      "weighted sums of local experts' results by token",
+      slots[0]?.[1],
+    ),
   ];
 }
 
@@ -75,7 +82,7 @@ function reduceStraight({ layer, ep, sizes }: Frame): Draft {
 }
 
 function reduceScatter(frame: Frame): Draft {
-  const { layer, ep, sizes } = frame;
+  const { layer, ep, sizes, rows } = frame;
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
   const each = partUnroll(sizes.sentTokens / cuts);
@@ -83,8 +90,8 @@ function reduceScatter(frame: Frame): Draft {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
     reads: ["token_sums", "arrived_sums"],
-    writes: ["token_sums", "token_rows", "arrived_sums"],
-    waits: ["rows_out", ...listsOut(layer, ep)],
+    writes: ["token_sums", ...(rows === "hbm" ? [] : ["token_rows"]), "arrived_sums"],
+    waits: passesOverlap(frame) ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
     // The inner loops: one that packs sums, one that adds them, each in every second step.
@@ -98,7 +105,7 @@ function reduceScatter(frame: Frame): Draft {
 }
 
 function sumsOutOf(frame: Frame): Stream {
-  const { layer, ep, sizes, load } = frame;
+  const { layer, ep, sizes, load, rows } = frame;
   const straight = sumsGoStraight(layer);
   const cuts = straight ? 1 : tablesOf(frame).cuts;
   const bytes = sizes.sentTokens * sizes.passes * load.partRowBytes;
@@ -107,7 +114,7 @@ function sumsOutOf(frame: Frame): Stream {
     from: "VMEM",
     to: "VMEM",
     remote: true,
-    source: "token_rows",
+    source: rows === "hbm" ? "token_sums" : "token_rows",
     destination: "arrived_sums",
     issuedBy: "reduce_scatter",
     awaitedBy: "reduce_scatter",
@@ -127,9 +134,8 @@ export const sumsOut: Part = {
   context: ({ layer }) => ({
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
   }),
-  buffers: (input) => (input.rows === "hbm" ? chunkBuffers(input) : buffers(input)),
+  buffers,
   semaphores: (input) => {
-    if (input.rows === "hbm") return chunkSemaphores(input);
     if (input.ep === 1) return [];
     const arrived: Dim = sumsGoStraight(input.layer)
       ? ["EP_SIZE", input.ep]
@@ -139,12 +145,8 @@ export const sumsOut: Part = {
       dma("sums_arrived", arrived, "partial sums arrived in a slot"),
     ];
   },
-  streams: (frame) => {
-    if (frame.rows === "hbm") return chunkCopies(frame);
-    return frame.ep === 1 ? [] : [sumsOutOf(frame)];
-  },
+  streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
   stages: (frame) => {
-    if (frame.rows === "hbm") return chunkStages(frame);
     const { layer, ep, sizes } = frame;
     const zero: Draft = {
       name: "zero_sums",
@@ -156,9 +158,13 @@ export const sumsOut: Part = {
       loops: [{ over: "all tokens", each: GROUP }],
     };
     if (ep === 1) return [zero];
-    const more = sizes.passes > 1 && needsPassBarrier(layer);
-    const meaning = "the sums of all devices have left, before rows of the next pass arrive there";
-    const between = meeting("pass_barrier", meaning, { per: "pass", trips: sizes.passes - 1 });
+    const overlap = passesOverlap(frame);
+    const more = sizes.passes > 1 && (overlap || needsPassBarrier(layer));
+    const meaning = overlap
+      ? "the sums of the last pass but one have been added, before those of the last arrive"
+      : "the sums of all devices have left, before rows of the next pass arrive there";
+    const trips = overlap ? 1 : sizes.passes - 1;
+    const between = meeting("pass_barrier", meaning, { per: "pass", trips });
     return [zero, reduceScatter(frame), ...(more ? [between] : [])];
   },
 };

@@ -1,0 +1,180 @@
+/**
+ * The passes of a call: one after the other; or overlapped: while the experts take the rows of one,
+ * those of the next come and the sums of the last leave, a part of both after each expert.
+ */
+import type { Stage, Stream, Turn } from "../../plan/plan.ts";
+import type { Job } from "../job.ts";
+import type { Here, Quantity, Step } from "../step.ts";
+import { type Halves, relayHalves, type Slice } from "./relays.ts";
+
+/** A pass. */
+export interface Around {
+  readonly passes: number;
+  /** Local ones. */
+  readonly experts: number;
+  /** Steps around the loop over experts, and one trip of it. */
+  readonly before: readonly Step[];
+  readonly expert: Step;
+  readonly after: readonly Step[];
+}
+
+/** What overlaps it. */
+export interface Overlapped {
+  /** Stages of the passes that come and leave, in their order. */
+  readonly turned: readonly Stage[];
+  readonly stage: (stage: Stage, slice?: (here: Here) => Slice) => readonly Step[];
+  /** Cycles of each part of a stage beside the experts; its steps are counted with those of one. */
+  readonly straight: (stage: Stage) => number;
+  readonly streams: ReadonlyMap<string, Stream>;
+  readonly job: Pick<Job, "device" | "ep">;
+}
+
+/** Where the loop over experts begins. */
+export function firstOf(stages: readonly Stage[]): number {
+  const found = stages.findIndex(({ per }) => per === "expert");
+  return found < 0 ? stages.length : found;
+}
+
+/** One after the other. */
+export function passesInTurn({ passes, experts, before, expert, after }: Around): Step {
+  const loop: Step = { do: "loop", name: "expert", trips: experts, body: [expert] };
+  return { do: "loop", name: "pass", trips: passes, body: [...before, loop, ...after] };
+}
+
+/** Phases from when a pass comes until the experts take it, and until it leaves. */
+const BEHIND = { coming: 0, taken: 1, leaving: 2 } as const;
+
+/** From which eighth of the experts to which steps are spread. */
+type Span = readonly [from: number, to: number];
+
+/**
+ * The two halves of what is beside the experts: of sums, then of rows, each in turn. What crosses
+ * the links of chips leaves early, and is awaited late; the template has the same.
+ */
+const HALVES: readonly (readonly Span[])[] = [
+  [
+    [0, 1],
+    [1, 2],
+  ],
+  [
+    [2, 7],
+    [7, 8],
+  ],
+];
+const WHOLE: Span = [0, 8];
+
+/** Steps that are done of so many when a part of the experts is. */
+function reached(done: number, steps: number, [from, to]: Span): number {
+  const part = (8 * done - from) / (to - from);
+  return Math.floor(Math.min(1, Math.max(0, part)) * steps + 1e-9);
+}
+
+/** The pass that is coming, taken or leaving in a phase. */
+function passOf(of: Turn["of"], here: Here): number {
+  return here.trip("phase") - BEHIND[of];
+}
+
+/** Steps as they are of the pass that is coming, taken or leaving. */
+function seenFrom(of: Turn["of"], steps: readonly Step[]): readonly Step[] {
+  const view = (here: Here): Here => ({
+    device: here.device,
+    trip: (loop) => (loop === "pass" ? passOf(of, here) : here.trip(loop)),
+  });
+  const amount = (quantity: Quantity): Quantity =>
+    typeof quantity === "number" ? quantity : (here) => quantity(view(here));
+  const seen = (step: Step): Step => {
+    switch (step.do) {
+      case "compute":
+        return { ...step, cycles: amount(step.cycles) };
+      case "spend":
+        return { ...step, seconds: amount(step.seconds) };
+      case "start": {
+        const { copies } = step;
+        const start = { ...step, bytes: amount(step.bytes) };
+        return copies === undefined ? start : { ...start, copies: amount(copies) };
+      }
+      case "send":
+        return {
+          ...step,
+          bytes: (here, to) => step.bytes(view(here), to),
+          copies: (here, to) => step.copies(view(here), to),
+        };
+      case "post":
+        return { ...step, to: (here) => step.to(view(here)), tag: (here) => step.tag(view(here)) };
+      case "take":
+        return { ...step, tag: (here) => step.tag(view(here)) };
+      case "loop":
+        return { ...step, trips: amount(step.trips), body: step.body.map(seen) };
+      case "when":
+        return { ...step, test: (here) => step.test(view(here)), body: step.body.map(seen) };
+      default:
+        return step;
+    }
+  };
+  return steps.map(seen);
+}
+
+/** The loop over phases: two more than passes. */
+export function overlappedPasses(
+  { passes, experts, before, expert, after }: Around,
+  { turned, stage, straight, streams, job }: Overlapped,
+): Step {
+  const when = (of: Turn["of"], steps: readonly Step[]): Step => {
+    const test = (here: Here): boolean => {
+      const pass = passOf(of, here);
+      return pass >= 0 && pass < passes;
+    };
+    return { do: "when", test, body: seenFrom(of, steps) };
+  };
+  const at = (place: Turn["at"]): readonly { readonly of: Turn["of"]; readonly one: Stage }[] =>
+    turned.flatMap((one) => (one.turn?.at === place ? [{ of: one.turn.of, one }] : []));
+  const whole = (place: Turn["at"]): readonly Step[] =>
+    at(place).map(({ of, one }) => when(of, stage(one)));
+
+  const besides = at("beside").map(({ of, one }) => ({
+    ...{ of, one },
+    halves: relayHalves(one, streams, job),
+  }));
+  /** What falls into a turn, of one half of a stage's steps. */
+  const slice =
+    (halves: readonly Halves[], half: number, span: Span) =>
+    (here: Here): Slice => {
+      const { first = 0, all = 0 } = halves[here.device] ?? {};
+      const [from, to] = half === 0 ? [0, first] : [first, all];
+      const turn = here.trip("expert");
+      const bound = (turns: number): number => from + reached(turns / experts, to - from, span);
+      return { first: bound(turn), last: bound(turn + 1) };
+    };
+  const part = (one: Stage): Step => {
+    const cycles = (here: Here): number => (here.trip("expert") === 0 ? 0 : straight(one));
+    return { do: "compute", stage: one.name, cycles };
+  };
+
+  // With one pass nothing is left that could arrive too early.
+  const between = (here: Here): boolean => passes > 1 && here.trip("phase") === passes;
+  return {
+    do: "loop",
+    name: "phase",
+    trips: passes + 2,
+    body: [
+      ...whole("first"),
+      when("taken", before),
+      {
+        do: "loop",
+        name: "expert",
+        trips: experts,
+        body: [
+          when("taken", [expert]),
+          ...HALVES.flatMap((spans, half) =>
+            besides.map(({ of, one, halves }, index) =>
+              when(of, [part(one), ...stage(one, slice(halves, half, spans[index] ?? WHOLE))]),
+            ),
+          ),
+        ],
+      },
+      when("taken", after),
+      ...whole("last"),
+      { do: "when", test: between, body: at("before the end").flatMap(({ one }) => stage(one)) },
+    ],
+  };
+}

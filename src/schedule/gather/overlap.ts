@@ -1,0 +1,33 @@
+/** Passes that overlap: how long a call takes, in so many of them. */
+import { partUnit, secondsOf } from "../../kernel/collectives/choose.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
+import { weightBytes } from "../../spec/formats.ts";
+
+/** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
+const PHASE_SECONDS = 8e-6;
+
+/**
+ * Seconds of a call whose passes overlap, as far as links, weights and matrix units say: rows of the
+ * first pass come alone, sums of the last leave alone, between them the slowest of the three counts.
+ */
+export function overlappedSeconds(input: KernelInput): number {
+  const { layer, device, ep, layout, parts, sizes } = input;
+  const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
+  const both = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
+  const links = secondsOf(
+    { ...both, rows: bytes(layout.rowPitch), sums: bytes(layout.partRow) },
+    parts,
+  );
+  const local = (3 * layer.hidden * layer.intermediate * layer.experts) / ep;
+  const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
+  const rows = (sizes.allTokens * layer.topK) / layer.experts;
+  const work = Math.max(
+    (local * weightBytes(layer)) / bandwidth,
+    (2 * local * rows) / device.bf16Flops,
+  );
+  const one = Math.max(links / 2, work);
+  if (sizes.passes === 1) return links + work + PHASE_SECONDS;
+  const middle = (sizes.passes - 2) * Math.max(links, work);
+  return links + 2 * one + middle + sizes.passes * PHASE_SECONDS;
+}
