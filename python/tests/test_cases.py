@@ -134,3 +134,18 @@ def test_far_logits_leave_a_softmax_as_it_is_and_its_exponentials_not() -> None:
     for routing in ({"scoring": "softmax", "logitSoftCap": 30.0}, {"scoring": "none"}):
         assert inputs.far(routing, logits) is logits
     assert inputs.far({"scoring": "sigmoid"}, logits)[1] == pytest.approx(logits[1] - 60.0)
+
+
+@pytest.mark.parametrize("name", ["hot-expert", "hot-device", "empty-experts", "alone", "odd"])
+def test_every_choice_has_a_weight_that_is_seen(name: str) -> None:
+    case = next(one for one in cases.CASES if one.name == name)
+    weights, _ = oracle.route(LAYER, case.gating(cases.generator(0, name), SHAPE))
+    assert (weights.min(axis=1) > 0.005 * weights.max(axis=1)).all()
+
+
+def test_most_experts_have_rows_of_some_devices_alone() -> None:
+    devices = np.arange(SHAPE.tokens) // -(-SHAPE.tokens // SHAPE.ep)
+    ids = chosen("odd")
+    sources = [len(set(devices[(ids == e).any(axis=1)].tolist())) for e in range(SHAPE.experts)]
+    assert sources.count(SHAPE.ep) < SHAPE.experts // 2
+    assert min(sources) > 0

@@ -77,18 +77,36 @@ def uniform(rng: np.random.Generator, shape: Shape) -> Logits:
     return rng.standard_normal((shape.tokens, shape.experts)).astype(np.float32)
 
 
+def preferring(rng: np.random.Generator, shape: Shape, first: np.ndarray) -> Logits:
+    """(T, E) logits where those in `first` come before all others, by so little that every choice
+    has a weight that is seen: after a softmax the least of them has a tenth of the largest."""
+    logits = rng.uniform(-0.6, 0.6, (shape.tokens, shape.experts)).astype(np.float32)
+    return logits + np.where(first, np.float32(1.5), np.float32(0.0))
+
+
 def hot_expert(rng: np.random.Generator, shape: Shape) -> Logits:
     """Every token's first choice is one expert, in the middle of some device."""
-    logits = uniform(rng, shape)
-    logits[:, shape.experts - 1 - shape.local_experts // 2] += 12.0
-    return logits
+    return preferring(rng, shape, np.arange(shape.experts) == _middle(shape))
+
+
+def _middle(shape: Shape) -> int:
+    return shape.experts - 1 - shape.local_experts // 2
+
+
+def hot_and_own(rng: np.random.Generator, shape: Shape) -> Logits:
+    """One hot expert; the other choices of each device's tokens are of a part of the experts, from the
+    next device's on: most experts have rows of some devices alone."""
+    share = -(-shape.tokens // shape.ep)
+    part = max(shape.top_k, shape.experts // 4)
+    first = (np.arange(shape.tokens) // share + 1) * shape.local_experts
+    away = (np.arange(shape.experts) - first[:, None]) % shape.experts >= part
+    away[:, _middle(shape)] = False
+    return hot_expert(rng, shape) - np.where(away, np.float32(12.0), np.float32(0.0))
 
 
 def hot_device(rng: np.random.Generator, shape: Shape) -> Logits:
     """As many choices as possible on the last device."""
-    logits = uniform(rng, shape)
-    logits[:, shape.experts - shape.local_experts :] += 12.0
-    return logits
+    return preferring(rng, shape, np.arange(shape.experts) >= shape.experts - shape.local_experts)
 
 
 def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
@@ -111,18 +129,14 @@ def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
 
 def together(rng: np.random.Generator, shape: Shape) -> Logits:
     """Every second token chooses experts of one device before all: the order of those counts."""
-    logits = uniform(rng, shape)
-    for token in range(1, shape.tokens, 2):
-        first = token // 2 % shape.ep * shape.local_experts
-        logits[token, first : first + shape.local_experts] += 12.0
-    return logits
+    tokens = np.arange(shape.tokens)[:, None]
+    device = np.where(tokens % 2 == 1, tokens // 2 % shape.ep, -1)
+    return preferring(rng, shape, np.arange(shape.experts) // shape.local_experts == device)
 
 
 def first_experts(rng: np.random.Generator, shape: Shape) -> Logits:
     """As many choices as possible on the first expert of each device: it has several blocks of rows."""
-    logits = uniform(rng, shape)
-    logits[:, :: shape.local_experts] += 12.0
-    return logits
+    return preferring(rng, shape, np.arange(shape.experts) % shape.local_experts == 0)
 
 
 def ties(rng: np.random.Generator, shape: Shape) -> Logits:
@@ -181,7 +195,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "odd",
         "T not divisible, passes, 2 axes",
-        hot_expert,
+        hot_and_own,
         tokens=beyond_one_pass,
         small_passes=True,
         split_mesh=True,
