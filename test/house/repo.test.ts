@@ -66,6 +66,17 @@ describe("the repository", () => {
     expect(entries.filter(([, entry]) => entry.version === undefined)).toEqual([]);
   });
 
+  it.each(["requirements-ray.lock", "requirements-cluster.lock", "launchers/checks.lock"])(
+    "locks what few need by version and hash: %s",
+    (name) => {
+      const lock = readFileSync(join(root, "python", name), "utf8");
+      expect(lock).not.toContain("://");
+      const pins = [...lock.matchAll(/^[a-z0-9.[\]-]+==\S+ \\\n {4}--hash=sha256:/gm)];
+      expect(pins.length).toBeGreaterThan(10);
+      expect(pins.length).toBe([...lock.matchAll(/^[a-z0-9.[\]-]+==/gm)].length);
+    },
+  );
+
   it("locks Python packages by version and hash", () => {
     for (const name of ["requirements.lock", "requirements-dev.lock"]) {
       const lock = readFileSync(join(root, "python", name), "utf8");
