@@ -122,8 +122,8 @@ export interface StageLoop {
 
 /** Where a stage stands in a kernel whose passes overlap: rows of the next come, sums of the last leave. */
 export interface Turn {
-  /** Whose: the pass that comes, the one whose rows the experts take, or the one that leaves. */
-  readonly of: "coming" | "taken" | "leaving";
+  /** Whose: the pass to come, that which comes, whose rows the experts take, or which leaves. */
+  readonly of: "next" | "coming" | "taken" | "leaving";
   /** Before the experts, spread over them, after them; or once, between the last two passes. */
   readonly at: "first" | "beside" | "last" | "before the end";
 }

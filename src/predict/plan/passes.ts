@@ -41,8 +41,8 @@ export function passesInTurn({ passes, experts, before, expert, after }: Around)
   return { do: "loop", name: "pass", trips: passes, body: [...before, loop, ...after] };
 }
 
-/** Phases from when a pass comes until the experts take it, and until it leaves. */
-const BEHIND = { coming: 0, taken: 1, leaving: 2 } as const;
+/** Phases from when rows of a pass are loaded until it comes, is taken and leaves. */
+const BEHIND = { next: 0, coming: 1, taken: 2, leaving: 3 } as const;
 
 /** From which eighth of the experts to which steps are spread. */
 type Span = readonly [from: number, to: number];
@@ -114,7 +114,7 @@ function seenFrom(of: Turn["of"], steps: readonly Step[]): readonly Step[] {
   return steps.map(seen);
 }
 
-/** The loop over phases: two more than passes. */
+/** The loop over phases: three more than passes. */
 export function overlappedPasses(
   { passes, experts, before, expert, after }: Around,
   { turned, stage, straight, streams, job }: Overlapped,
@@ -151,11 +151,11 @@ export function overlappedPasses(
   };
 
   // With one pass nothing is left that could arrive too early.
-  const between = (here: Here): boolean => passes > 1 && here.trip("phase") === passes;
+  const between = (here: Here): boolean => passes > 1 && here.trip("phase") === passes + 1;
   return {
     do: "loop",
     name: "phase",
-    trips: passes + 2,
+    trips: passes + 3,
     body: [
       ...whole("first"),
       when("taken", before),

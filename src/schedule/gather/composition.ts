@@ -33,7 +33,6 @@ const body: Part = {
 
 /** Stages of the passes that come and leave, where passes overlap, in their order. */
 const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
-  ["load_rows", { of: "coming", at: "first" }],
   ["all_gather_rows", { of: "coming", at: "first" }],
   ["route", { of: "coming", at: "first" }],
   ["sort", { of: "coming", at: "first" }],
@@ -41,6 +40,7 @@ const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
   ["await_rows", { of: "coming", at: "beside" }],
   ["send_routes", { of: "coming", at: "last" }],
   ["write_output", { of: "leaving", at: "last" }],
+  ["load_rows", { of: "next", at: "last" }],
   ["exchange_routes", { of: "coming", at: "last" }],
   ["pass_barrier", { of: "taken", at: "before the end" }],
 ];
