@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from moegen_worker.mutants import extents, make
+from moegen_worker.mutants import extents, make, trial
 from moegen_worker.mutants.mutant import ARITHMETIC
 
 ROOT = Path(__file__).parents[2]
@@ -162,3 +162,16 @@ def test_a_deterministic_kernel_has_one_that_adds_from_the_own_device_on(
     for device in ("0", "device"):
         assert text.count(f"me == (me + {device}) % EP_SIZE") == 1
         assert text.count(f"arrived_sums[(me + {device}) % EP_SIZE,") == 1
+
+
+def test_more_copies_than_without_the_fault_are_too_many() -> None:
+    class Counted:
+        copies: int | None = None
+
+        def run(self, *_: object) -> None:
+            self.copies = 98
+
+    attempt = next(trial.Trials(32, 4, 0).first())
+    needed = trial.Needed(Counted())  # type: ignore[arg-type]
+    assert needed.exceeded(attempt, 104) == "104 copies, 98 without the fault"
+    assert [needed.exceeded(attempt, n) for n in (98, 90, None)] == ["", "", ""]

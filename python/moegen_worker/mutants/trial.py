@@ -135,14 +135,42 @@ class Trials:
         return of_seed(9 * self.seed + kind, self.ep)
 
 
-def tried(bench: Bench, package: MoePackage, attempts: Iterator[Attempt]) -> dict[str, Any]:
-    """`{caught, how, by, case, tokens, order, attempts}` of the first attempt that catches it."""
+class Needed:
+    """Copies that the kernel without a fault starts, by attempt: more are for nothing."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._copies: dict[Attempt, int | None] = {}
+
+    def exceeded(self, attempt: Attempt, copies: int | None) -> str:
+        """What is too many, in words; empty: no more copies than without a fault."""
+        if attempt not in self._copies:
+            self._bench.run(attempt.case, attempt.tokens, attempt.order)
+            self._copies[attempt] = self._bench.copies
+        needed = self._copies[attempt]
+        if copies is None or needed is None or copies <= needed:
+            return ""
+        return f"{copies} copies, {needed} without the fault"
+
+
+def tried(
+    bench: Bench,
+    package: MoePackage,
+    attempts: Iterator[Attempt],
+    needed: Needed | None = None,
+) -> dict[str, Any]:
+    """`{caught, how, by, case, tokens, order, attempts}` of the first attempt that catches it;
+    with `needed`, one that copies more than needed is caught as well."""
     faulty = bench.on(package)
     count = 0
     try:
         for attempt in attempts:
             count += 1
             verdict = faulty.run(attempt.case, attempt.tokens, attempt.order)
+            if verdict["ok"] and needed is not None:
+                more = needed.exceeded(attempt, faulty.copies)
+                if more:
+                    verdict = {"ok": False, "failure": {"message": more, "copies": True}}
             if not verdict["ok"]:
                 failure = verdict.get("failure", {})
                 return {
@@ -169,6 +197,7 @@ BY = (
     "copy in flight",
     "unwritten memory",
     "wrong value",
+    "more copies",
     "not built",
     "error",
 )
@@ -191,6 +220,8 @@ def how(failure: dict[str, Any]) -> str:
         return "not built"
     if error:
         return "error"
+    if failure.get("copies"):
+        return "more copies"
     unwritten = "unwritten memory" in str(failure.get("message"))
     return "unwritten memory" if unwritten else "wrong value"
 

@@ -111,6 +111,8 @@ class Outcome:
     unfinished: tuple[str, ...] = ()
     # Who waits for what, where all devices wait for ever.
     deadlock: str | None = None
+    # Of a run in turns: copies that were started.
+    copies: int | None = None
 
     @property
     def clean(self) -> bool:
@@ -192,4 +194,5 @@ def run(program: Callable[[], Any], devices: Machine | Threads | None = None) ->
         error=None if out_of_bounds or deadlock else error,
         unfinished=tuple(dict.fromkeys(unfinished)),
         deadlock=deadlock,
+        copies=None if machine is None else machine.copies,
     )

@@ -37,6 +37,7 @@ class Machine:
       names: names of the kernel's references, semaphores last.
       unfinished: copies under way when a device that they concern had ended the call.
       semaphores: semaphores not zero then.
+      copies: copies that were started.
     """
 
     devices: int
@@ -49,6 +50,7 @@ class Machine:
         self.turns = Turns(self.devices, self.calls, self.order, self.together)
         self.unfinished: list[str] = []
         self.semaphores: list[str] = []
+        self.copies = 0
         self.numbers = Semaphores(self.names)
         self._virtual = 0
         self._shared: Any = None
@@ -160,6 +162,7 @@ class Machine:
             clock=clock,
             source_info=source,
         )
+        self.copies += 1
         self.turns.flights.append(Flight(dma, lambda: place(source)))
 
     def wait(self, jax: Any, device: int, core: int, number: int, value: int, source: Any) -> None:

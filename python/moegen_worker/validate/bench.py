@@ -44,6 +44,8 @@ class Bench:
             rounding.Owners.of(self._package),
         )
         self._placed: dict[tuple[bool, bool], dict[str, Any]] = {}
+        # Copies that the last call in turns started.
+        self.copies: int | None = None
         self._astray = links.check(self._package)
         interpreter.quicken()
 
@@ -122,6 +124,7 @@ class Bench:
             together = tokens % self._package.ep != 0
             devices = Machine(self._package.ep, case.calls, order, together, names)
         outcome = interpreter.run(lambda: program(times, *arrays), devices)
+        self.copies = outcome.copies
         if outcome.value is None:
             what = "out-of-bounds access" if outcome.out_of_bounds else "the kernel raised"
             what = outcome.deadlock or what

@@ -111,12 +111,12 @@ def hot_device(rng: np.random.Generator, shape: Shape) -> Logits:
 
 def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:
     """Whole devices and single experts that no token chooses."""
-    # Every second expert of every second device, then whatever is needed to have k of them.
+    # Every second expert of every second device, none of the first ones; then what k of them need.
     order = sorted(
         range(shape.experts),
         key=lambda e: (
-            (e // shape.local_experts) % 2,
-            (e % shape.local_experts) % 2,
+            (e // shape.local_experts + 1) % 2,
+            (e % shape.local_experts + 1) % 2,
             e,
         ),
     )
