@@ -212,8 +212,6 @@ def _connect(channel: Channel, asked: Message) -> Any:
         except ConnectionError as error:
             if address is not None:
                 return _refused(channel, "no-cluster", error)
-            # Ray looks for new logs ten times a second, which takes a seventh of a core; now twice.
-            os.environ.setdefault("RAY_LOG_MONITOR_MANY_FILES_THRESHOLD", "0")
             ray.init(address="local", **own, **quiet)
     except Exception as error:  # noqa: BLE001 - Ray raises many kinds where it does not connect
         return _refused(channel, "no-cluster", error)
