@@ -11,7 +11,7 @@ export default moe({
   schedule: {
     kind: "gather",
     tiles: {
-      decode: { upTo: 256, bt: 64, btc: [16, 64], bf: 256, bd: 7168 },
+      decode: { upTo: 256, bt: 32, btc: [16, 32], bf: 256, bd: 7168, routes: "own" },
       prefill: { upTo: 2048, bt: 128, btc: [16, 64, 128], bf: 256, bd: 7168 },
     },
   },
