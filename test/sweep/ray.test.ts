@@ -79,7 +79,8 @@ describe.runIf(installed)("moegen sweep --on ray", () => {
   it("makes again elsewhere what a kill or a full disk takes, and counts no failure", async () => {
     const store = Store.open(join(emptyFolder(), "s"));
     const { progress } = await sweep(["kill", "disk"], store);
-    expect(progress).toMatchObject({ done: 6, compiled: 6, failures: {} });
+    expect(progress).toMatchObject({ done: 6, compiled: 6 });
+    expect(progress.failures).toEqual({});
     expect(readdirSync(faults)).toEqual([]);
     // A second driver has nothing left to do.
     expect((await sweep([], Store.open(store.folder))).progress).toMatchObject({ known: 6 });
