@@ -211,3 +211,22 @@ def test_a_row_of_exact_products_may_be_off_by_float32_additions_and_no_more() -
     assert metrics.against(wanted, wanted, none).of_limit == 0.0
     assert metrics.against(wanted * (1 + 2.0**-22), wanted, none).one_row < 1.0
     assert metrics.against(wanted * (1 + 2.0**-19), wanted, none).one_row > 1.0
+
+
+def test_weights_are_rounded_where_an_expert_has_more_rows_than_a_small_body() -> None:
+    layer = {
+        **LAYER,
+        "quantization": {
+            "weights": "float8_e4m3fn",
+            "granularity": {"kind": "sub_channel", "block": 32},
+            "scales": "float32",
+        },
+    }
+    inputs = made(7, layer=layer)
+
+    def mean(**above: int) -> float:
+        rounding_of = {**layer, "roundedWeights": above}
+        return float(expected(inputs, layer=rounding_of).mean.sum())
+
+    assert mean(routed=TOKENS) == mean()
+    assert mean() < mean(routed=TOKENS * TOP_K // EXPERTS) < mean(routed=0)

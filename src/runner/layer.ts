@@ -3,9 +3,11 @@
 import type { Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import type { RoundedWeights } from "../schedule/schedule.ts";
+import { defined } from "../spec/defined.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 
 export interface WorkerLayer extends LayerSpec {
+  /** By rows of an expert in place of those of a body. */
   readonly roundedWeights: RoundedWeights;
 }
 
@@ -15,6 +17,19 @@ export interface WorkerLayer extends LayerSpec {
  */
 export function workerLayer(plan: Plan): WorkerLayer {
   const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
-  const rounded = schedule?.roundedWeights?.(plan);
-  return { ...plan.layer, roundedWeights: rounded ?? { routed: false, shared: false } };
+  const { routed, shared } = schedule?.roundedWeights?.(plan) ?? {};
+  return {
+    ...plan.layer,
+    roundedWeights: defined({
+      routed: routed === undefined ? undefined : heldBelow(plan, routed),
+      // Their rows come in whole tiles.
+      shared: plan.kernels.some(({ tiles }) => tiles.bt > (shared ?? tiles.bt)) ? 0 : undefined,
+    }),
+  };
+}
+
+/** Rows that the largest body of at most `few` rows holds, in each kernel: more take a larger one. */
+function heldBelow({ kernels }: Plan, few: number): number {
+  const held = kernels.map(({ tiles }) => Math.max(0, ...tiles.btc.filter((rows) => rows <= few)));
+  return Math.min(...held);
 }

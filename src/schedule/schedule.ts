@@ -92,10 +92,13 @@ export interface PackageFile {
   readonly context: (plan: Plan) => Record<string, unknown>;
 }
 
-/** Of the routed experts, and of the shared ones. */
+/**
+ * Of the routed experts, and of the shared ones: bodies of more rows than this round weights times
+ * their scales. 0: all bodies; absent: none.
+ */
 export interface RoundedWeights {
-  readonly routed: boolean;
-  readonly shared: boolean;
+  readonly routed?: number;
+  readonly shared?: number;
 }
 
 export interface Schedule {
@@ -125,7 +128,7 @@ export interface Schedule {
   lower(input: LowerInput): KernelPlan;
   /** How products with quantised weights are made and what that costs, for `explain`. */
   dequantizationText?(plan: Plan): string | undefined;
-  /** Whether weights times their scales are rounded to the dtype before a product. */
+  /** Where weights times their scales are rounded to the dtype before a product. */
   roundedWeights?(plan: Plan): RoundedWeights;
   /** What quantised rows mean on each device and between devices, for `explain`. */
   rowsText?(plan: Plan): readonly string[];

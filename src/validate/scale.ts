@@ -169,6 +169,26 @@ function sidesOf(made: readonly TileChoice[], ep: number) {
   );
 }
 
+/** The smallest legal row count above `rows`, or the largest of all. */
+function larger(legal: readonly number[], rows: number): number {
+  return legal.find((one) => one > rows) ?? legal.at(-1) ?? rows;
+}
+
+/**
+ * Row counts: one body or several, the smallest that are legal; where up to `few` rows are multiplied
+ * otherwise than more, one of each.
+ */
+function bodiesOf(
+  { bt, btc }: TileChoice,
+  legal: readonly number[],
+  few: number,
+): readonly [number, ...number[]] {
+  const [first = bt] = legal;
+  if (btc.length === 1) return [bt > few ? larger(legal, few) : first];
+  const next = larger(legal, Math.max(first, few));
+  return next === first ? [first] : [first, next];
+}
+
 /** Of tiles those that the schedule's buckets name. */
 function named(
   { axes, options }: Schedule,
@@ -225,16 +245,15 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
 
   const weightTiles = (tiles: TileChoice): number =>
     (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
-  // Row counts: one body or several, the smallest that are legal.
   const rows = schedule.axisRule(layer, "bt").legal;
+  const few = schedule.roundedWeights?.({ ...plan, layer }).routed ?? 0;
   const tilesOf = (tiles: TileChoice): Omit<BucketSpec, "upTo"> => {
-    const [least = tiles.bt, next = least] = rows;
-    const btc = tiles.btc.length > 1 ? ([least, next] as const) : ([least] as const);
+    const btc = bodiesOf(tiles, rows, few);
     return named(schedule, {
-      bt: btc.at(-1) ?? least,
+      bt: btc.at(-1) ?? tiles.bt,
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
-      btc: [...new Set(btc)] as [number, ...number[]],
+      btc,
       slots: Math.max(2, Math.min(tiles.slots, MOST_SLOTS, local * weightTiles(tiles) - 1)),
       ...transportOf(tiles, ep),
       ...defined({ rows: tiles.rows }),

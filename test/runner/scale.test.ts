@@ -48,6 +48,17 @@ describe.each(examples)("%s", (name) => {
     if (scaledGroups !== undefined) expect(scaledGroups.kept).toBeLessThan(scaledGroups.count);
   });
 
+  it("has bodies on both sides of where rows are multiplied otherwise, where the full one has", async () => {
+    const plan = await planOf(name);
+    const schedule = schedules[plan.schedule as keyof typeof schedules];
+    const { spec } = scaleSpec(plan, schedule);
+    const { plan: scaled } = judge(spec, { schedules, devices });
+    const few = schedule.roundedWeights?.(plan).routed ?? 0;
+    const sides = (made: Plan | undefined): readonly boolean[] =>
+      (made?.kernels ?? []).flatMap(({ tiles }) => tiles.btc.map((rows) => rows > few));
+    expect(new Set(sides(scaled))).toEqual(new Set(sides(plan)));
+  });
+
   it("keeps loops that have several trips, and those that have one", async () => {
     const plan = await planOf(name);
     const schedule = schedules[plan.schedule as keyof typeof schedules];

@@ -7,7 +7,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
 2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
    bfloat16; or to int8 where the wire is, each device's alone, its own as well;
 3. the result;
-4. where small blocks share a scale (`roundedWeights`), each weight times its scale: to bfloat16.
+4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
+   times its scale: to bfloat16.
 
 A value x that is rounded to the nearest of a grid has an error that is as good as uniform within half
 a step either way: its variance is step(x)² / 12, step(x) = 2^(exponent(x) - 7) in bfloat16, where a
@@ -173,8 +174,13 @@ class Model:
             away = np.ones_like(away)
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
-        weights = 7.0 if (self._layer.get("roundedWeights") or {}).get("routed") else 0.0
+        weights = 0.0 if self._rounded_above("routed") is None else 7.0
         return (2.0 + away + weights) * 2.0**-8 * SLACK
+
+    def _rounded_above(self, kind: str) -> int | None:
+        """Bodies of more rows round "routed" or "shared" weights times their scales; None: none."""
+        above: int | None = (self._layer.get("roundedWeights") or {}).get(kind)
+        return above
 
     def _rows(self, tokens: Array) -> Array:
         kind = quantization.token_rows(self._layer)
@@ -184,16 +190,20 @@ class Model:
         w = self._weights
         b1 = np.zeros((2, 1)) if w.b1 is None else np.asarray(w.b1[expert], np.float64)
         b2 = 0.0 if w.b2 is None else np.asarray(w.b2[expert], np.float64)
-        gate, up = (self._part("w1", (expert, i), bias=b1[i]) for i in range(2))
-        down = self._part("w2", (expert,), bias=b2)
+        count = len(rows)
+        gate, up = (self._part("w1", (expert, i), count, bias=b1[i]) for i in range(2))
+        down = self._part("w2", (expert,), count, bias=b2)
         return self._feed_forward(rows, gate, up, down, quantization.activations(self._layer))
 
-    def _part(self, name: str, index: tuple[int, ...], bias: Any = 0.0, cut: Any = ...) -> Part:
-        """Of weights by name; `cut`: some of their columns or rows."""
+    def _part(
+        self, name: str, index: tuple[int, ...], count: int, bias: Any = 0.0, cut: Any = ...
+    ) -> Part:
+        """Of weights by name, for at most `count` rows; `cut`: some of their columns or rows."""
         plain = self._weights.plain(name, index)
         kind = "shared" if name.startswith("shared_") else "routed"
         off = None
-        if (self._layer.get("roundedWeights") or {}).get(kind):
+        above = self._rounded_above(kind)
+        if above is not None and count > above:
             off = np.square(self._weights.plain(name, index, self._dtype) - plain)[cut]
         return Part(plain[cut].astype(np.float32), bias, off)
 
@@ -243,8 +253,11 @@ class Model:
         tokens = np.arange(len(rows))
         for part in range(owners.parts):
             columns = slice(part * width, (part + 1) * width)
-            gate, up = (self._part(f"shared_{w}", (), cut=(..., columns)) for w in ("w1", "w3"))
-            down = self._part("shared_w2", (), cut=columns)
+            count = len(rows)
+            gate, up = (
+                self._part(f"shared_{w}", (), count, cut=(..., columns)) for w in ("w1", "w3")
+            )
+            down = self._part("shared_w2", (), count, cut=columns)
             result, variance, few = self._feed_forward(rows, gate, up, down, None, scale)
             owner = owners.of_columns(part, home)
             sums[owner, tokens] += result

@@ -35,6 +35,7 @@
 
 import type { Plan } from "../../plan/plan.ts";
 import type { RoundedWeights } from "../../schedule/schedule.ts";
+import { defined } from "../../spec/defined.ts";
 import { scaleBlock, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { deviceOf } from "../../target/device/registry.ts";
@@ -107,17 +108,23 @@ export function sharedDequantization(plan: Plan): Dequantization | undefined {
   return dequantizationOf({ ...plan, layer: sharedLayer(plan.layer) });
 }
 
-/** Whether some body scales weights before a product. */
-function scalesWeights(way: Dequantization | undefined): boolean {
-  return way === "weights" || way === "by_rows";
+/** Rows above which a body scales weights before a product; undefined: none does. */
+function scaledAbove(
+  way: Dequantization | undefined,
+  { quantization }: Pick<LayerSpec, "quantization">,
+): number | undefined {
+  if (way === "weights") return 0;
+  if (way !== "by_rows" || quantization === undefined) return undefined;
+  return productRows(scaleBlock(quantization) ?? 0);
 }
 
 /** Scaling weights, not products, rounds what they are times their scales. */
 export function roundedWeights(plan: Plan): RoundedWeights {
-  return {
-    routed: scalesWeights(dequantizationOf(plan)),
-    shared: scalesWeights(sharedDequantization(plan)),
-  };
+  const shared = sharedLayer(plan.layer);
+  return defined({
+    routed: scaledAbove(dequantizationOf(plan), plan.layer),
+    shared: scaledAbove(sharedDequantization(plan), shared),
+  });
 }
 
 /** What it costs, for `explain`. */
