@@ -75,6 +75,8 @@ export async function startNodes(cpus: number, options: HeadOptions = {}): Promi
   process.env.RAY_AUTH_TOKEN = randomBytes(32).toString("hex");
   const start = (args: readonly string[], env = {}) => {
     const few = ["--object-store-memory", String(80 << 20), "--disable-usage-stats", "--block"];
+    // It takes an eighth of a core of each node, and nobody reads what it says.
+    few.push("--include-log-monitor", "false");
     const child = spawn(ray, ["start", ...args, ...few], {
       detached: true,
       stdio: process.env.MOEGEN_RAY_LOG ? ["ignore", 2, 2] : "ignore",

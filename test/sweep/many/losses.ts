@@ -18,6 +18,7 @@ import {
   told,
   when,
   winnersOf,
+  withProcessors,
 } from "./sweeps.ts";
 import type { Table } from "./table.ts";
 
@@ -142,7 +143,8 @@ class Losses {
     }
     try {
       await this.#nodes.add({ CPU: 1 }, { TMPDIR: full });
-      await wait(5000);
+      // Two that were there from the start, two of the late one, and this.
+      await withProcessors(this.#nodes.address, 5);
       this.same("a full disk on a node", await this.sweep());
     } finally {
       execaSync("umount", ["-l", full], { reject: false });
@@ -159,7 +161,7 @@ export async function losses(table: Table, rowTiles: number): Promise<void> {
   try {
     const [first] = await Promise.all([1, 2, 3].map(() => nodes.add({ CPU: 1 })));
     const runs = new Losses(table, nodes, scope, one);
-    await wait(5000);
+    await withProcessors(nodes.address, 3);
     const three = await runs.sweep();
     runs.same("three nodes", three, three.workers === 3);
     if (first !== undefined) await runs.killedNode(first);

@@ -77,6 +77,17 @@ export async function onCluster(
   }
 }
 
+/** Until the cluster has so many processors: a node takes its time to be there. */
+export async function withProcessors(address: string, wanted: number): Promise<void> {
+  const cluster = await Cluster.connect({ address, cwd: root });
+  try {
+    const found = () => cluster.nodes.reduce((sum, { cpus }) => sum + cpus, 0);
+    while (found() < wanted) await new Promise((resolve) => setTimeout(resolve, 500));
+  } finally {
+    await cluster.close();
+  }
+}
+
 /** Calls `act` once, when so many candidates are done. */
 export function when(count: number, act: () => void): (done: number) => void {
   let acted = false;
