@@ -76,7 +76,7 @@ class Proposals {
     // Text to read (tiles of each axis, a field with its value) is no value for this place.
     const isValue = (value: Value): boolean =>
       typeof value === typeof old && (typeof value === "number" || /^\w+$/.test(value));
-    const values = nearest.filter(isValue);
+    const values = this.#legalHere(path, nearest.filter(isValue));
     if (typeof old !== "number" && values.length === 0) return finding;
     const others = nearest.filter((value) => !isValue(value));
     const proposed = (found: readonly Value[]): Finding => ({
@@ -90,8 +90,27 @@ class Proposals {
       if (found.length > 0) return proposed(found);
     }
     // Where other values are wrong too, no value of this one makes the spec sound.
-    const alone = this.#wrong.size === 1;
-    return proposed(alone ? [] : values.filter((value) => this.#helps(finding, value)));
+    if (this.#wrong.size === 1) return proposed([]);
+    const tiles = typeof old === "number" && this.#tilesAt(path) !== undefined;
+    const close =
+      tiles && values.length === 0 ? this.#around(path, old).slice(0, PROPOSED) : values;
+    return proposed(close.filter((value) => this.#helps(finding, value)));
+  }
+
+  /** Of tiles, those that the layer allows: where other values are wrong, rules that say so are silent. */
+  #legalHere(path: SpecPath, values: readonly Value[]): readonly Value[] {
+    const legal = this.#tilesAt(path);
+    if (legal === undefined || legal.length === 0) return values;
+    return values.filter((value) => typeof value === "number" && legal.includes(value));
+  }
+
+  /** Legal tiles of the axis that a path names; undefined: it names none. */
+  #tilesAt(path: SpecPath): readonly number[] | undefined {
+    const axis = path[1] === "tiles" ? path[3] : undefined;
+    const schedule = this.#using.schedules[this.#spec.schedule?.kind];
+    if (schedule === undefined || (axis !== "bt" && axis !== "bf" && axis !== "bd"))
+      return undefined;
+    return legalTiles(() => schedule.axisRule(this.#spec.layer, axis satisfies TileAxis).legal);
   }
 
   /** The spec with a value in the place of the one that is wrong: as it is, and as what it means. */
@@ -137,13 +156,8 @@ class Proposals {
   /** Values to try, the closest first: legal tiles of an axis, else round numbers. */
   #around(path: SpecPath, old: number): readonly number[] {
     const by = (a: number, b: number): number => Math.abs(a - old) - Math.abs(b - old) || a - b;
-    const axis = path[1] === "tiles" ? path[3] : undefined;
-    const schedule = this.#using.schedules[this.#spec.schedule?.kind];
-    if (schedule !== undefined && (axis === "bt" || axis === "bf" || axis === "bd")) {
-      return legalTiles(() => schedule.axisRule(this.#spec.layer, axis satisfies TileAxis).legal)
-        .toSorted(by)
-        .slice(0, MOST_TRIED);
-    }
+    const legal = this.#tilesAt(path);
+    if (legal !== undefined) return legal.toSorted(by).slice(0, MOST_TRIED);
     const near = [1, 2, 4, 16, 64, 128, 256, 1024].flatMap((step) =>
       [-1, 0, 1, 2].map((more) => (Math.floor(old / step) + more) * step),
     );

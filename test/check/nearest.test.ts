@@ -114,6 +114,25 @@ describe("a tile that is no whole number", () => {
   });
 });
 
+test("each of two wrong tiles has values that the layer allows", () => {
+  const tiles = { all: { upTo: 64, bt: 16, bf: 12.5, bd: 0 } };
+  const findings = findingsOf({ ...dear, schedule: { kind: "gather", tiles } });
+  const nearest = (axis: string) => findings.find(({ path }) => path.at(-1) === axis)?.nearest;
+  expect([nearest("bf"), nearest("bd")]).toEqual([[208], [128, 256]]);
+});
+
+test("a product of sizes is no larger than one", () => {
+  const sharedExperts = { count: 2 ** 30, intermediate: 2 ** 30 };
+  const { where, scoring, renormalize } = {
+    where: "kernel",
+    scoring: "softmax",
+    renormalize: true,
+  } as const;
+  const routing = { where, scoring, renormalize };
+  const layer = { ...dear.layer, redundantExperts: 0, routing, sharedExperts };
+  expect(errorsOf({ ...dear, layer }).join()).toContain("shared columns exceed 2147483647");
+});
+
 test("a size is one that its tiles divide", async () => {
   const spec = specText({ layer: LAYER.replace("hidden: 2048", "hidden: ⟦2048.5⟧") });
   const { found } = await checkText(spec, "MOE103");

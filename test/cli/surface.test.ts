@@ -30,6 +30,11 @@ describe("the command line", () => {
     ["rows without a matrix", ["validate", qwen, "--rows", "3"], "--matrix"],
     ["a row that there is not", ["validate", "--matrix", "--rows", "999"], "no such row"],
     ["a wrong number", ["validate", qwen, "--ep", "0"], "at least 1"],
+    [
+      "a kind of another family",
+      ["validate", qwen, "--mutants", "sync", "--only", "offset"],
+      "no kind of sync; there are",
+    ],
     ["an unknown device", ["compile", qwen, "--device", "v4"], "Known: v5e"],
     ["options that exclude each other", ["build", qwen, "--check", "--watch"], "--watch"],
   ])("%s exits 64 with a hint", async (_, args, hint) => {

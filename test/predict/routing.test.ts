@@ -69,6 +69,7 @@ describe("samples", () => {
     expect(() => sample({ kind: "histogram", weights })).toThrow("top-4 needs 4 experts");
     expect(() => sample({ kind: "histogram", weights: [1, 2] })).toThrow("2 entries");
     expect(() => sample({ kind: "hotspot", count: 2, ratio: 1 })).toThrow("there are 2");
+    expect(() => sample({ kind: "hotspot", count: 9999, ratio: 1 })).toThrow("9999 has more hot");
     expect(() => sample({ kind: "uniform" }, 16, 2, 4)).toThrow("top-4 of 2 experts");
     expect(() => sample({ kind: "recorded", tokens: [[1, 2]] })).toThrow("has 2 experts");
     expect(() => sample({ kind: "recorded", tokens: [[1, 2, 3, 64]] })).toThrow("expert 64");

@@ -1,7 +1,8 @@
 /** The layer against itself, the mesh, the schedule and the devices' HBM. */
+
 import { layerOrigin } from "../../dsl/brand.ts";
 import { deviceWeights } from "../../lower/hbm.ts";
-import { divisors } from "../../plan/divisors.ts";
+import { divisors, LARGEST_SIZE } from "../../plan/divisors.ts";
 import { formatBytes } from "../numbers.ts";
 import { MOST_DEVICES } from "./mesh.ts";
 import { error, type Rule, warning } from "./rule.ts";
@@ -27,6 +28,11 @@ export const sharedFillLanes: Rule = ({ spec, sound }) => {
   if (!sound("layer", "sharedExperts") || shared === undefined) return [];
   const { count, intermediate } = shared;
   const size = count * intermediate;
+  if (size > LARGEST_SIZE) {
+    const path = ["layer", "sharedExperts", "intermediate"];
+    const message = `${count} × ${intermediate} shared columns exceed ${LARGEST_SIZE}, the largest size`;
+    return [error({ code: "MOE103", path, message })];
+  }
   if (size % LANES === 0) return [];
   const step = smallestFilling(count);
   const below = Math.floor(intermediate / step) * step;

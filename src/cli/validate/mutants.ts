@@ -17,6 +17,8 @@ import type { Options } from "./options.ts";
 
 type Spec = Awaited<ReturnType<typeof checkSpecs>>["specs"][number];
 
+const allFamilies = Object.keys(mutantFamilies) as readonly MutantFamily[];
+
 /** Options of a plain validation: mutants choose cases, tokens and orders themselves. */
 const OF_CASES = ["tokens", "fullSize", "case", "jitter"] as const;
 
@@ -30,9 +32,7 @@ export function mutantsOf(
 ): { readonly specs: readonly string[]; readonly families?: readonly MutantFamily[] } | undefined {
   if (mutants === undefined) return undefined;
   if (mutants === true || mutants === "all") return { specs: paths };
-  const family = (Object.keys(mutantFamilies) as readonly MutantFamily[]).find(
-    (name) => name === mutants,
-  );
+  const family = allFamilies.find((name) => name === mutants);
   if (family !== undefined) return { specs: paths, families: [family] };
   // `--mutants my.moe.ts`: the spec, not a family.
   if (paths.length === 0 && mutants.endsWith(".ts")) return { specs: [mutants] };
@@ -52,6 +52,7 @@ export async function runMutants(
 ): Promise<Outcome> {
   const extra = OF_CASES.find((name) => options[name] !== undefined);
   if (extra !== undefined) throw new UsageError(`--mutants sets ${extra} itself`);
+  refuseStray(options.only ?? [], families ?? allFamilies);
   const { runMutants: run } = await import("../../validate/mutants/run.ts");
   const report = mutantsReport(spec.plan.name, out);
   const chosen: MutantOptions = {
@@ -71,4 +72,13 @@ export async function runMutants(
   const doubtful = undecided > 0 && killed + undecided === total;
   if (doubtful) return outcome(EXIT.undecided, { ...result });
   return verdict(result.ok, { ...result });
+}
+
+/** Kinds of another family than those that run: none of these mutants is of them. */
+function refuseStray(only: readonly string[], families: readonly MutantFamily[]): void {
+  const kinds: readonly string[] = families.flatMap((name) => mutantFamilies[name]);
+  const stray = only.find((kind) => !kinds.includes(kind));
+  if (stray === undefined) return;
+  const known = kinds.join(", ");
+  throw new UsageError(`--only ${stray}: no kind of ${families.join(", ")}; there are ${known}`);
 }

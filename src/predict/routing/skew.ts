@@ -23,7 +23,7 @@ export class RoutingError extends Error {
 /**
  * Weight of each expert in a draw.
  *
- * @throws RoutingError for a histogram of other experts.
+ * @throws RoutingError for a histogram of other experts, and more hot experts than there are.
  */
 export function weightsOf(
   skew: Exclude<Skew, { kind: "recorded" | "balanced" }>,
@@ -47,7 +47,10 @@ export function weightsOf(
     });
     return weights;
   }
-  const hot = Math.min(skew.count, experts);
+  const hot = skew.count;
+  if (hot > experts) {
+    throw new RoutingError(`hotspot:${hot} has more hot experts than the layer's ${experts}`);
+  }
   // Where every expert is hot there are no others to take the rest.
   const ratio = hot === experts ? 1 : skew.ratio;
   order.forEach((expert, rank) => {
