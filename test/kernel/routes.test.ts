@@ -1,10 +1,13 @@
 /** Who routes: each device the tokens of all up to some T, its own above it; and the plan of both. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
 import { routesLines } from "../../src/cli/explain/transport.ts";
+import { moe } from "../../src/index.ts";
 import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
+import { compileSpec } from "../../src/runner/index.ts";
 import { scaleSpec } from "../../src/validate/scale.ts";
 
 let plan: Plan;
@@ -72,4 +75,26 @@ describe("each device routes the tokens of all", () => {
     const alone = scaleSpec(decode, registries.schedules.gather!).spec;
     expect(Object.values(alone.schedule.tiles).map(({ routes }) => routes)).toEqual(["all", "own"]);
   });
+});
+
+test("an odd number of devices that route their own tokens compiles", async () => {
+  const { plan: odd } = judge(
+    moe({
+      name: "odd",
+      layer: {
+        ...{ experts: 15, topK: 2, hidden: 256, intermediate: 128, activation: "silu" },
+        routing: { where: "kernel", scoring: "softmax", renormalize: true },
+      },
+      mesh: { ep: 3 },
+      devices: ["v7x"],
+      schedule: {
+        kind: "gather",
+        tiles: { all: { upTo: 512, bt: 32, bf: 128, bd: 256, routes: "own" } },
+      },
+    }),
+    registries,
+  );
+  if (odd === undefined) expect.unreachable("the spec is wrong");
+  const { targets } = await compileSpec(odd, { tokens: [512], workers: 1 });
+  expect(targets.map(({ fits, failure }) => [fits, failure?.message])).toEqual([[true, undefined]]);
 });

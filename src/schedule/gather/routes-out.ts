@@ -39,8 +39,10 @@ function sendRoutes({ passes }: Frame["sizes"]): Draft {
 export const routesOut: Part = {
   buffers: ({ layer, ep, sizes, rows }) => {
     const sources = mayRouteAll(layer, ep, rows === "hbm") ? "s.sources" : "EP_SIZE";
+    // Mosaic takes no row out of an odd number of them.
+    const odd = ep > 1 && ep % 2 === 1;
     const words: readonly Dim[] = [
-      [sources, sizes.sources],
+      odd ? [`${sources} + 1`, sizes.sources + 1] : [sources, sizes.sources],
       ["s.route_words", sizes.routeWords],
     ];
     const all: Dim = [`${sources} * s.route_words`, sizes.sources * sizes.routeWords];
