@@ -172,6 +172,7 @@ def test_more_copies_than_without_the_fault_are_too_many() -> None:
             self.copies = 98
 
     attempt = next(trial.Trials(32, 4, 0).first())
-    needed = trial.Needed(Counted())  # type: ignore[arg-type]
+    counted: Any = Counted()
+    needed = trial.Needed(counted)
     assert needed.exceeded(attempt, 104) == "104 copies, 98 without the fault"
     assert [needed.exceeded(attempt, n) for n in (98, 90, None)] == ["", "", ""]

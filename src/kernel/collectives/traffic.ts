@@ -4,21 +4,17 @@ import type { LinkTraffic } from "../../plan/plan.ts";
 import { stepsOf } from "../../predict/machine/relays.ts";
 import { topologyOf } from "../../predict/machine/topology.ts";
 import { longestWay, torusOf } from "../../predict/machine/torus.ts";
+import { onceFor } from "../../spec/once.ts";
 import type { Device } from "../../target/device/device.ts";
 
 /** Names of the dimensions, from that in which neighbours come first. */
 const NEAREST_FIRST = ["x", "y", "z"] as const;
 
-const known = new WeakMap<Device, Map<string, ReadonlyMap<string, number>>>();
+const known = onceFor<Device, ReadonlyMap<string, number>>();
 
 /** Links of each kind that the copies of all devices cross. */
 function crossingsOf(device: Device, ep: number, parts: number): ReadonlyMap<string, number> {
-  const groups = known.get(device) ?? new Map<string, ReadonlyMap<string, number>>();
-  known.set(device, groups);
-  const key = `${ep} ${parts}`;
-  const crossings = groups.get(key) ?? countCrossings(device, ep, parts);
-  groups.set(key, crossings);
-  return crossings;
+  return known(device, `${ep} ${parts}`, () => countCrossings(device, ep, parts));
 }
 
 function countCrossings(device: Device, ep: number, parts: number): ReadonlyMap<string, number> {

@@ -2,6 +2,7 @@
  * Whether each device routes the tokens of all devices, or its own ones and gives all others the lists:
  * a block of 128 tokens is routed in the time of one of 8, and lists that nobody sends cost no exchange.
  */
+import { onceFor } from "../../spec/once.ts";
 import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { Sizes } from "../frame.ts";
@@ -49,7 +50,7 @@ function secondsOf(layer: Layer, ep: number, device: Device, sizes: Sizes): numb
 }
 
 /** Of a layer, by bucket and device: no tile changes it, and a check tries many tiles. */
-const known = new WeakMap<Layer, Map<string, number>>();
+const known = onceFor<Layer, number>();
 
 /**
  * Largest T for which each device routes all tokens; 0: never.
@@ -72,12 +73,7 @@ export function routeAllTokens(
 ): number {
   if (routes === "own" || !mayRouteAll(layer, ep, tiles.rows === "hbm")) return 0;
   if (routes === "all") return ANY;
-  const buckets = known.get(layer) ?? new Map<string, number>();
-  known.set(layer, buckets);
-  const bucket = [device.name, ep, upTo].join();
-  const found = buckets.get(bucket) ?? fastestBelow(upTo);
-  buckets.set(bucket, found);
-  return found;
+  return known(layer, [device.name, ep, upTo].join(), () => fastestBelow(upTo));
 
   function fastestBelow(most: number): number {
     for (let share = Math.ceil(most / ep); share > 0; share--) {

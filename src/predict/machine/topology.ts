@@ -1,4 +1,5 @@
 /** Where the devices of an expert-parallel group sit, and which links lie between two of them. */
+import { onceFor } from "../../spec/once.ts";
 import type { DeviceFacts } from "../../target/device/facts.ts";
 
 export interface Topology {
@@ -28,15 +29,11 @@ export function boxOf(chips: number, dimensions: number): readonly number[] {
   return shape;
 }
 
-const made = new WeakMap<DeviceFacts, Map<number, Topology>>();
+const made = onceFor<DeviceFacts, Topology>();
 
 /** Chips and links of a group of `ep` devices; made once, since many ask for the same ways. */
 export function topologyOf(device: DeviceFacts, devices: number): Topology {
-  const groups = made.get(device) ?? new Map<number, Topology>();
-  made.set(device, groups);
-  const topology = groups.get(devices) ?? makeTopology(device, devices);
-  groups.set(devices, topology);
-  return topology;
+  return made(device, `${devices}`, () => makeTopology(device, devices));
 }
 
 function makeTopology(device: DeviceFacts, devices: number): Topology {
