@@ -16,6 +16,7 @@ export type { CompiledPeer, PeerCase } from "./peer.ts";
 export { compilePeer } from "./peer.ts";
 export type { ClusterOptions, Station } from "./ray/cluster.ts";
 export { Cluster, parseCluster, withCluster } from "./ray/cluster.ts";
+export { type ClusterNode, chipsOf, kindOf } from "./ray/node.ts";
 export type * from "./time.ts";
 export { hostKind, timeKernels, timeOn, timeSpec } from "./time.ts";
 export type * from "./types.ts";

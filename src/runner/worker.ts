@@ -60,6 +60,11 @@ function parse(line: string): Message | undefined {
   }
 }
 
+/** Of a request that stood behind the one that the process was lost at. */
+function unbegun({ code, message, stderr }: WorkerError): WorkerError {
+  return new WorkerError(code, message, { stderr, detail: { unbegun: true } });
+}
+
 /** One life of the process. */
 class Session {
   readonly #process: WorkerProcess;
@@ -111,7 +116,10 @@ class Session {
   #end(error: WorkerError): void {
     this.#ended ??= error;
     clearInterval(this.#listening);
-    for (const pending of this.#pending.values()) pending.settle({ error: this.#ended });
+    const [first, ...rest] = this.#pending.values();
+    first?.settle({ error: this.#ended });
+    // It works on one at a time, in their order: it did not come to these.
+    for (const { settle } of rest) settle({ error: isLoss(error) ? unbegun(error) : error });
     this.#pending.clear();
   }
 
@@ -192,7 +200,8 @@ class Session {
 }
 
 /**
- * A worker that is started when first asked, and again when asked after it was lost. `request`
+ * A worker that is started when first asked, and again when asked after it was lost. Requests may be
+ * made before the last is answered; what the worker had not come to when it was lost is asked again. `request`
  * throws WorkerError ("crash", "timeout", "closed" or the worker's own code) and the reason of an
  * abort.
  */
@@ -217,11 +226,15 @@ export class Worker {
   }
 
   async request<Result>(op: string, params: Params, options: RequestOptions = {}): Promise<Result> {
-    for (let left = this.#transport.retries ?? 0; ; left--) {
+    let left = this.#transport.retries ?? 0;
+    for (;;) {
       try {
         return await this.#once<Result>(op, params, options);
       } catch (error) {
-        if (left <= 0 || !(isLoss(error) && error.detail.lost === true)) throw error;
+        if (!isLoss(error)) throw error;
+        if (error.detail.unbegun === true) continue;
+        if (left <= 0 || error.detail.lost !== true) throw error;
+        left -= 1;
       }
     }
   }

@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   /** What the compiler said is wanted, whether or not the record is known. */
   readonly counted?: boolean;
   readonly signal?: AbortSignal;
+  /** When the worker was free for it, as `performance.now` says; absent: at once. */
+  readonly from?: () => number;
 }
 
 /** A worker that compiles, and the machine that it is on where that is another. */
@@ -71,7 +73,8 @@ export async function evaluate(
       available: device.vmemBudget,
     },
   };
-  const seconds = (): number => Math.round(performance.now() - start) / 1000;
+  const { from = () => start } = options;
+  const seconds = (): number => Math.round(performance.now() - Math.max(start, from())) / 1000;
   const drop = (why: Refused): SweepRecord => ({
     ...common,
     ...{ status: "dropped", ...why, seconds: seconds() },

@@ -76,6 +76,10 @@ class Narrow implements Search {
     return 0;
   }
 
+  ready(): number {
+    return this.queue.length;
+  }
+
   end(): void {
     this.ended = true;
     this.wake();

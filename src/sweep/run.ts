@@ -7,6 +7,7 @@ import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
+import { keepBusy } from "./ahead.ts";
 import { Budget } from "./budget.ts";
 import { type Evaluated, evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
 import { narrowSearch } from "./narrow.ts";
@@ -26,6 +27,9 @@ import type { Store } from "./store.ts";
 
 /** Of a worker's processor time: the slowest kernels take some two minutes to compile. */
 const CANDIDATE_SECONDS = 600;
+
+/** Jobs a worker, of which one may wait behind another that takes long or hangs. */
+const PLENTY = 8;
 
 /** What searches of one store know together, beside its records. */
 const JOURNAL = "search.journal";
@@ -191,24 +195,28 @@ async function run(
     asking = asked.catch(() => {});
     return asked;
   };
+  let stations = 0;
+  // Near the end a job waits for no one: whichever worker is free takes it.
+  const plenty = (): boolean => search.ready() >= PLENTY * stations;
   const work = async (station: Workplace): Promise<void> => {
+    stations += 1;
+    let free = performance.now();
+    const limits = { estimator, timeout, signal: budget.signal, ...defined({ cache }) };
     try {
-      for (let job = await next(); job !== undefined; job = await next()) {
+      await keepBusy({ next, plenty }, async (job) => {
         const { judged, counted } = job;
-        const limits = {
-          estimator,
-          timeout,
-          counted,
-          signal: budget.signal,
-          ...defined({ cache }),
-        };
-        const evaluated = await evaluate(judged, spec.name, store, station, limits);
+        const from = (): number => free;
+        const asked = { ...limits, counted, from };
+        const evaluated = await evaluate(judged, spec.name, store, station, asked);
+        free = performance.now();
         if (!evaluated.known && judged.prepared !== undefined) compiled += 1;
         await finish(job, evaluated);
-      }
+      });
     } catch (error) {
       search.end();
       throw error;
+    } finally {
+      stations -= 1;
     }
   };
   const end = (): void => search.end();

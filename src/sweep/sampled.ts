@@ -109,6 +109,11 @@ class Sampled implements Search {
     return this.hopeless;
   }
 
+  ready(): number {
+    // Each answer tells it what to ask for next.
+    return 0;
+  }
+
   end(): void {
     // Nobody waits in `next`.
   }

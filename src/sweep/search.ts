@@ -30,6 +30,8 @@ export interface Search {
   /** Candidates that will be given out or passed over, as far as known. */
   readonly total: number;
   next(): Promise<Job | undefined>;
+  /** Jobs that `next` has at hand, whatever comes of those that are under way. */
+  ready(): number;
   /** Those passed over so far. */
   passed(): readonly Passed[];
   /** Not compiled, since the plan alone says that they are far slower. */
@@ -39,7 +41,7 @@ export interface Search {
 }
 
 /** Of a search that hands out all candidates and waits for none. */
-export const PLAIN = { passed: () => [], pruned: () => 0, end: () => {} };
+export const PLAIN = { passed: () => [], pruned: () => 0, end: () => {}, ready: () => 0 };
 
 /** The quickest by the plan alone first, and before them those that it refuses. */
 export const byGuess = (a: Judged, b: Judged): number =>
@@ -54,6 +56,7 @@ export function gridSearch(spec: MoeSpec, spaces: readonly Space[]): Search {
     kind: "grid",
     ...PLAIN,
     total,
+    ready: () => queue.length,
     next: async () => {
       const judged = queue.shift();
       if (judged === undefined) return undefined;

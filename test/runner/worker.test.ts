@@ -110,6 +110,25 @@ describe("a worker that", () => {
     expect(worker.starts).toBe(2);
   });
 
+  it("is lost at one request is asked again what stood behind it, and nothing else", async () => {
+    const asked = `
+      if (request.op === "first") setTimeout(() => process.exit(3), 300);
+      if (request.op === "hangs") say({ id: request.id, event: "pulse", seconds: 1, cpu: 1, steps: 0 });
+      if (request.op === "hangs") say({ id: request.id, event: "pulse", seconds: 1, cpu: 9, steps: 0 });
+      if (request.op === "behind") setTimeout(() => answer(process.pid), 600);`;
+    for (const [op, code] of [
+      ["first", "crash"],
+      ["hangs", "timeout"],
+    ] as const) {
+      const worker = acting(asked);
+      const lost = failure(worker.request(op, {}, { timeout: 5 }));
+      const behind = worker.request<number>("behind", {}, { timeout: 5 });
+      expect((await lost).code).toBe(code);
+      expect(await behind).toBeGreaterThan(0);
+      expect(worker.starts).toBe(2);
+    }
+  });
+
   it("keeps only the end of a long stderr, without libtpu's noise", async () => {
     const seen: string[] = [];
     const worker = acting(

@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from ..wire.protocol import Channel, Message
@@ -192,6 +194,20 @@ class Driver:
             time.sleep(LOOK)
 
 
+def _end_log_monitor() -> None:
+    """Of the cluster that this process has just made: it takes a fifth of a core, and nobody reads
+    what it collects. Ray has no setting for that where a program makes the cluster."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The command may hold spaces and brackets, and is in brackets itself.
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_text()
+        except (OSError, ValueError):
+            continue  # It has ended.
+        if parent == os.getpid() and "/log_monitor.py\0" in command:
+            os.kill(int(folder.name), signal.SIGTERM)
+
+
 def _refused(channel: Channel, code: str, error: Exception) -> None:
     message = (str(error).strip() or repr(error)).splitlines()[0][:500]
     channel.send({"failed": {"code": code, "message": message}})
@@ -206,13 +222,17 @@ def _connect(channel: Channel, asked: Message) -> Any:
     address, cpus = asked.get("address"), int(asked["cpus"])
     quiet = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": False}
     own = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": LOCAL_STORE}
+    wanted = address or os.environ.get("RAY_ADDRESS") or "auto"
     try:
         try:
-            ray.init(address=address or "auto", namespace="moegen", **quiet)
+            if wanted != "local":
+                ray.init(address=wanted, namespace="moegen", **quiet)
+                return ray
         except ConnectionError as error:
-            if address is not None:
+            if wanted != "auto":
                 return _refused(channel, "no-cluster", error)
-            ray.init(address="local", **own, **quiet)
+        ray.init(address="local", **own, **quiet)
+        _end_log_monitor()
     except Exception as error:  # noqa: BLE001 - Ray raises many kinds where it does not connect
         return _refused(channel, "no-cluster", error)
     return ray

@@ -1,7 +1,9 @@
 /** Where a sweep's candidates are compiled and its finalists timed: what `--on` names. */
 import {
-  type Cluster,
+  type ClusterNode,
+  chipsOf,
   type Host,
+  kindOf,
   parseCluster,
   parseHost,
   withCluster,
@@ -9,6 +11,8 @@ import {
 import { defined } from "../../spec/defined.ts";
 import { type ClockOptions, kindOfHost } from "../../sweep/clock.ts";
 import type { Crew } from "../../sweep/run.ts";
+import { devicesAChip } from "../../target/device/facts.ts";
+import { deviceOf } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
 import { plural } from "../format.ts";
 import { interrupted } from "../interrupt.ts";
@@ -57,22 +61,32 @@ export async function withPlace<T>(
     const { nodes } = cluster;
     const cpus = nodes.reduce((sum, node) => sum + node.cpus, 0);
     out.note(`Ray cluster: ${plural(nodes.length, "node")}, ${plural(cpus, "processor")}`);
-    const host = sliceOf(cluster, wanted.ep);
-    if (host === undefined) {
-      out.note(`no node has ${plural(wanted.ep, "chip")}: the finalists are not timed`);
+    const node = timingNode(nodes, wanted);
+    if (node === undefined) {
+      out.note(`no node has ${plural(wanted.ep, "TPU device")}: the finalists are not timed`);
     }
-    const clock = host && (await clockOn(host, wanted));
+    const clock = node && (await clockOn({ kind: "ray", cluster, node }, wanted));
     return work({ crew: (of, each) => cluster.crew(of, each), clock });
   });
 }
 
-/** The node with the fewest chips that are enough. */
-function sliceOf(cluster: Cluster, ep: number): Host | undefined {
-  const chips = (node: Cluster["nodes"][number]): number => node.resources.TPU ?? 0;
-  const [node] = cluster.nodes
-    .filter((each) => chips(each) >= ep)
-    .sort((a, b) => chips(a) - chips(b));
-  return node === undefined ? undefined : { kind: "ray", cluster, node };
+/**
+ * Of the machines whose chips show devices enough the one with the fewest chips. Where Ray does not say
+ * a machine's kind it may be any that is swept.
+ */
+export function timingNode(
+  nodes: readonly ClusterNode[],
+  { ep, swept }: Pick<Wanted, "ep" | "swept">,
+): ClusterNode | undefined {
+  const devices = (node: ClusterNode): number => {
+    const said = kindOf(node);
+    const kinds = said !== undefined && swept.includes(said) ? [said] : swept;
+    return chipsOf(node) * Math.max(...kinds.map((name) => devicesAChip(deviceOf(name))));
+  };
+  const [node] = nodes
+    .filter((each) => devices(each) >= ep)
+    .sort((a, b) => chipsOf(a) - chipsOf(b));
+  return node;
 }
 
 async function clockOn(host: Host, { python, swept }: Wanted): Promise<Stages["clock"]> {

@@ -76,6 +76,13 @@ export interface MachineSlice {
   readonly skypilot: string;
 }
 
+/** JAX devices that one chip shows; a topology's name ends in its chips, e.g. "tpu7x:2x2x1". */
+export function devicesAChip({ topologies: [least] }: DeviceFacts): number {
+  const sizes = least?.name.split(":")[1]?.split("x").map(Number) ?? [];
+  const chips = sizes.reduce((product, size) => product * size, 1);
+  return (least?.devices ?? 1) / chips;
+}
+
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
