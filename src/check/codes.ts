@@ -179,8 +179,8 @@ export const codes = {
     "NVFP4 weights are made float8_e4m3fn with a scale a channel or for a part of one",
   ),
   MOE144: entry(
-    "rows in HBM are not for this",
-    "with rows in HBM in all buckets an expert's weights come whole; shared experts, biases and rows of 8 bits need rows in VMEM",
+    "rows of two passes are not for this",
+    "rows are one answer for all buckets; deterministic and sums of 8 bits need one pass at a time; in HBM weights come whole, without shared experts, biases, rows of 8 bits and quantised activations",
   ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(

@@ -1,4 +1,5 @@
 /** What a part of a kernel is worked out from: the layer, and what was chosen for one call of it. */
+import type { BucketRows } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 import type { Dequantization } from "./feed-forward/dequantize.ts";
 import type { Layer, Layout } from "./rows/layout.ts";
@@ -30,9 +31,9 @@ export interface Sizes {
   readonly routeWords: number;
 }
 
-/** Passes that overlap: of several devices, with room for the rows of two passes in HBM. */
+/** Passes that overlap: of several devices, with room for the rows of two passes. */
 export function passesOverlap({ rows, ep }: Pick<KernelInput, "rows" | "ep">): boolean {
-  return rows === "hbm" && ep > 1;
+  return rows !== "vmem" && ep > 1;
 }
 
 /** Slots of what a pass keeps while another is under way. */
@@ -68,7 +69,7 @@ export interface KernelInput {
   /** Weights arrive in tiles, not a whole expert at a time. */
   readonly streamed: boolean;
   /** Where token rows lie. */
-  readonly rows: "vmem" | "hbm";
+  readonly rows: BucketRows;
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;
   /** Operands of 8 bits. */

@@ -1,5 +1,5 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
-import { isStreamed, rowsInHbm } from "../plan/call.ts";
+import { holdsTwoPasses, isStreamed, rowsInHbm } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
@@ -46,14 +46,17 @@ function earlyBlock({ layer, mesh, kernels }: Plan): string {
   return `${HERE}/early/resident${tiled ? "_after_tiles" : ""}`;
 }
 
-/** Distances of rows, lists, and buffers in HBM where rows lie there. */
-function rowsBlocks(inHbm: boolean): Blocks {
+/** Distances of rows, lists, slots of passes, and buffers in HBM where rows lie there. */
+function rowsBlocks({ kernels, mesh: { ep } }: Plan): Blocks {
+  const inHbm = rowsInHbm(kernels);
+  const two = ep > 1 && holdsTwoPasses(kernels);
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
     pitches: by("pitches"),
     names: by("names"),
     list_words: when("list_words"),
+    pass_slots: two ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
   };
 }
@@ -76,7 +79,7 @@ export const shapes: Part = {
     weight_words: `${HERE}/weight_words/${sharesRegisters(plan.mesh.ep) ? "by_stride" : "by_lanes"}`,
     early: earlyBlock(plan),
     ...tileBlocks(plan),
-    ...rowsBlocks(rowsInHbm(plan.kernels)),
+    ...rowsBlocks(plan),
     ...sharedBlocks(plan),
   }),
 };

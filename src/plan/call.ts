@@ -24,6 +24,11 @@ export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => tiles.rows === "hbm");
 }
 
+/** Rows of two passes are here at a time, in every kernel of a package or in none. */
+export function holdsTwoPasses(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.rows !== undefined);
+}
+
 /** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */
 export function isStreamed(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => tiles.streamed);

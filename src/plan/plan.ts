@@ -171,7 +171,7 @@ export interface TileChoice {
   readonly slots: number;
   /** Weights arrive in (bf, bd) tiles, not a whole expert at a time; one answer for a package. */
   readonly streamed: boolean;
-  /** Token rows lie in HBM; one answer for a package. Absent: in VMEM. */
+  /** Where token rows lie; one answer for a package. Absent: in VMEM, of one pass. */
   readonly rows?: BucketRows;
   /** What only its schedule has, by the names of the tile table. */
   readonly own: Readonly<Record<string, number>>;

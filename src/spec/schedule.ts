@@ -22,10 +22,10 @@ export type BucketTransport = "auto" | "straight" | "by dimensions";
 export type BucketRoutes = "auto" | "own" | "all";
 
 /**
- * Where the token rows of all devices lie: in VMEM, one pass after the other; or in HBM, where the
- * rows of one pass come in while the experts take those of another.
+ * Where the token rows of all devices lie: in VMEM, one pass after the other; there, of two passes,
+ * where the rows of one come in while the experts take those of the other; or in HBM, of two passes.
  */
-export type BucketRows = "vmem" | "hbm";
+export type BucketRows = "vmem" | "two passes" | "hbm";
 
 /**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the

@@ -1,4 +1,4 @@
-/** Rows in HBM: what the plan says of them beside the same kernel with rows in VMEM. */
+/** Rows of two passes, in VMEM or in HBM: what the plan says of them beside the kernel of one pass at a time. */
 import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
@@ -64,6 +64,50 @@ test("rows in HBM are of as many passes as links take longest for, two of them a
   expect(turns).toEqual(["reduce_scatter", "leaving", "await_rows", "coming"]);
 });
 
+test("rows of two passes in VMEM come, are taken and leave in the same turns", () => {
+  const held = only(planOf("two passes"));
+  expect(held.passes).toBeGreaterThan(2);
+  const { buffers, streams, stages } = allOf(held);
+  const shape = (name: string) => buffers.find((buffer) => buffer.name === name)?.shape;
+  const rows = 8 * (held.tiles.own.pass_tokens ?? 0) + 1;
+  expect(rows * held.passes).toBeGreaterThan(8192);
+  expect(shape("token_rows")).toEqual([rows * 16, 128]);
+  expect(shape("token_sums")).toEqual([rows * 32, 128]);
+  const two = buffers.filter(({ slots }) => slots === 2).map(({ name }) => name);
+  expect(two).toEqual(expect.arrayContaining(["token_rows", "token_sums"]));
+  expect(held.vmem.used).toBeLessThan(held.vmem.available);
+  const source = (name: string) => streams.find((stream) => stream.name === name)?.source;
+  expect([source("rows_out"), source("sums_out")]).toEqual(["token_rows", "token_sums"]);
+  const turns = stages.flatMap(({ name, turn }) => (turn?.at === "beside" ? [name, turn.of] : []));
+  expect(turns).toEqual(["reduce_scatter", "leaving", "await_rows", "coming"]);
+});
+
+test("in VMEM weights may be cut, and biases, shared experts and rows of 8 bits are served", async () => {
+  const layer = {
+    biases: true,
+    sharedExperts: { count: 1, intermediate: 1024 },
+    wire: { dispatch: "float8_e4m3fn" },
+  } as const;
+  const spec = specOf("two passes", layer);
+  const tiles = { all: { upTo: 8192, bt: 128, bf: 128, bd: 2048, rows: "two passes" } } as const;
+  const cut = { ...spec, schedule: { kind: "gather", tiles } };
+  for (const { plan, findings } of [spec, cut].map((each) => judge(each, registries))) {
+    if (plan === undefined) throw new Error(JSON.stringify(findings));
+    expect(only(plan).passes).toBeGreaterThan(2);
+    const files = await emitPackage(plan);
+    const experts = files.get("resident/experts.py") ?? "";
+    expect(experts).toContain("beside(turn, turns)");
+    // All rows of a pass are here before its experts: nothing but the turns waits for rows.
+    expect([...files.values()].join("").match(/ await_rows\(/g)).toBeNull();
+  }
+});
+
+test("one device has no two passes at a time", () => {
+  const spec = specOf("two passes");
+  const { plan } = judge({ ...spec, mesh: { ...spec.mesh, ep: 1 } }, registries);
+  expect(plan?.kernels.map(({ tiles }) => tiles.rows)).toEqual([undefined]);
+});
+
 test("weights that bind are read once: passes cost what they read", () => {
   const wide = specOf("hbm", { experts: 8, topK: 1, intermediate: 512 });
   const { plan, findings } = judge(
@@ -91,6 +135,12 @@ test("what is not served is refused with its name, a bucket beside it too", () =
   const few = { upTo: 64, bt: 16, bf: 256, bd: 4096 };
   const mixed = { ...spec, schedule: { ...spec.schedule, tiles: { few, ...spec.schedule.tiles } } };
   expect(said(mixed)).toEqual(['MOE144 rows = "hbm", but not in few']);
+  expect(said(specOf("two passes", { deterministic: true }))).toContain(
+    'MOE144 rows = "two passes" with deterministic',
+  );
+  expect(said(specOf("two passes", { wire: { combine: "int8" } }))).toEqual([
+    'MOE144 rows = "two passes" with sums of 8 bits between devices',
+  ]);
 });
 
 test("the package declares its buffers in HBM as outputs that nobody reads", async () => {
@@ -109,8 +159,10 @@ test("what overlaps takes less time than one after the other, and makes every co
     const steps = kernelSteps(kernel, free, job);
     return { ...simulate(steps, job.device, 8), streams: allOf(kernel).streams };
   };
-  const [held, resident] = [timed(planOf("hbm")), timed(planOf("vmem"))];
-  expect(held.seconds).toBeLessThan(0.95 * resident.seconds);
-  const sent = held.streams.reduce((sum, { remote, bytes }) => sum + (remote ? bytes : 0), 0);
-  expect(held.iciBytes / 8 / sent).toBeCloseTo(1, 2);
+  const resident = timed(planOf("vmem"));
+  for (const held of [timed(planOf("hbm")), timed(planOf("two passes"))]) {
+    expect(held.seconds).toBeLessThan(0.95 * resident.seconds);
+    const sent = held.streams.reduce((sum, { remote, bytes }) => sum + (remote ? bytes : 0), 0);
+    expect(held.iciBytes / 8 / sent).toBeCloseTo(1, 2);
+  }
 });

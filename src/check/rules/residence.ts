@@ -6,19 +6,20 @@ import type { Finding } from "../diagnostic.ts";
 import { bucketPath } from "./buckets.ts";
 import { error, type Rule } from "./rule.ts";
 
+/** What a layer has that passes in turn alone serve; undefined: nothing. */
+function unservedInPasses({ wire, deterministic }: LayerSpec): string | undefined {
+  if (deterministic === true) return "deterministic";
+  return wire?.combine === undefined ? undefined : "sums of 8 bits between devices";
+}
+
 /** What a layer has that is served with rows in VMEM alone; undefined: nothing. */
-function unserved({
-  biases,
-  sharedExperts,
-  wire,
-  quantization,
-  deterministic,
-}: LayerSpec): string | undefined {
+function unservedInHbm(layer: LayerSpec): string | undefined {
+  const { biases, sharedExperts, wire, quantization } = layer;
   if (sharedExperts !== undefined) return "shared experts";
   if (biases === true) return "biases";
-  if (deterministic === true) return "deterministic";
   if (wire !== undefined) return "rows of 8 bits between devices";
-  return quantization?.activations === undefined ? undefined : "quantised activations";
+  if (quantization?.activations !== undefined) return "quantised activations";
+  return unservedInPasses(layer);
 }
 
 /** Weights come whole: the tiles of a bucket that are not the whole axis. */
@@ -39,19 +40,20 @@ function cutTiles(layer: LayerSpec, name: string, bucket: BucketSpec): readonly 
   });
 }
 
-/** MOE144: what rows in HBM do not serve yet, and buckets that disagree: one kernel serves them all. */
+/** MOE144: what rows of two passes do not serve yet, and buckets that disagree: one kernel serves all. */
 export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer") || !sound("schedule", "tiles")) return [];
   const buckets = Object.entries(spec.schedule.tiles);
-  const other = buckets.find(([, { rows }]) => rows !== "hbm")?.[0];
-  const missing = unserved(spec.layer);
   return buckets.flatMap(([name, bucket]) => {
-    if (bucket.rows !== "hbm") return [];
+    const { rows = "vmem" } = bucket;
+    if (rows === "vmem") return [];
+    const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
+    const missing = rows === "hbm" ? unservedInHbm(spec.layer) : unservedInPasses(spec.layer);
     const refused = (message: string): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest: ["vmem"] }),
     ];
-    if (missing !== undefined) return refused(`rows = "hbm" with ${missing}`);
-    if (other !== undefined) return refused(`rows = "hbm", but not in ${other}`);
-    return cutTiles(spec.layer, name, bucket);
+    if (missing !== undefined) return refused(`rows = "${rows}" with ${missing}`);
+    if (other !== undefined) return refused(`rows = "${rows}", but not in ${other}`);
+    return rows === "hbm" ? cutTiles(spec.layer, name, bucket) : [];
   });
 };

@@ -59,7 +59,9 @@ function checkBucket(
   if (bucket.routes !== undefined) {
     kinds.oneOf([...path, "routes"], bucket.routes, ["auto", "own", "all"]);
   }
-  if (bucket.rows !== undefined) kinds.oneOf([...path, "rows"], bucket.rows, ["vmem", "hbm"]);
+  if (bucket.rows !== undefined) {
+    kinds.oneOf([...path, "rows"], bucket.rows, ["vmem", "two passes", "hbm"]);
+  }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);
 }

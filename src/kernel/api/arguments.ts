@@ -1,7 +1,7 @@
 /** Arguments of the generated call: how each is sharded, and what of it the kernel gets. */
 
 import { pyString, pyTuple } from "../../emit/python.ts";
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -124,7 +124,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     tokensReplicated: replicated,
     tokensReordered: tokensReordered(plan.mesh),
     ownBlock:
-      tokensReordered(plan.mesh) && !mayRouteAll(layer, plan.mesh.ep, rowsInHbm(plan.kernels)),
+      tokensReordered(plan.mesh) && !mayRouteAll(layer, plan.mesh.ep, holdsTwoPasses(plan.kernels)),
     tokenAxes: names(tokenAxes),
     tokenOrder: names(order),
     replicatedAxes: names(others),

@@ -1,8 +1,8 @@
 /** The tile of a kernel whose devices may route the tokens of all. */
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
-import { mayRouteAll } from "../routing/all-tokens.ts";
+import { holdsTwo, mayRouteAll } from "../routing/all-tokens.ts";
 
 /** As the plan and the tile table have it. */
 export function ownRoutes(
@@ -10,7 +10,7 @@ export function ownRoutes(
   ep: number,
   most: number,
 ): TileChoice["own"] {
-  return mayRouteAll(layer, ep, tiles.rows === "hbm") ? { route_all_tokens: most } : {};
+  return mayRouteAll(layer, ep, holdsTwo(tiles.rows)) ? { route_all_tokens: most } : {};
 }
 
 /** The same out of a plan's own tiles. */
@@ -20,7 +20,7 @@ export function routesIn({ route_all_tokens: most = 0 }: TileChoice["own"]): num
 
 /** Field and rule; nothing where a device has all tokens, or is given their experts. */
 export function routeTiles({ layer, mesh: { ep }, kernels }: Plan): TileTable {
-  if (!mayRouteAll(layer, ep, rowsInHbm(kernels))) return { fields: [], rules: [] };
+  if (!mayRouteAll(layer, ep, holdsTwoPasses(kernels))) return { fields: [], rules: [] };
   return {
     fields: [
       {

@@ -1,6 +1,6 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
@@ -54,7 +54,7 @@ export function relaysOf(
 function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown> {
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
-    overlapped: ep > 1 && rowsInHbm(kernels),
+    overlapped: ep > 1 && holdsTwoPasses(kernels),
     partUnit: partUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
@@ -72,7 +72,7 @@ export const collectives: Part = {
   context,
   blocks: ({ kernels, mesh: { ep } }) => {
     const when = (name: string): string =>
-      ep > 1 && rowsInHbm(kernels) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
+      ep > 1 && holdsTwoPasses(kernels) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
     return { last_stage: when("last_stage"), nearest_end: when("end") };
   },
   buffers: (input) =>

@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the loop over experts have in a plan. */
-import { isStreamed } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { isTiled, leavesSlots, sharedOf } from "../shared-experts/spread.ts";
@@ -17,13 +17,15 @@ function sharedTurn({ layer, mesh, kernels }: Plan, streamed: boolean): Turn {
 }
 
 /** What is done before the first expert: without shared ones that wait for them, rows are awaited. */
-function beginBlock(turn: Turn, ep: number): string {
-  if (turn === "none") return ep > 1 ? "distributed" : "alone";
-  return `after_${turn}`;
+function beginBlock(turn: Turn, { kernels, mesh: { ep } }: Pick<Plan, "kernels" | "mesh">): string {
+  if (turn !== "none") return `after_${turn}`;
+  if (ep === 1) return "alone";
+  return holdsTwoPasses(kernels) ? "overlapped" : "distributed";
 }
 
 /** Work is a block of an expert's rows, through weight tiles. */
-function streamedBlocks({ layer, mesh }: Plan, turn: Turn): Readonly<Record<string, string>> {
+function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>> {
+  const { layer } = plan;
   const lanes = { hidden: fillsLanes(layer.hidden), intermediate: fillsLanes(layer.intermediate) };
   const tiles = lanes.hidden
     ? lanes.intermediate
@@ -36,7 +38,7 @@ function streamedBlocks({ layer, mesh }: Plan, turn: Turn): Readonly<Record<stri
     run_experts: `${HERE}/streamed/run_experts`,
     tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
     weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,
-    begin_experts: `${HERE}/streamed/begin/${beginBlock(turn, mesh.ep)}`,
+    begin_experts: `${HERE}/streamed/begin/${beginBlock(turn, plan)}`,
   };
 }
 
@@ -55,6 +57,6 @@ export function expertsBlocks(plan: Plan): Readonly<Record<string, string>> {
   return {
     run_experts: `${HERE}/resident/run_experts`,
     weight_slot: `${HERE}/resident/slot/${RESIDENT_SLOTS[turn]}`,
-    begin_experts: `${HERE}/resident/begin/${beginBlock(turn, plan.mesh.ep)}`,
+    begin_experts: `${HERE}/resident/begin/${beginBlock(turn, plan)}`,
   };
 }

@@ -16,11 +16,20 @@ const LIST_CYCLES = 32;
 const ANY = 2 ** 31 - 1;
 
 /**
- * Where a kernel of several devices routes, it may route for all; given ids come by token, and with
- * rows in HBM lists are by device.
+ * Where a kernel of several devices routes, it may route for all; given ids come by token, and where
+ * passes overlap the lists that arrive say that the rows before are no longer needed there.
  */
-export function mayRouteAll(layer: Pick<Layer, "routing">, ep: number, inHbm: boolean): boolean {
-  return !inHbm && ep > 1 && layer.routing.where === "kernel";
+export function mayRouteAll(
+  layer: Pick<Layer, "routing">,
+  ep: number,
+  twoPasses: boolean,
+): boolean {
+  return !twoPasses && ep > 1 && layer.routing.where === "kernel";
+}
+
+/** Rows of two passes are here at a time. */
+export function holdsTwo(rows: BucketRows | undefined): boolean {
+  return rows !== undefined && rows !== "vmem";
 }
 
 /** Whether the devices of a call do so. */
@@ -71,7 +80,7 @@ export function routeAllTokens(
   { upTo, routes }: { readonly upTo: number; readonly routes: BucketRoutes },
   sizes: (tokens: number, all: boolean) => Sizes,
 ): number {
-  if (routes === "own" || !mayRouteAll(layer, ep, tiles.rows === "hbm")) return 0;
+  if (routes === "own" || !mayRouteAll(layer, ep, holdsTwo(tiles.rows))) return 0;
   if (routes === "all") return ANY;
   return known(layer, [device.name, ep, upTo].join(), () => fastestBelow(upTo));
 

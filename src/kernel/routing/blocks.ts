@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the routing have in a plan. */
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
@@ -57,8 +57,12 @@ export function routingBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<s
     ...(routing.where === "kernel"
       ? inKernelBlocks(routing, layer)
       : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
-    tokens_held: mayRouteAll(layer, mesh.ep, rowsInHbm(kernels)) ? `${HERE}/tokens_held` : NO_BLOCK,
-    route_all: mayRouteAll(layer, mesh.ep, rowsInHbm(kernels)) ? `${HERE}/route_all` : NO_BLOCK,
+    tokens_held: mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels))
+      ? `${HERE}/tokens_held`
+      : NO_BLOCK,
+    route_all: mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels))
+      ? `${HERE}/route_all`
+      : NO_BLOCK,
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
     exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
   };

@@ -1,13 +1,13 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { DEVICES, PEERS } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
-import { mayRouteAll, routesAll } from "./all-tokens.ts";
+import { holdsTwo, mayRouteAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
 import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
 import { sharesRegisters, TOKEN_BITS } from "./words.ts";
@@ -129,7 +129,7 @@ function stages(frame: Frame): readonly Draft[] {
 
 function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
-  const all = mayRouteAll(layer, mesh.ep, rowsInHbm(kernels));
+  const all = mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels));
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
@@ -154,7 +154,7 @@ function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
 function logitsSemaphores({ layer, ep, rows }: KernelInput) {
   if (!inKernel({ layer })) return [];
   const meaning = "router logits in VMEM";
-  if (!mayRouteAll(layer, ep, rows === "hbm")) return [dma("logits_arrived", ONE, meaning)];
+  if (!mayRouteAll(layer, ep, holdsTwo(rows))) return [dma("logits_arrived", ONE, meaning)];
   return [
     dma("logits_sent", ONE, "own router logits left"),
     dma("logits_arrived", ["EP_SIZE", ep], `${meaning}, by device`),
@@ -171,7 +171,7 @@ export const routing: Part = {
     dma("lists_moved", ONE, "routing data between VMEM and SMEM"),
   ],
   streams: (frame) => {
-    const all = mayRouteAll(frame.layer, frame.ep, frame.rows === "hbm");
+    const all = mayRouteAll(frame.layer, frame.ep, holdsTwo(frame.rows));
     return [
       inKernel(frame) ? logitsIn(frame) : routingIn(frame),
       ...(all ? [logitsOut(frame)] : []),

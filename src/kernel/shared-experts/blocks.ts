@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the shared experts have in a plan. */
-import { isStreamed } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedApart, tokenRows } from "../../spec/formats.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
@@ -34,6 +34,7 @@ function streamedBlocks(plan: Plan, { blocks }: Shared): Record<string, string> 
   const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
   const gated = tokenRows(layer) === undefined ? "gated" : "gated_quantized";
   const gate = layer.sharedExperts?.gate === "sigmoid" ? gated : "plain";
+  const awaits = blocks === 1 && mesh.ep > 1 && !holdsTwoPasses(kernels);
   return {
     shared_experts: `${HERE}/shared_streamed`,
     with_shared_body: `${HERE}/body/streamed`,
@@ -42,7 +43,7 @@ function streamedBlocks(plan: Plan, { blocks }: Shared): Record<string, string> 
     shared_activation: `${HERE}/tiled/activation/${gate}`,
     shared_down: `${HERE}/tiled/down/${hidden}`,
     // Where others' rows are not for these, they are waited for after them.
-    run_shared_experts: `${HERE}/tiled/run/${blocks === 1 && mesh.ep > 1 ? "own_distributed" : "all"}`,
+    run_shared_experts: `${HERE}/tiled/run/${awaits ? "own_distributed" : "all"}`,
   };
 }
 

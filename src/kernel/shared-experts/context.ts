@@ -1,5 +1,5 @@
 /** What the templates of the shared experts say of their weights, by name; `places.ts` has where they lie. */
-import { isStreamed } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Context } from "../context.ts";
@@ -39,6 +39,8 @@ export function sharedSpreadContext({
     sharedReplicas: shared?.replicas ?? 1,
     sharedColumns: shared?.columns ?? 0,
     sharedBlocks: shared?.blocks ?? 0,
-    sharedOwnOnly: shared?.blocks === 1,
+    // Where passes overlap all rows of a pass are here before its experts.
+    rowsAwaited: ep > 1 && !holdsTwoPasses(kernels),
+    sharedRowsHere: shared?.blocks === 1 || holdsTwoPasses(kernels),
   };
 }

@@ -5,7 +5,7 @@ import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { sharedOf } from "../../kernel/shared-experts/spread.ts";
-import { rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -18,6 +18,11 @@ function aboutShared({ layer, mesh: { ep } }: Plan): string {
   if (shared === undefined) return NO_BLOCK;
   if (shared.blocks === ep && ep > 1) return `${HERE}/about_shared/all`;
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
+}
+
+/** Rows of one pass come while the experts take those of another. */
+function overlapped({ kernels, mesh }: Pick<Plan, "kernels" | "mesh">): boolean {
+  return mesh.ep > 1 && holdsTwoPasses(kernels);
 }
 
 /** The same where passes overlap: packed where they are. */
@@ -38,7 +43,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
     kernels,
   } = plan;
   const type = pairsOrWords(layer);
-  if (rowsInHbm(kernels)) return overlappedBlocks(type, ep);
+  if (rowsInHbm(kernels) || overlapped(plan)) return overlappedBlocks(type, ep);
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
@@ -61,7 +66,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
 
 /** Who routes which tokens, and what then goes between devices. */
 function routesBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<string, string>> {
-  const all = mayRouteAll(layer, mesh.ep, rowsInHbm(kernels));
+  const all = mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels));
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {
@@ -78,17 +83,19 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const inHbm = rowsInHbm(kernels);
   const distributed = mesh.ep > 1;
   const straight = sumsGoStraight(layer);
+  const overlap = overlapped(plan);
   const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     about_shared: aboutShared(plan),
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
-    block_part: `${HERE}/block_part/${inHbm ? "hbm" : sizes}`,
-    sums_copy: `${HERE}/sums_copy/${inHbm ? "hbm" : straight ? "straight" : sizes}`,
+    block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,
+    sums_copy: `${HERE}/sums_copy/${overlap ? "in_place" : straight ? "straight" : sizes}`,
     combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
-    about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : "vmem"}`,
-    passes: `${HERE}/passes/${inHbm && distributed ? "overlapped" : "in_turn"}`,
+    about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : overlap ? "two_passes" : "vmem"}`,
+    passes: `${HERE}/passes/${overlap ? "overlapped" : "in_turn"}`,
     finish: `${HERE}/finish/${distributed ? "distributed" : "alone"}`,
-    pass_barrier: distributed && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
+    pass_barrier:
+      distributed && !overlap && needsPassBarrier(layer) ? `${HERE}/pass_barrier` : NO_BLOCK,
     ...routesBlocks(plan),
     ...resultBlocks(plan),
   };

@@ -30,7 +30,7 @@ export function gatherContext(plan: Plan): Context {
     sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens),
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
-    rows: inHbm ? "hbm" : "vmem",
+    rows: first.tiles.rows ?? "vmem",
     narrow: takesNarrowRows(layer, names),
   });
 }

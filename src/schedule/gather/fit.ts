@@ -96,7 +96,8 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
     sizes,
     tiles: { ...tiles, slots: tiles.slots ?? LEAST_SLOTS, early: 0, rowBlock },
     streamed,
-    rows: tiles.rows ?? "vmem",
+    // One device has no passes that overlap.
+    rows: ep === 1 && tiles.rows === "two passes" ? "vmem" : (tiles.rows ?? "vmem"),
     ways: request.ways,
     narrow,
   };
@@ -109,7 +110,7 @@ function fits({ input, sizes }: Fit, device: Device): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
     sizes.allTokens <= MOST_PASS_TOKENS &&
-    (input.rows === "vmem" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
+    (input.rows !== "hbm" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );
@@ -139,6 +140,14 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
 }
 
+/** Passes of so many rows, with as many rows of an expert at hand as fit; else the fewest. */
+function mostAtHand(request: FitRequest, limit: number): Fit {
+  const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock);
+  const all = rowBlocks(request, limit * request.ep);
+  const found = all.find((rowBlock) => fits(fitting(rowBlock), request.device));
+  return fitting(found ?? request.tiles.bt);
+}
+
 /** The passes that are predicted to take least, of those that fit; else the smallest. */
 function chooseOverlapped(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
@@ -146,11 +155,12 @@ function chooseOverlapped(request: FitRequest): Fit {
   for (let passes = 1; ; passes++) {
     const limit = roundTokens(Math.ceil(share / passes));
     // Rounded up, several have the same.
-    if (limit !== found.at(-1)?.passLimit) found.push(attempt(request, limit, request.tiles.bt));
+    if (limit !== found.at(-1)?.passLimit) found.push(mostAtHand(request, limit));
     if (limit <= LEAST_OVERLAPPED) break;
   }
   const fitting = found.filter((fit) => fits(fit, request.device));
-  const seconds = ({ input }: Fit): number => overlappedSeconds(input);
+  const seconds = ({ input, reads, sizes }: Fit): number =>
+    overlappedSeconds(input, reads / sizes.passes);
   const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
   if (best === undefined) throw new RangeError("a call has at least one pass");
   return best;

@@ -97,7 +97,7 @@ export function lower(input: LowerInput): KernelPlan {
       btc,
       slots: ahead.input.tiles.slots,
       streamed,
-      ...(fit.input.rows === "hbm" ? { rows: "hbm" as const } : {}),
+      ...(fit.input.rows === "vmem" ? {} : { rows: fit.input.rows }),
       own: {
         ...ownEarly(ahead.early),
         ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),

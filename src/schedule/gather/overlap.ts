@@ -10,20 +10,19 @@ const PHASE_SECONDS = 8e-6;
 /**
  * Seconds of a call whose passes overlap, as far as links, weights and matrix units say: rows of the
  * first pass come alone, sums of the last leave alone, between them the slowest of the three counts.
+ * @param reads times that an expert's weights are read in a pass
  */
-export function overlappedSeconds(input: KernelInput): number {
+export function overlappedSeconds(input: KernelInput, reads: number): number {
   const { layer, device, ep, layout, parts, sizes } = input;
+  const row = input.rows === "hbm" ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const both = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
-  const links = secondsOf(
-    { ...both, rows: bytes(layout.rowPitch), sums: bytes(layout.partRow) },
-    parts,
-  );
+  const links = secondsOf({ ...both, rows: bytes(row), sums: bytes(layout.partRow) }, parts);
   const local = (3 * layer.hidden * layer.intermediate * layer.experts) / ep;
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
   const rows = (sizes.allTokens * layer.topK) / layer.experts;
   const work = Math.max(
-    (local * weightBytes(layer)) / bandwidth,
+    (reads * local * weightBytes(layer)) / bandwidth,
     (2 * local * rows) / device.bf16Flops,
   );
   const one = Math.max(links / 2, work);

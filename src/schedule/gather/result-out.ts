@@ -1,5 +1,6 @@
 /** The devices' sums of this device's tokens, added up, rounded and written. */
 import { dma, TWO } from "../../kernel/declaration.ts";
+import { passesOverlap } from "../../kernel/frame.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import type { Part } from "../../kernel/part.ts";
 import { sumsGoStraight } from "../../kernel/rows/types.ts";
@@ -29,15 +30,16 @@ export const resultOut: Part = {
       meaning: "result rows",
     },
   ],
-  stages: ({ layer, ep, sizes, rows }) => {
-    const inHbm = rows === "hbm";
+  stages: (frame) => {
+    const { layer, ep, sizes, rows } = frame;
+    const ofSums = rows === "hbm" || passesOverlap(frame);
     const straight = ep > 1 && sumsGoStraight(layer);
     return [
       {
         name: "write_output",
         meaning: straight ? "sums added up, rounded and written" : "sums rounded and written",
         reads: straight ? ["token_rows", "arrived_sums"] : ["token_sums"],
-        writes: inHbm ? ["staging", "output"] : ["gathered_rows", "staging", "output"],
+        writes: ofSums ? ["staging", "output"] : ["gathered_rows", "staging", "output"],
         waits: ep > 1 ? ["sums_out"] : [],
         per: "pass",
         trips: sizes.passes,

@@ -3,7 +3,7 @@ import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts
 import { type Frame, passesOverlap } from "../../kernel/frame.ts";
 import { PEERS } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
-import { mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
+import { holdsTwo, mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
 import { listCopy, where } from "../../kernel/routing/lists.ts";
 import type { Stream } from "../../plan/plan.ts";
 
@@ -38,7 +38,7 @@ function sendRoutes({ passes }: Frame["sizes"]): Draft {
 
 export const routesOut: Part = {
   buffers: ({ layer, ep, sizes, rows }) => {
-    const sources = mayRouteAll(layer, ep, rows === "hbm") ? "s.sources" : "EP_SIZE";
+    const sources = mayRouteAll(layer, ep, holdsTwo(rows)) ? "s.sources" : "EP_SIZE";
     // Mosaic takes no row out of an odd number of them.
     const odd = ep > 1 && ep % 2 === 1;
     const words: readonly Dim[] = [

@@ -74,12 +74,20 @@ function stagesOf(frame: Frame): readonly Draft[] {
 }
 
 /** Where passes overlap rows of one come while those of another are there. */
-function rowsInHbm(input: KernelInput): BufferDeclaration {
+function heldOfPasses(input: KernelInput): BufferDeclaration {
   const { layout, sizes } = input;
-  const rows: Dim = ["(s.all_tokens + 1) * ROW_PITCH", (sizes.allTokens + 1) * layout.rowPitch];
+  const inHbm = input.rows === "hbm";
+  const [pitch, words] = inHbm
+    ? (["ROW_PITCH", layout.rowPitch] as const)
+    : (["ROW", layout.row] as const);
+  const rows: Dim = [`(s.all_tokens + 1) * ${pitch}`, (sizes.allTokens + 1) * words];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
+  const dims: readonly Dim[] = [...slots, rows, ["LANES", LANES]];
   const meaning = "packed token rows of all devices and one that no token owns";
-  return hbm("token_rows", [...slots, rows, ["LANES", LANES]], wordType(layout), meaning);
+  const type = wordType(layout);
+  return inHbm
+    ? hbm("token_rows", dims, type, meaning)
+    : vmem("token_rows", dims, type, meaning, slots[0]?.[1]);
 }
 
 function rowsInVmem({ layout, sizes }: KernelInput): BufferDeclaration {
@@ -92,7 +100,9 @@ function rowsInVmem({ layout, sizes }: KernelInput): BufferDeclaration {
 }
 
 export const rowsOut: Part = {
-  buffers: (input) => [input.rows === "hbm" ? rowsInHbm(input) : rowsInVmem(input)],
+  buffers: (input) => [
+    input.rows === "hbm" || passesOverlap(input) ? heldOfPasses(input) : rowsInVmem(input),
+  ],
   semaphores: ({ ep, parts }) =>
     ep === 1
       ? []

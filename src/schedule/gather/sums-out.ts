@@ -32,9 +32,9 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
 }
 
 function buffers(input: KernelInput) {
-  const { layer, layout, ep, sizes: s, rows } = input;
+  const { layer, layout, ep, sizes: s } = input;
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
-  const arrivedType = rows === "hbm" ? FLOAT : wordType(layout);
+  const arrivedType = passesOverlap(input) ? FLOAT : wordType(layout);
   const sums: Dim = ["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow];
   return [
     ...(ep === 1
@@ -82,7 +82,8 @@ function reduceStraight({ layer, ep, sizes }: Frame): Draft {
 }
 
 function reduceScatter(frame: Frame): Draft {
-  const { layer, ep, sizes, rows } = frame;
+  const { layer, ep, sizes } = frame;
+  const overlap = passesOverlap(frame);
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
   const each = partUnroll(sizes.sentTokens / cuts);
@@ -90,8 +91,8 @@ function reduceScatter(frame: Frame): Draft {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
     reads: ["token_sums", "arrived_sums"],
-    writes: ["token_sums", ...(rows === "hbm" ? [] : ["token_rows"]), "arrived_sums"],
-    waits: passesOverlap(frame) ? [] : ["rows_out", ...listsOut(layer, ep)],
+    writes: ["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
+    waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
     // The inner loops: one that packs sums, one that adds them, each in every second step.
@@ -105,7 +106,7 @@ function reduceScatter(frame: Frame): Draft {
 }
 
 function sumsOutOf(frame: Frame): Stream {
-  const { layer, ep, sizes, load, rows } = frame;
+  const { layer, ep, sizes, load } = frame;
   const straight = sumsGoStraight(layer);
   const cuts = straight ? 1 : tablesOf(frame).cuts;
   const bytes = sizes.sentTokens * sizes.passes * load.partRowBytes;
@@ -114,7 +115,7 @@ function sumsOutOf(frame: Frame): Stream {
     from: "VMEM",
     to: "VMEM",
     remote: true,
-    source: rows === "hbm" ? "token_sums" : "token_rows",
+    source: passesOverlap(frame) ? "token_sums" : "token_rows",
     destination: "arrived_sums",
     issuedBy: "reduce_scatter",
     awaitedBy: "reduce_scatter",

@@ -12,6 +12,7 @@ import type {
   SharedExperts,
 } from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
 
@@ -207,6 +208,12 @@ const FORMS = {
   "further axes": "further",
 } as const;
 
+/** Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. */
+function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
+  const may = row.ep > 1 && layer.deterministic !== true && layer.wire?.combine === undefined;
+  return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
+}
+
 /**
  * A row as a spec and a call of it.
  *
@@ -225,6 +232,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   const random = index % 2 === 0 ? "two-calls" : "uniform";
   const skewed = SKEWED[index % SKEWED.length] ?? "hot-expert";
   const exact = layer.deterministic === true ? ["alone"] : [];
+  const rows = heldRows(row, layer, index);
   return {
     spec: {
       name: `row_${String(index + 1).padStart(2, "0")}`,
@@ -244,10 +252,10 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
             // Early experts change the order in which a token's sum has its experts.
             ...(layer.deterministic === true ? {} : AHEAD[index % AHEAD.length]),
             transport: row.transport === "straight" ? "straight" : "by dimensions",
-            ...(given || row.ep === 1 || row.rows === "hbm"
+            ...(given || row.ep === 1 || rows !== "vmem"
               ? {}
               : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
-            ...(row.rows === "hbm" ? { rows: row.rows } : {}),
+            ...(rows === "vmem" ? {} : { rows }),
           },
         },
       },
