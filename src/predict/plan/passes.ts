@@ -48,16 +48,17 @@ const BEHIND = { next: 0, coming: 1, taken: 2, leaving: 3 } as const;
 type Span = readonly [from: number, to: number];
 
 /**
- * The two halves of what is beside the experts: of sums, then of rows, each in turn. What crosses
- * the links of chips leaves early, and is awaited late; the template has the same.
+ * The two halves of what is beside the experts: of sums, then of rows, each in turn. Sums that have
+ * not come yet hold up experts, and then weights: the first are taken over three eighths of the experts
+ * and the last rows over one, found by search; the template has the same.
  */
 const HALVES: readonly (readonly Span[])[] = [
   [
-    [0, 1],
-    [1, 2],
+    [0, 3],
+    [3, 5],
   ],
   [
-    [2, 7],
+    [5, 7],
     [7, 8],
   ],
 ];

@@ -14,19 +14,23 @@ const PHASE_SECONDS = 8e-6;
  */
 export function overlappedSeconds(input: KernelInput, reads: number): number {
   const { layer, device, ep, layout, parts, sizes } = input;
-  const row = input.rows === "hbm" ? layout.rowPitch : layout.row;
+  const held = input.rows === "hbm" ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const both = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
-  const links = secondsOf({ ...both, rows: bytes(row), sums: bytes(layout.partRow) }, parts);
+  const links = secondsOf({ ...both, rows: bytes(held), sums: bytes(layout.partRow) }, parts);
   const local = (3 * layer.hidden * layer.intermediate * layer.experts) / ep;
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
   const rows = (sizes.allTokens * layer.topK) / layer.experts;
+  // XLA then copies tokens that do not fill the passes, and the results.
+  const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
+  const row = layout.paddedHidden * layout.itemBytes;
+  const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
   const work = Math.max(
     (reads * local * weightBytes(layer)) / bandwidth,
     (2 * local * rows) / device.bf16Flops,
   );
   const one = Math.max(links / 2, work);
-  if (sizes.passes === 1) return links + work + PHASE_SECONDS;
+  if (sizes.passes === 1) return copied + links + work + PHASE_SECONDS;
   const middle = (sizes.passes - 2) * Math.max(links, work);
-  return links + 2 * one + middle + sizes.passes * PHASE_SECONDS;
+  return copied + links + 2 * one + middle + sizes.passes * PHASE_SECONDS;
 }
