@@ -31,14 +31,17 @@ export interface Sizes {
   readonly routeWords: number;
 }
 
-/** Passes that overlap: of several devices, with room for the rows of two passes. */
+/** Passes that may overlap: of several devices, with room for the rows of two passes in a bucket. */
 export function passesOverlap({ rows, ep }: Pick<KernelInput, "rows" | "ep">): boolean {
   return rows !== "vmem" && ep > 1;
 }
 
+/** Passes that are here at a time: one after the other, or two that overlap. */
+export type AtOnce = 1 | 2;
+
 /** Slots of what a pass keeps while another is under way. */
-export function passSlots(input: Pick<KernelInput, "rows" | "ep" | "sizes">): number {
-  return passesOverlap(input) ? Math.min(input.sizes.passes, 2) : 1;
+export function passSlots(input: Pick<KernelInput, "rows" | "ep" | "sizes" | "atOnce">): number {
+  return passesOverlap(input) ? Math.min(input.sizes.passes, input.atOnce) : 1;
 }
 
 /** How products with the weights of the routed and of the shared experts are made. */
@@ -70,6 +73,8 @@ export interface KernelInput {
   readonly streamed: boolean;
   /** Where token rows lie. */
   readonly rows: BucketRows;
+  /** Of several devices whose passes may overlap: how many of them are here at a time. */
+  readonly atOnce: AtOnce;
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;
   /** Operands of 8 bits. */

@@ -2,10 +2,11 @@
  * Tiles of a kernel that divides its tokens over passes: token rows of a pass, and rows of an expert
  * at hand. Templates of `kernel/api` and `kernel/shapes` read them, and the worker makes small ones.
  */
-import { isStreamed } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
+import type { AtOnce } from "../frame.ts";
 import { MOST_PASS_TOKENS } from "../routing/words.ts";
 import { joined } from "./table.ts";
 
@@ -15,16 +16,20 @@ export interface Limits {
   readonly passTokens: number;
   /** Rows of one expert kept at hand while its weights stream by. */
   readonly rowBlock: number;
+  /** Passes that are here at a time. */
+  readonly atOnce: AtOnce;
 }
 
 /** As the plan and the tile table have them. */
 export function ownTiles(
-  { passTokens, rowBlock }: Limits,
+  { passTokens, rowBlock, atOnce }: Limits,
+  overlap: boolean,
   sharedTile: number | undefined,
 ): TileChoice["own"] {
   return {
     pass_tokens: passTokens,
     row_block: rowBlock,
+    ...(overlap ? { passes_at_once: atOnce } : {}),
     ...defined({ shared_tile: sharedTile }),
   };
 }
@@ -36,11 +41,12 @@ export function ownTiles(
 export function limitsOf({
   pass_tokens: passTokens,
   row_block: rowBlock,
+  passes_at_once: most = 1,
 }: TileChoice["own"]): Limits {
   if (passTokens === undefined || rowBlock === undefined) {
     throw new RangeError("tiles of a kernel in passes have pass_tokens and row_block");
   }
-  return { passTokens, rowBlock };
+  return { passTokens, rowBlock, atOnce: most > 1 ? 2 : 1 };
 }
 
 /** Fields and rules of both; where weights are not streamed no block of rows is kept at hand. */
@@ -64,6 +70,16 @@ export function passTiles(plan: Plan): TileTable {
       },
     ],
   };
+  const atOnce: TileTable = {
+    fields: [
+      {
+        name: "passes_at_once",
+        type: "int",
+        meaning: "passes whose rows and sums are here at a time: 2 overlap",
+      },
+    ],
+    rules: [{ name: "passes_at_once", python: "self.passes_at_once in (1, 2)", text: "1 or 2" }],
+  };
   const block: TileTable = {
     fields: [
       {
@@ -80,5 +96,6 @@ export function passTiles(plan: Plan): TileTable {
       },
     ],
   };
-  return joined(pass, ...(isStreamed(plan.kernels) ? [block] : []));
+  const overlap = plan.mesh.ep > 1 && holdsTwoPasses(plan.kernels);
+  return joined(pass, ...(isStreamed(plan.kernels) ? [block] : []), ...(overlap ? [atOnce] : []));
 }

@@ -27,6 +27,8 @@ export interface Overlapped {
   readonly straight: (stage: Stage) => number;
   readonly streams: ReadonlyMap<string, Stream>;
   readonly job: Pick<Job, "device" | "ep">;
+  /** Phases from one pass to the next: one where they overlap. */
+  readonly stride: number;
 }
 
 /** Where the loop over experts begins. */
@@ -70,16 +72,16 @@ function reached(done: number, steps: number, [from, to]: Span): number {
   return Math.floor(Math.min(1, Math.max(0, part)) * steps + 1e-9);
 }
 
-/** The pass that is coming, taken or leaving in a phase. */
-function passOf(of: Turn["of"], here: Here): number {
-  return here.trip("phase") - BEHIND[of];
+/** The pass that is coming, taken or leaving in a phase; a fraction: none. */
+function passOf(of: Turn["of"], here: Here, stride: number): number {
+  return (here.trip("phase") - BEHIND[of]) / stride;
 }
 
 /** Steps as they are of the pass that is coming, taken or leaving. */
-function seenFrom(of: Turn["of"], steps: readonly Step[]): readonly Step[] {
+function seenFrom(of: Turn["of"], steps: readonly Step[], stride: number): readonly Step[] {
   const view = (here: Here): Here => ({
     device: here.device,
-    trip: (loop) => (loop === "pass" ? passOf(of, here) : here.trip(loop)),
+    trip: (loop) => (loop === "pass" ? passOf(of, here, stride) : here.trip(loop)),
   });
   const amount = (quantity: Quantity): Quantity =>
     typeof quantity === "number" ? quantity : (here) => quantity(view(here));
@@ -115,18 +117,22 @@ function seenFrom(of: Turn["of"], steps: readonly Step[]): readonly Step[] {
   return steps.map(seen);
 }
 
-/** The loop over phases: three more than passes. */
+/** The loop over phases: each pass has four, and begins a stride after the one before. */
 export function overlappedPasses(
   { passes, experts, before, expert, after }: Around,
-  { turned, stage, straight, streams, job }: Overlapped,
+  { turned, stage, straight, streams, job, stride }: Overlapped,
 ): Step {
-  const when = (of: Turn["of"], steps: readonly Step[]): Step => {
-    const test = (here: Here): boolean => {
-      const pass = passOf(of, here);
-      return pass >= 0 && pass < passes;
-    };
-    return { do: "when", test, body: seenFrom(of, steps) };
+  const isThere = (of: Turn["of"], here: Here): boolean => {
+    const pass = passOf(of, here, stride);
+    return pass >= 0 && pass < passes && Number.isInteger(pass);
   };
+  const when = (of: Turn["of"], steps: readonly Step[]): Step => ({
+    do: "when",
+    test: (here) => isThere(of, here),
+    body: seenFrom(of, steps, stride),
+  });
+  /** Turns beside the experts: without a pass that they take there is one. */
+  const turns = (here: Here): number => (isThere("taken", here) ? experts : 1);
   const at = (place: Turn["at"]): readonly { readonly of: Turn["of"]; readonly one: Stage }[] =>
     turned.flatMap((one) => (one.turn?.at === place ? [{ of: one.turn.of, one }] : []));
   const whole = (place: Turn["at"]): readonly Step[] =>
@@ -143,7 +149,7 @@ export function overlappedPasses(
       const { first = 0, all = 0 } = halves[here.device] ?? {};
       const [from, to] = half === 0 ? [0, first] : [first, all];
       const turn = here.trip("expert");
-      const bound = (turns: number): number => from + reached(turns / experts, to - from, span);
+      const bound = (done: number): number => from + reached(done / turns(here), to - from, span);
       return { first: bound(turn), last: bound(turn + 1) };
     };
   const part = (one: Stage): Step => {
@@ -152,18 +158,19 @@ export function overlappedPasses(
   };
 
   // With one pass nothing is left that could arrive too early.
-  const between = (here: Here): boolean => passes > 1 && here.trip("phase") === passes + 1;
+  const between = (here: Here): boolean =>
+    stride === 1 && passes > 1 && here.trip("phase") === passes + 1;
   return {
     do: "loop",
     name: "phase",
-    trips: passes + 3,
+    trips: (passes - 1) * stride + 4,
     body: [
       ...whole("first"),
       when("taken", before),
       {
         do: "loop",
         name: "expert",
-        trips: experts,
+        trips: turns,
         body: [
           when("taken", [expert]),
           ...HALVES.flatMap((spans, half) =>

@@ -16,6 +16,8 @@ const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row 
 export interface Reading {
   /** Rows of an expert for which its weights are read once; absent: all of them. */
   readonly rowBlock?: number;
+  /** Phases from one pass to the next, where passes may overlap. Absent: one. */
+  readonly stride?: number;
 }
 
 /** Reads one Pallas call: passes, in them experts, in them blocks of rows, in them weight tiles. */
@@ -33,8 +35,10 @@ export class KernelReader {
   private readonly fixed = new Map<string, number>();
   /** Experts whose weights start before it is known that they have rows. */
   private readonly early: number;
+  private readonly stride: number;
 
-  constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock }: Reading) {
+  constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock, stride = 1 }: Reading) {
+    this.stride = stride;
     this.kernel = kernel;
     this.job = job;
     this.ep = job.ep;
@@ -88,6 +92,7 @@ export class KernelReader {
             straight: (stage) => this.work.straight(stage),
             streams: this.streams,
             job: this.job,
+            stride: this.stride,
           }),
     ];
   }

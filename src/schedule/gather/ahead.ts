@@ -48,7 +48,7 @@ export function tradeRows(fit: Fit, request: FitRequest): Fit {
   for (const rowBlock of rowBlocks(request, fit.sizes.allTokens)) {
     if (best.slots >= useful) break;
     if (rowBlock >= fit.rowBlock || rowBlock < least) continue;
-    const next = attempt(request, fit.passLimit, rowBlock);
+    const next = attempt(request, fit.passLimit, rowBlock, fit.atOnce);
     if (next.reads > fit.reads) continue;
     const slots = slotsFor(next.input, device);
     if (slots > best.slots) best = { fit: next, slots };

@@ -31,6 +31,7 @@ export function gatherContext(plan: Plan): Context {
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
     rows: first.tiles.rows ?? "vmem",
+    atOnce: limits.atOnce,
     narrow: takesNarrowRows(layer, names),
   });
 }

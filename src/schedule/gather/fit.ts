@@ -12,7 +12,13 @@ import {
   type Transport,
   wholeParts,
 } from "../../kernel/collectives/choose.ts";
-import { type KernelInput, passesOverlap, type Sizes, type Ways } from "../../kernel/frame.ts";
+import {
+  type AtOnce,
+  type KernelInput,
+  passesOverlap,
+  type Sizes,
+  type Ways,
+} from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
 import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
 import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../../kernel/routing/words.ts";
@@ -36,6 +42,8 @@ export interface Fit {
   /** Most token rows a device contributes to a pass: `pass_tokens` of the tile table. */
   readonly passLimit: number;
   readonly rowBlock: number;
+  /** Passes that are here at a time. */
+  readonly atOnce: AtOnce;
   /** Times an expert's weights cross HBM under uniform routing. */
   readonly reads: number;
 }
@@ -81,7 +89,12 @@ function partsOf(
 }
 
 /** The kernel with so many rows a pass and at hand, whether or not it fits. */
-export function attempt(request: FitRequest, passLimit: number, rowBlock: number): Fit {
+export function attempt(
+  request: FitRequest,
+  passLimit: number,
+  rowBlock: number,
+  atOnce: AtOnce = 1,
+): Fit {
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
@@ -98,12 +111,13 @@ export function attempt(request: FitRequest, passLimit: number, rowBlock: number
     streamed,
     // One device has no passes that overlap.
     rows: ep === 1 && tiles.rows === "two passes" ? "vmem" : (tiles.rows ?? "vmem"),
+    atOnce,
     ways: request.ways,
     narrow,
   };
   const mean = meanRows(request, sizes.passes);
   const blocks = streamed ? Math.ceil(mean / rowBlock) : 1;
-  return { input, sizes, passLimit, rowBlock, reads: sizes.passes * Math.max(1, blocks) };
+  return { input, sizes, passLimit, rowBlock, atOnce, reads: sizes.passes * Math.max(1, blocks) };
 }
 
 function fits({ input, sizes }: Fit, device: Device): boolean {
@@ -137,25 +151,28 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
   const { layer, tokens, ep } = request;
   const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens);
   const most = roundUp(allTokens, request.tiles.bt);
-  return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most));
+  return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most), limits.atOnce);
 }
 
 /** Passes of so many rows, with as many rows of an expert at hand as fit; else the fewest. */
-function mostAtHand(request: FitRequest, limit: number): Fit {
-  const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock);
+function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
+  const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock, atOnce);
   const all = rowBlocks(request, limit * request.ep);
   const found = all.find((rowBlock) => fits(fitting(rowBlock), request.device));
   return fitting(found ?? request.tiles.bt);
 }
 
-/** The passes that are predicted to take least, of those that fit; else the smallest. */
+/** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
 function chooseOverlapped(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
     const limit = roundTokens(Math.ceil(share / passes));
     // Rounded up, several have the same.
-    if (limit !== found.at(-1)?.passLimit) found.push(mostAtHand(request, limit));
+    if (limit !== found.at(-1)?.passLimit) {
+      // One pass alone is the same: a kernel of smaller passes overlaps them.
+      found.push(mostAtHand(request, limit, 2), mostAtHand(request, limit, 1));
+    }
     if (limit <= LEAST_OVERLAPPED) break;
   }
   const fitting = found.filter((fit) => fits(fit, request.device));

@@ -13,6 +13,9 @@ import { gatherContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { tileTable } from "./tiles.ts";
 
+/** Phases from one pass to the next where the sums of one leave before: `stride` of the template. */
+const PHASES_IN_TURN = 3;
+
 export const gather = {
   kind: "gather",
   summary: "all-gather of token rows, local partial sums, reduce-scatter",
@@ -32,8 +35,9 @@ export const gather = {
   tileTable,
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;
-    const reading = streamed ? { rowBlock: limitsOf(own).rowBlock } : {};
-    return kernelSteps(kernel, bundles, job, reading);
+    const { rowBlock, atOnce } = limitsOf(own);
+    const stride = atOnce > 1 ? 1 : PHASES_IN_TURN;
+    return kernelSteps(kernel, bundles, job, { ...(streamed ? { rowBlock } : {}), stride });
   },
   dequantizationText,
   roundedWeights,

@@ -100,7 +100,11 @@ export function lower(input: LowerInput): KernelPlan {
       ...(fit.input.rows === "vmem" ? {} : { rows: fit.input.rows }),
       own: {
         ...ownEarly(ahead.early),
-        ...ownTiles({ passTokens: fit.passLimit, rowBlock: fit.rowBlock }, sharedTile),
+        ...ownTiles(
+          { passTokens: fit.passLimit, rowBlock: fit.rowBlock, atOnce: fit.atOnce },
+          passesOverlap(frame),
+          sharedTile,
+        ),
         ...(ep === 1 ? {} : { parts: fit.input.parts }),
         ...ownRoutes(input, ep, request.routeAllTokens),
       },

@@ -1,6 +1,6 @@
-/** Passes that overlap: how long a call takes, in so many of them. */
+/** Passes that may overlap: how long a call takes, in so many of them. */
 import { partUnit, secondsOf } from "../../kernel/collectives/choose.ts";
-import type { KernelInput } from "../../kernel/frame.ts";
+import { type KernelInput, passSlots } from "../../kernel/frame.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { weightBytes } from "../../spec/formats.ts";
 
@@ -8,8 +8,9 @@ import { weightBytes } from "../../spec/formats.ts";
 const PHASE_SECONDS = 8e-6;
 
 /**
- * Seconds of a call whose passes overlap, as far as links, weights and matrix units say: rows of the
- * first pass come alone, sums of the last leave alone, between them the slowest of the three counts.
+ * Seconds of a call whose passes may overlap, as far as links, weights and matrix units say: where they
+ * do, rows of the first come alone, sums of the last leave alone, between them the slowest of the three
+ * counts; else all of a pass before the next.
  * @param reads times that an expert's weights are read in a pass
  */
 export function overlappedSeconds(input: KernelInput, reads: number): number {
@@ -30,7 +31,7 @@ export function overlappedSeconds(input: KernelInput, reads: number): number {
     (2 * local * rows) / device.bf16Flops,
   );
   const one = Math.max(links / 2, work);
-  if (sizes.passes === 1) return copied + links + work + PHASE_SECONDS;
+  if (passSlots(input) === 1) return copied + sizes.passes * (links + work + PHASE_SECONDS);
   const middle = (sizes.passes - 2) * Math.max(links, work);
   return copied + links + 2 * one + middle + sizes.passes * PHASE_SECONDS;
 }

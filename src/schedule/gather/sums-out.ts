@@ -160,7 +160,7 @@ export const sumsOut: Part = {
     };
     if (ep === 1) return [zero];
     const overlap = passesOverlap(frame);
-    const more = sizes.passes > 1 && (overlap || needsPassBarrier(layer));
+    const more = overlap ? passSlots(frame) > 1 : sizes.passes > 1 && needsPassBarrier(layer);
     const meaning = overlap
       ? "the sums of the last pass but one have been added, before those of the last arrive"
       : "the sums of all devices have left, before rows of the next pass arrive there";
