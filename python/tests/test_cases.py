@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,16 @@ def test_most_experts_have_rows_of_some_devices_alone() -> None:
     sources = [len(set(devices[(ids == e).any(axis=1)].tolist())) for e in range(SHAPE.experts)]
     assert sources.count(SHAPE.ep) < SHAPE.experts // 2
     assert min(sources) > 0
+
+
+def test_passes_one_after_the_other_are_of_kernels_whose_passes_may_overlap() -> None:
+    class Overlapping(Package):
+        def small_pass_tiles(self, tokens: int) -> types.SimpleNamespace:
+            return types.SimpleNamespace(pass_tokens=16, passes_at_once=2)
+
+    def names(package: Package) -> set[str]:
+        return {case.name for case, _ in validate.schedule(None, [32], [], package)}
+
+    assert names(Overlapping()) - names(Package()) == {"in-turn"}
+    with pytest.raises(OpError, match="may overlap"):
+        validate.schedule(["in-turn"], [32], [], Package())

@@ -160,8 +160,12 @@ test("what overlaps takes less time than one after the other, and makes every co
     return { ...simulate(steps, job.device, 8), streams: allOf(kernel).streams };
   };
   const resident = timed(planOf("vmem"));
-  for (const held of [timed(planOf("hbm")), timed(planOf("two passes"))]) {
-    expect(held.seconds).toBeLessThan(0.95 * resident.seconds);
+  for (const [rows, most] of [
+    ["hbm", 0.95],
+    ["two passes", 0.97],
+  ] as const) {
+    const held = timed(planOf(rows));
+    expect(held.seconds).toBeLessThan(most * resident.seconds);
     const sent = held.streams.reduce((sum, { remote, bytes }) => sum + (remote ? bytes : 0), 0);
     expect(held.iciBytes / 8 / sent).toBeCloseTo(1, 2);
   }

@@ -66,6 +66,11 @@ def called(case: Case, call: dict[str, Any], package: Any, tokens: int) -> Case:
     return fitted(dataclasses.replace(case, split_mesh=split, small_passes=passes), package, tokens)
 
 
+def may_overlap(package: Any, tokens: int) -> bool:
+    """Whether passes of a call of T tokens may overlap (`src/kernel/api/pass-tiles.ts`)."""
+    return package is not None and hasattr(package.small_pass_tiles(tokens), "passes_at_once")
+
+
 def schedule(
     names: list[str] | None,
     tokens: list[int],
@@ -77,7 +82,7 @@ def schedule(
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
     an odd T runs in each further token bucket too, so that every bucket's tiles are used. Some
     cases are for kernels that are `given` their routing alone, or for the others; some for
-    `deterministic` ones.
+    `deterministic` ones, or for those whose passes may overlap.
 
     Raises:
         OpError: "UNKNOWN_CASE", a named case asks for another kernel.
@@ -92,7 +97,11 @@ def schedule(
             raise OpError(
                 "UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic"
             )
+    overlap = may_overlap(package, max(tokens))
+    if names and not overlap and any(case.in_turn for case in cases):
+        raise OpError("UNKNOWN_CASE", "case 'in-turn' needs a kernel whose passes may overlap")
     cases = [case for case in cases if case.routing != other and deterministic >= case.bits]
+    cases = [case for case in cases if overlap >= case.in_turn]
     planned: list[tuple[Case, int]] = []
     for case in cases:
         few = case.most_devices is None or package.ep <= case.most_devices

@@ -49,6 +49,8 @@ class Case:
     split_mesh: bool = False
     # Tiles that force several passes over the tokens and several blocks of an expert's rows.
     small_passes: bool = False
+    # One pass after the other, where they may overlap: asked of such kernels alone.
+    in_turn: bool = False
     # Rows between HBM and VMEM in chunks of the fewest rows, so that a pass has several.
     small_chunks: bool = False
     # Logits that are far from nought, where that changes nothing but what a score is made of.
@@ -199,6 +201,14 @@ CASES: tuple[Case, ...] = (
         tokens=beyond_one_pass,
         small_passes=True,
         split_mesh=True,
+    ),
+    Case(
+        "in-turn",
+        "passes one after the other",
+        hot_expert,
+        tokens=beyond_one_pass,
+        small_passes=True,
+        in_turn=True,
     ),
     Case(
         "blocks",
