@@ -154,30 +154,47 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most), limits.atOnce);
 }
 
-/** Passes of so many rows, with as many rows of an expert at hand as fit; else the fewest. */
+/** Slots to choose from where a spec names none: waits for other devices hold weights up less with more. */
+const OVERLAPPED_SLOTS = [4, 3, LEAST_SLOTS];
+
+/** Rows at hand of an expert beyond so many times its mean are worth less than slots and rows of a pass. */
+const OVERLAPPED_SKEW = 2;
+
+/** Passes of so many rows, with twice an expert's mean of its rows at hand if they fit; else the fewest. */
 function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
+  const { ep, tiles, device, tokens } = request;
   const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock, atOnce);
-  const all = rowBlocks(request, limit * request.ep);
-  const found = all.find((rowBlock) => fits(fitting(rowBlock), request.device));
-  return fitting(found ?? request.tiles.bt);
+  const passes = Math.ceil(Math.ceil(tokens / ep) / limit);
+  const most = Math.max(tiles.bt, OVERLAPPED_SKEW * meanRows(request, passes));
+  const all = rowBlocks(request, limit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
+  const found = all.find((rowBlock) => fits(fitting(rowBlock), device));
+  return fitting(found ?? tiles.bt);
 }
 
 /** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
 function chooseOverlapped(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
+  const { tiles } = request;
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
     const limit = roundTokens(Math.ceil(share / passes));
     // Rounded up, several have the same.
     if (limit !== found.at(-1)?.passLimit) {
-      // One pass alone is the same: a kernel of smaller passes overlaps them.
-      found.push(mostAtHand(request, limit, 2), mostAtHand(request, limit, 1));
+      for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
+        const slotted = { ...request, tiles: { ...tiles, slots } };
+        // One pass alone is the same: a kernel of smaller passes overlaps them.
+        found.push(mostAtHand(slotted, limit, 2), mostAtHand(slotted, limit, 1));
+      }
     }
     if (limit <= LEAST_OVERLAPPED) break;
   }
   const fitting = found.filter((fit) => fits(fit, request.device));
-  const seconds = ({ input, reads, sizes }: Fit): number =>
-    overlappedSeconds(input, reads / sizes.passes);
+  const seconds = ({ input, sizes, rowBlock }: Fit): number => {
+    const mean = meanRows(request, sizes.passes);
+    // Routing at random: hardly an expert has more.
+    const rows = mean + 3 * Math.sqrt(mean);
+    return overlappedSeconds(input, request.streamed ? Math.ceil(rows / rowBlock) : 1);
+  };
   const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
   if (best === undefined) throw new RangeError("a call has at least one pass");
   return best;

@@ -7,31 +7,41 @@ import { weightBytes } from "../../spec/formats.ts";
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;
 
+/** Seconds in which the weights of all local experts come, by as many tiles on their way as have slots. */
+function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
+  const { hbmBandwidth, timing } = device;
+  const bytes = (weights: number): number => weights * weightBytes(layer);
+  const seconds = (weights: number): number =>
+    bytes(weights) / (hbmBandwidth * timing.hbmEfficiency.value);
+  const tile = seconds(3 * tiles.bf * tiles.bd);
+  const waits = (tile + timing.dmaLatency.value) / ((tiles.slots - 1) * tile);
+  return seconds((3 * layer.hidden * layer.intermediate * layer.experts) / ep) * Math.max(1, waits);
+}
+
 /**
  * Seconds of a call whose passes may overlap, as far as links, weights and matrix units say: where they
- * do, rows of the first come alone, sums of the last leave alone, between them the slowest of the three
- * counts; else all of a pass before the next.
+ * do, rows of the first come alone, sums of the last leave alone, between them links count, or the slower
+ * of the other two with the waits for links that slots of weights do not bridge; else all of a pass before
+ * the next.
  * @param reads times that an expert's weights are read in a pass
  */
 export function overlappedSeconds(input: KernelInput, reads: number): number {
-  const { layer, device, ep, layout, parts, sizes } = input;
+  const { layer, device, ep, layout, parts, sizes, tiles } = input;
   const held = input.rows === "hbm" ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
-  const both = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
-  const links = secondsOf({ ...both, rows: bytes(held), sums: bytes(layout.partRow) }, parts);
-  const local = (3 * layer.hidden * layer.intermediate * layer.experts) / ep;
+  const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
+  const links = secondsOf({ ...sent, rows: bytes(held), sums: bytes(layout.partRow) }, parts);
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
-  const rows = (sizes.allTokens * layer.topK) / layer.experts;
+  const matrix = (6 * layer.hidden * layer.intermediate * (sizes.allTokens * layer.topK)) / ep;
   // XLA then copies tokens that do not fill the passes, and the results.
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
   const row = layout.paddedHidden * layout.itemBytes;
   const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
-  const work = Math.max(
-    (reads * local * weightBytes(layer)) / bandwidth,
-    (2 * local * rows) / device.bf16Flops,
-  );
-  const one = Math.max(links / 2, work);
+  const work = Math.max(reads * weightSeconds(input), matrix / device.bf16Flops);
+  // As simulated: an expert that waits for what another device sends waits with all slots full.
+  const both = (moved: number): number => Math.max(moved, work + moved / tiles.slots);
+  const one = both(links / 2);
   if (passSlots(input) === 1) return copied + sizes.passes * (links + work + PHASE_SECONDS);
-  const middle = (sizes.passes - 2) * Math.max(links, work);
+  const middle = (sizes.passes - 2) * both(links);
   return copied + links + 2 * one + middle + sizes.passes * PHASE_SECONDS;
 }
