@@ -102,6 +102,28 @@ test("in VMEM weights may be cut, and biases, shared experts and rows of 8 bits 
   }
 });
 
+test("where weights bind passes follow each other, with room for one", () => {
+  const bound = (rows: BucketRows): KernelPlan => {
+    const { schedule, ...spec } = specOf(rows, { intermediate: 2048 });
+    const tiles = { all: { upTo: 4096, bt: 128, bf: 256, bd: 4096, rows } };
+    const { plan, findings } = judge({ ...spec, schedule: { ...schedule, tiles } }, registries);
+    if (plan === undefined) throw new Error(JSON.stringify(findings));
+    return only(plan);
+  };
+  const [two, one] = [bound("two passes"), bound("vmem")];
+  expect(two.passes).toBeGreaterThan(1);
+  expect(two.passes).toBe(one.passes);
+  expect(two.tiles.own.passes_at_once).toBe(1);
+  const shape = (name: string) => allOf(two).buffers.find((buffer) => buffer.name === name)?.shape;
+  const rows = 8 * (two.tiles.own.pass_tokens ?? 0) + 1;
+  expect([shape("token_rows"), shape("token_sums")]).toEqual([
+    [rows * 16, 128],
+    [rows * 32, 128],
+  ]);
+  const { stages } = allOf(two);
+  expect(stages.map(({ name }) => name)).not.toContain("pass_barrier");
+});
+
 test("one device has no two passes at a time", () => {
   const spec = specOf("two passes");
   const { plan } = judge({ ...spec, mesh: { ...spec.mesh, ep: 1 } }, registries);
