@@ -161,6 +161,6 @@ def test_passes_one_after_the_other_are_of_kernels_whose_passes_may_overlap() ->
     def names(package: Package) -> set[str]:
         return {case.name for case, _ in validate.schedule(None, [32], [], package)}
 
-    assert names(Overlapping()) - names(Package()) == {"in-turn"}
+    assert names(Overlapping()) - names(Package()) == {"one-by-one"}
     with pytest.raises(OpError, match="may overlap"):
-        validate.schedule(["in-turn"], [32], [], Package())
+        validate.schedule(["one-by-one"], [32], [], Package())

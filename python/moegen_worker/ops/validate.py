@@ -98,10 +98,10 @@ def schedule(
                 "UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic"
             )
     overlap = may_overlap(package, max(tokens))
-    if names and not overlap and any(case.in_turn for case in cases):
-        raise OpError("UNKNOWN_CASE", "case 'in-turn' needs a kernel whose passes may overlap")
+    if names and not overlap and any(case.one_by_one for case in cases):
+        raise OpError("UNKNOWN_CASE", "case 'one-by-one' needs a kernel whose passes may overlap")
     cases = [case for case in cases if case.routing != other and deterministic >= case.bits]
-    cases = [case for case in cases if overlap >= case.in_turn]
+    cases = [case for case in cases if overlap >= case.one_by_one]
     planned: list[tuple[Case, int]] = []
     for case in cases:
         few = case.most_devices is None or package.ep <= case.most_devices

@@ -50,7 +50,7 @@ class Case:
     # Tiles that force several passes over the tokens and several blocks of an expert's rows.
     small_passes: bool = False
     # One pass after the other, where they may overlap: asked of such kernels alone.
-    in_turn: bool = False
+    one_by_one: bool = False
     # Rows between HBM and VMEM in chunks of the fewest rows, so that a pass has several.
     small_chunks: bool = False
     # Logits that are far from nought, where that changes nothing but what a score is made of.
@@ -203,12 +203,12 @@ CASES: tuple[Case, ...] = (
         split_mesh=True,
     ),
     Case(
-        "in-turn",
+        "one-by-one",
         "passes one after the other",
         hot_expert,
         tokens=beyond_one_pass,
         small_passes=True,
-        in_turn=True,
+        one_by_one=True,
     ),
     Case(
         "blocks",

@@ -22,12 +22,12 @@ class Program:
     split_mesh: bool = False
     small_passes: bool = False
     small_chunks: bool = False
-    in_turn: bool = False
+    one_by_one: bool = False
 
     @classmethod
     def of(cls, case: Case, tokens: int) -> Program:
         """The program that a case with T tokens runs in."""
-        return cls(tokens, case.split_mesh, case.small_passes, case.small_chunks, case.in_turn)
+        return cls(tokens, case.split_mesh, case.small_passes, case.small_chunks, case.one_by_one)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Programs:
         options: dict[str, Any] = {"interpret": interpreter.params()}
         if program.small_passes:
             options["tiles"] = package.small_pass_tiles(program.tokens)
-        if program.in_turn:
+        if program.one_by_one:
             options["tiles"] = options["tiles"]._replace(passes_at_once=1)
         if program.small_chunks:
             options["tiles"] = package.chunk_tiles(program.tokens)

@@ -4,7 +4,8 @@ import type { Bundles } from "../../runner/types.ts";
 import type { Job } from "../job.ts";
 import { collective, operations } from "../pieces/xla.ts";
 import type { Step } from "../step.ts";
-import { KernelReader, type Reading } from "./reader.ts";
+import { KernelReader } from "./reader.ts";
+import type { Reading } from "./work.ts";
 
 /** All calls of a kernel one after the other: Pallas calls by their stages, XLA's by their bytes. */
 export function kernelSteps(

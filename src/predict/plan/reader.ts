@@ -8,17 +8,9 @@ import { type Around, firstOf, overlappedPasses, passesInTurn } from "./passes.t
 import { relayedStage, type Slice } from "./relays.ts";
 import { sendAll } from "./sends.ts";
 import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
-import { type Read, trips, Work } from "./work.ts";
+import { type Read, type Reading, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
-
-/** What of a kernel's steps its plan does not say. */
-export interface Reading {
-  /** Rows of an expert for which its weights are read once; absent: all of them. */
-  readonly rowBlock?: number;
-  /** Phases from one pass to the next, where passes may overlap. Absent: one. */
-  readonly stride?: number;
-}
 
 /** Reads one Pallas call: passes, in them experts, in them blocks of rows, in them weight tiles. */
 export class KernelReader {

@@ -9,6 +9,14 @@ import { type Counts, cyclesOf, stageCost } from "./cycles.ts";
 /** What is read of a kernel: one Pallas call, with the tiles and passes of all of it. */
 export type Read = PallasCall & Pick<KernelPlan, "tiles" | "passes">;
 
+/** What of a kernel's steps its plan does not say. */
+export interface Reading {
+  /** Rows of an expert for which its weights are read once; absent: all of them. */
+  readonly rowBlock?: number;
+  /** Phases from one pass to the next, where passes may overlap. Absent: one. */
+  readonly stride?: number;
+}
+
 /** A block that holds all rows of an expert. */
 const WHOLE = Number.MAX_SAFE_INTEGER;
 
