@@ -67,6 +67,8 @@ function stagesOf(frame: Frame): readonly Draft[] {
       reads: ["token_rows"],
       writes: ["token_rows"],
       ...pass,
+      // It passes on as it takes; before, a stage of its own does so as well.
+      ...(overlap ? { starts: ["rows_out"] } : {}),
       loops: steps(gather - own - (overlap ? 0 : early)),
       relays: { stream: "rows_out", steps: overlap ? "others" : "late" },
     },
