@@ -15,10 +15,13 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
+
+from moegen_worker.ops.validate import QUICK_COMPILE, ROUND  # noqa: E402
+
 os.environ.update(
     JAX_PLATFORMS="cpu",
     NPROC="64",
-    XLA_FLAGS="--xla_force_host_platform_device_count=8",
+    XLA_FLAGS=f"--xla_force_host_platform_device_count=8 {QUICK_COMPILE} {ROUND}",
     TPU_SKIP_MDS_QUERY="1",
     ALLOW_MULTIPLE_LIBTPU_LOAD="true",
 )

@@ -7,6 +7,10 @@ import { emptyFolder, root } from "../cli/moegen.ts";
 
 const HARNESS = join(root, "python", "tests", "sgl_jax");
 
+/** What is compiled runs a few steps: XLA's slower passes cost more than they save. */
+export const QUICK_COMPILE =
+  "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true";
+
 export type DType = "bfloat16" | "float32";
 
 export interface Checkpoint {
@@ -49,7 +53,7 @@ export async function decode(
     JAX_PLATFORMS: "cpu",
     // The interpreter wants a thread for every simulated device and more.
     NPROC: "64",
-    XLA_FLAGS: "--xla_force_host_platform_device_count=4",
+    XLA_FLAGS: `--xla_force_host_platform_device_count=4 ${QUICK_COMPILE}`,
     PYTHONPATH: `${python}:${HARNESS}`,
   };
   const names = [...new Set(jobs.map(({ model, dtype }) => `${model}-${dtype}`))];

@@ -11,12 +11,12 @@ import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
 import { emptyFolder, moegen } from "../cli/moegen.ts";
 import { long } from "../long.ts";
-import { type Answer, type DType, decode, type Job } from "./decode.ts";
+import { type Answer, type DType, decode, type Job, QUICK_COMPILE } from "./decode.ts";
 import { alter, tinySpec, wholeTree } from "./tree.ts";
 
 const TOKENS = 16;
 /** A step of the simulated kernel takes 1.6 s. */
-const STEPS = long ? TOKENS : 8;
+const STEPS = long ? TOKENS : 4;
 /** By default one type decodes, and the other one's kernel runs the tree's generated tests. */
 const DECODED: readonly DType[] = long ? ["float32", "bfloat16"] : ["bfloat16"];
 const { jax } = trees.pypi.surface;
@@ -62,7 +62,7 @@ const FAULTS: readonly {
   {
     what: "gate and up are taken for each other",
     // The third differs.
-    job: { tokens: 4 },
+    job: { tokens: 3 },
     path: "utils/fused_moe_weights.py",
     change: (text) =>
       text.replace(
@@ -153,7 +153,7 @@ describe("the tree from PyPI", () => {
     const options = {
       cwd: here,
       reject: false,
-      env: { JAX_PLATFORMS: "cpu", PYTHONDONTWRITEBYTECODE: "1" },
+      env: { JAX_PLATFORMS: "cpu", PYTHONDONTWRITEBYTECODE: "1", XLA_FLAGS: QUICK_COMPILE },
     } as const;
     const pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"];
     const files = ["sgl_jax/test/test_fused_moe.py", "sgl_jax/test/kernels/fused_moe_v1_test.py"];

@@ -1,8 +1,8 @@
 /**
  * Examples through the real TPU compiler: what the plan says of them must be so. One model for all its
  * device kinds at prefill, which has all bodies, and for v6e's decode; of the others the last kind at
- * prefill, and none whose parts others have (`LONG`). `npm run test:long` compiles every example, two
- * more for all their kinds, and all for decode; `npm run bench:aot` all of all.
+ * decode, and none whose parts others have (`LONG`). `npm run test:long` compiles every example for
+ * both, two more for all their kinds; `npm run bench:aot` all of all.
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
@@ -33,7 +33,7 @@ const ON_EVERY_DEVICE = ["qwen3-30b-a3b", ...(long ? ["grok-2", "ling-mini-2.0"]
 /** By default not compiled: the others have all parts of their kernels but `ONLY_LONG`. */
 const LONG: readonly string[] = [
   ...["deepseek-v3", "gpt-oss-120b", "grok-2", "ling-flash-2.0", "ling-mini-2.0"],
-  ...["qwen3-235b-a22b-ep16", "qwen3-235b-a22b-ep8", "qwen3-235b-a22b-fp8"],
+  ...["qwen3-235b-a22b-ep16", "qwen3-235b-a22b-ep8", "qwen3-235b-a22b-fp8", "qwen3-30b-a3b-fp8"],
 ];
 /** DeepSeek-V3's and GPT-OSS's in bfloat16. */
 const ONLY_LONG: readonly string[] = [
@@ -57,15 +57,16 @@ function devicesOf({ kernels }: Plan, example: string): readonly string[] {
   return ON_EVERY_DEVICE.includes(example) ? kinds : kinds.slice(-1);
 }
 
-/** What is compiled: prefill for each of its kinds, decode for v6e of what has them all, or for more. */
+/** What is compiled: prefill for each kind of what has them all, decode for v6e or the last one; or more. */
 function wantedOf(plan: Plan, example: string): readonly { device: string; tokens: number }[] {
   const kinds = devicesOf(plan, example);
+  const all = ON_EVERY_DEVICE.includes(example);
   const held = HELD.filter((kind) => plan.kernels.some(({ device }) => device === kind));
   const decode = long
     ? [...new Set([...kinds, ...held])]
-    : kinds.filter((kind) => kind === "v6e" && ON_EVERY_DEVICE.includes(example));
+    : kinds.filter((kind) => !all || kind === "v6e");
   return [
-    ...kinds.map((device) => ({ device, tokens: PREFILL })),
+    ...(long || all ? kinds : []).map((device) => ({ device, tokens: PREFILL })),
     ...decode.map((device) => ({ device, tokens: DECODE })),
   ];
 }

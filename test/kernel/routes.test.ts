@@ -77,24 +77,34 @@ describe("each device routes the tokens of all", () => {
   });
 });
 
-test("an odd number of devices that route their own tokens compiles", async () => {
-  const { plan: odd } = judge(
-    moe({
-      name: "odd",
-      layer: {
-        ...{ experts: 15, topK: 2, hidden: 256, intermediate: 128, activation: "silu" },
-        routing: { where: "kernel", scoring: "softmax", renormalize: true },
-      },
-      mesh: { ep: 3 },
-      devices: ["v7x"],
-      schedule: {
-        kind: "gather",
-        tiles: { all: { upTo: 512, bt: 32, bf: 128, bd: 256, routes: "own" } },
-      },
-    }),
-    registries,
-  );
-  if (odd === undefined) expect.unreachable("the spec is wrong");
-  const { targets } = await compileSpec(odd, { tokens: [512], workers: 1 });
-  expect(targets.map(({ fits, failure }) => [fits, failure?.message])).toEqual([[true, undefined]]);
+describe("a number of devices that is no power of 2 compiles", () => {
+  const compiled = async (ep: number, device: "v6e" | "v7x") => {
+    const { plan: found } = judge(
+      moe({
+        name: `of_${ep}`,
+        layer: {
+          ...{ experts: 5 * ep, topK: 2, hidden: 256, intermediate: 128, activation: "silu" },
+          routing: { where: "kernel", scoring: "softmax", renormalize: true },
+        },
+        mesh: { ep },
+        devices: [device],
+        schedule: {
+          kind: "gather",
+          tiles: { all: { upTo: 512, bt: 32, bf: 128, bd: 256, routes: "own" } },
+        },
+      }),
+      registries,
+    );
+    if (found === undefined) expect.unreachable("the spec is wrong");
+    const { targets } = await compileSpec(found, { tokens: [512], workers: 1 });
+    return targets.map(({ fits, failure }) => [fits, failure?.message]);
+  };
+
+  test("an odd one, that route their own tokens", async () => {
+    expect(await compiled(3, "v7x")).toEqual([[true, undefined]]);
+  });
+
+  test("and one that the compiler takes of a larger slice alone", async () => {
+    expect(await compiled(6, "v6e")).toEqual([[true, undefined]]);
+  });
 });

@@ -30,7 +30,8 @@ describe("a sample of mutants", () => {
 
   beforeAll(async () => {
     const { loaded, plan } = await qwen3();
-    const options = { sample: SAMPLE, families: ["sync"] } as const;
+    // A second worker would build every case once more.
+    const options = { sample: SAMPLE, families: ["sync"], workers: 1 } as const;
     result = await runMutants(loaded, plan, options, (event) => events.push(event));
   });
 
@@ -57,7 +58,6 @@ test("a sample of faults of arithmetic, every kind that Qwen3 has a place for, i
   const { loaded, plan } = await qwen3();
   // Of plain weights without biases there are none.
   const kinds = mutantFamilies.arithmetic.filter((kind) => kind !== "scale" && kind !== "bias");
-  // A second worker would build every case once more.
   const options = { sample: kinds.length, families: ["arithmetic"], workers: 1 } as const;
   const result = await runMutants(loaded, plan, options);
   expect(result.mutants.filter(({ caught }) => !caught)).toEqual([]);

@@ -15,6 +15,8 @@ from ..wire.errors import OpError
 from . import bundles, memory
 
 _DUMP_FLAG = re.compile(r"--xla_jf_dump_to=(\S+)")
+# A check of the compiler's own that numbers of devices fail.
+_NO_PART = "RET_CHECK failure"
 
 
 def dump_folder() -> Path | None:
@@ -38,8 +40,8 @@ def topology(name: str) -> Any:
         raise OpError("TOPOLOGY", message, topology=name) from error
 
 
-def smallest(slices: list[dict[str, Any]], ep: int) -> str:
-    """Name of the smallest slice with ep devices; a kernel may use a part of it.
+def large_enough(slices: list[dict[str, Any]], ep: int) -> list[str]:
+    """Names of the slices with ep devices, the smallest first; a kernel may use a part of one.
 
     Raises:
         OpError: "TOPOLOGY", all are smaller.
@@ -49,7 +51,7 @@ def smallest(slices: list[dict[str, Any]], ep: int) -> str:
         most = max((int(s["devices"]) for s in slices), default=0)
         message = f"no known slice has {ep} devices; the largest has {most}"
         raise OpError("TOPOLOGY", message, ep=ep)
-    return str(min(large, key=lambda s: int(s["devices"]))["name"])
+    return [str(s["name"]) for s in sorted(large, key=lambda s: int(s["devices"]))]
 
 
 def kernel_names(hlo: str) -> list[str]:
@@ -100,6 +102,11 @@ def _failure(error: Exception) -> dict[str, Any]:
     return {"message": first[:1000], **overflow}
 
 
+def _cannot_be_part(result: dict[str, Any]) -> bool:
+    """Whether the compiler takes no such part of a slice, whatever the kernel: 6 of 8 devices."""
+    return _NO_PART in (result.get("failure") or {}).get("message", "")
+
+
 def compile_kernel(
     package: MoePackage,
     layer: model.Layer,
@@ -107,10 +114,31 @@ def compile_kernel(
     tokens: int,
     token_axes: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Compiles one call of T = `tokens` for a slice; a kernel that does not fit is a result."""
+    """Compiles one call of T = `tokens` for the smallest slice that has the kernel's devices as a
+    part; a kernel that does not fit is a result.
+
+    Raises:
+        OpError: "TOPOLOGY", there is none.
+    """
+    names = large_enough(slices, package.ep)
+    for name in names:
+        result = _compile_on(name, package, layer, tokens, token_axes)
+        if not _cannot_be_part(result):
+            return result
+    message = f"the compiler takes {package.ep} devices as a part of none of {', '.join(names)}"
+    raise OpError("TOPOLOGY", message, ep=package.ep)
+
+
+def _compile_on(
+    name: str,
+    package: MoePackage,
+    layer: model.Layer,
+    tokens: int,
+    token_axes: list[str] | None,
+) -> dict[str, Any]:
+    """What `compile_kernel` returns, of one slice."""
     import jax
 
-    name = smallest(slices, package.ep)
     devices = list(topology(name).devices)
     place = arguments.place(package, devices, token_axes)
     dump = dump_folder()

@@ -198,7 +198,7 @@ def compile_peer(path: str, slices: list[dict[str, Any]], layer: dict[str, Any])
     from . import aot
 
     adapter = load_adapter(path)
-    name = aot.smallest(slices, int(layer["ep"]))
+    name = aot.large_enough(slices, int(layer["ep"]))[0]
     case = Case(**layer, devices=tuple(aot.topology(name).devices))
     result = {"name": adapter.NAME, "versions": versions(list(adapter.PACKAGES))}
     try:

@@ -81,12 +81,12 @@ class MoePackage:
     def chunk_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens, with passes that hold three of the smallest chunks; where a
         device has more than a block of 128 tokens, one pass of all of them. A block of an expert's
-        rows has several row tiles, the last one in part."""
+        rows is three row tiles: experts have several blocks, the last one in part."""
         tiles = self.small_pass_tiles(tokens)
         if tiles is None:
             return None
         if hasattr(tiles, "row_block"):
-            tiles = tiles._replace(row_block=8 * tiles.bt)
+            tiles = tiles._replace(row_block=3 * tiles.bt)
         share = -(-tokens // self.ep)
         rows = 3 * CHUNK if share <= BLOCK else -(-share // BLOCK) * BLOCK
         return tiles._replace(pass_tokens=rows)

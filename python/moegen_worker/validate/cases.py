@@ -53,8 +53,9 @@ class Case:
     one_by_one: bool = False
     # Rows between HBM and VMEM in chunks of the fewest rows, so that a pass has several.
     small_chunks: bool = False
-    # Logits that are far from nought, where that changes nothing but what a score is made of.
-    far_logits: bool = False
+    # Logits that are far from nought, where that changes nothing but what a score is made of, and
+    # some tokens' rows.
+    far: bool = False
     # Some ids out of range, as padded tokens have.
     padding: bool = False
     # Every second token's logits or ids, and some tokens' rows, are such as none should be.
@@ -193,7 +194,7 @@ CASES: tuple[Case, ...] = (
     Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
     Case("alone", "same bits in any other call", together, bits=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
-    Case("two-calls", "two calls, logits far from 0", uniform, calls=2, far_logits=True),
+    Case("two-calls", "two calls, far from 0", uniform, calls=2, far=True),
     Case(
         "odd",
         "T not divisible, passes, 2 axes",

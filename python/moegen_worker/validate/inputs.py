@@ -114,7 +114,7 @@ class InputMaker:
         for call in range(case.calls):
             rng = generator(self._seed, case.name, call)
             gating = case.gating(rng, self.shape(tokens))
-            if case.far_logits:
+            if case.far:
                 gating = far(self._layer["routing"], gating)
             if case.hostile:
                 gating = hostile.placed(gating, self.near_epsilon)
@@ -122,6 +122,8 @@ class InputMaker:
                 rows.append(fingerprint.tokens(tokens, package.hidden, package.dtype))
             else:
                 x = rng.standard_normal((tokens, package.hidden), np.float32)
+                if case.far:
+                    x[call::3] *= FAR_ROWS
                 rows.append((hostile.rows(x) if case.hostile else x).astype(package.dtype))
             logits.append(gating)
             weight, chosen = route(gating)
@@ -135,6 +137,8 @@ class InputMaker:
         return Inputs(*arrays, self.model(case.fingerprint))
 
 
+# Sums of such a row are beyond what activations limit them to, or flat.
+FAR_ROWS = np.float32(16.0)
 # Beyond what float32 has an exponential of, and where a sigmoid is as small as it can be beside others.
 FAR_SOFTMAX, FAR_SIGMOID = 200.0, -60.0
 

@@ -131,6 +131,8 @@ function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   const layout = layoutOf(layer);
   const all = mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels));
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
+  // Rows that are no expert are of no group that is kept, and the experts of those are k at least.
+  const maskedRows = paddedExperts && !(layer.routing.where === "kernel" && layer.routing.groups);
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
     choiceStride: sharesRegisters(mesh.ep) ? "choice_stride" : "lane_tokens",
@@ -143,9 +145,10 @@ function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
     expertLanes: layout.expertLanes,
     logitLanes: layout.logitLanes,
     paddedExperts,
+    maskedRows,
     // What is not chosen beside experts that were.
     rowsThatAreNone: paddedExperts ? "rows that are no expert, and of " : "",
-    orNone: paddedExperts ? " or none" : "",
+    orNone: maskedRows ? " or none" : "",
     paddedLogits: layout.logitLanes !== layer.experts,
     widerLanes: layout.expertLanes !== layout.expertRows,
   };

@@ -11,6 +11,7 @@ export const v5e = {
     { name: "v5e:4x8", devices: 32 },
     { name: "v5e:8x8", devices: 64 },
     { name: "v5e:8x16", devices: 128 },
+    { name: "v5e:16x16", devices: 256 },
   ],
   slice: {
     ...{ chips: 4, accelerator: "tpu-v5-lite-podslice", topology: "2x2" },

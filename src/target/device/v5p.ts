@@ -16,6 +16,7 @@ export const v5p = {
     { name: "v5p:2x4x4", devices: 32 },
     { name: "v5p:4x4x4", devices: 64 },
     { name: "v5p:4x4x8", devices: 128 },
+    { name: "v5p:4x8x8", devices: 256 },
   ],
   slice: {
     ...{ chips: 4, accelerator: "tpu-v5p-slice", topology: "2x2x1" },

@@ -11,6 +11,7 @@ export const v6e = {
     { name: "v6e:4x8", devices: 32 },
     { name: "v6e:8x8", devices: 64 },
     { name: "v6e:8x16", devices: 128 },
+    { name: "v6e:16x16", devices: 256 },
   ],
   slice: {
     ...{ chips: 4, accelerator: "tpu-v6e-slice", topology: "2x2" },

@@ -14,6 +14,7 @@ export const v7x = {
     { name: "tpu7x:2x2x4", devices: 32 },
     { name: "tpu7x:2x4x4", devices: 64 },
     { name: "tpu7x:4x4x4", devices: 128 },
+    { name: "tpu7x:4x4x8", devices: 256 },
   ],
   vmemBytes: 64 * MiB,
   vmemBudget: 64 * MiB - VMEM_RESERVE,
