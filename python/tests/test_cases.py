@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from moegen_worker.ops import validate
+from moegen_worker.package import loading
 from moegen_worker.validate import cases, inputs, oracle
 from moegen_worker.wire.errors import OpError
 
+GENERATED = Path(__file__).parents[2] / "generated"
 SHAPE = cases.Shape(tokens=32, experts=16, top_k=4, ep=4)
 LAYER = {"topK": 4, "activation": "silu", "routing": {"scoring": "softmax", "renormalize": True}}
 
@@ -136,6 +139,14 @@ def test_far_logits_leave_a_softmax_as_it_is_and_its_exponentials_not() -> None:
     for routing in ({"scoring": "softmax", "logitSoftCap": 30.0}, {"scoring": "none"}):
         assert inputs.far(routing, logits) is logits
     assert inputs.far({"scoring": "sigmoid"}, logits)[1] == pytest.approx(logits[1] - 60.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*no tiles for device kind")
+@pytest.mark.parametrize("path", sorted(p.name for p in GENERATED.iterdir()))
+def test_each_package_takes_the_tiles_of_blocks_and_chunks(path: str) -> None:
+    package = loading.load(GENERATED / path)
+    for count in (cases.three_chunks, cases.two_blocks):
+        package.chunk_tiles(count(32, package.ep)).check()
 
 
 @pytest.mark.parametrize("name", ["hot-expert", "hot-device", "empty-experts", "alone", "odd"])

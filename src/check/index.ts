@@ -8,6 +8,7 @@ export type { CheckResult, FileResult } from "./check.ts";
 export { type Code, codes } from "./codes.ts";
 export { type Diagnostic, hasErrors } from "./diagnostic.ts";
 export { renderDiagnostics, summarise } from "./render.ts";
+export { untaken } from "./rules/quantization.ts";
 
 export const registries: Registries = { schedules, devices };
 

@@ -5,6 +5,7 @@ import type { LoadedSpec } from "../dsl/load.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Outcome, outcome } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { UsageError } from "./failure.ts";
 import { interrupted } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
@@ -52,15 +53,34 @@ export async function checkSpecs(paths: readonly string[], out: Output): Promise
   return { specs, diagnostics, ok: !hasErrors(diagnostics) };
 }
 
-/** The one spec of a command that takes no more, or, where it has an error, how the command ends. */
+/**
+ * The one spec of a command that takes no more, or, where it has an error, how the command ends.
+ *
+ * @param devices those that the command is asked for, whatever the spec names
+ * @throws UsageError one of them cannot multiply the spec's weights
+ */
 export async function checkSpec(
   paths: readonly string[],
   out: Output,
+  devices: readonly string[] = [],
 ): Promise<(CheckedSpec & Pick<Checked, "diagnostics">) | Outcome> {
   const { specs, diagnostics, ok } = await checkSpecs(paths, out);
   const [spec] = specs;
   if (!ok || spec === undefined) return outcome(EXIT.failed, { diagnostics });
+  await refuseDevices(spec.plan, devices);
   return { ...spec, diagnostics };
+}
+
+async function refuseDevices({ layer }: Plan, names: readonly string[]): Promise<void> {
+  const { registries, untaken } = await import("../check/index.ts");
+  const taken = Object.values(registries.devices).filter((one) => !untaken(layer, one));
+  for (const name of names) {
+    const device = registries.devices[name];
+    const why = device && untaken(layer, device);
+    if (why === undefined) continue;
+    const others = taken.map((one) => one.name).join(", ");
+    throw new UsageError(`--device: ${why} (MOE127); nearest legal: ${others}`);
+  }
 }
 
 /** The same file named twice is one spec. */

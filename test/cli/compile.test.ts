@@ -26,3 +26,15 @@ it("compiles the token counts that it is given, and no other", async () => {
   expect(onlyObject(ran).targets).toMatchObject([{ tokens: 7 }, { tokens: 300 }]);
   expect(ran.stderr).not.toContain("each bucket");
 });
+
+it.each(["compile", "explain"])(
+  "%s refuses a device that lacks the weights' type",
+  async (name) => {
+    const spec = qwen.replace("qwen3-30b-a3b", "gpt-oss-120b-fp4");
+    const ran = await moegen([name, spec, "--device", "v7x,v5e", "--json"]);
+    expect(ran.code).toBe(64);
+    expect(onlyObject(ran)).toMatchObject({
+      error: { message: expect.stringMatching(/v5e has no products.*MOE127.*nearest legal: v7x/) },
+    });
+  },
+);

@@ -11,6 +11,7 @@ Events: `start` (total, by kind), `base` (the kernel without a fault, in the fir
 
 from __future__ import annotations
 
+import difflib
 import shutil
 import tempfile
 import time
@@ -19,6 +20,10 @@ from typing import Any
 
 from ..wire.errors import OpError
 from .validate import prepare
+
+
+# How many of the names that there are an error lists.
+SHOWN = 8
 
 
 def chosen(
@@ -34,8 +39,10 @@ def chosen(
     for wanted, known in ((only, set(KINDS)), (ids, {m.id for m in mutants})):
         unknown = sorted(set(wanted or ()) - known)
         if unknown:
-            listed = ", ".join(sorted(known)[:20])
-            raise OpError("UNKNOWN_MUTANT", f"no mutant {unknown[0]!r}; there are: {listed}")
+            near = difflib.get_close_matches(unknown[0], sorted(known), SHOWN, 0.0)
+            more = f", and {len(known) - len(near)} more" if len(known) > len(near) else ""
+            listed = ", ".join(near) + more
+            raise OpError("UNKNOWN_MUTANT", f"no mutant {unknown[0]!r}; nearest: {listed}")
     if only:
         mutants = [m for m in mutants if m.kind in only]
     if ids:

@@ -89,7 +89,9 @@ class MoePackage:
             tiles = tiles._replace(row_block=3 * tiles.bt)
         share = -(-tokens // self.ep)
         rows = 3 * CHUNK if share <= BLOCK else -(-share // BLOCK) * BLOCK
-        return tiles._replace(pass_tokens=rows)
+        whole = tiles._replace(pass_tokens=rows)
+        # Where many devices share one number of tokens, a pass holds one block alone.
+        return whole if _taken(whole) else tiles._replace(pass_tokens=BLOCK)
 
     @contextmanager
     def small_chunks(self) -> Iterator[None]:
@@ -115,6 +117,15 @@ class MoePackage:
         import jax.numpy as jnp
 
         return jnp.dtype(self.shapes.DTYPE)
+
+
+def _taken(tiles: Any) -> bool:
+    """Whether the package takes such tiles."""
+    try:
+        tiles.check()
+    except ValueError:
+        return False
+    return True
 
 
 def load(folder: str | Path) -> MoePackage:

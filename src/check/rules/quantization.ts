@@ -60,28 +60,38 @@ function blockProblems({ quantization, path, sizes }: Quantized): readonly Findi
   ];
 }
 
+/** What of a layer's weights a device cannot multiply, in words; undefined where it can all. */
+export function untaken(
+  layer: Parameters<typeof quantizedOf>[0],
+  device: { readonly name: string; readonly takesFloat4: boolean },
+): string | undefined {
+  const float4 = quantizedOf(layer).some(
+    ({ quantization }) => quantization.weights === "float4_e2m1fn",
+  );
+  return float4 && !device.takesFloat4
+    ? `${device.name} has no products with float4_e2m1fn weights`
+    : undefined;
+}
+
 /** A type that the compiler refuses on one of the devices. */
 export const devicesTakeWeights: Rule = ({ spec, sound, devices }) => {
   if (!sound("layer") || !sound("devices")) return [];
-  const weights = quantizedOf(spec.layer).map(({ quantization }) => quantization.weights);
-  if (!weights.includes("float4_e2m1fn")) return [];
   const named: readonly string[] = spec.devices;
-  const taking = Object.values(devices).filter(({ takesFloat4 }) => takesFloat4);
-  return spec.devices.flatMap((name, index) =>
-    devices[name]?.takesFloat4 === false
-      ? [
-          error({
-            code: "MOE127",
-            path: ["devices", index],
-            message: `${name} has no products with float4_e2m1fn weights`,
-            nearest: taking
-              .map(({ name: other }) => other)
-              .filter((other) => !named.includes(other)),
-            ...(named.length > 1 ? { note: "or leave it out: the others stay" } : {}),
-          }),
-        ]
-      : [],
-  );
+  const taking = Object.values(devices).filter((one) => untaken(spec.layer, one) === undefined);
+  return spec.devices.flatMap((name, index) => {
+    const device = devices[name];
+    const message = device && untaken(spec.layer, device);
+    if (message === undefined) return [];
+    return [
+      error({
+        code: "MOE127",
+        path: ["devices", index],
+        message,
+        nearest: taking.map(({ name: other }) => other).filter((other) => !named.includes(other)),
+        ...(named.length > 1 ? { note: "or leave it out: the others stay" } : {}),
+      }),
+    ];
+  });
 };
 
 /** MOE143: float8 holds what an NVFP4 weight and its two scales are; blocks of 128 x 128 lose more. */

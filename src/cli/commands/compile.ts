@@ -30,7 +30,7 @@ export const compile = defineCommand<Options>({
       .addOption(freshOption())
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { compileSpec } = await import("../../runner/index.ts");
     const cache = await cacheFor(options);

@@ -26,7 +26,7 @@ export const explain = defineCommand<Options>({
       .addOption(tokensOption("each bucket's largest"))
       .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { plan, loaded } = spec;
     const { registries } = await import("../../check/index.ts");

@@ -78,7 +78,7 @@ export const predict = defineCommand<Options>({
     if (write && [only, chosen, compare].some((option) => option !== undefined)) {
       throw new UsageError("--write takes no --device, --tokens or --compare: it does all of them");
     }
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, only);
     if ("exit" in spec) return spec;
     const { plan, loaded } = spec;
     const skew = await skewOf(options.skew);

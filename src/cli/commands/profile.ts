@@ -51,7 +51,7 @@ export const profile = defineCommand<Options>({
     if (options.rows !== undefined && options.tokens !== undefined) {
       throw new UsageError("--rows and --tokens both say how many tokens; give one");
     }
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { plan } = spec;
     const { profileSpec } = await import("../../profile/run.ts");

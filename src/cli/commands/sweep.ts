@@ -94,7 +94,7 @@ export const sweep = defineCommand<Options>({
       .addOption(freshOption())
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { loaded } = spec;
     const names = Object.keys(loaded.spec.schedule.tiles);

@@ -62,7 +62,7 @@ export const time = defineCommand<Options>({
     if (backend === "cpu" && device !== undefined) {
       throw new UsageError(`--device ${device} is a TPU: it does not go with --backend cpu`);
     }
-    const spec = await checkSpec(paths, out);
+    const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { timeReport } = await import("../report/time.ts");
     const report = timeReport(spec.plan.name, out);
