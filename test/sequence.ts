@@ -6,8 +6,8 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const SECONDS: Readonly<Record<string, number>> = {
-  "into/pypi": 140,
-  "kernel/examples": 130,
+  "into/pypi": 75,
+  "kernel/examples": 75,
   "mutants/sample": 125,
   "fuzz/fuzz": 80,
   "sweep/finalists": 65,
@@ -17,7 +17,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   "sweep/nodes": 30,
   "into/kill": 60,
   "time/ssh": 50,
-  "kernel/formats": 46,
+  "kernel/formats": 30,
   "into/build": 45,
   "kernel/hostile": 45,
   "schedule/tiny": 38,

@@ -56,10 +56,10 @@ const running = () => load("runner", "index.js");
 
 /**
  * @param {{ devices: readonly DeviceName[], formats: readonly string[], tokens: number,
- *   onTarget?: (format: string, device: DeviceName) => void }} options
+ *   bodies?: readonly number[], onTarget?: (format: string, device: DeviceName) => void }} options
  * @returns {Promise<readonly Measured[]>} each body of each format on each device
  */
-export async function compileFormats({ devices, formats, tokens, onTarget }) {
+export async function compileFormats({ devices, formats, tokens, bodies, onTarget }) {
   const [{ registries }, { judge }, { compileSpec }] = await Promise.all([
     checking(),
     judging(),
@@ -72,8 +72,9 @@ export async function compileFormats({ devices, formats, tokens, onTarget }) {
       if (!(format in FORMATS)) throw new RangeError(`no format ${format}`);
       const quantization = FORMATS[format];
       const layer = { ...spec.layer, ...(quantization === undefined ? {} : { quantization }) };
+      const schedule = bodies === undefined ? spec.schedule : withBodies(spec.schedule, bodies);
       const { plan, findings } = judge(
-        { ...spec, layer, devices: /** @type {const} */ ([device]) },
+        { ...spec, layer, schedule, devices: /** @type {const} */ ([device]) },
         registries,
       );
       const refused = findings.filter(({ severity }) => severity === "error");
@@ -88,6 +89,21 @@ export async function compileFormats({ devices, formats, tokens, onTarget }) {
     }
   }
   return found;
+}
+
+/**
+ * The schedule with these row bodies in every bucket, the last of them its bt.
+ * @template {{ tiles: object }} S
+ * @param {S} schedule
+ * @param {readonly number[]} btc
+ * @returns {S}
+ */
+function withBodies(schedule, btc) {
+  const tiles = Object.entries(schedule.tiles).map(([name, bucket]) => [
+    name,
+    { ...bucket, bt: btc.at(-1), btc },
+  ]);
+  return { ...schedule, tiles: Object.fromEntries(tiles) };
 }
 
 /**

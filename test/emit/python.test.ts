@@ -9,8 +9,9 @@ import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.m
 import { isStreamed } from "../../src/plan/call.ts";
 import { writePackage } from "../../src/runner/local.ts";
 import { randomPlans } from "../fuzz/plans.ts";
+import { long } from "../long.ts";
 
-const COUNT = 40;
+const COUNT = long ? 40 : 20;
 const plans = randomPlans(COUNT, 20);
 const python = interpreterOf(checkoutEnvironment);
 let folder = "";
