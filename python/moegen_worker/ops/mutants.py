@@ -21,7 +21,6 @@ from typing import Any
 from ..wire.errors import OpError
 from .validate import prepare
 
-
 # How many of the names that there are an error lists.
 SHOWN = 8
 
