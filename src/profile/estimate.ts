@@ -42,7 +42,8 @@ export interface Profiled {
   readonly profile: KernelProfile;
 }
 
-export type Estimator = (profiled: Profiled) => Estimate;
+/** `samples`: draws of the routing; absent: as many as `predict` takes. */
+export type Estimator = (profiled: Profiled, samples?: number) => Estimate;
 
 /** Seconds that the kernel's own traffic takes at peak rates, one device, all links used. */
 export function trafficSeconds({ traffic }: KernelPlan, device: DeviceFacts): Floors {
@@ -54,10 +55,10 @@ export function trafficSeconds({ traffic }: KernelPlan, device: DeviceFacts): Fl
 }
 
 /** As `moegen predict`; routing is sampled alike for all, so candidates are compared fairly. */
-export const estimate: Estimator = ({ plan, device, tokens, bundles, profile }) => {
+export const estimate: Estimator = ({ plan, device, tokens, bundles, profile }, samples) => {
   const call = { device, tokens, skew: { kind: "uniform" } } as const;
   const { request, steps } = ownKernel(plan, call, bundles);
-  const { seconds, range, floor, bound } = predict(request, steps);
+  const { seconds, range, floor, bound } = predict(request, steps, samples);
   return {
     ...{ seconds, low: range.low, high: range.high, floor: floor.seconds, boundBy: bound },
     compute: profile.total.cycles / deviceOf(device).clock,

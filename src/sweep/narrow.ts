@@ -1,29 +1,26 @@
 /**
- * A search that compiles what others follow from, ranks all candidates by it, and compiles those that
- * may win: as a grid in its winners, with a fraction of its compilations.
+ * A search that compiles the candidate that may be the best by what is known so far, learns its stages,
+ * and goes on until the best is one that was compiled: as a grid in its winners, with a fraction of its
+ * compilations. The winner is another than the grid's only where a stage costs less than `derive` says
+ * that it surely does.
  */
 
 import type { Estimator } from "../profile/estimate.ts";
-import type { CompileTargetResult } from "../runner/types.ts";
 import type { MoeSpec } from "../spec/spec.ts";
-import { derive } from "./derive.ts";
-import { type Choosing, closest } from "./objectives.ts";
-import {
-  type Candidate,
-  candidatesAmong,
-  type Line,
-  linesOf,
-  missing,
-  type Point,
-  serves,
-} from "./points.ts";
+import { type Counted, countedOf } from "./counted.ts";
+import { type Composed, compose, derive } from "./derive.ts";
+import { type Candidate, type Choosing, closest } from "./objectives.ts";
 import { type Judged, judgeCandidate } from "./prepare.ts";
-import type { CandidateId, SweepRecord } from "./record.ts";
+import type { CandidateId } from "./record.ts";
 import type { Job, Passed, Search } from "./search.ts";
 import { candidatesOf, type Space } from "./space.ts";
+import { SAME } from "./winners.ts";
 
 /** Of a bucket and device: so few are compiled as they are. */
 const FEW = 4;
+
+/** In place of what a time was reckoned by. */
+const ROUGHLY = "roughly";
 
 export interface NarrowOptions extends Choosing {
   readonly estimator: Estimator;
@@ -43,9 +40,13 @@ class Narrow implements Search {
   readonly total: number;
   private readonly options: NarrowOptions;
   private readonly candidates: readonly Candidate[];
-  private readonly lines: readonly Line[];
+  private readonly known: Counted[] = [];
+  /** What a candidate's time was reckoned by. */
+  private readonly reckoned = new Map<Candidate, Pick<Composed, "bundles" | "sign">>();
   private readonly queue: Job[] = [];
+  private wanted: Candidate[] = [];
   private outstanding = 0;
+  private decided = false;
   private ended = false;
   private wake: () => void = () => {};
 
@@ -59,17 +60,14 @@ class Narrow implements Search {
     this.queue.push(...refused.map((judged) => this.job(judged)));
     const sound = groups.map(candidatesAmong);
     this.candidates = sound.flat();
-    this.lines = sound
-      .filter((group) => group.length > FEW)
-      .flatMap((group) => linesOf(spec, group));
-    const few = sound.filter((group) => group.length <= FEW).flat();
-    this.queue.push(...few.map((candidate) => this.compile(candidate)));
+    const first = sound.flatMap((group) => (group.length <= FEW ? group : likeliest(group)));
+    this.queue.push(...first.map((candidate) => this.compile(candidate)));
   }
 
+  /** As long as the winners are not known any other may still be one. */
   passed(): readonly Passed[] {
-    return this.candidates.flatMap(({ judged, derived, record, given }) =>
-      given || record !== undefined || derived === undefined ? [] : [{ ...judged.id, ...derived }],
-    );
+    const left = this.decided ? this.candidates.filter(({ given }) => !given) : [];
+    return left.map(({ judged, derived }) => ({ ...judged.id, ...derived }));
   }
 
   pruned(): number {
@@ -100,64 +98,63 @@ class Narrow implements Search {
     return undefined;
   }
 
-  /** What the answers so far ask for: bundles that others follow from, then those that may win. */
+  /**
+   * The next that may win by all that is known; none: the winners are known, or others are asked that
+   * tell more. Each answer counts: what was wanted before it is asked only by further workers meanwhile.
+   */
   private more(): Job | undefined {
-    if (this.outstanding > 0) return undefined;
-    const points = this.lines.flatMap(missing);
-    if (points.length > 0) this.queue.push(...points.map((point) => this.probe(point)));
-    else {
-      for (const point of this.lines.flat()) this.rank(point);
-      const unknown = this.candidates.filter(({ derived, given }) => !given && !derived);
-      const wanted = unknown.length > 0 ? unknown : closest(this.candidates, this.options);
-      this.queue.push(...wanted.map((candidate) => this.compile(candidate)));
-    }
-    return this.queue.shift();
+    if (this.outstanding === 0) this.wanted = [...this.best()];
+    const candidate = this.wanted.shift();
+    this.decided = candidate === undefined && this.outstanding === 0;
+    return candidate && this.compile(candidate);
   }
 
-  private rank(point: Point): void {
-    const { counted } = point;
-    const from = point.probe.prepared?.kernel;
-    if (counted === undefined || from === undefined) return;
-    for (const member of point.members) {
-      if (member.derived !== undefined || !serves(point, member)) continue;
-      const derived = derive(member.prepared, counted, from, this.options.estimator);
-      if (derived !== undefined) member.derived = derived;
+  private best(): readonly Candidate[] {
+    for (;;) {
+      const wanted = closest(this.candidates, this.options);
+      // Times are reckoned anew only where they decide what comes next.
+      if (wanted.filter((candidate) => this.reckon(candidate)).length === 0) return wanted;
     }
   }
 
-  private probe(point: Point): Job {
-    const { own, probe } = point;
-    if (own !== undefined) own.given = true;
-    return this.job(probe, {
-      ...{ counted: true, candidate: own !== undefined },
-      heard: (record, target) => {
-        if (own !== undefined) own.record = record;
-        if (target?.bundles === undefined) point.failed = true;
-        else point.counted = target;
-      },
-    });
+  /**
+   * Whether more is known of it than when its time was reckoned last; then it is reckoned again, first
+   * roughly: most need no more than that.
+   */
+  private reckon(candidate: Candidate): boolean {
+    const composed = compose(candidate.prepared, this.known);
+    const before = this.reckoned.get(candidate);
+    if (composed === undefined || before?.sign === composed.sign) return false;
+    const rough = before === undefined;
+    const { bundles, sign } = composed;
+    this.reckoned.set(candidate, { bundles, sign: rough ? ROUGHLY : sign });
+    candidate.derived = derive(composed, this.options.estimator, rough);
+    return true;
+  }
+
+  /** What takes less by a kernel that was compiled than it was thought to is reckoned again. */
+  private learn(counted: Counted): void {
+    this.known.push(counted);
+    for (const candidate of this.candidates) {
+      const before = this.reckoned.get(candidate);
+      if (candidate.given || before === undefined) continue;
+      const { bundles = before.bundles } = compose(candidate.prepared, this.known) ?? {};
+      if (bundles < before.bundles * (1 - SAME)) this.reckon(candidate);
+    }
   }
 
   private compile(candidate: Candidate): Job {
     candidate.given = true;
-    return this.job(candidate.judged, {
-      heard: (record) => {
-        candidate.record = record;
-      },
+    return this.job(candidate.judged, (record, target) => {
+      candidate.record = record;
+      const counted = target && countedOf(candidate.prepared, target);
+      if (counted !== undefined) this.learn(counted);
     });
   }
 
-  private job(
-    judged: Judged,
-    {
-      heard = () => {},
-      ...rest
-    }: Partial<Pick<Job, "counted" | "candidate">> & {
-      readonly heard?: (record: SweepRecord, target: CompileTargetResult | undefined) => void;
-    } = {},
-  ): Job {
+  private job(judged: Judged, heard: (...said: Parameters<Job["tell"]>) => void = () => {}): Job {
     return {
-      ...{ judged, counted: false, candidate: true, ...rest },
+      ...{ judged, counted: judged.prepared !== undefined },
       tell: async (record, target) => {
         heard(record, target);
         this.outstanding -= 1;
@@ -165,4 +162,22 @@ class Narrow implements Search {
       },
     };
   }
+}
+
+/** Those that the plan does not refuse; of them so much is known before any is compiled. */
+function candidatesAmong(judged: readonly Judged[]): readonly Candidate[] {
+  return judged.flatMap((each) => {
+    const { prepared } = each;
+    if (prepared === undefined) return [];
+    const derived = { seconds: prepared.least, cycles: 0, exact: false };
+    return [{ judged: each, prepared, derived, given: false }];
+  });
+}
+
+/** Of those that the plan alone calls the quickest the middle one, which has bodies for few rows and many. */
+function likeliest(group: readonly Candidate[]): readonly Candidate[] {
+  const guessOf = ({ prepared }: Candidate): number => prepared.guess;
+  const least = Math.min(...group.map(guessOf));
+  const best = group.filter((each) => guessOf(each) <= least * (1 + SAME));
+  return best.slice(best.length >> 1).slice(0, 1);
 }

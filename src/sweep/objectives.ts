@@ -1,6 +1,8 @@
 /** Which candidates may still win: on a device, or over all devices of a bucket. */
 
-import type { Candidate } from "./points.ts";
+import type { Derived } from "./derive.ts";
+import type { Judged, Prepared } from "./prepare.ts";
+import type { SweepRecord } from "./record.ts";
 import { groupBy, isMeasured, SAME } from "./winners.ts";
 
 /** Of each bucket and device: the best, which are tried further where something comes after the compiler. */
@@ -11,8 +13,16 @@ export interface Choosing {
   readonly keep: number;
 }
 
-/** Asked for beyond `keep` where the compiler does not confirm what was derived. */
-const MOST_MORE = 4;
+/** One that may win, and what is known of it. */
+export interface Candidate {
+  readonly judged: Judged;
+  readonly prepared: Prepared;
+  /** At least so long, by what is known of others. */
+  derived: Derived;
+  record?: SweepRecord;
+  /** A compiler has been asked. */
+  given: boolean;
+}
 
 /** The same tiles on one device or on several: their times, known or derived. */
 interface Option {
@@ -24,7 +34,7 @@ interface Option {
   readonly compiled: boolean;
 }
 
-/** What is to be compiled next of what may win; none: the winners are known. */
+/** The best of what is not compiled: as long as there are any, the winners are not known. */
 export function closest(
   candidates: readonly Candidate[],
   { keep }: Choosing,
@@ -38,11 +48,18 @@ export function closest(
     candidates.filter(({ prepared }) => prepared.kernel.tiles.streamed === kind),
   );
   if (!isMixed(candidates) || resident === undefined || streamed === undefined) return [];
-  return fresh([...wanted(resident), ...wanted(streamed)]);
+  // Whole experts at a time win wherever every bucket can have them so.
+  const whole = bucketsOf(resident) >= bucketsOf(streamed);
+  return fresh(wanted(whole ? resident : streamed));
+}
+
+/** Buckets that have a candidate which was not dropped. */
+function bucketsOf(candidates: readonly Candidate[]): number {
+  const left = candidates.filter((candidate) => optionOf([candidate]).length > 0);
+  return new Set(left.map(({ judged }) => judged.id.bucket)).size;
 }
 
 function fresh(candidates: readonly Candidate[]): readonly Candidate[] {
-  for (const candidate of candidates) candidate.finalist = true;
   return [...new Set(candidates)].filter(({ given }) => !given);
 }
 
@@ -66,10 +83,10 @@ function contests(candidates: readonly Candidate[]): readonly (readonly Option[]
   });
 }
 
-/** None where one of them was dropped or nothing is known of it. */
+/** None where one of them was dropped. */
 function optionOf(on: readonly Candidate[]): readonly Option[] {
   const known = on.flatMap(({ record, derived }) => {
-    if (record === undefined) return derived === undefined ? [] : [derived];
+    if (record === undefined) return [derived];
     return isMeasured(record) ? [{ seconds: record.estimate.seconds, cycles: record.cycles }] : [];
   });
   if (known.length < on.length) return [];
@@ -85,8 +102,6 @@ function optionOf(on: readonly Candidate[]): readonly Option[] {
 
 /** Of one contest: those of the best that are not compiled. */
 function next(options: readonly Option[], keep: number): readonly Candidate[] {
-  const asked = options.filter(({ on }) => on.some(({ finalist }) => finalist)).length;
-  if (asked >= keep + MOST_MORE) return [];
   const best = [...options].sort(better).slice(0, keep);
   return best.filter(({ compiled }) => !compiled).flatMap(({ on }) => on);
 }

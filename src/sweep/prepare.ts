@@ -23,6 +23,8 @@ export interface Prepared {
   readonly kernel: KernelPlan;
   /** Seconds by the plan alone: what orders candidates before any is compiled. */
   readonly guess: number;
+  /** Seconds of its bytes and FLOPs at peak rates: none is predicted below. */
+  readonly least: number;
 }
 
 export interface Judged {
@@ -66,14 +68,14 @@ export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
   };
   const chosen = { bt: "written", bf: "written", bd: "written" } as const;
   const plan = lowerSpec(only, [{ request, chosen, kernel }]);
-  return { id, kernel, prepared: { id, plan, kernel, guess: guessOf(kernel) } };
+  return { id, kernel, prepared: { id, plan, kernel, ...guessOf(kernel) } };
 }
 
 /** What starting one copy costs besides its bytes: orders tiles, judges nothing. */
 const SECONDS_A_COPY = 2e-7;
 
-/** Bytes and FLOPs, padded rows included, over peak rates: enough to try promising tiles first. */
-function guessOf(kernel: KernelPlan): number {
+/** Bytes and FLOPs over peak rates; with padded rows and copies enough to try promising tiles first. */
+function guessOf(kernel: KernelPlan): Pick<Prepared, "guess" | "least"> {
   const { hbm, matrix, ici } = trafficSeconds(kernel, deviceOf(kernel.device));
   const { stages, streams } = allOf(kernel);
   // Before the loop over experts are the shared experts' bodies.
@@ -83,7 +85,10 @@ function guessOf(kernel: KernelPlan): number {
   const rows = kernel.axes.find(({ name }) => name === "bt")?.size ?? 1;
   const padding = Math.max(1, multiplied / (rows * kernel.traffic.activeExperts));
   const copies = streams.reduce((sum, stream) => sum + stream.copies, 0);
-  return Math.max(hbm, matrix * padding, ici) + copies * SECONDS_A_COPY;
+  return {
+    guess: Math.max(hbm, matrix * padding, ici) + copies * SECONDS_A_COPY,
+    least: Math.max(hbm, matrix, ici),
+  };
 }
 
 /** The candidate's package: path → text. */

@@ -170,7 +170,6 @@ async function run(
     { record: found, known: stored, target }: Evaluated,
   ): Promise<void> => {
     let record = found;
-    if (!job.candidate) return job.tell(record, target);
     if (stored) known += 1;
     else {
       try {

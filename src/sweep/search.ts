@@ -16,13 +16,11 @@ export interface Job {
   readonly judged: Judged;
   /** Its bundles are asked for, whether or not its record is known. */
   readonly counted: boolean;
-  /** Not so: it may not win, others follow from it. */
-  readonly candidate: boolean;
   /** Must be called once, with what came out. */
   readonly tell: (record: SweepRecord, target?: CompileTargetResult) => Promise<void>;
 }
 
-/** A candidate that was not compiled, since others were better by what was derived. */
+/** A candidate that was not compiled, since others were better than the least that it can take. */
 export interface Passed extends CandidateId, Derived {}
 
 export interface Search {
@@ -60,7 +58,7 @@ export function gridSearch(spec: MoeSpec, spaces: readonly Space[]): Search {
     next: async () => {
       const judged = queue.shift();
       if (judged === undefined) return undefined;
-      return { judged, counted: false, candidate: true, tell: async () => {} };
+      return { judged, counted: false, tell: async () => {} };
     },
   };
 }

@@ -1,36 +1,20 @@
 /** The search that compiles what others follow from, with a compiler made of arithmetic. */
 import { describe, expect, it } from "vitest";
 import { loadSpec } from "../../src/dsl/load.ts";
-import type { Estimator } from "../../src/profile/estimate.ts";
+import { type Estimator, estimate } from "../../src/profile/estimate.ts";
+import { profileTarget } from "../../src/profile/run.ts";
 import type { Bundles, CompileTargetResult } from "../../src/runner/types.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
-import { between } from "../../src/sweep/derive.ts";
+import { countedOf } from "../../src/sweep/counted.ts";
+import { compose, derive } from "../../src/sweep/derive.ts";
 import { narrowSearch } from "../../src/sweep/narrow.ts";
-import type { Judged } from "../../src/sweep/prepare.ts";
+import { type Judged, judgeCandidate } from "../../src/sweep/prepare.ts";
 import type { SweepRecord } from "../../src/sweep/record.ts";
 import { gridSearch, type Job, type Search } from "../../src/sweep/search.ts";
 import { candidatesOf, sizeOf, spacesOf } from "../../src/sweep/space.ts";
 import { chooseWinners } from "../../src/sweep/winners.ts";
 import { qwen } from "../cli/moegen.ts";
 import { dropped, measured } from "./records.ts";
-
-describe("between", () => {
-  it("mixes numbers of one form", () => {
-    const form = { scopes: { a: 10, b: 4 }, loops: [{ scope: "a", own: 2 }], machine: null };
-    const other = { scopes: { a: 20 }, loops: [{ scope: "a", own: 6 }], machine: null };
-    expect(between(form, other as unknown as typeof form, 0.25)).toEqual({
-      ...{ scopes: { a: 12.5, b: 3 }, loops: [{ scope: "a", own: 3 }], machine: null },
-    });
-  });
-
-  it.each([
-    ["another word", { loops: [{ scope: "b", own: 2 }] }],
-    ["another length", { loops: [] }],
-    ["nothing", { loops: null }],
-  ])("knows nothing of %s", (_, other) => {
-    expect(between({ loops: [{ scope: "a", own: 2 }] }, other as never, 0.5)).toBeUndefined();
-  });
-});
 
 const { spec } = await loadSpec(qwen);
 const spaces = (tiles: Readonly<Record<string, readonly number[]>>, devices = ["v6e"]) =>
@@ -46,17 +30,14 @@ const rowsOf = (scope: string): number => Number(/\d+$/.exec(scope)?.[0] ?? 0);
 const FILL = ["gate_up", "down"];
 const LOOP = { scope: "rows", depth: 0, bundles: 4, own: 4, loops: [] };
 
-/** Loops that the compiler leaves, by `bf`. */
-type Form = (bf: number) => number;
-
-function compiled({ prepared, id }: Judged, law: Law, form: Form): CompileTargetResult {
+function compiled({ prepared, id }: Judged, law: Law): CompileTargetResult {
   const btc = prepared?.kernel.tiles.btc ?? [];
   const bodies = btc.flatMap((rows) =>
     FILL.map((part) => [`${part}_${rows}`, law(rows, id.tiles.bf, id.device)] as const),
   );
   const bundles: Bundles = {
     ...{ total: 1000, scopes: Object.fromEntries(bodies), tracing: 0 },
-    loops: Array.from({ length: form(id.tiles.bf) }, () => LOOP),
+    loops: [LOOP],
     profile: {
       ...{ machine: null, loops: [] },
       regions: bodies.map(([scope, many]) => ({
@@ -75,15 +56,11 @@ const largest: Estimator = ({ plan, bundles }) => {
   return { seconds, low: seconds, high: seconds, compute: 0, floor: 1e-6, boundBy: "HBM" };
 };
 
-function answer(
-  { judged }: Job,
-  law: Law,
-  form: Form = () => 1,
-): [SweepRecord, CompileTargetResult | undefined] {
+function answer({ judged }: Job, law: Law): [SweepRecord, CompileTargetResult | undefined] {
   const { bucket, device, tokens, tiles } = judged.id;
   const given = { ...tiles, bucket, device: device as "v6e", tokens };
   if (judged.prepared === undefined) return [dropped("illegal", given), undefined];
-  const target = compiled(judged, law, form);
+  const target = compiled(judged, law);
   const { plan } = judged.prepared;
   const profile = { stages: [], total: { cycles: 0 }, unknownTrips: [] } as never;
   if (target.bundles === null) return [dropped("compiler", given), target];
@@ -92,20 +69,15 @@ function answer(
 }
 
 /** Runs a search with one worker; what it compiled. */
-async function run(
-  search: Search,
-  law: Law,
-  fails: (judged: Judged) => boolean = () => false,
-  form?: Form,
-) {
+async function run(search: Search, law: Law, fails: (judged: Judged) => boolean = () => false) {
   const records: SweepRecord[] = [];
   let asked = 0;
   for (let job = await search.next(); job !== undefined; job = await search.next()) {
     const { id, prepared } = job.judged;
     const [record, target] = fails(job.judged)
       ? [dropped("crash", { ...id.tiles, bucket: id.bucket }), undefined]
-      : answer(job, law, form);
-    if (job.candidate) records.push(record);
+      : answer(job, law);
+    records.push(record);
     if (prepared !== undefined) asked += 1;
     await job.tell(record, target);
   }
@@ -115,6 +87,61 @@ async function run(
 const narrow = (where = spaces(TILES), keep = 1): Search =>
   narrowSearch(spec, where, { estimator: largest, keep });
 
+describe("what is put together from stages", () => {
+  const judge = (bucket: string, bt: number, bf: number) => {
+    const space = spaces(TILES).find((each) => each.bucket === bucket);
+    const id = space && candidatesOf(space).find(({ tiles }) => tiles.bt === bt && tiles.bf === bf);
+    const judged = id && judgeCandidate(spec, id);
+    if (judged?.prepared === undefined) throw new Error("it is refused");
+    const target = compiled(judged, (rows, bf) => 100 + 5 * rows + 2 * bf);
+    const { prepared } = judged;
+    const known = countedOf(prepared, target);
+    if (known === undefined) throw new Error("it has no schedule");
+    return { prepared, known, target, own: profileTarget(prepared.plan, target, estimate) };
+  };
+
+  it.each(["decode", "prefill"])("takes what the kernel takes that they are of: %s", (bucket) => {
+    const { prepared, known, own } = judge(bucket, 128, 256);
+    const composed = compose(prepared, [known]);
+    const derived = composed && derive(composed, estimate);
+    expect(derived?.exact).toBe(true);
+    expect(derived?.seconds).toBeCloseTo(own.estimate?.seconds ?? 0, 12);
+    expect(derived?.cycles).toBeCloseTo(own.profile?.total.cycles ?? 0, 3);
+  });
+
+  it("takes a body of the same weight tile as it is, whatever T and row tile it was counted for", () => {
+    const [few, many, other] = [
+      judge("decode", 128, 256),
+      judge("prefill", 64, 256),
+      judge("prefill", 64, 384),
+    ];
+    const composed = compose(many.prepared, [other.known, few.known]);
+    const share = composed?.shares.find(({ stage }) => stage.name === "gate_up_64");
+    expect(share).toMatchObject({ scale: 1, exact: true });
+    expect(share?.count).toEqual(few.known.stages.get("gate_up_64"));
+    // The rest is of another T.
+    expect(composed?.exact).toBe(false);
+  });
+
+  it("takes less than what another weight tile or another body says", () => {
+    const [known, wide, tall] = [
+      judge("prefill", 64, 256),
+      judge("prefill", 64, 384),
+      judge("prefill", 256, 256),
+    ];
+    for (const { prepared, own } of [wide, tall]) {
+      const composed = compose(prepared, [known.known]);
+      const derived = composed && derive(composed, estimate);
+      expect(derived?.exact).toBe(false);
+      expect(derived?.seconds).toBeLessThanOrEqual(own.estimate?.seconds ?? 0);
+    }
+  });
+
+  it("says nothing where no kernel of the device is known", () => {
+    expect(compose(judge("decode", 64, 256).prepared, [])).toBeUndefined();
+  });
+});
+
 describe("narrowSearch", () => {
   it("finds the winners of all candidates with a fraction of the compilations", async () => {
     const where = spaces(TILES, ["v6e", "v5e"]);
@@ -123,26 +150,18 @@ describe("narrowSearch", () => {
     const found = await run(search, even);
     expect(found.winners).toEqual(all.winners);
     expect(all.asked).toBeGreaterThan(60);
-    // Two ends of a line for each bucket and device, and what may win.
+    // One for each bucket and device, and what may win.
     expect(found.asked).toBeLessThanOrEqual(all.asked / 4);
     expect(found.records.length + search.passed().length).toBe(search.total);
   });
 
-  it("compiles what lies between ends of another form", async () => {
+  it.each([0.8, 0.5])("finds a tile that takes %f of what its neighbours say", async (dip) => {
     const where = spaces(TILES).slice(0, 1);
-    const search = narrow(where);
-    const unlike: Law = (rows, bf, device) => even(rows, bf, device) * (bf === 256 ? 0.5 : 1);
-    const found = await run(
-      search,
-      unlike,
-      () => false,
-      (bf) => (bf === 128 ? 2 : 1),
-    );
+    const unlike: Law = (rows, bf, device) => even(rows, bf, device) * (bf === 256 ? dip : 1);
     const all = await run(gridSearch(spec, where), unlike);
+    const found = await run(narrow(where), unlike);
+    expect(all.winners[0]?.bf).toBe(256);
     expect(found.winners).toEqual(all.winners);
-    expect(found.winners[0]?.bf).toBe(256);
-    // Of the even form the same search does not see the dip.
-    expect((await run(narrow(where), unlike)).winners[0]?.bf).not.toBe(256);
   });
 
   it("compiles on while the compiler does not confirm what was derived", async () => {
@@ -165,12 +184,29 @@ describe("narrowSearch", () => {
     expect(best.map(({ key }) => keys.has(key))).toEqual([true, true, true, true]);
   });
 
-  it("compiles each candidate of which nothing can be derived", async () => {
+  it("passes none over before the winners are known", async () => {
     const search = narrow(spaces(TILES).slice(0, 1));
-    const found = await run(search, even, ({ id }) => id.tiles.bt === 256);
-    const others = candidatesOf(spaces(TILES)[0] as never).filter(({ tiles }) => tiles.bt !== 256);
-    const ok = found.records.filter(({ status }) => status === "ok");
-    expect(ok.length).toBe(others.length);
+    const job = await search.next();
+    expect(search.passed()).toEqual([]);
+    if (job !== undefined) await job.tell(...answer(job, even));
+    expect(search.passed()).toEqual([]);
+    const { records } = await run(search, even);
+    expect(search.passed()).toHaveLength(search.total - records.length - 1);
+  });
+
+  it("goes on where a candidate that it asks for is lost", async () => {
+    const where = spaces(TILES).slice(0, 1);
+    const lost = ({ id }: Judged): boolean => id.tiles.bt === 64;
+    const found = await run(narrow(where), even, lost);
+    const all = await run(gridSearch(spec, where), even, lost);
+    expect(found.winners).toEqual(all.winners);
+    expect(found.asked).toBeLessThan(all.asked);
+  });
+
+  it("compiles each candidate where nothing is known of any", async () => {
+    const search = narrow(spaces(TILES).slice(0, 1));
+    const { asked } = await run(search, even, () => true);
+    expect(asked).toBe(search.total);
     expect(search.passed()).toEqual([]);
   });
 

@@ -1,10 +1,11 @@
 /** What the stages of a kernel take on a device: rows at hand, cycles of each run. */
 import type { KernelPlan, PallasCall, Stage, StageLoop } from "../../plan/plan.ts";
 import type { Bundles } from "../../runner/types.ts";
+import { onceFor } from "../../spec/once.ts";
 import { type Job, tokenShare } from "../job.ts";
 import { Tally } from "../routing/sample.ts";
 import type { Here } from "../step.ts";
-import { type Counts, cyclesOf, stageCost } from "./cycles.ts";
+import { type Counts, cyclesOf, type StageCost, stageCost } from "./cycles.ts";
 
 /** What is read of a kernel: one Pallas call, with the tiles and passes of all of it. */
 export type Read = PallasCall & Pick<KernelPlan, "tiles" | "passes">;
@@ -34,6 +35,11 @@ export class Work {
   /** Stages of the loop over experts: they begin with the first that runs for each. */
   private readonly routed: readonly Stage[];
 
+  // A simulation asks for each of them at every step.
+  private readonly costs = onceFor<Stage, StageCost>();
+  private readonly ofRuns = onceFor<Stage, (here: Here) => readonly number[]>();
+  private readonly times = onceFor<Stage, number>();
+
   /** @param rowBlock rows of an expert for which its weights are read once; absent: all of them */
   constructor(kernel: Read, bundles: Bundles, job: Job, rowBlock = WHOLE) {
     this.kernel = kernel;
@@ -52,14 +58,22 @@ export class Work {
   total(stage: Stage, here: Here): number {
     if (stage.per !== "row tile") {
       const experts = Math.max(trips(this.kernel, "expert"), 1e-9);
-      return cyclesOf(stageCost(this.bundles, stage), this.counts(here)) * (stage.trips / experts);
+      return cyclesOf(this.cost(stage), this.counts(here)) * (stage.trips / experts);
     }
     const once = this.runs(stage)(here).reduce((sum, run) => sum + run, 0);
     return once * this.multiplicity(stage);
   }
 
+  private cost(stage: Stage): StageCost {
+    return this.costs(stage, "", () => stageCost(this.bundles, stage));
+  }
+
   /** Runs of a stage for each row tile: one for each of its weight tiles. */
   private multiplicity(stage: Stage): number {
+    return this.times(stage, "", () => this.runsOfRowTile(stage));
+  }
+
+  private runsOfRowTile(stage: Stage): number {
     const alike = this.alike(stage).map(({ trips: all }) => all);
     const plain = this.routed.filter(
       (each) => each.per === "row tile" && each.rows === undefined && each.trips > 0,
@@ -77,17 +91,21 @@ export class Work {
 
   /** Cycles of a stage outside its loops: what each part costs where it is done in parts. */
   straight(stage: Stage): number {
-    return stageCost(this.bundles, stage).straight;
+    return this.cost(stage).straight;
   }
 
   /** Cycles of one run of a stage with so many rows. */
   run(stage: Stage, here: Here, rows: number): number {
-    return cyclesOf(stageCost(this.bundles, stage), this.counts(here, rows));
+    return cyclesOf(this.cost(stage), this.counts(here, rows));
   }
 
   /** Cycles of each run of a stage in one block: one, or one a row tile that it is made for. */
   runs(stage: Stage): (here: Here) => readonly number[] {
-    const cost = stageCost(this.bundles, stage);
+    return this.ofRuns(stage, "", () => this.runsOf(stage));
+  }
+
+  private runsOf(stage: Stage): (here: Here) => readonly number[] {
+    const cost = this.cost(stage);
     if (stage.per !== "row tile") return (here) => [cyclesOf(cost, this.counts(here))];
     const occupied = this.occupied(stage);
     const { bt, btc } = this.kernel.tiles;
