@@ -18,7 +18,8 @@ export interface LayerProblem {
 
 /** Where a layer's values came from when they were not written in the spec. */
 export interface LayerOrigin {
-  readonly architecture: string;
+  /** The first of the config's `architectures`; absent: it names none. */
+  readonly architecture?: string;
   /** Layer field -> config.json field, for those that the config gave. */
   readonly fields: Readonly<Record<string, string>>;
   readonly problems: readonly LayerProblem[];
@@ -61,6 +62,14 @@ export function brandLayer<T extends object>(layer: T, origin: LayerOrigin): T {
 /** Where a layer's values came from; undefined where they were written in the spec. */
 export function layerOrigin(layer: unknown): LayerOrigin | undefined {
   return marked(layer, ORIGIN) as LayerOrigin | undefined;
+}
+
+/** Whose layer a spec is: as it says, else as its config does; undefined: neither says. */
+export function architectureOf(spec: {
+  readonly architecture?: string;
+  readonly layer: unknown;
+}): string | undefined {
+  return spec.architecture ?? layerOrigin(spec.layer)?.architecture;
 }
 
 /** True where the config left sizes unknown: the layer's values mean nothing then. */

@@ -27,7 +27,7 @@ export function fromHuggingFace(
   if (read === undefined) {
     const [name] = model.names;
     return brandLayer(replaced as LayerSpec, {
-      architecture: name ?? "unknown",
+      ...defined({ architecture: name }),
       fields: {},
       problems: [notKnown(name)],
     });
@@ -69,8 +69,7 @@ export function fromHuggingFace(
     ...Object.fromEntries(given),
   };
   return brandLayer(merged, {
-    architecture: known?.name ?? model.names[0] ?? "unknown",
-    ...defined({ layers }),
+    ...defined({ architecture: model.names[0], layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     ...(remarks.length === 0 ? {} : { notes: remarks }),
     fields: Object.fromEntries(

@@ -162,6 +162,11 @@ export interface MoeInput {
   readonly name: string;
   /** Where the figures come from (URL or model card), printed in the generated header. */
   readonly source?: string;
+  /**
+   * Whose layer it is, as the first of `architectures` in `config.json`; a tree that has no such model
+   * is not built into. Default: the config's, where the layer is read from one; else anyone's.
+   */
+  readonly architecture?: string;
   readonly layer: LayerInput | LayerSpec;
   readonly mesh: MeshInput;
   /** TPU generations the kernel must run on. */

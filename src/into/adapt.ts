@@ -1,6 +1,7 @@
 /** A spec as a tree needs it: its layer, its mesh axes, and the plan of that. */
 import { registries } from "../check/index.ts";
 import { judge } from "../check/judge.ts";
+import { architectureOf } from "../dsl/brand.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 import type { MoeSpec } from "../spec/spec.ts";
@@ -16,10 +17,10 @@ export interface AdaptedSpec {
 
 /** Throws `IntoError` where the tree cannot serve such a layer. */
 export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
-  const [field, ...fields] = eightBitRows(spec.layer);
-  const adapted =
-    field === undefined ? tree.adapt(spec.layer) : { refused: [field, ...fields] as const };
-  if ("refused" in adapted) throw refusal(tree, path, adapted.refused);
+  const own = [...unhosted(tree, architectureOf(spec)), ...eightBitRows(spec.layer)];
+  const adapted = tree.adapt(spec.layer);
+  if ("refused" in adapted) throw refusal(tree, path, [...own, ...adapted.refused]);
+  if (own.length > 0) throw refusal(tree, path, own);
   const { meshAxes, epAxes } = tree.surface;
   const remarks = [...adapted.remarks];
   if (spec.mesh.axes.join() !== epAxes.join()) {
@@ -39,6 +40,16 @@ export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec 
   if (first !== undefined) throw refusal(tree, path, [first, ...others]);
   if (plan === undefined) throw new RangeError(`${path} has no plan and no error`);
   return { plan, kernel: hosted(plan), remarks };
+}
+
+/** A kernel that no model of the tree can use would be refused by its server alone. */
+function unhosted(tree: Tree, architecture: string | undefined): readonly string[] {
+  const served = tree.hosts.flatMap(({ architectures }) => architectures);
+  if (architecture === undefined || served.includes(architecture)) return [];
+  return [
+    `architecture: no model of this tree that can use a generated kernel is ${architecture}; ` +
+      `those that can: ${served.join(", ")}`,
+  ];
 }
 
 /** A tree's own layers round no rows: a kernel that does would not give the same tokens. */

@@ -16,6 +16,12 @@ export interface MoeSpec {
   readonly name: string;
   /** Where the figures come from (URL or model card), printed in the generated header. */
   readonly source?: string;
+  /**
+   * Whose layer it is, as the first of `architectures` in `config.json`: a build into a source tree
+   * refuses one that no model of the tree can use. Absent: as the config that the layer was read from
+   * says, else anyone's.
+   */
+  readonly architecture?: string;
   readonly layer: LayerSpec;
   readonly mesh: MeshSpec;
   /** Keys of `src/target/device/registry.ts`. */

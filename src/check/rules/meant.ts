@@ -38,7 +38,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
     ["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "rows", "predicted"],
   ],
   [["emit"], ["reference"]],
-  [[], ["name", "source", "layer", "mesh", "devices", "schedule", "emit"]],
+  [[], ["name", "source", "architecture", "layer", "mesh", "devices", "schedule", "emit"]],
 ];
 
 /** Names that config.json has for a field. */

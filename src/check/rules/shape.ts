@@ -14,10 +14,11 @@ import { checkSchedule } from "./shape-schedule.ts";
  */
 export function checkShape(spec: Dict, vocabulary: Vocabulary): readonly Finding[] {
   const kinds = new Kinds();
-  const keys = ["name", "source", "layer", "mesh", "devices", "schedule", "emit"];
+  const keys = ["name", "source", "architecture", "layer", "mesh", "devices", "schedule", "emit"];
   kinds.keys([], spec, keys);
   kinds.string(["name"], spec.name);
   if (spec.source !== undefined) kinds.string(["source"], spec.source);
+  if (spec.architecture !== undefined) kinds.string(["architecture"], spec.architecture);
   checkLayer(kinds, spec.layer);
   checkMesh(kinds, spec.mesh);
   for (const [index, device] of kinds.list(["devices"], spec.devices).entries()) {
