@@ -191,6 +191,15 @@ def test_done_twice_is_done_once(name: str) -> None:
     assert edited([CASES[name][0], CASES[name][0]]) == once
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_an_import_joins_another_after_any_edit(name: str) -> None:
+    """The import is of the module, not of the scope that the edit before it looked at."""
+    change, old, new = CASES[name]
+    joined = {"edit": "import", "code": "from enum import unique"}
+    both = SOURCE.replace(old, new).replace("import Enum", "import Enum, unique")
+    assert edited([change, joined]) == both
+
+
 def test_all_together_in_any_round() -> None:
     # The rewritten expression is the one that the new element goes into.
     every = [change for name, (change, _, _) in CASES.items() if name != "rewrite"]

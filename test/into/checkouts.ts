@@ -40,15 +40,25 @@ export async function copyOf(checkout: string): Promise<string> {
   return to;
 }
 
+const GROUPED =
+  'scoring: "sigmoid", renormalize: true, scalingFactor: 2.5, correctionBias: true, ' +
+  'groups: { count: 4, kept: 2, score: "sum_of_top_2" }';
+const BIASED = 'scoring: "sigmoid", renormalize: true, correctionBias: true';
+
 const ROUTING: Readonly<Record<Checkpoint["model"], string>> = {
+  deepseek_v3: GROUPED,
+  gemma4: 'scoring: "softmax", renormalize: true',
+  glm4_moe: GROUPED,
   grok: 'scoring: "softmax", renormalize: false, logitSoftCap: 30',
-  ling:
-    'scoring: "sigmoid", renormalize: true, scalingFactor: 2.5, correctionBias: true, ' +
-    'groups: { count: 4, kept: 2, score: "sum_of_top_2" }',
+  ling: GROUPED,
+  mimo_v2_flash: BIASED,
+  minimax_m2: BIASED,
   qwen2_moe: 'scoring: "softmax", renormalize: false',
   qwen3_moe: 'scoring: "softmax", renormalize: true',
   qwen3_moe_fp8: 'scoring: "softmax", renormalize: true',
 };
+
+const GELU: ReadonlySet<Checkpoint["model"]> = new Set(["gemma4", "grok"]);
 
 /**
  * A spec for a tiny checkpoint as its model is published: the target adapts it to the tree.
@@ -74,7 +84,7 @@ export default moe({
     topK: 2,
     hidden: 256,
     intermediate: 256,
-    activation: "${model === "grok" ? "gelu" : "silu"}",
+    activation: "${GELU.has(model) ? "gelu" : "silu"}",
     dtype: "${dtype}",${field}
     routing: { where: "kernel", ${ROUTING[model]} },
   },

@@ -15,7 +15,17 @@ export type DType = "bfloat16" | "float32";
 
 export interface Checkpoint {
   /** Key of MODELS in checkpoint.py. */
-  readonly model: "grok" | "ling" | "qwen2_moe" | "qwen3_moe" | "qwen3_moe_fp8";
+  readonly model:
+    | "deepseek_v3"
+    | "gemma4"
+    | "glm4_moe"
+    | "grok"
+    | "ling"
+    | "mimo_v2_flash"
+    | "minimax_m2"
+    | "qwen2_moe"
+    | "qwen3_moe"
+    | "qwen3_moe_fp8";
   readonly dtype: DType;
 }
 

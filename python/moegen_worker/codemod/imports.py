@@ -43,6 +43,7 @@ def add_import(file: File, edit: dict[str, Any]) -> None:
     if len(parts) != 1:
         raise AnchorError("", edit["code"], "not one import statement", [])
     fresh = parts[0]
+    file.look_at_module()
     source, wanted = _source(file, fresh), _names(file, fresh)
     there = [(node, part) for node in file.module.body for part in _imports(node)]
     same = [
@@ -64,6 +65,7 @@ def add_import(file: File, edit: dict[str, Any]) -> None:
         brackets = {} if old.lpar is not None else {"lpar": None, "rpar": None}
         file.swap(old, old.with_changes(names=names, **(brackets if old.lpar is None else {})))
         if old.lpar is None and len(f"from {source} import {', '.join(every)}") > 88:
+            file.look_at_module()
             file.swap(_find(file, source), new)
         return
     if not there:

@@ -47,7 +47,14 @@ class File:
         elif old is module:
             self.module = new
         else:
-            self.module = cst.ensure_type(self.module.visit(_Swap(old, new, chain)), cst.Module)
+            swap = _Swap(old, new, chain)
+            self.module = cst.ensure_type(self.module.visit(swap), cst.Module)
+            if not swap.done:
+                raise RuntimeError(f"not in the scope looked at last: {self.code(old)}")
+
+    def look_at_module(self) -> None:
+        """What is swapped next is at the module's top, whatever was looked at before."""
+        self._chain = [self.module]
 
     def code(self, node: cst.CSTNode) -> str:
         """Source of a node, comments and blank lines before it included."""
@@ -169,6 +176,7 @@ class _Swap(cst.CSTTransformer):
         super().__init__()
         self._old, self._new, self._chain = old, new, chain
         self._inside = not chain
+        self.done = False
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if self._inside or not isinstance(node, Statement):
@@ -185,7 +193,10 @@ class _Swap(cst.CSTTransformer):
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         if self._chain and original_node is self._chain[-1]:
             self._inside = False
-        return self._new if original_node is self._old else updated_node
+        if original_node is not self._old:
+            return updated_node
+        self.done = True
+        return self._new
 
 
 def _is_one(syntax: list[ast.stmt]) -> bool:

@@ -11,79 +11,29 @@ import ml_dtypes
 import numpy as np
 from safetensors.numpy import save_file
 
-EXPERTS = 8
-TOP_K = 2
-HIDDEN = 256
-INTERMEDIATE = 256
-LAYERS = 2
-HEADS = 4
-HEAD_DIM = 128
-VOCAB = 512
-
-GROK_SLICES = 8
-
-
-class _Weights:
-    """Draws tensors in (out, in) order as published checkpoints hold them."""
-
-    def __init__(self, seed: int, dtype: str):
-        self.random = np.random.default_rng(seed)
-        self.dtype = {"bfloat16": ml_dtypes.bfloat16, "float32": np.float32}[dtype]
-        self.tensors: dict[str, np.ndarray] = {}
-
-    def normal(self, name: str, *shape: int, scale: float | None = None) -> None:
-        """N(0, scale²); by default scale keeps the variance of a unit input."""
-        scale = shape[-1] ** -0.5 if scale is None else scale
-        self.tensors[name] = (self.random.standard_normal(shape) * scale).astype(self.dtype)
-
-    def norm(self, name: str, size: int = HIDDEN) -> None:
-        self.tensors[name] = (1 + 0.1 * self.random.standard_normal(size)).astype(self.dtype)
-
-    def gated(self, prefix: str, size: int, names=("gate_proj", "up_proj", "down_proj")) -> None:
-        """One gated feed-forward: gate and up (size, D), down (D, size)."""
-        gate, up, down = names
-        self.normal(f"{prefix}.{gate}.weight", size, HIDDEN)
-        self.normal(f"{prefix}.{up}.weight", size, HIDDEN)
-        self.normal(f"{prefix}.{down}.weight", HIDDEN, size)
+import newer
+from weights import (
+    EXPERTS,
+    HEAD_DIM,
+    HEADS,
+    HIDDEN,
+    INTERMEDIATE,
+    LAYERS,
+    TOP_K,
+    VOCAB,
+    Weights,
+    attention,
+    common,
+)
 
 
-def _common(architecture: str, model_type: str, dtype: str) -> dict:
-    return {
-        "architectures": [architecture],
-        "model_type": model_type,
-        "torch_dtype": dtype,
-        "hidden_size": HIDDEN,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": HEADS,
-        "head_dim": HEAD_DIM,
-        "vocab_size": VOCAB,
-        "max_position_embeddings": 512,
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 10000,
-        "tie_word_embeddings": False,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-
-
-def _attention(w: _Weights, prefix: str, bias: bool = False) -> None:
-    size = HEADS * HEAD_DIM
-    for name in ("q_proj", "k_proj", "v_proj"):
-        w.normal(f"{prefix}.{name}.weight", size, HIDDEN)
-        if bias:
-            w.normal(f"{prefix}.{name}.bias", size, scale=0.1)
-    w.normal(f"{prefix}.o_proj.weight", HIDDEN, size)
-
-
-def qwen3_moe(w: _Weights, dtype: str) -> dict:
+def qwen3_moe(w: Weights, dtype: str) -> dict:
     w.normal("model.embed_tokens.weight", VOCAB, HIDDEN, scale=1.0)
     for layer in range(LAYERS):
         prefix = f"model.layers.{layer}"
         w.norm(f"{prefix}.input_layernorm.weight")
         w.norm(f"{prefix}.post_attention_layernorm.weight")
-        _attention(w, f"{prefix}.self_attn")
+        attention(w, f"{prefix}.self_attn")
         w.norm(f"{prefix}.self_attn.q_norm.weight", HEAD_DIM)
         w.norm(f"{prefix}.self_attn.k_norm.weight", HEAD_DIM)
         w.normal(f"{prefix}.mlp.gate.weight", EXPERTS, HIDDEN)
@@ -91,7 +41,7 @@ def qwen3_moe(w: _Weights, dtype: str) -> dict:
             w.gated(f"{prefix}.mlp.experts.{expert}", INTERMEDIATE)
     w.norm("model.norm.weight")
     w.normal("lm_head.weight", VOCAB, HIDDEN)
-    return _common("Qwen3MoeForCausalLM", "qwen3_moe", dtype) | {
+    return common("Qwen3MoeForCausalLM", "qwen3_moe", dtype) | {
         "num_experts": EXPERTS,
         "num_experts_per_tok": TOP_K,
         "moe_intermediate_size": INTERMEDIATE,
@@ -110,7 +60,7 @@ def _fp8(weights: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.n
     return quantized, scale[:, 0, :, 0]
 
 
-def qwen3_moe_fp8(w: _Weights, dtype: str) -> dict:
+def qwen3_moe_fp8(w: Weights, dtype: str) -> dict:
     """Qwen3-MoE quantised offline: experts in blocks of 128 x 128, attention by output channel."""
     config = qwen3_moe(w, dtype)
     for name, weights in list(w.tensors.items()):
@@ -125,14 +75,14 @@ def qwen3_moe_fp8(w: _Weights, dtype: str) -> dict:
     return config | {"quantization_config": {"quant_method": "fp8"}}
 
 
-def qwen2_moe(w: _Weights, dtype: str) -> dict:
+def qwen2_moe(w: Weights, dtype: str) -> dict:
     """Qwen2-MoE: biased attention, a shared expert behind a sigmoid gate."""
     w.normal("model.embed_tokens.weight", VOCAB, HIDDEN, scale=1.0)
     for layer in range(LAYERS):
         prefix = f"model.layers.{layer}"
         w.norm(f"{prefix}.input_layernorm.weight")
         w.norm(f"{prefix}.post_attention_layernorm.weight")
-        _attention(w, f"{prefix}.self_attn", bias=True)
+        attention(w, f"{prefix}.self_attn", bias=True)
         w.normal(f"{prefix}.mlp.gate.weight", EXPERTS, HIDDEN)
         w.gated(f"{prefix}.mlp.shared_expert", INTERMEDIATE)
         w.normal(f"{prefix}.mlp.shared_expert_gate.weight", 1, HIDDEN)
@@ -140,7 +90,7 @@ def qwen2_moe(w: _Weights, dtype: str) -> dict:
             w.gated(f"{prefix}.mlp.experts.{expert}", INTERMEDIATE)
     w.norm("model.norm.weight")
     w.normal("lm_head.weight", VOCAB, HIDDEN)
-    return _common("Qwen2MoeForCausalLM", "qwen2_moe", dtype) | {
+    return common("Qwen2MoeForCausalLM", "qwen2_moe", dtype) | {
         "num_experts": EXPERTS,
         "num_experts_per_tok": TOP_K,
         "moe_intermediate_size": INTERMEDIATE,
@@ -151,21 +101,21 @@ def qwen2_moe(w: _Weights, dtype: str) -> dict:
     }
 
 
-def grok(w: _Weights, dtype: str) -> dict:
+def grok(w: Weights, dtype: str) -> dict:
     """Grok: raw router logits with a soft cap, a dense feed-forward beside the experts."""
     w.normal("model.embed_tokens.weight", VOCAB, HIDDEN, scale=1.0)
     for layer in range(LAYERS):
         prefix = f"model.layers.{layer}"
         for name in ("pre_attn_norm", "post_attn_norm", "pre_moe_norm", "post_moe_norm"):
             w.norm(f"{prefix}.{name}.weight")
-        _attention(w, f"{prefix}.self_attn")
+        attention(w, f"{prefix}.self_attn")
         w.gated(f"{prefix}.mlp", INTERMEDIATE)
         w.normal(f"{prefix}.block_sparse_moe.gate.weight", EXPERTS, HIDDEN)
         for expert in range(EXPERTS):
             w.gated(f"{prefix}.block_sparse_moe.experts.{expert}", INTERMEDIATE, ("w1", "w3", "w2"))
     w.norm("model.norm.weight")
     w.normal("lm_head.weight", VOCAB, HIDDEN)
-    return _common("Grok1ForCausalLM", "git", dtype) | {
+    return common("Grok1ForCausalLM", "git", dtype) | {
         "num_local_experts": EXPERTS,
         "num_experts_per_tok": TOP_K,
         "moe_intermediate_size": INTERMEDIATE,
@@ -180,7 +130,7 @@ def grok(w: _Weights, dtype: str) -> dict:
     }
 
 
-def ling(w: _Weights, dtype: str) -> dict:
+def ling(w: Weights, dtype: str) -> dict:
     """Ling: sigmoid scores, correction bias, groups, scaling, a dense first layer, shared experts."""
     size = HEADS * HEAD_DIM
     w.normal("model.word_embeddings.weight", VOCAB, HIDDEN, scale=1.0)
@@ -199,7 +149,7 @@ def ling(w: _Weights, dtype: str) -> dict:
             w.gated(f"{prefix}.mlp.experts.{expert}", INTERMEDIATE)
     w.norm("model.norm.weight")
     w.normal("lm_head.weight", VOCAB, HIDDEN)
-    return _common("BailingMoeV2ForCausalLM", "bailing_moe", dtype) | {
+    return common("BailingMoeV2ForCausalLM", "bailing_moe", dtype) | {
         "auto_map": {"AutoConfig": "configuration_bailing.BailingConfig"},
         "num_experts": EXPERTS,
         "num_experts_per_tok": TOP_K,
@@ -220,11 +170,13 @@ def ling(w: _Weights, dtype: str) -> dict:
     }
 
 
-_BAILING_CONFIG = """from transformers import PretrainedConfig
+GROK_SLICES = 8
+
+_OWN_CONFIG = """from transformers import PretrainedConfig
 
 
-class BailingConfig(PretrainedConfig):
-    model_type = "bailing_moe"
+class {name}(PretrainedConfig):
+    model_type = "{model_type}"
 """
 
 MODELS = {
@@ -233,6 +185,7 @@ MODELS = {
     "qwen2_moe": qwen2_moe,
     "grok": grok,
     "ling": ling,
+    **newer.MODELS,
 }
 
 
@@ -245,11 +198,13 @@ def _sliced(name: str, tensor: np.ndarray, part: int) -> np.ndarray:
 def write_checkpoint(folder: Path, model: str, dtype: str, seed: int) -> Path:
     """Writes `config.json` and safetensors of a tiny `model` (a key of MODELS); returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    w = _Weights(seed, dtype)
+    w = Weights(seed, dtype)
     config = MODELS[model](w, dtype)
     (folder / "config.json").write_text(json.dumps(config, indent=2))
-    if model == "ling":
-        (folder / "configuration_bailing.py").write_text(_BAILING_CONFIG)
+    if "auto_map" in config:
+        module, name = config["auto_map"]["AutoConfig"].split(".")
+        own = _OWN_CONFIG.format(name=name, model_type=config["model_type"])
+        (folder / f"{module}.py").write_text(own)
     if model == "grok":
         experts = {n: t for n, t in w.tensors.items() if ".block_sparse_moe.experts." in n}
         others = {n: t for n, t in w.tensors.items() if n not in experts}

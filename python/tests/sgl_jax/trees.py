@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import json
 import tempfile
+import types
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +24,11 @@ _MODEL_MODULES = {
     "Qwen2MoeForCausalLM": "qwen2_moe",
     "Grok1ForCausalLM": "grok",
     "BailingMoeV2ForCausalLM": "bailing_moe",
+    "MiniMaxM2ForCausalLM": "minimax_m2",
+    "Glm4MoeForCausalLM": "glm4_moe",
+    "MiMoV2FlashForCausalLM": "mimo_v2_flash",
+    "DeepseekV3ForCausalLM": "deepseek_v3",
+    "Gemma4ForConditionalGeneration": "gemma4",
 }
 
 
@@ -54,6 +60,9 @@ def _configure(job: dict):
         arguments["quantization_config_path"] = file.name
     config = ModelConfig(job["model"], dtype=job["dtype"], **arguments)
     config.hf_config.ep_size = job["ep"]
+    config.hf_config.ep_num_redundant_experts = job.get("redundant", 0)
+    # As for --attention-backend native.
+    config.hf_config.use_absorbed_mla = False
     config.configure_for_tensor_parallel(tensor)
     try:
         backend = importlib.import_module("sgl_jax.srt.layers.moe_backend")
@@ -62,6 +71,25 @@ def _configure(job: dict):
     else:
         config.hf_config.moe_backend = backend.resolve_moe_backend(config, job["ep"], mesh).value
     return config, mesh
+
+
+def _place_experts(job: dict, config) -> None:
+    """Physical experts as --init-expert-location says: the last first, then `redundant` copies."""
+    from sgl_jax.srt.eplb import expert_location
+
+    redundant = job.get("redundant", 0)
+    expert_location.set_global_expert_location_metadata(None)
+    if redundant == 0:
+        return
+    experts = list(range(config.hf_config.num_experts))[::-1]
+    placed = [experts + experts[:redundant]] * config.hf_config.num_hidden_layers
+    arguments = types.SimpleNamespace(
+        ep_size=job["ep"],
+        ep_num_redundant_experts=redundant,
+        ep_dispatch_algorithm="static",
+        init_expert_location=json.dumps({"physical_to_logical_map": placed}),
+    )
+    expert_location.init_expert_location_metadata(arguments, config)
 
 
 def _quantize(config, model) -> None:
@@ -84,8 +112,12 @@ class Runner:
 
         self.config, self.mesh = _configure(job)
         hf_config = self.config.hf_config
+        if "redundant" in job:
+            with jax.set_mesh(self.mesh):
+                _place_experts(job, self.config)
         # The registry swallows import errors of a model's module; here they are seen.
         importlib.import_module(f"sgl_jax.srt.models.{_MODEL_MODULES[hf_config.architectures[0]]}")
+        self.redundant = job.get("redundant", 0) > 0
         self._find_forms()
         _interpret_grouped_matmul()
         load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
@@ -175,6 +207,12 @@ class Runner:
             **extend,
         )
         batch.capture_hidden_mode = CaptureHiddenMode.NULL
+        if self.redundant:
+            from sgl_jax.srt.eplb.expert_location import (
+                get_global_expert_location_metadata,
+            )
+
+            batch.expert_location_metadata = get_global_expert_location_metadata()
         info = LogitsMetadata(
             forward_mode=mode, capture_hidden_mode=CaptureHiddenMode.NULL, **metadata
         )
@@ -185,7 +223,7 @@ class Runner:
             pools = MemoryPools(token_to_kv_pool=self.pool)
         with jax.set_mesh(self.mesh):
             logits, cache = self.forward(self.state, batch, pools, info)
-        if self.pools:
+        if isinstance(cache, dict):
             cache = cache["token_to_kv_pool"]
         replace = getattr(self.pool, "replace_buffer", None) or self.pool.replace_kv_buffer
         replace(cache)

@@ -2,21 +2,44 @@
 import type { Edit } from "./edit.ts";
 import type { HostedModel } from "./tree.ts";
 
-/** The four families, where a tree has all of them. */
-export const families: readonly HostedModel[] = [
-  { title: "Grok", architectures: ["Grok1ForCausalLM"] },
-  { title: "Qwen3-MoE", architectures: ["Qwen3MoeForCausalLM"] },
-  { title: "Qwen2-MoE", architectures: ["Qwen2MoeForCausalLM"] },
-  {
-    title: "Ling",
-    architectures: ["BailingMoEForCausalLM", "BailingMoeForCausalLM", "BailingMoeV2ForCausalLM"],
+/** The four families that every checkout has. */
+export const grok: HostedModel = {
+  title: "Grok",
+  architectures: ["Grok1ForCausalLM"],
+  config: {
+    experts: ["num_local_experts"],
+    intermediate: ["moe_intermediate_size", "intermediate_size"],
+    activation: "gelu",
   },
-];
+};
+
+export const qwen3: HostedModel = {
+  title: "Qwen3-MoE",
+  architectures: ["Qwen3MoeForCausalLM"],
+  config: { experts: ["num_experts"], intermediate: ["moe_intermediate_size"] },
+};
+
+export const qwen2: HostedModel = {
+  title: "Qwen2-MoE",
+  architectures: ["Qwen2MoeForCausalLM"],
+  config: {
+    experts: ["num_experts"],
+    intermediate: ["moe_intermediate_size", "intermediate_size"],
+  },
+};
+
+export const ling: HostedModel = {
+  title: "Ling",
+  architectures: ["BailingMoEForCausalLM", "BailingMoeForCausalLM", "BailingMoeV2ForCausalLM"],
+  config: { experts: ["num_experts"], intermediate: ["moe_intermediate_size"] },
+};
 
 /** One of two layers, by a condition. */
 export interface LayerChoice {
   /** Class that makes the layer. */
   readonly in: string;
+  /** Its function that does. Absent: `__init__`. */
+  readonly method?: string;
   /** Attribute of the layer. */
   readonly attribute: string;
   /** The layer's class as it was, and under the condition. */
@@ -28,14 +51,14 @@ export interface LayerChoice {
 }
 
 /**
- * In the class's `__init__`: the attribute's layer as it was, or the new one where `condition`
+ * Where the class makes it: the attribute's layer as it was, or the new one where `condition`
  * holds.
  */
 export function layerChoice(choice: LayerChoice): Edit {
-  const { attribute, was, becomes, condition, given } = choice;
+  const { method = "__init__", attribute, was, becomes, condition, given } = choice;
   return {
     edit: "branch",
-    at: { in: `${choice.in}.__init__`, statement: `self.${attribute} = ${was}(...)` },
+    at: { in: `${choice.in}.${method}`, statement: `self.${attribute} = ${was}(...)` },
     condition,
     code: `self.${attribute} = ${becomes}(\n${argumentLines(given)})\n`,
   };

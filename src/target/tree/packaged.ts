@@ -21,7 +21,7 @@ export function packaged(checkout: Tree, name: string, title: string): Tree {
     probes: checkout.probes.flatMap(inside<Probe>),
     kernelFolder: checkout.kernelFolder.slice(SOURCES.length),
     edits: checkout.edits.flatMap(inside<FileEdits>),
-    files: (kernels, facts) => checkout.files(kernels, facts).flatMap(inside),
+    files: (...given) => checkout.files(...given).flatMap(inside),
     surfaces: (checkout.surfaces ?? [])
       .filter(({ forms }) =>
         forms.every(({ edits, probes }) =>

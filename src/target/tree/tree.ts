@@ -106,12 +106,30 @@ export interface TreeFile {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
+/** Where a model's configuration says what its layers ask of a kernel; of names, the first that it has. */
+export interface ConfigFields {
+  /** The part of the configuration that has them, where there is one: "text_config". */
+  readonly part?: readonly string[];
+  readonly experts: readonly [string, ...string[]];
+  /** Absent: `num_experts_per_tok`. */
+  readonly topK?: readonly [string, ...string[]];
+  readonly intermediate: readonly [string, ...string[]];
+  /** Absent: silu. */
+  readonly activation?: "gelu";
+  /** The back end that the model has where no kernel was made for it. Absent: as others. */
+  readonly otherwise?: "fused";
+  /** What quantises the model's linear layers does not reach its experts. */
+  readonly plainExperts?: true;
+}
+
 /** A model of the tree that can use a fused kernel. */
 export interface HostedModel {
   /** "Qwen3-MoE". */
   readonly title: string;
   /** As in the checkpoint's `config.json`. */
   readonly architectures: readonly string[];
+  /** For trees whose files are told of their models. */
+  readonly config?: ConfigFields;
 }
 
 export interface Tree {
@@ -130,7 +148,11 @@ export interface Tree {
   /** Top-level package, for isort. */
   readonly firstParty: string;
   /** New files beside the kernel packages. Their paths are the same for any kernels, and for none. */
-  readonly files: (kernels: readonly HostedKernel[], facts?: Facts) => readonly TreeFile[];
+  readonly files: (
+    kernels: readonly HostedKernel[],
+    facts?: Facts,
+    hosts?: readonly HostedModel[],
+  ) => readonly TreeFile[];
   /** Those that every tree of the kind gets. */
   readonly edits: readonly FileEdits[];
   /** What differs among them; absent: nothing does. */

@@ -1,7 +1,6 @@
-/** sglang-jax of December 2025, after #517: the tree before any fused kernel. */
-import { families } from "../layers.ts";
+/** sglang-jax of November 2025 to January 2026, after #446: the trees before any fused kernel. */
 import type { Tree } from "../tree.ts";
-import { edits } from "./edits.ts";
+import { edits, surfaces } from "./edits.ts";
 import { files } from "./files.ts";
 import { adapt, surface } from "./surface.ts";
 
@@ -9,7 +8,7 @@ const SRT = "python/sgl_jax/srt";
 
 export const december2025: Tree = {
   name: "2025-12",
-  title: "sglang-jax of December 2025 (before #511)",
+  title: "sglang-jax before #677 (November 2025 to January 2026)",
   probes: [
     {
       path: `${SRT}/layers/moe.py`,
@@ -33,35 +32,18 @@ export const december2025: Tree = {
     { path: `${SRT}/model_executor/model_runner.py`, has: ["ModelRunner.load_model"] },
     {
       path: `${SRT}/utils/weight_utils.py`,
-      has: [
-        "WeightMapping.concat_axis",
-        "WeightMapping.is_eagle3",
-        "WeightLoader._process_single_moe_group",
-        "WeightLoader._load_dummy_weights",
-      ],
+      has: ["WeightMapping.concat_axis", "WeightLoader._load_dummy_weights"],
       lacks: ["WeightMapping.fuse_gate_up", "WeightMapping.fuse_moe_weights"],
-    },
-    { path: `${SRT}/models/grok.py`, has: ["Grok1MoE", "Grok1ForCausalLM._create_layer_mappings"] },
-    {
-      path: `${SRT}/models/qwen3_moe.py`,
-      has: ["QWen3MoeDecoderLayer", "Qwen3MoeForCausalLM._create_moe_layer_mappings"],
-    },
-    {
-      path: `${SRT}/models/qwen2_moe.py`,
-      has: ["Qwen2MoeDecoderLayer", "Qwen2MoeForCausalLM._create_moe_layer_mappings"],
-    },
-    {
-      path: `${SRT}/models/bailing_moe.py`,
-      has: ["BailingMoEDecoderLayer", "BailingMoEForCausalLM._create_moe_layer_mappings"],
     },
     { path: `${SRT}/layers/fused_moe.py`, absent: true },
     { path: `${SRT}/kernels/fused_moe/__init__.py`, absent: true },
   ],
   surface,
-  hosts: families,
+  hosts: [],
   adapt,
   kernelFolder: `${SRT}/kernels/fused_moe`,
   firstParty: "sgl_jax",
   files,
   edits,
+  surfaces,
 };

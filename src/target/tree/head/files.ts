@@ -2,7 +2,8 @@
 
 import { pyString } from "../../../emit/python.ts";
 import { scaleBlock } from "../../../spec/formats.ts";
-import type { Facts, HostedKernel, TreeFile } from "../tree.ts";
+import { qwen3 } from "../layers.ts";
+import type { Facts, HostedKernel, HostedModel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
 const GENERATED = `${SRT}/kernels/fused_moe/generated`;
@@ -14,6 +15,8 @@ const NEWEST: Facts = {
   module: "fused_moe",
   quantized: true,
   configured: true,
+  quantizable: true,
+  ownMappings: false,
 };
 
 /**
@@ -23,24 +26,64 @@ const NEWEST: Facts = {
 export function files(
   kernels: readonly HostedKernel[],
   facts: Facts = NEWEST,
+  hosts: readonly HostedModel[] = [],
 ): readonly TreeFile[] {
   const file = (path: string, template: string, context = {}): TreeFile => ({
     path,
     template: `${TEMPLATES}/${template}`,
     context,
   });
-  const backend = { ...facts, predicted: kernels.some(({ predicted }) => predicted === true) };
+  const predicted = kernels.some(({ predicted }) => predicted === true);
+  const backend = {
+    ...facts,
+    predicted,
+    models: hosts.flatMap(fieldsOf),
+    architecture: likely(hosts),
+  };
   return [
     file(`${GENERATED}/__init__.py`, "kernels_init"),
     file(`${GENERATED}/registry.py`, "registry", { ...facts, kernels: kernels.map(row) }),
-    file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated", facts),
+    file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated", {
+      ...facts,
+      dataclasses: facts.quantized === true || facts.ownMappings === true,
+    }),
     file(`${SRT}/layers/moe_backend.py`, "moe_backend", backend),
     file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
     file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test", facts),
     file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test", backend),
-    file("benchmark/moe/bench_fused_generated.py", "bench"),
+    file("benchmark/moe/bench_fused_generated.py", "bench", facts),
   ];
 }
+
+/** The architecture that the tests of the back end are of: its fields are those of most models. */
+function likely(hosts: readonly HostedModel[]): string {
+  const [architecture = ""] = (hosts.find(plain) ?? qwen3).architectures;
+  return architecture;
+}
+
+const plain = ({ config }: HostedModel): boolean =>
+  JSON.stringify(config) === JSON.stringify(qwen3.config);
+
+/** What `_Fields(...)` of each architecture says, fields at their default left out. */
+function fieldsOf({
+  architectures,
+  config,
+}: HostedModel): readonly { architecture: string; fields: string }[] {
+  if (config === undefined) throw new RangeError(`${architectures[0]} has no fields`);
+  const fields = [
+    `num_experts=${tuple(config.experts)}`,
+    `intermediate_size=${tuple(config.intermediate)}`,
+    ...(config.topK === undefined ? [] : [`num_experts_per_tok=${tuple(config.topK)}`]),
+    ...(config.activation === undefined ? [] : [`activation=${pyString(config.activation)}`]),
+    ...(config.part === undefined ? [] : [`part=${tuple(config.part)}`]),
+    ...(config.otherwise === undefined ? [] : ["otherwise=MoEBackend.FUSED"]),
+    ...(config.plainExperts === undefined ? [] : ["plain_experts=True"]),
+  ].join(", ");
+  return architectures.map((architecture) => ({ architecture, fields }));
+}
+
+const tuple = (names: readonly string[]): string =>
+  `(${names.map(pyString).join(", ")}${names.length === 1 ? "," : ""})`;
 
 /** A kernel as `FusedMoELayer(...)`: what it was made for. */
 function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: string } {

@@ -8,11 +8,11 @@ const SRT = "python/sgl_jax/srt";
 
 export const head: Tree = {
   name: "head",
-  title: "sglang-jax from #694 on (January to August 2026, its own fused kernels)",
+  title: "sglang-jax from #677 on (January to August 2026, its own fused kernels)",
   probes: [
     {
       path: `${SRT}/layers/moe.py`,
-      has: ["create_moe_weights_mapping(moe_backend)", "EPMoE.__init__(ep_size)"],
+      has: ["EPMoE.__init__(ep_size)", "TopK.__call__(correction_bias)"],
     },
     {
       path: `${SRT}/configs/model_config.py`,

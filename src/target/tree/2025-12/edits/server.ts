@@ -1,6 +1,7 @@
 /** The choice of the back end: enum, server flag, and where it is decided. */
 import { modelConfig, serverArgs, testSuite } from "../../backend.ts";
 import type { FileEdits } from "../../edit.ts";
+import type { Varying } from "../../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
 
@@ -31,10 +32,24 @@ export const server: readonly FileEdits[] = [
   modelConfig(SRT),
   serverArgs(SRT, "; needs --ep-size to be the number of devices"),
   modelRunner,
-  testSuite('[TestFile("python/sgl_jax/test/test_flashattention.py", ...), ...]', [
-    "test_fused_moe.py",
-    "test_fused_moe_loading.py",
-    "test_moe_backend.py",
-    "kernels/fused_moe_v1_test.py",
-  ]),
 ];
+
+/** The suite that runs without a TPU's kernels. */
+export const suite: Varying = {
+  what: "test suite",
+  needed: false,
+  forms: [
+    {
+      name: "test_flashattention.py",
+      probes: [],
+      edits: [
+        testSuite('[TestFile("python/sgl_jax/test/test_flashattention.py", ...), ...]', [
+          "test_fused_moe.py",
+          "test_fused_moe_loading.py",
+          "test_moe_backend.py",
+          "kernels/fused_moe_v1_test.py",
+        ]),
+      ],
+    },
+  ],
+};

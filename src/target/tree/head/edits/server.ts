@@ -82,48 +82,6 @@ export const backends: Varying = {
   forms: [backend("fused_v2", "FUSED_V2", []), backend("fused", "FUSED", ["MoEBackend.FUSED_V2"])],
 };
 
-/**
- * Models whose layer is FusedEPMoE whatever is asked for (Qwen3.5): a generated kernel that is asked for
- * is not silently another one.
- */
-export const forced: Varying = {
-  what: "forced back end",
-  needed: true,
-  forms: [
-    {
-      name: "by a list",
-      probes: [{ path: modelConfig.path, has: ["_FORCED_FUSED_EP_MOE_ARCHS"] }],
-      edits: [
-        {
-          path: modelConfig.path,
-          edits: [
-            {
-              edit: "insert",
-              where: "before",
-              at: {
-                in: "ModelConfig.__init__",
-                statement:
-                  'logger.info("%s hard-codes FusedEPMoE; resolving effective moe_backend %s -> fused", ...)',
-              },
-              code: `if self.moe_backend == MoEBackend.FUSED_GENERATED:
-    raise ValueError(
-        f"--moe-backend fused_generated: {self.hf_config.architectures[0]} is FusedEPMoE "
-        "whatever the back end; take --moe-backend fused"
-    )
-`,
-            },
-          ],
-        },
-      ],
-    },
-    {
-      name: "none",
-      probes: [{ path: modelConfig.path, lacks: ["_FORCED_FUSED_EP_MOE_ARCHS"] }],
-      edits: [],
-    },
-  ],
-};
-
 /** The suite that runs without a TPU's kernels, by its first file. */
 const listed = (first: string): Form => ({
   name: first,
