@@ -12,7 +12,7 @@ export const head: Tree = {
   probes: [
     {
       path: `${SRT}/layers/moe.py`,
-      has: ["EPMoE.__init__(ep_size)", "TopK.__call__(correction_bias)"],
+      has: ["EPMoE.__init__(ep_size)"],
     },
     {
       path: `${SRT}/configs/model_config.py`,
