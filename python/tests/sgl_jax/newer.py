@@ -15,11 +15,10 @@ from weights import (
 )
 
 
-def _outer(w: Weights, head: bool = True) -> None:
+def _outer(w: Weights) -> None:
     w.normal("model.embed_tokens.weight", VOCAB, HIDDEN, scale=1.0)
     w.norm("model.norm.weight")
-    if head:
-        w.normal("lm_head.weight", VOCAB, HIDDEN)
+    w.normal("lm_head.weight", VOCAB, HIDDEN)
 
 
 def _layers(w: Weights):
@@ -157,7 +156,7 @@ def deepseek_v3(w: Weights, dtype: str) -> dict:
 
 def gemma4(w: Weights, dtype: str) -> dict:
     """Gemma-4 with experts beside a dense feed-forward; gate and up of all experts are one tensor."""
-    _outer(w, head=False)
+    _outer(w)
     for prefix in _layers(w):
         attention(w, f"{prefix}.self_attn")
         w.norm(f"{prefix}.self_attn.q_norm.weight", HEAD_DIM)
@@ -174,7 +173,6 @@ def gemma4(w: Weights, dtype: str) -> dict:
         w.normal(f"{prefix}.experts.gate_up_proj", EXPERTS, 2 * INTERMEDIATE, HIDDEN)
         w.normal(f"{prefix}.experts.down_proj", EXPERTS, HIDDEN, INTERMEDIATE)
     text = common("Gemma4ForCausalLM", "gemma4_text", dtype) | {
-        "tie_word_embeddings": True,
         "enable_moe_block": True,
         "num_experts": EXPERTS,
         "num_experts_per_tok": TOP_K,
@@ -184,8 +182,7 @@ def gemma4(w: Weights, dtype: str) -> dict:
         "rope_parameters": {},
         "hidden_activation": "gelu_pytorch_tanh",
     }
-    whole = common("Gemma4ForConditionalGeneration", "gemma4", dtype)
-    return whole | {"text_config": text, "tie_word_embeddings": True}
+    return common("Gemma4ForConditionalGeneration", "gemma4", dtype) | {"text_config": text}
 
 
 MODELS = {
