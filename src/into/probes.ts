@@ -12,6 +12,9 @@ export interface Mismatch {
   readonly found: string;
 }
 
+/** What is said of a file that is not there. */
+export const NO_FILE = { expected: "the file", found: "none" } as const;
+
 type Place = StatementAnchor | ExpressionAnchor;
 
 /** What a probe, or a list of edits, looks for in a file. */
@@ -70,7 +73,7 @@ export class Prober {
     const { path } = one;
     const there = this.#texts.get(path) !== undefined;
     if ("absent" in one) return there ? [{ path, expected: "no such file", found: "it" }] : [];
-    if (!there) return [{ path, expected: "the file", found: "none" }];
+    if (!there) return [{ path, ...NO_FILE }];
     const broken = this.#broken.get(path);
     if (broken !== undefined) return [{ path, expected: "valid Python", found: broken }];
     const lacks = "edits" in one ? [] : (one.lacks ?? []);

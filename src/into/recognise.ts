@@ -3,7 +3,7 @@ import { withForms } from "../target/tree/forms.ts";
 import { trees } from "../target/tree/registry.ts";
 import type { Form, Tree, Varying } from "../target/tree/tree.ts";
 import { IntoError } from "./errors.ts";
-import { type Before, type Mismatch, Prober } from "./probes.ts";
+import { type Before, type Mismatch, NO_FILE, Prober } from "./probes.ts";
 import type { TreeWorker } from "./tree-worker.ts";
 
 export type { Before };
@@ -63,7 +63,7 @@ async function found(kind: Tree, prober: Prober): Promise<Recognised> {
   );
   if (tree.hosts.length === 0) throw unrecognised(kind, surfaces.flatMap(lacking), [kind]);
   const remarks = surfaces
-    .filter(({ form }) => form === undefined)
+    .filter(({ form, lacking }) => form === undefined && !lacking.some(absent))
     .map(
       (one) => `${one.surface.what} left alone, in no form that moegen knows: ${lacking(one)[0]}`,
     );
@@ -89,6 +89,11 @@ async function surfacesOf(kind: Tree, prober: Prober): Promise<readonly Surfaced
 function lacking({ surface, form, lacking }: Surfaced): readonly string[] {
   if (form !== undefined) return [];
   return lacking.map((one) => `${surface.what}: ${said(one)}`);
+}
+
+/** A tree without the file has nothing that is left alone. */
+function absent({ expected, found }: Mismatch): boolean {
+  return expected === NO_FILE.expected && found === NO_FILE.found;
 }
 
 function said({ path, expected, found }: Mismatch): string {

@@ -35,6 +35,10 @@ export interface Job extends Checkpoint {
   readonly mesh: readonly [number, number];
   readonly ep: number;
   readonly prompt: readonly number[];
+  /** How often the prompt is asked: as requests of one batch, which `mesh[0]` divides. Absent: once. */
+  readonly requests?: number;
+  /** Copies of experts; with them the experts lie backwards. Absent: none, and each in its place. */
+  readonly redundant?: number;
   readonly tokens: number;
   /** Below "quantization" in a file of the server's --quantization-config-path. */
   readonly quantization?: Readonly<Record<string, unknown>>;
@@ -81,16 +85,13 @@ for name in sys.argv[2:]:
   if (missing.length > 0) {
     await execa(interpreter, [script, folder, ...missing], { env: environment });
   }
-  const lines = jobs.map(({ model, dtype, backend, mesh, ep, prompt, tokens, quantization }) =>
+  const lines = jobs.map(({ model, dtype, prompt, requests = 1, tokens, ...job }) =>
     JSON.stringify({
+      ...job,
       model: join(folder, `${model}-${dtype}`),
-      backend,
       dtype,
-      mesh,
-      ep,
-      prompts: [prompt],
+      prompts: Array.from({ length: requests }, () => prompt),
       new_tokens: tokens,
-      quantization,
     }),
   );
   const { stdout } = await execa(interpreter, [join(HARNESS, "decode.py")], {

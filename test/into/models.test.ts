@@ -1,12 +1,14 @@
 /**
- * The proof on the models of 2026: epmoe and the generated kernel give the same greedy tokens. It runs
+ * The proof on the models of 2026, on meshes with data, and with experts that a map places: epmoe and the
+ * generated kernel give the same greedy tokens. It runs
  * where MOEGEN_SGLJAX_HEAD names a checkout, two minutes for each model, and says loudly where none does.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { trees } from "../../src/target/tree/registry.ts";
 import { build, checkoutOf, copyOf, FOUR, specFor } from "./checkouts.ts";
-import { type Checkpoint, decode } from "./decode.ts";
+import { type Checkpoint, decode, type Job } from "./decode.ts";
 
 const MODELS: readonly Checkpoint["model"][] = [
   "minimax_m2",
@@ -16,34 +18,66 @@ const MODELS: readonly Checkpoint["model"][] = [
   "gemma4",
 ];
 const TOKENS = 6;
-const PROMPT = [497, 374, 324, 279, 287, 478, 144];
+const GIVEN = 'routing: { where: "given" },';
+const PROMPT = [497, 374, 324, 279];
 
 const checkout = checkoutOf("head");
 
+const QWEN3 = { model: "qwen3_moe", dtype: "bfloat16" } as const;
+
+/** Four physical experts more than the checkpoint has. */
+const REDUNDANT = 4;
+
 describe.skipIf(checkout === undefined)("the head tree", () => {
-  test("the same tokens of each model", { timeout: 1_800_000 }, async () => {
+  const python = async (specs: readonly string[]): Promise<string> => {
     const tree = await copyOf(checkout ?? "");
-    const cases = MODELS.map((model) => ({ model, dtype: "bfloat16" }) as const);
-    const silu = specFor({ model: "glm4_moe", dtype: "bfloat16" }, 4);
-    const gelu = specFor({ model: "gemma4", dtype: "bfloat16" }, 4);
-    const built = await build(tree, [silu, gelu]);
+    const built = await build(tree, specs);
     expect([built.code, built.stderr]).toEqual([0, expect.any(String)]);
-    const jobs = cases.flatMap((one) =>
-      ["epmoe", "fused_generated"].map((backend) => ({
-        ...one,
-        ...FOUR,
-        backend,
-        prompt: PROMPT,
-        tokens: TOKENS,
-      })),
-    );
-    const answers = await decode(join(tree, "python"), trees.head.surface.jax, jobs);
-    for (const [index, { model, backend }] of jobs.entries()) {
-      const answer = answers[index];
-      expect(answer?.error, `${model} ${backend}`).toBeUndefined();
-      expect(answer?.backend, model).toBe(backend);
-      expect(answer?.ids?.[0], model).toHaveLength(TOKENS);
-      if (backend !== "epmoe") expect(answer?.ids, model).toEqual(answers[index - 1]?.ids);
+    return join(tree, "python");
+  };
+
+  /** Every job's ids are those of the job before it, and each ran on the back end that it asked for. */
+  async function sameTokens(sources: string, jobs: readonly (readonly Job[])[]): Promise<void> {
+    const answers = [...(await decode(sources, trees.head.surface.jax, jobs.flat()))];
+    for (const pair of jobs) {
+      const ids = pair.map(({ model, backend, tokens }) => {
+        const answer = answers.shift();
+        expect(answer?.error, `${model} ${backend}`).toBeUndefined();
+        expect(answer?.backend, model).toBe(backend);
+        expect(answer?.ids?.[0], model).toHaveLength(tokens);
+        return answer?.ids;
+      });
+      expect(ids[1], pair[0]?.model).toEqual(ids[0]);
     }
+  }
+
+  const both = (job: Omit<Job, "backend">): readonly Job[] => [
+    { ...job, backend: "epmoe" },
+    { ...job, backend: "fused_generated" },
+  ];
+
+  test("the same tokens of each model", { timeout: 1_800_000 }, async () => {
+    const bfloat16 = (model: Checkpoint["model"]) => specFor({ model, dtype: "bfloat16" }, 4);
+    const sources = await python([bfloat16("glm4_moe"), bfloat16("gemma4")]);
+    const jobs = MODELS.map((model) =>
+      both({ model, dtype: "bfloat16", ...FOUR, prompt: PROMPT, tokens: TOKENS }),
+    );
+    await sameTokens(sources, jobs);
+  });
+
+  test("the same tokens on two devices of data by two", { timeout: 600_000 }, async () => {
+    const sources = await python([specFor(QWEN3, 4)]);
+    const job = { ...QWEN3, mesh: [2, 2], ep: 4, prompt: PROMPT, requests: 2, tokens: 3 } as const;
+    await sameTokens(sources, [both(job)]);
+  });
+
+  test("the same tokens from experts that a map places", { timeout: 600_000 }, async () => {
+    const spec = specFor(QWEN3, 4);
+    const text = readFileSync(spec, "utf8");
+    const placed = `experts: ${8 + REDUNDANT},\n    redundantExperts: ${REDUNDANT},`;
+    writeFileSync(spec, text.replace("experts: 8,", placed).replace(/routing: .*/, GIVEN));
+    const sources = await python([spec]);
+    const job = { ...QWEN3, ...FOUR, prompt: PROMPT, redundant: REDUNDANT, tokens: TOKENS };
+    await sameTokens(sources, [both(job)]);
   });
 });

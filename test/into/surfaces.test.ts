@@ -148,11 +148,20 @@ test("a refusal names the surface, what was looked for and what was found", asyn
 
 test("what is not needed is left alone and said; a tree without any model is none", async () => {
   const hosted = { ...kind, hosts: [{ title: "Other", architectures: ["Other"] }] };
-  const { tree, remarks } = await seen({ [CONFIG]: NEW }, hosted);
+  const { tree, remarks } = await seen(
+    { [CONFIG]: NEW, [MODEL]: "class Model:\n    pass\n" },
+    hosted,
+  );
   expect(tree.hosts.map(({ title }) => title)).toEqual(["Other"]);
   expect(remarks).toEqual([expect.stringContaining(`model Model left alone`)]);
-  expect(remarks[0]).toContain(`${MODEL}: expected the file; found none`);
+  expect(remarks[0]).toContain(`${MODEL}: expected `);
   expect(await refused({ [CONFIG]: NEW })).toContain("model Model");
+});
+
+test("a model that the tree has not is nothing to speak of", async () => {
+  const hosted = { ...kind, hosts: [{ title: "Other", architectures: ["Other"] }] };
+  const { tree, remarks } = await seen({ [CONFIG]: NEW }, hosted);
+  expect([tree.hosts.map(({ title }) => title), remarks]).toEqual([["Other"], []]);
 });
 
 test("the same tree as its package", async () => {

@@ -8,7 +8,8 @@ line on stdin, writes one JSON answer a line on stdout:
   -> {"ids": [[...]], "margins": [[...]], "backend": "epmoe", "seconds": 1.2}
   or {"error": "ValueError: ..."}
 
-"quantization" in a job is what a file of --quantization-config-path has below that key.
+"quantization" in a job is what a file of --quantization-config-path has below that key; "redundant" is the
+server's --ep-num-redundant-experts, with experts that lie backwards.
 
 A margin is the best logit minus the second best: how far the choice is from another token.
 """

@@ -70,6 +70,12 @@ export const forced: Varying = {
   forms: [
     { name: "a kernel where one was made", probes: [list], edits: [layer, kept], host },
     { name: "FusedEPMoE by a list", probes: [list], edits: [refused] },
+    {
+      name: "FusedEPMoE by no list",
+      probes: [{ path: CONFIG, lacks: [LIST] }],
+      edits: [layer],
+      host,
+    },
     { name: "by no list", probes: [{ path: CONFIG, lacks: [LIST] }], edits: [] },
   ],
 };

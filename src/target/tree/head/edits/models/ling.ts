@@ -72,5 +72,17 @@ export const lings: readonly Varying[] = [
         perChannelScales(LINEAR_MAPPINGS),
       ]),
     ),
+    form(
+      "EPMoE's place",
+      file(LINEAR, [
+        generated({
+          ...choice,
+          in: LINEAR_LAYER,
+          method: "_init_mlp",
+          condition: 'moe_backend == "fused_generated"',
+          was: "EPMoE",
+        }),
+      ]),
+    ),
   ),
 ];
