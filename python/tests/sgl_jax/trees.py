@@ -126,7 +126,8 @@ class Runner:
         _quantize(self.config, self.model)
         with jax.set_mesh(self.mesh):
             self.pool = MHATokenToKVPool(
-                size=CACHE_SLOTS,
+                # With its one page more it divides by the devices of data.
+                size=CACHE_SLOTS - (job["mesh"][0] > 1),
                 page_size=1,
                 dtype=self.config.dtype,
                 head_num=self.config.num_key_value_heads,

@@ -33,23 +33,28 @@ export function files(
     template: `${TEMPLATES}/${template}`,
     context,
   });
+  const told: Facts = {
+    ...facts,
+    // A tree whose models are quantised, but no experts of a generated kernel.
+    plainAlone: facts.quantizable === true && facts.quantized !== true,
+  };
   const predicted = kernels.some(({ predicted }) => predicted === true);
   const backend = {
-    ...facts,
+    ...told,
     predicted,
     models: hosts.flatMap(fieldsOf),
     architecture: likely(hosts),
   };
   return [
     file(`${GENERATED}/__init__.py`, "kernels_init"),
-    file(`${GENERATED}/registry.py`, "registry", { ...facts, kernels: kernels.map(row) }),
+    file(`${GENERATED}/registry.py`, "registry", { ...told, kernels: kernels.map(row) }),
     file(`${SRT}/layers/fused_moe_generated.py`, "fused_moe_generated", {
       ...facts,
       dataclasses: facts.quantized === true || facts.ownMappings === true,
     }),
     file(`${SRT}/layers/moe_backend.py`, "moe_backend", backend),
     file("python/sgl_jax/test/kernels/fused_moe_generated_test.py", "kernel_test"),
-    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test", facts),
+    file("python/sgl_jax/test/layers/test_fused_moe_generated.py", "layer_test", told),
     file("python/sgl_jax/test/layers/test_moe_backend.py", "backend_test", backend),
     file("benchmark/moe/bench_fused_generated.py", "bench", facts),
   ];
