@@ -38,7 +38,11 @@ class File:
         self._chain: list[Scope] = [self.module]
 
     def swap(self, old: cst.CSTNode, new: Any) -> None:
-        """Puts a node, or a run of statements, in the place of a node of the last scope."""
+        """Puts a node, or a run of statements, in the place of a node of the last scope.
+
+        Raises:
+            RuntimeError: the node is not in that scope.
+        """
         module, *chain = self._chain
         if any(node is old for node in self.module.body):
             run = list(new.nodes) if isinstance(new, cst.FlattenSentinel) else [new]

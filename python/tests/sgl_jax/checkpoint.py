@@ -8,10 +8,9 @@ import json
 from pathlib import Path
 
 import ml_dtypes
+import newer
 import numpy as np
 from safetensors.numpy import save_file
-
-import newer
 from weights import (
     EXPERTS,
     HEAD_DIM,

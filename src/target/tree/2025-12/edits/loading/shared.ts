@@ -5,6 +5,7 @@ export const WEIGHT_LOADER = "python/sgl_jax/srt/utils/weight_utils.py";
 export const LOAD = "WeightLoader.load_weights_from_safetensors";
 
 export const shared: readonly Edit[] = [
+  { edit: "import", code: "from collections.abc import Mapping" },
   {
     edit: "insert",
     where: "after",
