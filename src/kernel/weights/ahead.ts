@@ -5,7 +5,7 @@
 
 import { weightBytes } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { KernelInput, Sizes } from "../frame.ts";
+import { type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { expertTiles } from "../load.ts";
 import type { Layer, Layout } from "../rows/layout.ts";
 import { LANES } from "../rows/layout.ts";
@@ -126,7 +126,9 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   const entry = Math.min(entrySeconds(input, device) / seconds, Math.max(0, free));
   // Less than half of a further one is left to the routing.
   const useful = entry <= 1 ? Math.ceil(entry) : Math.round(entry);
-  const most = input.sizes.passTokens > input.sizes.chunk ? MOST_BEFORE_CHUNKS : useful;
+  // Where passes may overlap no list is there before all rows have come.
+  const rowsFirst = input.sizes.passTokens > input.sizes.chunk && !passesOverlap(input);
+  const most = rowsFirst ? MOST_BEFORE_CHUNKS : useful;
   const early = Math.min(useful, most, layer.experts / ep, mostEarly(input));
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));
