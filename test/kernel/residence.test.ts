@@ -124,6 +124,18 @@ test("where weights bind passes follow each other, with room for one", () => {
   expect(stages.map(({ name }) => name)).not.toContain("pass_barrier");
 });
 
+test("no list is there before all rows have come: first experts' weights fill their slots", () => {
+  const roomy = (rows: BucketRows): KernelPlan => {
+    const { schedule, ...spec } = specOf(rows, { hidden: 2048 });
+    const tiles = { all: { upTo: 2048, bt: 128, bf: 256, bd: 2048, slots: 5, rows } };
+    const { plan, findings } = judge({ ...spec, schedule: { ...schedule, tiles } }, registries);
+    if (plan === undefined) throw new Error(JSON.stringify(findings));
+    return only(plan);
+  };
+  const early = ({ tiles }: KernelPlan) => tiles.own.early;
+  expect([early(roomy("vmem")), early(roomy("two passes"))]).toEqual([2, 4]);
+});
+
 test("one device has no two passes at a time", () => {
   const spec = specOf("two passes");
   const { plan } = judge({ ...spec, mesh: { ...spec.mesh, ep: 1 } }, registries);
