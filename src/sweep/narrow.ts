@@ -174,10 +174,18 @@ function candidatesAmong(judged: readonly Judged[]): readonly Candidate[] {
   });
 }
 
-/** Of those that the plan alone calls the quickest the middle one, which has bodies for few rows and many. */
+/** A guess within so much of the least may be the best's. */
+const NEAR = 0.1;
+
+/**
+ * Of those that the plan alone calls quick the ones with the smallest weight tile, which compile soonest;
+ * of them the middle one, which has bodies for few rows and for many.
+ */
 function likeliest(group: readonly Candidate[]): readonly Candidate[] {
-  const guessOf = ({ prepared }: Candidate): number => prepared.guess;
-  const least = Math.min(...group.map(guessOf));
-  const best = group.filter((each) => guessOf(each) <= least * (1 + SAME));
-  return best.slice(best.length >> 1).slice(0, 1);
+  const least = Math.min(...group.map(({ prepared }) => prepared.guess));
+  const quick = group.filter(({ prepared }) => prepared.guess <= least * (1 + NEAR));
+  const sizeOf = ({ judged }: Candidate): number => judged.id.tiles.bf * judged.id.tiles.bd;
+  const smallest = Math.min(...quick.map(sizeOf));
+  const alike = quick.filter((each) => sizeOf(each) === smallest);
+  return alike.slice(alike.length >> 1).slice(0, 1);
 }
