@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { publishedModels } from "../../src/cli/init/models.ts";
+import { starterFromModel } from "../../src/cli/init/starter.ts";
 import { emptyFolder, moegen, onlyObject, root } from "./moegen.ts";
 
 /** A config that is read without a finding. */
@@ -16,12 +17,27 @@ const QWEN = {
 };
 
 describe("moegen init", () => {
-  it.each(publishedModels())("starts from %s with a spec that checks", async (model) => {
-    const cwd = emptyFolder();
-    const ran = await moegen(["init", "--model", model, "--json"], { cwd });
-    expect(ran.code).toBe(0);
-    expect(onlyObject(ran)).toMatchObject({ status: "ok", spec: `${model}.moe.ts`, checks: true });
+  it.each(publishedModels())("starts from %s with its spec and its config", (model) => {
+    const { spec, files } = starterFromModel(model);
+    expect(spec).toBe(`${model}.moe.ts`);
+    const imported = [...(files.get(spec) ?? "").matchAll(/from "\.\/([^"]+)"/g)];
+    expect(imported.length).toBeGreaterThan(0);
+    for (const [, name = ""] of imported) expect(JSON.parse(files.get(name) ?? "")).toBeDefined();
   });
+
+  it.each(["qwen3-30b-a3b", "grok-2-fp8"])(
+    "starts from %s with a spec that checks",
+    async (model) => {
+      const cwd = emptyFolder();
+      const ran = await moegen(["init", "--model", model, "--json"], { cwd });
+      expect(ran.code).toBe(0);
+      expect(onlyObject(ran)).toMatchObject({
+        status: "ok",
+        spec: `${model}.moe.ts`,
+        checks: true,
+      });
+    },
+  );
 
   it("keeps a file that is there, unless told", async () => {
     const cwd = emptyFolder();
@@ -157,11 +173,58 @@ describe("moegen init", () => {
     expect(readdirSync(cwd)).toEqual(["config.json"]);
   });
 
-  it("refuses a folder, and a name that is none", async () => {
+  /** A checkpoint's folder: its config and, by file name, headers of arrays without their data. */
+  const checkpoint = (files: Readonly<Record<string, object>>, config: object = QWEN): string => {
+    const cwd = emptyFolder();
+    writeFileSync(join(cwd, "config.json"), JSON.stringify(config));
+    for (const [name, header] of Object.entries(files)) {
+      const text = name.endsWith(".json") ? JSON.stringify(header) : weights(header);
+      writeFileSync(join(cwd, name), text);
+    }
+    return cwd;
+  };
+  const weights = (header: object): Buffer => {
+    const text = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(text.length));
+    return Buffer.concat([length, text]);
+  };
+  const SMALL = { ...QWEN, num_hidden_layers: 1, num_experts: 8, num_experts_per_tok: 2 };
+  // Of no size, so that the file has no data: the shape is what is looked at.
+  const empty = { dtype: "BF16", shape: [0, 768], data_offsets: [0, 0] };
+  const experts = { "model.layers.0.mlp.experts.gate_up_proj": empty };
+
+  it("compares a checkpoint's headers with its config, and reads files of its folder alone", async () => {
+    const other = checkpoint({ "model.safetensors": experts }, SMALL);
+    const refused = await moegen(["init", "--checkpoint", "."], { cwd: other });
+    expect(refused.code).toBe(64);
+    expect(refused.stderr).toContain(
+      "gate_up_proj is BF16 [0, 768], the config says [8, 1536, 2048]",
+    );
+    expect(readdirSync(other)).not.toContain("qwen3-moe.moe.ts");
+    const index = { weight_map: { a: "../model.safetensors" } };
+    const outside = checkpoint({ "model.safetensors.index.json": index }, SMALL);
+    const led = await moegen(["init", "--checkpoint", outside], { cwd: outside });
+    expect(led.stderr).toContain('"../model.safetensors", no .safetensors file beside it');
+    const part = checkpoint({
+      "model.safetensors.index.json": { weight_map: { a: "b.safetensors" } },
+    });
+    const missing = await moegen(["init", "--checkpoint", part], { cwd: part });
+    expect(missing.stderr).toContain("names b.safetensors, which is not there");
+    const cut = checkpoint({ "model.safetensors": { a: { ...empty, data_offsets: [0, 4] } } });
+    const broken = await moegen(["init", "--checkpoint", cut], { cwd: cut });
+    expect(broken.stderr).toContain(
+      "model.safetensors has a with 4 bytes, where BF16 [0, 768] takes 0",
+    );
+  });
+
+  it("takes a folder for the config in it, and refuses a name that is none", async () => {
     const cwd = emptyFolder();
     const folder = await moegen(["init", "--config", "."], { cwd });
     expect(folder.code).toBe(64);
-    expect(folder.stderr).toContain(". is a folder; name the config.json in it");
+    expect(folder.stderr).toContain("there is no file config.json");
+    const there = checkpoint({});
+    expect((await moegen(["init", "--config", ".", "--json"], { cwd: there })).code).toBe(0);
     const config = shared("qwen3-30b-a3b.json");
     const named = await moegen(["init", "--config", config, "--name", "../a"], { cwd });
     expect(named.code).toBe(64);

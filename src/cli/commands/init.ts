@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Option } from "commander";
 import { type LauncherName, launcherNames, launchers } from "../../launcher/registry.ts";
+import { defined } from "../../spec/defined.ts";
 import { type DeviceName, deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
@@ -12,6 +13,7 @@ import { checkSpecs } from "../specs.ts";
 interface Options {
   readonly model?: string;
   readonly config?: string;
+  readonly checkpoint?: string;
   readonly name?: string;
   readonly ep?: number;
   readonly device?: readonly DeviceName[];
@@ -40,13 +42,21 @@ export const init = defineCommand<Options>({
     "moegen init --config path/to/config.json --ep 4 --device v6e,v7x",
     "moegen init --config path/to/config.json --quantization none",
     "moegen init --config path/to/config.json --guess",
+    "moegen init --checkpoint path/to/Qwen3-30B-A3B",
     "moegen init --launcher compose",
     "moegen init --launcher kuberay --device v6e --out deploy",
   ],
   configure: (command) =>
     command
       .option("--model <name>", `a published model: ${models.join(", ")}`)
-      .option("--config <file>", "a Hugging Face config.json of a known architecture")
+      .option(
+        "--config <file>",
+        "a Hugging Face config.json of a known architecture, or its folder",
+      )
+      .option(
+        "--checkpoint <dir>",
+        "a folder with config.json and *.safetensors: their headers must say what the config says",
+      )
       .option("--name <name>", "Python package name (default: from the config's model type)")
       .option("--ep <n>", "with --config: devices the experts are spread over (4)", positive)
       .option(
@@ -73,7 +83,8 @@ export const init = defineCommand<Options>({
       .addOption(new Option("--dir <dir>").hideHelp())
       .option("--force", "overwrite files that are there"),
   async run(_args, options, out) {
-    if (options.model && options.config) throw new UsageError("give --model or --config, not both");
+    const given = [options.model, options.config, options.checkpoint].filter(Boolean);
+    if (given.length > 1) throw new UsageError("give one of --model, --config and --checkpoint");
     const folder = options.dir ?? options.out;
     if (options.launcher !== undefined) {
       const { writeLauncher } = await import("../init/launcher.ts");
@@ -81,10 +92,14 @@ export const init = defineCommand<Options>({
     }
     const { ask } = await import("../init/ask.ts");
     const { starterFromConfig, starterFromModel } = await import("../init/starter.ts");
+    const { configIn } = await import("../init/checkpoint.ts");
+    const named = options.config ?? options.checkpoint;
     const choice =
-      options.model || options.config ? options : await ask(models, "qwen3-30b-a3b", out);
+      options.model || named
+        ? { ...options, ...defined({ config: named }) }
+        : await ask(models, "qwen3-30b-a3b", out);
     const starter = choice.config
-      ? starterFromConfig({ ...options, config: choice.config })
+      ? starterFromConfig({ ...options, config: configIn(choice.config) })
       : starterFromModel(choice.model ?? "qwen3-30b-a3b");
     const files = [...starter.files].map(([name, text]) => ({
       path: join(folder, name),

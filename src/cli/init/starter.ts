@@ -14,6 +14,7 @@ import type { LayerSpec } from "../../spec/layer.ts";
 import type { DeviceName } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";
 import { readIfThere } from "../files.ts";
+import { confirmed } from "./checkpoint.ts";
 import { type JsonFile, readJsonObject } from "./json-file.ts";
 import { EXAMPLES, publishedModels, SUFFIX } from "./models.ts";
 import { type Placement, placementOf } from "./placement.ts";
@@ -51,6 +52,8 @@ export interface ConfigStarterOptions {
   readonly quantization?: "none";
   /** Read a config of an unknown architecture by the usual names of its fields. */
   readonly guess?: true;
+  /** The folder of weights that must be what the config says. */
+  readonly checkpoint?: string;
 }
 
 /**
@@ -63,6 +66,7 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const beside = besideOf(options);
   const layer = layerOf(config, beside, { ...options, ...guess });
   const notes = layerOrigin(layer)?.notes ?? [];
+  const seen = options.checkpoint === undefined ? [] : confirmed(options.checkpoint, layer);
   const guesses = guess === undefined ? undefined : notes;
   const name = nameOf(options, config, layer);
   const place = placementOf(name, layer, options);
@@ -78,6 +82,7 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const where = `${place.device.join(", ")}, ep ${place.ep}`;
   const remarks = [
     ...(place.why === undefined ? [] : [`${where}: elsewhere ${place.why}`]),
+    ...seen,
     ...notes,
   ];
   return { spec, files, remarks };
