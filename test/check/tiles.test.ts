@@ -1,5 +1,6 @@
 /** From choices to numbers, and to kernels at other token counts. */
 import { describe, expect, test } from "vitest";
+import minimaxM2 from "../../examples/configs/minimax-m2.5.json" with { type: "json" };
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { auto, choices, type MoeInput, moe } from "../../src/index.ts";
@@ -58,6 +59,24 @@ describe("auto", () => {
   test("takes no more rows than the bucket has tokens", () => {
     const all = { upTo: 20, bt: auto, bf: 128, bd: 8192 };
     expect(tilesOf(planOf(spec({ all })))[0]).toMatchObject({ bt: 32 });
+  });
+
+  test("holds the rows of most experts before it widens the weights' tiles", () => {
+    // MiniMax-M2's layer: with the widest weight tiles there is room for 16 rows.
+    const minimax = moe({
+      name: "minimax",
+      layer: moe.fromHuggingFace(minimaxM2),
+      mesh: { ep: 16 },
+      devices: ["v7x"],
+      schedule: {
+        kind: "gather",
+        tiles: { prefill: { upTo: 2048, bt: auto, bf: auto, bd: auto } },
+      },
+    });
+    const { plan } = judge(minimax, registries);
+    expect(plan === undefined ? [] : tilesOf(plan)).toEqual([
+      { device: "v7x", bt: 128, bf: 384, bd: 3072 },
+    ]);
   });
 
   test("says how each number was chosen, and cuts btc to bt", () => {
