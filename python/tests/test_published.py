@@ -75,6 +75,29 @@ def grok() -> np.ndarray:
     return result
 
 
+def llama4() -> np.ndarray:
+    """transformers, models/llama4 (Llama4Router, Llama4TextMoe): the sigmoid of each chosen logit
+    times the expert's input, results added as they are, a shared expert beside."""
+    selected = np.argsort(-LOGITS)[:K]
+    result = mlp(S1, S3, S2)
+    for e in selected:
+        row = X * sigmoid(LOGITS[e])
+        result = result + (silu(row @ W1[e, 0]) * (row @ W1[e, 1])) @ W2[e]
+    return result
+
+
+def nemotron() -> np.ndarray:
+    """transformers, models/nemotron_h (NemotronHTopkRouter, NemotronHExperts): up, relu squared and
+    down, weights of the choice by a biased score divided by their sum and scaled."""
+    scores = sigmoid(LOGITS)
+    selected = np.argsort(-(scores + BIAS))[:K]
+    weights = scores[selected] / (scores[selected].sum() + 1e-20) * 2.5
+    result = np.zeros(D)
+    for w, e in zip(weights, selected, strict=True):
+        result += w * (np.square(np.maximum(X @ W1[e, 1], 0.0)) @ W2[e])
+    return result
+
+
 def gpt_oss() -> np.ndarray:
     """openai/gpt-oss, gpt_oss/torch/model.py: gate and up columns interleaved, as published."""
     selected = np.argsort(-LOGITS)[:K]
@@ -193,6 +216,33 @@ FAMILIES = {
         },
         deepseek(),
     ),
+    "Nemotron-3": (
+        {
+            **PLAIN,
+            "activation": "relu2",
+            "routing": {
+                **KERNEL,
+                "scoring": "sigmoid",
+                "scalingFactor": 2.5,
+                "correctionBias": True,
+            },
+        },
+        nemotron(),
+    ),
+    "Llama-4": (
+        {
+            **PLAIN,
+            "scoreOn": "input",
+            "sharedExperts": {"count": 1, "intermediate": 8},
+            "routing": {
+                **KERNEL,
+                "scoring": "sigmoid",
+                "renormalize": False,
+                "scoreChosen": True,
+            },
+        },
+        llama4(),
+    ),
     "DeepSeek-V4": (
         {
             **PLAIN,
@@ -233,7 +283,7 @@ FAMILIES = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(family: str) -> None:
     layer, wanted = FAMILIES[family]
-    weights = model.Weights(W1, W2)
+    weights = model.Weights(W1[:, 2 - model.projections(layer) :], W2)
     if layer.get("biases"):
         weights = model.Weights(W1, W2, B1, B2)
     if layer.get("sharedExperts"):

@@ -182,6 +182,10 @@ export const codes = {
     "rows of two passes are not for this",
     "rows are one answer for all buckets; deterministic and sums of 8 bits need one pass at a time; in HBM weights come whole, without shared experts, biases, rows of 8 bits and quantised activations",
   ),
+  MOE160: entry(
+    "experts without a gate have nothing of one",
+    'with relu2 the weights are "up", (E, D, F), without biases, and shared experts are outside the kernel; with other activations there is a gate',
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",
@@ -189,7 +193,7 @@ export const codes = {
   ),
   MOE203: entry(
     "no tile fits VMEM",
-    "auto is the largest legal tile that fits: bd first, then bf, then bt",
+    "auto is the largest legal tile that fits: bd first, then bf, then bt, beside rows enough for most experts",
   ),
   MOE204: entry("the weights exceed HBM", "the weights of a device's experts fit its HBM"),
 
@@ -216,7 +220,7 @@ export const codes = {
   ),
   MOE307: entry(
     "the model's experts are of another kind",
-    "an expert is gate, up and down projections of a token's row, weighed at its output; shared experts are of the same kind",
+    "an expert is gate, up and down projections of a token's row, or up and down alone; shared experts are of the same kind",
   ),
 } as const satisfies Readonly<Record<string, CodeEntry>>;
 

@@ -25,6 +25,7 @@ import {
   scheduleKeepsOrder,
   sharedCutOverAll,
 } from "./rules/deterministic.ts";
+import { gateIsThere } from "./rules/gate.ts";
 import { deviceList, nameIsFree, nameIsIdentifier, nameIsNoModule } from "./rules/identity.ts";
 import type { Dict } from "./rules/kinds.ts";
 import {
@@ -64,6 +65,7 @@ const RULES: readonly Rule[] = [
   chosenAreScored,
   epsilonFits,
   redundantFit,
+  gateIsThere,
   sharedFillLanes,
   scaleBlocksFit,
   checkpointIsFloat8,

@@ -61,7 +61,7 @@ export function fromHuggingFace(
       ? routed
       : { ...routed, sharedExperts: inside };
   const merged: LayerSpec = {
-    weights: "fused",
+    weights: (replaced.activation ?? layer.activation) === "relu2" ? "up" : "fused",
     ...base,
     ...(quantization === "none" || checkpoint === undefined
       ? {}

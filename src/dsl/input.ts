@@ -71,7 +71,7 @@ export interface LayerInput {
   readonly activation: Activation;
   /** Rows, weights and result; the accumulation is always float32. Default: "bfloat16". */
   readonly dtype?: DType;
-  /** How gate and up weights lie. Default: "fused", (E, 2, D, F). */
+  /** How gate and up weights lie. Default: "fused", (E, 2, D, F); "up", (E, D, F), without a gate. */
   readonly weights?: WeightLayout;
   /**
    * Of the weights, with their scales as further inputs; of the shared experts' too, unless they
@@ -86,6 +86,11 @@ export interface LayerInput {
    */
   readonly biases?: true;
   readonly routing: RoutingInput;
+  /**
+   * "input" (Llama-4): a token's weight multiplies the row that its expert takes, and what comes out
+   * is added as it is. Default: it multiplies the expert's result.
+   */
+  readonly scoreOn?: "input";
   /** Experts that every token goes through, computed in the kernel. Default: none. */
   readonly sharedExperts?: SharedExpertsInput;
   /**

@@ -31,7 +31,8 @@ function withScales(quantization: unknown): unknown {
 }
 
 function layerOf(value: unknown): unknown {
-  const layer = withDefaults({ dtype: "bfloat16", weights: "fused" }, value);
+  const gateless = isDict(value) && value.activation === "relu2";
+  const layer = withDefaults({ dtype: "bfloat16", weights: gateless ? "up" : "fused" }, value);
   if (!isDict(layer)) return layer;
   const routing = layer.routing;
   if (isDict(routing) && (routing.where ?? "kernel") === "kernel") {

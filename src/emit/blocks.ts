@@ -1,5 +1,6 @@
 /** Which of their answers the functions of a package's common modules have. */
 import { activationBlock } from "../kernel/api/layer.ts";
+import { weighsRows } from "../kernel/feed-forward/row-scales.ts";
 import { NO_BLOCK } from "../kernel/part.ts";
 import { isMxfp4, scaleBlockTemplate } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -69,6 +70,8 @@ export function referenceBlocks({ layer }: Plan): Blocks {
     activation_formula: activationBlock(layer.activation),
     reference_groups: groupsBlock(layer),
     add_expert: `package/reference/add_expert/${expert}${layer.biases === true ? "_biased" : ""}`,
+    weighed: `package/reference/weighed/${weighsRows(layer) ? "rows" : "result"}`,
+    expert_rows: weighsRows(layer) ? "package/reference/expert_rows" : NO_BLOCK,
     reference_result: `package/reference/result/${resultBlock(layer)}`,
     round_rows:
       rows === undefined

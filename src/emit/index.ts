@@ -1,4 +1,5 @@
 /** Plan → Python package. Starts no Python. */
+import { namedFor } from "../kernel/gateless.ts";
 import type { Plan } from "../plan/plan.ts";
 import { filesOf } from "./files.ts";
 import { formatPython } from "./format.ts";
@@ -16,7 +17,10 @@ export async function emitPackage(
   origin?: Origin,
 ): Promise<ReadonlyMap<string, string>> {
   const rendered = new Map(
-    filesOf(plan).map(({ file, template, context }) => [file, render(template, context(plan))]),
+    filesOf(plan).map(({ file, template, context }) => [
+      file,
+      namedFor(plan.layer, render(template, context(plan))),
+    ]),
   );
   const files = [...withImports(rendered)].map(([file, text]): [string, string] => [
     `${plan.name}/${file}`,

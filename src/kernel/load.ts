@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { weightBytes } from "../spec/formats.ts";
+import { projections, weightBytes } from "../spec/formats.ts";
 import type { KernelInput, Load } from "./frame.ts";
 import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
@@ -27,7 +27,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     typicalRows,
     rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),
     reads,
-    weightBytes: { gateUp: 2 * tile, down: tile },
+    weightBytes: { gateUp: projections(layer) * tile, down: tile },
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,

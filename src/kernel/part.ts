@@ -5,6 +5,7 @@
 import type { Buffer, Plan, Semaphore, Stage, Stream } from "../plan/plan.ts";
 import type { BufferDeclaration, SemaphoreDeclaration } from "./declaration.ts";
 import type { Frame, KernelInput } from "./frame.ts";
+import { allNamedFor } from "./gateless.ts";
 import { type DraftLoop, tripsOf } from "./loops.ts";
 import { toBuffer } from "./memory/bytes.ts";
 
@@ -70,7 +71,7 @@ export function declareBuffers(
   const ordered = [...first, ...parts.filter((part) => !first.includes(part))];
   const found = ordered.flatMap((part) => part.buffers?.(input) ?? []);
   const of = (space: Buffer["space"]) => found.filter((buffer) => buffer.space === space);
-  return [...of("HBM"), ...of("VMEM"), ...of("SMEM")];
+  return allNamedFor(input.layer, [...of("HBM"), ...of("VMEM"), ...of("SMEM")]);
 }
 
 /** The same with their bytes. */
@@ -83,7 +84,10 @@ export function declareSemaphores(
   { parts }: Composition,
   input: KernelInput,
 ): readonly SemaphoreDeclaration[] {
-  return parts.flatMap((part) => part.semaphores?.(input) ?? []);
+  return allNamedFor(
+    input.layer,
+    parts.flatMap((part) => part.semaphores?.(input) ?? []),
+  );
 }
 
 /** The same as the plan has them. */
@@ -98,7 +102,10 @@ export function semaphoresOf(composition: Composition, input: KernelInput): read
 
 /** All copies of a kernel, part by part. */
 export function streamsOf({ parts }: Composition, frame: Frame): readonly Stream[] {
-  return parts.flatMap((part) => part.streams?.(frame) ?? []);
+  return allNamedFor(
+    frame.layer,
+    parts.flatMap((part) => part.streams?.(frame) ?? []),
+  );
 }
 
 /**
@@ -109,7 +116,10 @@ export function streamsOf({ parts }: Composition, frame: Frame): readonly Stream
 export function stagesOf(composition: Composition, frame: Frame): readonly Stage[] {
   const { parts, order } = composition;
   const streams = streamsOf(composition, frame);
-  const drafts = parts.flatMap((part) => part.stages?.(frame) ?? []);
+  const drafts = allNamedFor(
+    frame.layer,
+    parts.flatMap((part) => part.stages?.(frame) ?? []),
+  );
   const placeOf = ({ name, place = name }: Draft): number => {
     const found = order.indexOf(place);
     if (found < 0) throw new RangeError(`stage ${name}: the schedule's order has no ${place}`);

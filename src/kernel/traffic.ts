@@ -1,6 +1,6 @@
 /** Bytes and FLOPs of one call on one device, and the least that any kernel needs. */
 import type { Buffer, Stream, Traffic } from "../plan/plan.ts";
-import { sharedLayer, tokenRows, weightBytes } from "../spec/formats.ts";
+import { projections, sharedLayer, tokenRows, weightBytes } from "../spec/formats.ts";
 import type { Frame } from "./frame.ts";
 import { sharedLoad } from "./shared-experts/load.ts";
 import { sharedOf } from "./shared-experts/spread.ts";
@@ -52,8 +52,12 @@ export function trafficOf(
   const remote = streams.filter((stream) => stream.remote);
   // A row must reach each other device that owns one of its experts, and one sum must return.
   const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
+  const matrices = projections(layer) + 1;
   const flops =
-    6 * layer.hidden * (load.routedRows * layer.intermediate + (sizes.tokens * shared) / ep);
+    2 *
+    matrices *
+    layer.hidden *
+    (load.routedRows * layer.intermediate + (sizes.tokens * shared) / ep);
   return {
     hbm,
     hbmMinimum,

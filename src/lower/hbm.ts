@@ -4,6 +4,7 @@ import type { Schedule } from "../schedule/schedule.ts";
 import {
   BLOCK,
   hasBlockColumns,
+  projections,
   scaleBytes,
   scaleRows,
   sharedLayer,
@@ -33,7 +34,7 @@ export function deviceWeights(
   const bias = biases === true ? (2 * intermediate + hidden) * FLOAT_BYTES : 0;
   const experts =
     Math.ceil(layer.experts / ep) *
-    (3 * hidden * intermediate * item + scales(layer, intermediate) + bias);
+    ((projections(layer) + 1) * hidden * intermediate * item + scales(layer, intermediate) + bias);
   const gate = sharedExperts?.gate === undefined ? 0 : hidden * FLOAT_BYTES;
   const columns = schedule?.sharedColumns(layer, ep) ?? 0;
   const own = sharedLayer(layer);
@@ -42,12 +43,16 @@ export function deviceWeights(
 }
 
 /** Bytes of the scales of gate, up and down as they come, for F or shared columns of `columns`. */
-function scales({ quantization, hidden }: LayerSpec, columns: number): number {
+function scales(layer: LayerSpec, columns: number): number {
+  const { quantization, hidden } = layer;
   if (quantization === undefined || columns === 0) return 0;
   const along = (contraction: number, channels: number): number =>
     scaleRows(quantization, contraction) *
     (hasBlockColumns(quantization) ? channels / BLOCK : channels);
-  return scaleBytes(quantization) * (2 * along(hidden, columns) + along(columns, hidden));
+  return (
+    scaleBytes(quantization) *
+    (projections(layer) * along(hidden, columns) + along(columns, hidden))
+  );
 }
 
 /** Whether one kind of device has HBM enough for the experts of a model. */

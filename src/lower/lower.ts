@@ -20,7 +20,7 @@ export interface Registries {
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
   const { quantization, wire, biases, sharedExperts } = spec.layer;
-  const { redundantExperts, deterministic } = spec.layer;
+  const { redundantExperts, deterministic, scoreOn } = spec.layer;
   return {
     schema: 2,
     name: spec.name,
@@ -39,7 +39,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       ...(wire === undefined ? {} : { wire: { ...wire } }),
       ...defined({ biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
-      ...defined({ redundantExperts, deterministic }),
+      ...defined({ redundantExperts, deterministic, scoreOn }),
     },
     mesh: {
       ep: spec.mesh.ep,

@@ -26,6 +26,8 @@ export interface FamilyData {
   readonly activation?: (config: ConfigReader) => Activation;
   /** Of all three projections. Default: none. */
   readonly biases?: true;
+  /** Weights multiply what experts take. Default: what they give. */
+  readonly scoreOn?: "input";
   readonly routing: RoutingData;
   readonly shared?: SharedData | undefined | ((config: ConfigReader) => SharedData | undefined);
   /** Default: every layer has experts. */
@@ -112,7 +114,7 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
       dtype: config.dtype(),
       ...(data.biases === true ? { biases: true as const } : {}),
       routing: routingOf(config, data.routing),
-      ...defined({ sharedExperts: shared }),
+      ...defined({ sharedExperts: shared, scoreOn: data.scoreOn }),
     },
     layers: sparseLayers(config, data.sparse, data.depth),
     fields: fieldsOf(config, data, said),

@@ -8,7 +8,7 @@ const ON_INPUT = "moe_apply_router_weight_on_input";
 
 function inspect(config: ConfigReader): void {
   if (config.get(ON_INPUT) !== true) return;
-  const message = "scores multiply an expert's input, in the kernel its output";
+  const message = "scores multiply an expert's input, which no published code of Laguna does";
   refuseExperts(config, ON_INPUT, message);
 }
 

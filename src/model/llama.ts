@@ -1,7 +1,5 @@
-import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { refuseExperts } from "./refuse.ts";
 import { type SparseRule, stepped } from "./sparse.ts";
 
 /** `moe_layers` where the config lists them, else every `interleave_moe_layer_step`-th. */
@@ -11,15 +9,9 @@ const sparse: SparseRule = (config) => {
   return stepped(field(1, "interleave_moe_layer_step"))(config);
 };
 
-function inspect(config: ConfigReader): void {
-  const message =
-    "Llama-4 multiplies an expert's input by its score, the kernel its output: not the same through silu";
-  refuseExperts(config, "architectures", message);
-}
-
 /**
  * Llama-4: top-k by logits, the sigmoid of each chosen one times the *input* of its expert, results
- * added unweighted; a shared expert of the same size. Refused: the kernel weighs outputs.
+ * added unweighted; a shared expert of the same size, added plainly.
  * Source: transformers 5.24, models/llama4 (Llama4Router, Llama4TextMoe) and its configuration class.
  */
 export const llama = family({
@@ -29,6 +21,6 @@ export const llama = family({
   intermediate: ["intermediate_size"],
   routing: { scoring: "sigmoid", renormalize: false, scoreChosen: true },
   shared: { count: 1 },
+  scoreOn: "input",
   sparse,
-  inspect,
 });

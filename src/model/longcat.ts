@@ -20,7 +20,7 @@ function inspect(config: ConfigReader): void {
  * its configuration class.
  */
 export const longcat = family({
-  names: ["LongcatFlashForCausalLM"],
+  names: ["LongcatFlashForCausalLM", "LongcatFlashNgramForCausalLM"],
   types: ["longcat_flash"],
   experts: ["n_routed_experts", "num_local_experts"],
   topK: ["moe_topk", "num_experts_per_tok"],

@@ -2,11 +2,12 @@ import type { Activation } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
-import { field, statedName } from "./field.ts";
-import { refuseExperts } from "./refuse.ts";
+import { field, numberOf, statedName } from "./field.ts";
+import { refuseActivation } from "./refuse.ts";
 import type { SparseRule } from "./sparse.ts";
 
 const LATENT = "moe_latent_size";
+const SHARED = field(1, "n_shared_experts");
 
 /** Layers are of one kind each: "E" in the pattern, or "moe" in the list, has experts. */
 const sparse: SparseRule = (config) => {
@@ -18,25 +19,31 @@ const sparse: SparseRule = (config) => {
   return (index) => list[index] === "moe" || list[index] === "E";
 };
 
-function inspect(config: ConfigReader): void {
-  const act = String(config.get("mlp_hidden_act") ?? "relu2");
-  const message = `Nemotron's experts are up, ${act} and down without a gate: the kernel's have one`;
-  refuseExperts(config, "mlp_hidden_act", message);
+function activation(config: ConfigReader): Activation {
+  const act = config.get("mlp_hidden_act") ?? "relu2";
+  if (act !== "relu2") {
+    const message = `mlp_hidden_act ${JSON.stringify(act)} of experts without a gate is not one the kernel has`;
+    refuseActivation(config, "mlp_hidden_act", message, ["relu2"]);
+  }
+  return "relu2";
 }
 
 function notes(config: ConfigReader): readonly string[] {
-  return statedName(config, [LATENT]) === undefined
-    ? []
-    : ["the projections into and out of the latent rows are the caller's"];
+  const shared = numberOf(config, "sharedExperts", SHARED);
+  return [
+    ...(statedName(config, [LATENT]) === undefined
+      ? []
+      : ["the projections into and out of the latent rows are the caller's"]),
+    ...(shared === 0
+      ? []
+      : ["the shared expert is the caller's: without a gate, on the whole row"]),
+  ];
 }
-
-/** Never used: the experts are refused. */
-const activation = (): Activation => "silu";
 
 /**
  * Nemotron-3 (Nemotron-H with experts): DeepSeek-V3's routing; experts without a gate, relu squared,
- * between projections to `moe_latent_size` where that is stated; a shared expert on the whole row.
- * Refused: the kernel's experts have a gate.
+ * between projections to `moe_latent_size` where that is stated; a shared expert of the same kind on
+ * the whole row, which the kernel leaves to its caller.
  * Source: transformers 5.24, models/nemotron_h (NemotronHExperts, NemotronHMoE, NemotronHTopkRouter)
  * and its configuration class.
  */
@@ -47,11 +54,6 @@ export const nemotron = family({
   hidden: [LATENT, "hidden_size"],
   activation,
   routing: deepseekRouting(),
-  shared: {
-    count: field(1, "n_shared_experts"),
-    intermediate: field(7688, "moe_shared_expert_intermediate_size"),
-  },
   sparse,
-  inspect,
   notes,
 });

@@ -1,41 +1,58 @@
+import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
 import { refuseLimits } from "./limits.ts";
 import { dense, type SparseRule } from "./sparse.ts";
 
 /** `moe_layers_enum`, "3,4,5,…", where the config has it; else all but the first dense ones. */
-const sparse: SparseRule = (config) => {
+const sparse: SparseRule = (config) =>
+  listed(config) ?? dense(field(0, "first_k_dense_replace"))(config);
+
+/** The layers that `moe_layers_enum` lists, where it does. */
+function listed(config: ConfigReader): ReturnType<SparseRule> | undefined {
   const list = config.get("moe_layers_enum");
-  if (typeof list === "string") {
-    const layers = new Set(list.split(",").map(Number));
-    return (index) => layers.has(index);
-  }
-  return dense(field(0, "first_k_dense_replace"))(config);
-};
+  if (typeof list !== "string" && !Array.isArray(list)) return undefined;
+  const layers = new Set((typeof list === "string" ? list.split(",") : list).map(Number));
+  return (index) => layers.has(index);
+}
 
 /**
- * Step-3.5 and 3.7: sigmoid scores, a correction bias that picks the ids only, weights divided by
- * their sum and scaled; one shared expert of `share_expert_dim`, added plainly.
+ * Step-3: softmax of all experts, weights divided by their sum where `norm_expert_weight`. Step-3.5 and
+ * 3.7: sigmoid scores, a correction bias that picks the ids only, weights divided by their sum and
+ * scaled. One shared expert of `share_expert_dim`, added plainly.
  * Source: transformers 5.24, models/step3p7 and its configuration class (with the names of its
- * `attribute_map`); sglang 0.5.23, models/step3p5.py, configs/step3p5.py.
+ * `attribute_map`); sglang 0.5.23, models/step3p5.py, configs/step3p5.py; vLLM, models/step3_text.py with
+ * transformers_utils/configs/step3_vl.py.
  */
-export const step = family({
-  names: [
-    "Step3p5ForCausalLM",
-    "Step3p7ForConditionalGeneration",
-    "Step3p7ForCausalLM",
-    "Step3p7FlashForCausalLM",
-  ],
-  types: ["step3p5", "step3p7"],
-  experts: ["moe_num_experts", "n_routed_experts", "num_experts", "num_local_experts"],
-  topK: ["moe_top_k", "num_experts_per_tok"],
-  routing: {
-    scoring: "sigmoid",
-    renormalize: true,
-    scalingFactor: field(1, "moe_router_scaling_factor"),
-    correctionBias: field(true, "use_moe_router_bias"),
+export const step = family(
+  {
+    names: ["Step3VLForConditionalGeneration", "Step3TextForCausalLM"],
+    types: ["step3_text", "step3_vl"],
+    experts: ["moe_num_experts"],
+    topK: ["moe_top_k"],
+    activation: () => "silu",
+    routing: { scoring: "softmax", renormalize: field(false, "norm_expert_weight") },
+    shared: { count: 1, intermediate: field(5120, "share_expert_dim") },
+    sparse: (config) => listed(config) ?? dense(1)(config),
   },
-  shared: { count: 1, intermediate: field(1280, "share_expert_dim", "share_expert_dims") },
-  sparse,
-  inspect: (config) => refuseLimits(config, "swiglu_limits", "swiglu_limits_shared"),
-});
+  {
+    names: [
+      "Step3p5ForCausalLM",
+      "Step3p7ForConditionalGeneration",
+      "Step3p7ForCausalLM",
+      "Step3p7FlashForCausalLM",
+    ],
+    types: ["step3p5", "step3p7"],
+    experts: ["moe_num_experts", "n_routed_experts", "num_experts", "num_local_experts"],
+    topK: ["moe_top_k", "num_experts_per_tok"],
+    routing: {
+      scoring: "sigmoid",
+      renormalize: true,
+      scalingFactor: field(1, "moe_router_scaling_factor"),
+      correctionBias: field(true, "use_moe_router_bias"),
+    },
+    shared: { count: 1, intermediate: field(1280, "share_expert_dim", "share_expert_dims") },
+    sparse,
+    inspect: (config) => refuseLimits(config, "swiglu_limits", "swiglu_limits_shared"),
+  },
+);

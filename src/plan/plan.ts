@@ -264,6 +264,7 @@ export interface Plan {
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;
     readonly deterministic?: true;
+    readonly scoreOn?: "input";
   };
   readonly mesh: {
     readonly ep: number;

@@ -5,7 +5,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
-import { scaleBlock, tokenRows } from "../spec/formats.ts";
+import { hasGate, scaleBlock, tokenRows } from "../spec/formats.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
 import { ownTiles } from "./pieces/shipped.ts";
@@ -43,6 +43,7 @@ export function layerOf({ layer }: Plan): JobLayer {
     intermediate: layer.intermediate,
     weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",
     ...defined({ scaleGroup: block }),
+    ...(hasGate(layer) ? {} : { matrices: 2 as const }),
     ...(quantization?.activations === undefined ? {} : { activations: quantization.activations }),
     ...(tokenRows(layer) === undefined ? {} : { sentBytes: 1 }),
     ...(layer.sharedExperts === undefined

@@ -1,5 +1,5 @@
 /** The least time that a call can take on the slowest device, whatever the kernel. */
-import { expertBytes, type Job, rowBytes, tokenShare } from "./job.ts";
+import { expertBytes, expertWeights, type Job, rowBytes, tokenShare } from "./job.ts";
 import { topologyOf } from "./machine/topology.ts";
 import { Tally } from "./routing/sample.ts";
 
@@ -16,7 +16,7 @@ export interface Floor {
 
 /** The least time of a call: bytes of HBM and links at peak rate, FLOPs at peak rate. */
 export function floorOf(job: Job): Floor {
-  const { device, ep, layer } = job;
+  const { device, ep } = job;
   const tally = new Tally(job.routing, ep, job.tokens);
   const own = 2 * tokenShare(job) * rowBytes(job);
   const peak = device.bf16Flops * rateOf(job);
@@ -24,7 +24,7 @@ export function floorOf(job: Job): Floor {
   for (let index = 0; index < ep; index++) {
     const weights = tally.active(0, index).length * expertBytes(job);
     hbm = Math.max(hbm, (weights + own) / device.hbmBandwidth);
-    const flops = tally.onDevice(0, index) * 6 * layer.hidden * layer.intermediate;
+    const flops = tally.onDevice(0, index) * 2 * expertWeights(job);
     mxu = Math.max(mxu, flops / peak);
   }
   const ici = iciFloor(job);

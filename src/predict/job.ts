@@ -18,6 +18,8 @@ export interface JobLayer {
   readonly scaleGroup?: number;
   /** Intermediate size of the expert that every token goes through; absent: there is none. */
   readonly shared?: number;
+  /** Weight matrices of one expert: up and down; absent: gate, up and down. */
+  readonly matrices?: 2;
 }
 
 export interface Job {
@@ -41,9 +43,11 @@ export const weightBytes = ({ layer }: Job): number => widthOf(layer.weights);
 export const localExperts = ({ layer, ep }: Job): number => layer.experts / ep;
 /** Tokens of one device, rounded up. */
 export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep);
-/** Bytes of one expert's three matrices. */
-export const expertBytes = (job: Job): number =>
-  3 * job.layer.hidden * job.layer.intermediate * weightBytes(job);
+/** Weights of one expert. */
+export const expertWeights = ({ layer }: Job): number =>
+  (layer.matrices ?? 3) * layer.hidden * layer.intermediate;
+/** Bytes of one expert's matrices. */
+export const expertBytes = (job: Job): number => expertWeights(job) * weightBytes(job);
 
 /** Rows by expert of each `tile` tokens of a device. */
 export function tallyOf(job: Job, tile: number): Tally {

@@ -18,7 +18,9 @@ export function sumOf(cycles: ExpertCycles, parts: readonly Part[] = PARTS): num
 }
 
 function multiply(name: string): Part | undefined {
-  const found = /^(gate_up|activation|down)(?:_\d+)?$/.exec(name)?.[1];
+  const [, named] = /^(gate_up|up|activation|down)(?:_\d+)?$/.exec(name) ?? [];
+  // Of experts without a gate.
+  const found = named === "up" ? "gate_up" : named;
   return PARTS.find((part) => part === found);
 }
 

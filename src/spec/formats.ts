@@ -6,6 +6,16 @@ export const BLOCK = 128;
 /** Any block of scales is a multiple of it: rows of a packed register of 8-bit weights. */
 export const LEAST_BLOCK = 32;
 
+/** Whether experts have a gate: else their weights are up and down alone. */
+export function hasGate({ activation }: Pick<LayerSpec, "activation">): boolean {
+  return activation !== "relu2";
+}
+
+/** Projections of a row before the activation: gate and up, or up alone. */
+export function projections(layer: Pick<LayerSpec, "activation">): 1 | 2 {
+  return hasGate(layer) ? 2 : 1;
+}
+
 /** Neighbours along the contraction that share a scale; undefined: all of them. */
 export function scaleBlock({ granularity }: Pick<Quantization, "granularity">): number | undefined {
   if (granularity === "per_channel") return undefined;

@@ -3,9 +3,10 @@ import type { DType, Quantization, Wire } from "./quantization.ts";
 
 /**
  * How gate and up weights lie: fused (E, 2, D, F); separate w1 and w3 (E, D, F); or side by side
- * (E, D, 2F), gate columns first. The down weights w2 are (E, F, D) in all.
+ * (E, D, 2F), gate columns first. "up", (E, D, F): experts without a gate. The down weights w2 are
+ * (E, F, D) in all.
  */
-export type WeightLayout = "fused" | "separate" | "side_by_side";
+export type WeightLayout = "fused" | "separate" | "side_by_side" | "up";
 
 /**
  * What happens between the gate and up projections and the down projection:
@@ -14,12 +15,14 @@ export type WeightLayout = "fused" | "separate" | "side_by_side";
  * - silu_clamped (Step-3.7): silu(gate), at most `limit`, times up within ±`limit`;
  * - swigluoai (GPT-OSS): clamped as clamped_swiglu, then gate * sigmoid(alpha * gate) * (up + 1);
  * - situ (Kimi-K3): beta * tanh(gate / beta) * sigmoid(gate), times linearBeta * tanh(up / linearBeta),
- *   or times up where there is no linearBeta.
+ *   or times up where there is no linearBeta;
+ * - relu2 (Nemotron-3): the square of up where that is positive. There is no gate.
  */
 export type Activation =
   | "silu"
   | "gelu"
   | "gelu_erf"
+  | "relu2"
   | { readonly kind: "clamped_swiglu"; readonly limit: number }
   | { readonly kind: "silu_clamped"; readonly limit: number }
   | { readonly kind: "swigluoai"; readonly alpha: number; readonly limit: number }
@@ -79,6 +82,11 @@ export interface LayerSpec {
    */
   readonly biases?: true;
   readonly routing: RoutingSpec;
+  /**
+   * "input" (Llama-4): a token's weight multiplies the row that its expert takes, and what comes out
+   * is added as it is. Absent: it multiplies the expert's result.
+   */
+  readonly scoreOn?: "input";
   /** Computed in the kernel; absent: none, or added by the caller. */
   readonly sharedExperts?: SharedExperts;
   /**

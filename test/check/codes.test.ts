@@ -1,6 +1,7 @@
 /** One case for each diagnostic code: what triggers it and exactly where it points. */
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
+import { expertCases } from "./expert-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
 import { type Case, rowCases } from "./row-cases.ts";
@@ -9,6 +10,7 @@ const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket}
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
 
 const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
+  ...expertCases,
   MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },
   MOE003: {
     spec: `import { gone } from ⟦"./gone.ts"⟧;\n${specText({ more: "  source: gone,\n" })}`,
@@ -253,16 +255,6 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     config: { ...QWEN, hidden_act: "relu" },
     says: 'hidden_act "relu" is not an activation the kernel has',
     nearest: ["silu", "gelu", "gelu_erf"],
-  },
-  MOE307: {
-    spec: published("config"),
-    config: {
-      ...QWEN,
-      architectures: ["LagunaForCausalLM"],
-      moe_apply_router_weight_on_input: true,
-    },
-    says: "scores multiply an expert's input, in the kernel its output",
-    nearest: [],
   },
 };
 

@@ -20,6 +20,37 @@ const given = (layerText: string): string =>
   });
 
 const combinations: Readonly<Record<string, Combination>> = {
+  "gate and up weights without a gate": {
+    code: "MOE160",
+    spec: specText({
+      layer: LAYER.replace('activation: "silu"', 'activation: "relu2",\n    weights: ⟦"fused"⟧'),
+    }),
+    says: 'weights = "fused", and relu2 has no gate',
+    nearest: ["up"],
+  },
+  "biases without a gate": {
+    code: "MOE160",
+    spec: specText({
+      layer: LAYER.replace('activation: "silu"', 'activation: "relu2",\n    biases: ⟦true⟧'),
+    }),
+    says: "biases beside relu2",
+  },
+  "shared experts without a gate": {
+    code: "MOE160",
+    spec: specText({
+      layer: LAYER.replace(
+        'activation: "silu"',
+        'activation: "relu2",\n    sharedExperts: ⟦{ count: 1, intermediate: 512 }⟧',
+      ),
+    }),
+    says: "shared experts beside relu2: they are the caller's",
+  },
+  "a score on something else": {
+    code: "MOE102",
+    spec: field('scoreOn: ⟦"output"⟧'),
+    says: 'scoreOn = "output"',
+    nearest: ["input"],
+  },
   "groups leave fewer than k experts": {
     code: "MOE118",
     spec: routing('groups: { count: 64, kept: ⟦3⟧, score: "max" }'),

@@ -101,7 +101,7 @@ const fields: Fields<LayerInput> = {
   hidden: fc.oneof(sizes(256, 16), sizes(128, 8), sizes(16, 40)),
   intermediate: fc.oneof(sizes(128, 12), sizes(16, 40)),
   activation: fc.oneof(
-    fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const),
+    fc.constantFrom("silu" as const, "gelu" as const, "gelu_erf" as const, "relu2" as const),
     fc.constantFrom("clamped_swiglu" as const, "silu_clamped" as const).map((kind) => ({
       kind,
       limit: 10,
@@ -117,11 +117,12 @@ const fields: Fields<LayerInput> = {
     }),
   ),
   dtype: fc.constantFrom("bfloat16", "float32"),
-  weights: fc.constantFrom("fused", "separate", "side_by_side"),
+  weights: fc.constantFrom("fused", "separate", "side_by_side", "up"),
   quantization,
   wire,
   biases: fc.constant(true),
   deterministic: fc.constant(true),
+  scoreOn: fc.constant("input" as const),
   routing,
   sharedExperts,
   redundantExperts: fc.integer({ min: 1, max: 8 }),

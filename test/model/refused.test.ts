@@ -21,13 +21,10 @@ const outside: Refused["answer"] = {
 const silu: Refused["answer"] = { named: "silu", overrides: { activation: "silu" } };
 
 const refused: Readonly<Record<string, Refused>> = {
-  "Llama-4: scores on the input": {
-    config: { architectures: ["Llama4ForConditionalGeneration"], text_config: SIZES },
-    says: "Llama-4 multiplies an expert's input by its score",
-  },
-  "Nemotron-3: no gate": {
-    config: { architectures: ["NemotronHForCausalLM"], mlp_hidden_act: "relu2" },
-    says: "Nemotron's experts are up, relu2 and down without a gate",
+  "Nemotron-3 with another activation without a gate": {
+    config: { architectures: ["NemotronHForCausalLM"], mlp_hidden_act: "silu" },
+    says: 'mlp_hidden_act "silu" of experts without a gate is not one the kernel has',
+    answer: { named: "relu2", overrides: { activation: "relu2" } },
   },
   "more layers than any model has": {
     config: { architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 2 ** 53, ...SIZES },

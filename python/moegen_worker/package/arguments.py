@@ -52,7 +52,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     def row(name: str, width: int, kind: Any) -> Argument:
         return Argument(name, (tokens, width), kind, "tokens")
 
-    pairs = {"fused": (2,), "separate": (), "side_by_side": ()}[layout]
+    pairs = (2,) if layout == "fused" else ()
     width = 2 * f if layout == "side_by_side" else f
     third = layout == "separate"
     weights = [expert("w1", *pairs, d, width), expert("w2", f, d)]

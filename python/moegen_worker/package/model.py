@@ -19,7 +19,7 @@ BIAS_SCALE = np.float32(0.3)
 class Weights:
     """Expert weights, and what the layer has beside them; None where it has no such thing."""
 
-    w1: Array  # (E, 2, D, F): gate and up
+    w1: Array  # (E, 2, D, F): gate and up; (E, 1, D, F): up alone
     w2: Array  # (E, F, D)
     b1: Array | None = None  # (E, 2, F)
     b2: Array | None = None  # (E, D)
@@ -69,7 +69,7 @@ class Weights:
 
     def arrays(self, layout: str) -> dict[str, Array]:
         """By argument name, in a layout: fused; separate: gate and up apart; side_by_side: gate
-        columns, then up columns."""
+        columns, then up columns; up: without a gate."""
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del found["format"]
         pairs = (
@@ -82,9 +82,16 @@ class Weights:
                 continue
             if layout == "separate":
                 found |= {gate: both[:, 0], up: both[:, 1]}
+            elif layout == "up":
+                found[gate] = both[:, 0]
             elif layout == "side_by_side":
                 found[gate] = np.concatenate([both[:, 0], both[:, 1]], axis=-1)
         return {name: array for name, array in found.items() if array is not None}
+
+
+def projections(layer: Layer) -> int:
+    """Of a row before the activation: gate and up, or up alone."""
+    return 1 if layer["activation"] == "relu2" else 2
 
 
 def shared_size(layer: Layer) -> int:
@@ -104,7 +111,7 @@ def random(
         return rng.standard_normal(shape, np.float32) * np.float32(scale)
 
     weights: dict[str, Array] = {
-        "w1": normal(e, 2, d, f, scale=d**-0.5).astype(dtype),
+        "w1": normal(e, projections(layer), d, f, scale=d**-0.5).astype(dtype),
         "w2": normal(e, f, d, scale=f**-0.5).astype(dtype),
     }
     if layer.get("biases"):

@@ -29,11 +29,14 @@ def tokens(count: int, hidden: int, dtype: Any) -> np.ndarray:
     return rows.astype(dtype)
 
 
-def weights(experts: int, hidden: int, intermediate: int, dtype: Any) -> tuple[Any, Any]:
-    """w1 (E, 2, D, F) and w2 (E, F, D)."""
-    w1 = np.zeros((experts, 2, hidden, intermediate), dtype)
-    w1[:, 0, 0, :] = 1.0
-    w1[:, 1, 1, :] = 1.0
+def weights(
+    experts: int, hidden: int, intermediate: int, dtype: Any, projections: int = 2
+) -> tuple[Any, Any]:
+    """w1 (E, 2, D, F), or (E, 1, D, F) without a gate, and w2 (E, F, D)."""
+    w1 = np.zeros((experts, projections, hidden, intermediate), dtype)
+    if projections == 2:
+        w1[:, 0, 0, :] = 1.0
+    w1[:, -1, 1, :] = 1.0
     w2 = np.zeros((experts, intermediate, hidden), dtype)
     for expert in range(experts):
         w2[expert, :, expert] = 1.0 / intermediate
@@ -46,14 +49,30 @@ def read(layer: Layer, result: Any, experts: int, down: Any) -> np.ndarray:
     `down` (F, D): the first expert's.
     """
     result = np.asarray(result, np.float64)
+    return result[:, :experts] / _answers(layer, np.ones(len(result)), down)[:, None]
+
+
+def _answers(layer: Layer, shares: Any, down: Any) -> np.ndarray:
+    """(T,) what the first expert adds to each token whose row it takes `shares` (T,) times."""
     # As the dtype rounds it: 1/F is not exact in bfloat16 for every F.
     total = float(np.asarray(down[:, 0], np.float64).sum())
     # The two columns that are not zero, as quantised rows have them.
     kind = quantization.token_rows(layer)
-    pairs = [quantization.round_row([1.0, up], kind) for up in scales(result.shape[0])]
-    gate, up = np.array(pairs).reshape(-1, 2).T
-    unit = oracle.activate(layer["activation"], gate, up) * total
-    return result[:, :experts] / unit[:, None]
+    pairs = [quantization.round_row([1.0, up], kind) for up in scales(len(shares))]
+    gate, up = np.array(pairs).reshape(-1, 2).T * shares
+    return oracle.activate(layer["activation"], gate, up) * total
+
+
+def shown(layer: Layer, weights: Any, down: Any) -> np.ndarray:
+    """(T, k) routing weights as `read` shows them: where they multiply rows, by what comes of that.
+
+    `down` (F, D): the first expert's.
+    """
+    weights = np.asarray(weights, np.float64)
+    if layer.get("scoreOn") != "input":
+        return weights
+    unit = _answers(layer, np.ones(len(weights)), down)
+    return np.stack([_answers(layer, column, down) / unit for column in weights.T], axis=-1)
 
 
 def slack(layer: Layer, wanted: np.ndarray, devices: int) -> np.ndarray:

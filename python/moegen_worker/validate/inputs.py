@@ -91,7 +91,8 @@ class InputMaker:
         if self._marked is None:
             package = self._package
             sizes = package.experts, package.hidden, package.intermediate
-            self._marked = model.silent(self._random, *fingerprint.weights(*sizes, package.dtype))
+            made = fingerprint.weights(*sizes, package.dtype, model.projections(self._layer))
+            self._marked = model.silent(self._random, *made)
         return self._marked
 
     def shape(self, tokens: int) -> Shape:

@@ -98,8 +98,9 @@ def ids(
     experts = inputs.model.w2.shape[0]
     tolerance = expected.shown(result.shape[1])
     for call in range(result.shape[0]):
-        weights, chosen = inputs.weights[call], inputs.ids[call]
-        shown = fingerprint.read(layer, result[call], experts, inputs.model.plain("w2", 0))
+        chosen, down = inputs.ids[call], inputs.model.plain("w2", 0)
+        weights = fingerprint.shown(layer, inputs.weights[call], down)
+        shown = fingerprint.read(layer, result[call], experts, down)
         wanted = np.zeros_like(shown)
         np.add.at(wanted, (np.arange(len(chosen))[:, None], chosen), weights)
         off = fingerprint.slack(layer, wanted, devices)

@@ -4,7 +4,7 @@ It shares no code with the generated reference, so that a mistake in one shows a
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
 `renormalize`, `renormEpsilon` (added, or a dictionary: `atLeast`), `scalingFactor`, `logitSoftCap`,
 `scoreChosen`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`; `quantization` with the
-type of quantised `activations`.
+type of quantised `activations`; `scoreOn` "input": a weight multiplies what its expert takes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ from ..package.model import Layer, Weights
 Array = NDArray[np.float64]
 
 
-def activate(activation: Any, gate: Array, up: Array) -> Array:
+def activate(activation: Any, gate: Array | None, up: Array) -> Array:
     """Gate and up projections (F,) to what the down projection takes.
 
     silu and gelu (tanh form, gelu_erf: the exact one) of gate, times up. With clamps, GPT-OSS's
     swigluoai among them: gate at most the limit, up within it on both sides; silu_clamped (Step-3.7)
-    limits gate after silu. situ (Kimi-K3): gate and up capped by tanh, the sigmoid is of gate itself.
+    limits gate after silu. relu2 (Nemotron-3) is of up alone. situ (Kimi-K3): gate and up capped by tanh, the sigmoid is of gate itself.
 
     Raises:
         ValueError: there is no such activation.
     """
     name = activation if isinstance(activation, str) else activation["kind"]
+    if name == "relu2":
+        return np.where(up < 0.0, 0.0, up) ** 2
+    assert gate is not None
     if name == "situ":
         beta, linear = activation["beta"], activation.get("linearBeta")
         capped = up if linear is None else linear * np.tanh(up / linear)
@@ -126,7 +129,7 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
 def feed_forward(
     activation: Any, x: Any, gate: Any, up: Any, down: Any, activations: str | None = None
 ) -> Array:
-    """x (D,), gate and up (D, F), down (F, D), each with its bias or None: (D,).
+    """x (D,), gate and up (D, F), down (F, D), each with its bias or None: (D,). No gate: None.
 
     `activations`: the type that the activated row is quantised to.
     """
@@ -136,30 +139,34 @@ def feed_forward(
         return product if bias is None else product + np.asarray(bias, np.float64)
 
     row = np.asarray(x, np.float64)
-    hidden = activate(activation, project(row, *gate), project(row, *up))
+    gated = None if gate is None else project(row, *gate)
+    hidden = activate(activation, gated, project(row, *up))
     return project(quantization.round_row(hidden, activations), *down)
 
 
-def expert(layer: Layer, x: Any, weights: Weights, e: int) -> Array:
-    """Expert `e` on one token: x (D,) to (D,)."""
+def expert(layer: Layer, x: Any, weights: Weights, e: int, share: float = 1.0) -> Array:
+    """Expert `e` on one token: x (D,) to (D,); `share` multiplies what it takes."""
     b1, b2 = weights.b1, weights.b2
     w1, w2 = weights.plain("w1", e), weights.plain("w2", e)
-    gate = w1[0], None if b1 is None else b1[e, 0]
-    up = w1[1], None if b1 is None else b1[e, 1]
+    gate = (w1[0], None if b1 is None else b1[e, 0]) if len(w1) == 2 else None
+    up = w1[-1], None if b1 is None else b1[e, 1]
     down = w2, None if b2 is None else b2[e]
-    row = quantization.round_row(x, quantization.token_rows(layer))
+    row = share * quantization.round_row(x, quantization.token_rows(layer))
     return feed_forward(layer["activation"], row, gate, up, down, quantization.activations(layer))
 
 
 def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any) -> Array:
     """What each of a token's k experts adds: x (D,), shares and ids (k,) to (k, D). An id out of
     range is a padded token's: nothing, whatever its share."""
-    nothing = np.zeros(len(x))
-    parts = [
-        float(share) * expert(layer, x, weights, int(e)) if 0 <= e < len(weights.w2) else nothing
-        for share, e in zip(shares, ids, strict=True)
-    ]
-    return np.stack(parts)
+
+    def part(share: float, e: int) -> Array:
+        if not 0 <= e < len(weights.w2):
+            return np.zeros(len(x))
+        if layer.get("scoreOn") == "input":
+            return expert(layer, x, weights, e, share)
+        return share * expert(layer, x, weights, e)
+
+    return np.stack([part(float(share), int(e)) for share, e in zip(shares, ids, strict=True)])
 
 
 def shared(layer: Layer, x: Any, weights: Weights) -> Array:

@@ -132,8 +132,10 @@ class Model:
         self._dtype = np.dtype(dtype)
         self._narrow = self._dtype != np.float32
         cap = float(layer["routing"].get("logitSoftCap") or 0.0)
-        # Of a routing weight, relative: some roundings of logits of this size.
-        self._share = (2.0 * UNIT * (4.0 + cap)) ** 2
+        self._weighs_rows = layer.get("scoreOn") == "input"
+        # Of a routing weight, relative: some roundings of logits of this size. One that multiplies
+        # rows is a factor of gate, of up and of what the activation is steeper than it.
+        self._share = (2.0 * UNIT * (4.0 + cap)) ** 2 * (9.0 if self._weighs_rows else 1.0)
 
     def call(self, inputs: Inputs, call: int, device_of: Array | None = None) -> Expected:
         """Of one call; `device_of` (T,): each token's device, absent as T tokens are dealt out."""
@@ -150,7 +152,11 @@ class Model:
             here = ids == expert
             chosen = np.flatnonzero(here.any(axis=-1))
             share = np.where(here, shares, 0.0)[chosen].sum(axis=-1, keepdims=True)
-            result, variance, few = self._expert(rows[chosen], int(expert))
+            if self._weighs_rows:
+                result, variance, few = self._expert(share * rows[chosen], int(expert))
+                share = np.ones_like(share)
+            else:
+                result, variance, few = self._expert(rows[chosen], int(expert))
             owner = self._owners.of_experts(expert)
             sums[owner, chosen] += share * result
             noise[owner, chosen] += share**2 * (variance + self._share * result**2)
@@ -191,7 +197,9 @@ class Model:
         b1 = np.zeros((2, 1)) if w.b1 is None else np.asarray(w.b1[expert], np.float64)
         b2 = 0.0 if w.b2 is None else np.asarray(w.b2[expert], np.float64)
         count = len(rows)
-        gate, up = (self._part("w1", (expert, i), count, bias=b1[i]) for i in range(2))
+        parts = [self._part("w1", (expert, i), count, bias=b1[i]) for i in range(w.w1.shape[1])]
+        # Without a gate up stands for one, and the activation does not ask.
+        gate, up = parts[0], parts[-1]
         down = self._part("w2", (expert,), count, bias=b2)
         return self._feed_forward(rows, gate, up, down, quantization.activations(self._layer))
 

@@ -6,7 +6,15 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["layer"], ["experts", "topK", "hidden", "intermediate", "activation", "dtype", "routing"]],
   [
     ["layer"],
-    ["quantization", "wire", "biases", "sharedExperts", "redundantExperts", "deterministic"],
+    [
+      "quantization",
+      "wire",
+      "biases",
+      "sharedExperts",
+      "redundantExperts",
+      "deterministic",
+      "scoreOn",
+    ],
   ],
   [
     ["layer", "routing"],

@@ -47,16 +47,17 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const further = ["quantization", "wire", "sharedExperts", "redundantExperts"];
+  const further = ["quantization", "wire", "sharedExperts", "redundantExperts", "scoreOn"];
   const flags = ["biases", "deterministic"];
   const named = ["activation", "dtype", "weights", "routing"];
   kinds.keys(path, layer, [...sizes, ...named, ...further, ...flags]);
   for (const size of sizes) kinds.positive([...path, size], layer[size]);
   checkActivation(kinds, [...path, "activation"], layer.activation);
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
-  kinds.oneOf([...path, "weights"], layer.weights, ["fused", "separate", "side_by_side"]);
+  kinds.oneOf([...path, "weights"], layer.weights, LAYOUTS);
   checkRouting(kinds, [...path, "routing"], layer.routing);
-  const { quantization, biases, deterministic, sharedExperts, redundantExperts } = layer;
+  const { quantization, biases, deterministic, sharedExperts, redundantExperts, scoreOn } = layer;
+  if (scoreOn !== undefined) kinds.oneOf([...path, "scoreOn"], scoreOn, ["input"]);
   if (quantization !== undefined) {
     checkQuantization(kinds, [...path, "quantization"], quantization, ["activations"]);
   }
@@ -134,7 +135,8 @@ function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
   }
 }
 
-const PLAIN_ACTIVATIONS = ["silu", "gelu", "gelu_erf"];
+const PLAIN_ACTIVATIONS = ["silu", "gelu", "gelu_erf", "relu2"];
+const LAYOUTS = ["fused", "separate", "side_by_side", "up"];
 const ACTIVATION_FIELDS: Readonly<Record<string, readonly string[]>> = {
   clamped_swiglu: ["limit"],
   silu_clamped: ["limit"],

@@ -94,7 +94,9 @@ function layerLine({ layer }: Plan): string {
     ...(layer.wire?.combine === undefined ? [] : [`${layer.wire.combine} sums sent`]),
     ...(layer.deterministic === true ? ["deterministic"] : []),
   ];
-  const kinds = [activationName(layer.activation), layer.dtype, ...quantized, ...more].join(", ");
+  const weighed = layer.scoreOn === "input" ? ["weights on the experts' input"] : [];
+  const own = [activationName(layer.activation), ...weighed, layer.dtype];
+  const kinds = [...own, ...quantized, ...more].join(", ");
   return `${size}, ${kinds};\nrouting: ${text}.`;
 }
 

@@ -1,6 +1,7 @@
 /** Activation and routing as the templates say them, kernel and reference alike. */
 
 import { pyFloat } from "../../emit/python.ts";
+import { hasGate } from "../../spec/formats.ts";
 import type { Activation, LayerSpec, RenormEpsilon, RoutingSpec } from "../../spec/layer.ts";
 
 const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
@@ -10,19 +11,31 @@ const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
   clamped_swiglu: "silu(clamped gate) * clamped up",
   silu_clamped: "clamped silu(gate) * clamped up",
   swigluoai: "clamped gate * sigmoid(alpha * clamped gate) * (clamped up + 1)",
+  relu2: "relu(up) squared",
   situ: "capped gate * sigmoid(gate) * capped up",
 };
 
 /** The activation in words, and the constants that it has as Python. */
-export function activationContext(activation: Activation): Readonly<Record<string, string>> {
+export function activationContext(activation: Activation): Readonly<Record<string, unknown>> {
+  const gated = hasGate({ activation });
   const activationText = WORDS[activationName(activation)];
-  if (typeof activation === "string") return { activationText };
+  return {
+    gated,
+    /** Arguments of the activation. */
+    projections: gated ? "gate, up" : "up",
+    activationText,
+    ...constantsOf(activation),
+  };
+}
+
+function constantsOf(activation: Activation): Readonly<Record<string, string>> {
+  if (typeof activation === "string") return {};
   if (activation.kind === "situ") {
     const { beta, linearBeta } = activation;
     const upCap = linearBeta === undefined ? "" : pyFloat(linearBeta);
-    return { activationText, gateCap: pyFloat(beta), upCap };
+    return { gateCap: pyFloat(beta), upCap };
   }
-  const clamped = { activationText, clampLimit: pyFloat(activation.limit) };
+  const clamped = { clampLimit: pyFloat(activation.limit) };
   if (activation.kind !== "swigluoai") return clamped;
   return { ...clamped, alpha: pyFloat(activation.alpha) };
 }

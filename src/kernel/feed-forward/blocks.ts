@@ -1,7 +1,7 @@
 /** Which of their answers the functions of the feed-forward have in a plan. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { scaleBlock, tokenRows } from "../../spec/formats.ts";
+import { hasGate, scaleBlock, tokenRows } from "../../spec/formats.ts";
 import { activationBlock } from "../api/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
@@ -9,8 +9,10 @@ import { packingOf } from "../rows/packing.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { dequantizationOf, productRows } from "./dequantize.ts";
+import { scalesRows, weighsRows } from "./row-scales.ts";
 
 const HERE = "kernel/feed_forward";
+const SCALED_ROWS = "kernel/rows/scaled_rows";
 
 /** Sums of products of int8 are exact in int32; float32 takes the units' full precision. */
 function dotBlock({ layer, kernels }: Plan): string {
@@ -19,6 +21,12 @@ function dotBlock({ layer, kernels }: Plan): string {
     return layer.sharedExperts === undefined ? "exact" : "exact_rows";
   }
   return layer.dtype === "bfloat16" ? "bfloat16" : "float32";
+}
+
+/** How gate and up lie in a tile. */
+function gateUpKind(layer: Plan["layer"], wide: boolean): string {
+  if (!hasGate(layer)) return "up";
+  return wide ? "wide" : "separate";
 }
 
 /** Functions that work through weight tiles. */
@@ -31,7 +39,7 @@ function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, st
   return {
     feed_forward: `${HERE}/feed_forward_streamed`,
     form_operand: `${HERE}/form_operand/tiled_${packingOf(layer)}`,
-    gate_up: `${HERE}/gate_up/${wide ? "wide" : "separate"}${summed}`,
+    gate_up: `${HERE}/gate_up/${gateUpKind(layer, wide)}${summed}`,
     activation: `${HERE}/activation/${whole ? rounded : "by_down_tile"}${biased}`,
     add_results: `${HERE}/add_results/${hidden}`,
     down: `${HERE}/down/${hidden}${whole ? "" : "_by_tile"}`,
@@ -41,9 +49,10 @@ function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, st
 /** Functions that have an expert's weights whole. */
 function wholeBlocks({ layer }: Plan, wide: boolean): Record<string, string> {
   const biased = layer.biases === true ? "_biased" : "";
-  const quantized = tokenRows(layer) !== undefined;
+  const scaled = scalesRows(layer);
   const rounded = layer.quantization?.activations === undefined ? "plain" : "quantized";
-  const products = quantized ? "quantized" : wide ? "wide" : "separate";
+  const gated = wide ? "wide" : scaled ? "scaled" : "separate";
+  const products = hasGate(layer) ? gated : "up";
   return {
     feed_forward: `${HERE}/feed_forward_resident`,
     form_operand: `${HERE}/form_operand/whole_${packingOf(layer)}`,
@@ -61,6 +70,8 @@ export function feedForwardBlocks(plan: Plan): Record<string, string> {
   const way = dequantizationOf(plan);
   return {
     activation_formula: activationBlock(plan.layer.activation),
+    // With rows of 8 bits it is beside them.
+    scaled_rows: weighsRows(layer) && tokenRows(layer) === undefined ? SCALED_ROWS : NO_BLOCK,
     dot: `${HERE}/dot/${dotBlock(plan)}`,
     scaled_dot: way === undefined ? NO_BLOCK : `${HERE}/scaled_dot/${way}`,
     ...(isStreamed(kernels) ? tiledBlocks(plan, wide) : wholeBlocks(plan, wide)),
@@ -82,6 +93,8 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
   const blocked = quantization !== undefined && dequantizationOf({ layer, kernels }) !== "columns";
   const activated = quantization?.activations !== undefined;
   return {
+    scaledRows: scalesRows(layer),
+    weighedRows: weighsRows(layer),
     dotText: narrow
       ? `Matrix product of ${rows}${shared} rows with ${weights} weights, in float32.`
       : `Matrix product of ${operands}, summed in float32.`,

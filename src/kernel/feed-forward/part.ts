@@ -1,5 +1,5 @@
 /** The feed-forward of one row tile of one routed expert: gate and up, activation, down. */
-import { tokenRows } from "../../spec/formats.ts";
+import { hasGate, projections } from "../../spec/formats.ts";
 import { activationName } from "../api/layer.ts";
 import { type Dim, FLOAT, TWO, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -12,18 +12,20 @@ import { tileDims } from "../weights/part.ts";
 import { weightBuffers, weightStreams } from "../weights/scales.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { feedForwardBlocks, productTexts } from "./blocks.ts";
+import { scalesRows, weighsRows } from "./row-scales.ts";
 import { rowMultiple } from "./rules.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
 /** Buffers of an intermediate tile's projections where weights are streamed. */
 export function projectionBuffers({ layer, tiles }: KernelInput): readonly string[] {
+  if (!hasGate(layer)) return ["up_sums"];
   return tileShapeOf(layer, tiles).wide ? ["gate_up_sums"] : ["gate_sums", "up_sums"];
 }
 
-/** The scales of the operand's rows, where those are quantised. */
-export function rowScales({ layer }: Pick<KernelInput, "layer">): readonly string[] {
-  return tokenRows(layer) === undefined ? [] : ["row_scales"];
+/** The scales of the operand's rows, where projections of them are scaled. */
+function rowScales({ layer }: Pick<KernelInput, "layer">): readonly string[] {
+  return scalesRows(layer) ? ["row_scales"] : [];
 }
 
 /** Rows at hand: of a tile, or of a block where the weights stream by. */
@@ -43,6 +45,12 @@ function streamedBuffers(input: KernelInput) {
   const whole = fillsLanes(layer.intermediate);
   const cutF: Dim = ["INTERMEDIATE_SIZE // s.tiles.bf", layer.intermediate / tiles.bf];
   const cutD: Dim = ["HIDDEN_SIZE // s.tiles.bd", layer.hidden / tiles.bd];
+  const gateSums = vmem(
+    "gate_sums",
+    [block, columnsF],
+    FLOAT,
+    "gate projection of one intermediate tile",
+  );
   const columns: Dim = fillsLanes(layer.hidden)
     ? bd
     : ["s.operand_columns", tileShapeOf(layer, tiles).operandColumns];
@@ -56,7 +64,7 @@ function streamedBuffers(input: KernelInput) {
     ...(wide
       ? [vmem("gate_up_sums", [block, bothF], FLOAT, "gate and up projections")]
       : [
-          vmem("gate_sums", [block, columnsF], FLOAT, "gate projection of one intermediate tile"),
+          ...(hasGate(layer) ? [gateSums] : []),
           vmem("up_sums", [block, columnsF], FLOAT, "up projection of one intermediate tile"),
         ]),
     vmem(
@@ -104,9 +112,9 @@ function buffers(input: KernelInput) {
         : "packed rows of one expert, side by side; and of tokens that come or go",
       both[0]?.[1],
     ),
-    ...(tokenRows(layer) === undefined
-      ? []
-      : [vmem("row_scales", [held, lanes], FLOAT, "scales of the operand's rows")]),
+    ...(scalesRows(layer)
+      ? [vmem("row_scales", [held, lanes], FLOAT, "scales of the operand's rows")]
+      : []),
     ...(streamed
       ? streamedBuffers(input)
       : [
@@ -153,7 +161,7 @@ function body(frame: Frame, count: number, flops: number | undefined): readonly 
     writes: streamed ? projectionBuffers(frame) : [],
     ...each,
     trips: trips * weightTiles.gateUp,
-    flops: 2 * (flops ?? 0),
+    flops: projections(layer) * (flops ?? 0),
   };
   const activation: Draft = {
     name: `activation_${count}`,
@@ -191,7 +199,7 @@ function stages(frame: Frame): readonly Draft[] {
   const operand: Draft = {
     name: "operand",
     meaning: "the rows as matrix operand",
-    reads: ["gathered_rows"],
+    reads: ["gathered_rows", ...(weighsRows(layer) ? ["expert_entries", "all_routes"] : [])],
     writes: ["operand", ...rowScales(frame)],
     per: "row tile",
     trips: load.rowTiles,

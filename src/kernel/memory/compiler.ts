@@ -11,6 +11,7 @@
  * Bodies and other nested stages follow each other, so they share slots: the largest counts.
  */
 import type { Buffer } from "../../plan/plan.ts";
+import { projections } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { KernelInput } from "../frame.ts";
 import { UNROLL } from "../loops.ts";
@@ -53,7 +54,7 @@ function products({ layer, tiles, streamed }: KernelInput, { mxu }: Device): Hel
     const done = mxu.accumulates ? 0 : mxu.size;
     held.push({
       name: "spilled_products",
-      shape: [rows, 2 * columns - done],
+      shape: [rows, Math.max(0, projections(layer) * columns - done)],
       dtype: "float32",
       meaning: "spilled: gate and up of the largest body, until the activation",
     });
@@ -61,7 +62,11 @@ function products({ layer, tiles, streamed }: KernelInput, { mxu }: Device): Hel
   if (layer.dtype === "float32") {
     held.push({
       name: "spilled_operand",
-      shape: [2 * (mxu.size === 256 && !mxu.accumulates ? 3 : 2), rows, contracted],
+      shape: [
+        projections(layer) * (mxu.size === 256 && !mxu.accumulates ? 3 : 2),
+        rows,
+        contracted,
+      ],
       dtype: "float32",
       meaning: "spilled: the operand in parts of bfloat16 precision, for gate and for up",
     });

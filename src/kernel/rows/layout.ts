@@ -20,6 +20,7 @@ export type Layer = Pick<
   | "activation"
   | "sharedExperts"
   | "deterministic"
+  | "scoreOn"
 >;
 
 export interface Layout {

@@ -7,6 +7,8 @@ export function rowsContext(layer: LayerSpec): Record<string, unknown> {
   const rows = tokenRows(layer);
   return {
     quantizedRows: rows !== undefined,
+    expertRows: layer.scoreOn === "input" ? "rows" : "tokens",
+    weightedText: layer.scoreOn === "input" ? " as it goes in" : "",
     rowDtype: rows ?? layer.dtype,
     largestOfRow: rows === "int8" ? "127.0" : "448.0",
     // With shared experts what is rounded together depends on how they are spread: an error, then.

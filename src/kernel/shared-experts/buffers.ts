@@ -46,7 +46,7 @@ export function sharedTiles(input: KernelInput): readonly BufferDeclaration[] {
   const scales = scaleTiles(
     { quantization, prefix: "SHARED_" },
     slots,
-    { rows, columns: tile, wide: false },
+    { rows, columns: tile, pair: true },
     { rows: tile, columns },
   );
   return [

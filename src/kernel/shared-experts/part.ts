@@ -1,7 +1,8 @@
 /** The shared experts: their weights' copies, and stages between the routes and the routed experts. */
 import { sharedLayer, weightBytes } from "../../spec/formats.ts";
 import { activationName } from "../api/layer.ts";
-import { projectionBuffers, rowScales } from "../feed-forward/part.ts";
+import { projectionBuffers } from "../feed-forward/part.ts";
+import { sharedRowScales } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
 import { GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
@@ -70,7 +71,7 @@ function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): 
     {
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
-      reads: ["operand", ...rowScales(frame), ...buffers.gateUp],
+      reads: ["operand", ...sharedRowScales(frame), ...buffers.gateUp],
       writes: streamed ? projectionBuffers(frame) : [],
       ...each,
       trips: rowTiles * load.tiles.gateUp,
@@ -118,7 +119,7 @@ function before(frame: Frame, load: SharedLoad): readonly Draft[] {
       name: "shared_rows",
       meaning: "token rows as matrix operand, own ones first",
       reads: ["token_rows", "gathered_rows"],
-      writes: ["gathered_rows", "operand", ...rowScales(frame)],
+      writes: ["gathered_rows", "operand", ...sharedRowScales(frame)],
       per: "row tile",
       trips: rowTiles * (streamed ? 1 : tiles.columns),
       loops: [ROW_TILES, { ...rows(GROUP), all: rowsOnce(frame, load) }],

@@ -3,7 +3,7 @@
  * experts whose weights start at the kernel's entry, before it is known whether they have rows.
  */
 
-import { weightBytes } from "../../spec/formats.ts";
+import { projections, weightBytes } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { expertTiles } from "../load.ts";
@@ -57,7 +57,8 @@ const MOST_BEFORE_CHUNKS = 2;
 /** Bytes of one routed expert that cross HBM. */
 function expertBytes(layer: Layer): number {
   const scales = expertScaleBytes(layer);
-  return 3 * layer.hidden * layer.intermediate * weightBytes(layer) + scales.gateUp + scales.down;
+  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
+  return weights * weightBytes(layer) + scales.gateUp + scales.down;
 }
 
 /**

@@ -12,11 +12,13 @@ export function weightsBlocks({ layer, kernels }: Plan): Readonly<Record<string,
   const lanes = fillsLanes(layer.intermediate);
   if (!isStreamed(kernels)) {
     // Side by side, no copy could end between gate and up: both come at once, as fused ones do.
-    const layout = weights === "side_by_side" && !lanes ? "fused" : weights;
+    const whole = weights === "up" || (weights === "side_by_side" && !lanes);
+    const layout = whole ? "fused" : weights;
     return { weight_copies: `${HERE}/whole_copies/${layout}` };
   }
   return {
-    gate_up_copies: `${HERE}/gate_up_copies/${weights}${lanes ? "" : "_by_rows"}`,
+    // By rows a tile has all columns, be they gate's and up's or up's alone.
+    gate_up_copies: `${HERE}/gate_up_copies/${lanes ? weights : weights === "up" ? "side_by_side_by_rows" : `${weights}_by_rows`}`,
     down_copies: `${HERE}/down_copies/${fillsLanes(layer.hidden) ? "lanes" : "ragged"}`,
     bias_copies: layer.biases === true ? `${HERE}/bias_copies` : NO_BLOCK,
   };

@@ -68,6 +68,11 @@ export const LAYOUTS: Readonly<Record<WeightLayout, LayoutTexts>> = {
       DOWN_BIAS,
     ],
   },
+  up: {
+    inputs: [{ name: "w1", ref: "up_weights", dims: [E, D, F], meaning: "up" }, DOWN],
+    copies: ["up_weights"],
+    biases: [],
+  },
 };
 
 /** References that hold gate and up weights: sources of their stream. */
@@ -82,6 +87,8 @@ export interface Slice {
   readonly bias: string;
 }
 
+const UP: Slice = { weights: "w1[expert]", scales: "w1_scale[expert]", bias: "" };
+
 /** Gate's and up's of a layout; `f` columns are each one's, and `scales` of them have a scale. */
 export function slicesOf(layout: WeightLayout, f: number, scales: number): readonly [Slice, Slice] {
   switch (layout) {
@@ -90,6 +97,9 @@ export function slicesOf(layout: WeightLayout, f: number, scales: number): reado
         { weights: "w1[expert, 0]", scales: "w1_scale[expert, 0]", bias: "b1[expert, 0]" },
         { weights: "w1[expert, 1]", scales: "w1_scale[expert, 1]", bias: "b1[expert, 1]" },
       ];
+    case "up":
+      // No gate: the slice of one stands for both, and the reference takes up's.
+      return [UP, UP];
     case "separate":
       return [
         { weights: "w1[expert]", scales: "w1_scale[expert]", bias: "b1[expert]" },

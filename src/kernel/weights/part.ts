@@ -1,5 +1,6 @@
 /** The routed experts' weights: tiles in slots, copied ahead of their use, scales with them. */
 import type { Stream } from "../../plan/plan.ts";
+import { hasGate } from "../../spec/formats.ts";
 import { type Dim, dma, type ElementType, FLOAT, TWO, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { expertTiles } from "../load.ts";
@@ -36,7 +37,8 @@ function buffers(input: KernelInput) {
     quantization === undefined
       ? elementType(layer)
       : { dtype: quantization.weights, dtypeText: "WEIGHT_DTYPE" };
-  const gateUp = wide ? [slots, bd, bothF] : [slots, TWO, bd, columnsF];
+  const pair = hasGate(layer) ? [TWO] : [];
+  const gateUp = wide ? [slots, bd, bothF] : [slots, ...pair, bd, columnsF];
   const found = [
     vmem("gate_up_tiles", gateUp, weight, "gate and up weight tiles", tiles.slots),
     vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots),
@@ -45,7 +47,7 @@ function buffers(input: KernelInput) {
   const scales = scaleTiles(
     { quantization, prefix: "" },
     slots,
-    { rows: bd, columns: wide ? bothF : columnsF, wide },
+    { rows: bd, columns: wide ? bothF : columnsF, pair: hasGate(layer) && !wide },
     { rows: bf, columns: columnsD },
   );
   return [

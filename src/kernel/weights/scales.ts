@@ -1,5 +1,11 @@
 /** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
-import { scaleBlock, scaleRows, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import {
+  projections,
+  scaleBlock,
+  scaleRows,
+  sharedApart,
+  sharedLayer,
+} from "../../spec/formats.ts";
 import type { Dim } from "../declaration.ts";
 import type { Layer } from "../rows/layout.ts";
 
@@ -21,13 +27,13 @@ interface Cut {
 }
 
 /**
- * One row of scales is a buffer of its own in the last two axes: it is read across sublanes. `wide`:
- * gate and up columns lie side by side.
+ * One row of scales is a buffer of its own in the last two axes: it is read across sublanes. `pair`:
+ * gate's and up's lie one after the other.
  */
 export function scaleTiles(
   format: Format,
   slots: Dim,
-  gateUp: Cut & { readonly wide: boolean },
+  gateUp: Cut & { readonly pair: boolean },
   down: Cut,
 ): { readonly gateUp: readonly Dim[]; readonly down: readonly Dim[] } {
   const tile = ({ rows, columns }: Cut): readonly Dim[] => [
@@ -35,21 +41,22 @@ export function scaleTiles(
     ["1", 1],
     columns,
   ];
-  const both: readonly Dim[] = gateUp.wide ? [] : [["2", 2]];
+  const both: readonly Dim[] = gateUp.pair ? [["2", 2]] : [];
   return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
 }
 
 /** Float32 bytes of one routed expert's scales; of the shared ones', for their columns. */
 export function expertScaleBytes(
-  { quantization, hidden, intermediate: routed }: Layer,
-  intermediate = routed,
+  layer: Layer,
+  intermediate = layer.intermediate,
 ): {
   readonly gateUp: number;
   readonly down: number;
 } {
+  const { quantization, hidden } = layer;
   if (quantization === undefined) return { gateUp: 0, down: 0 };
   return {
-    gateUp: 4 * 2 * scaleRows(quantization, hidden) * intermediate,
+    gateUp: 4 * projections(layer) * scaleRows(quantization, hidden) * intermediate,
     down: 4 * scaleRows(quantization, intermediate) * hidden,
   };
 }

@@ -1,5 +1,6 @@
 /** Which of their answers the functions of this schedule have in a plan. */
 import { tokensReordered } from "../../kernel/api/arguments.ts";
+import { weighsRows } from "../../kernel/feed-forward/row-scales.ts";
 import { NO_BLOCK } from "../../kernel/part.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
@@ -90,7 +91,8 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,
     sums_copy: `${HERE}/sums_copy/${overlap ? "in_place" : straight ? "straight" : sizes}`,
-    combine: `${HERE}/combine/${layer.biases === true ? "biased" : "plain"}`,
+    combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
+    weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
     about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : overlap ? "two_passes" : "vmem"}`,
     passes: `${HERE}/passes/${overlap ? "overlapped" : "in_turn"}`,
     finish: `${HERE}/finish/${distributed ? "distributed" : "alone"}`,

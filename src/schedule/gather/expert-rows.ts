@@ -1,5 +1,6 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
 import { type Dim, smem } from "../../kernel/declaration.ts";
+import { weighsRows } from "../../kernel/feed-forward/row-scales.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
@@ -8,11 +9,14 @@ import { weightStreams } from "../../kernel/weights/scales.ts";
 import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
 
 function combine({ layer, load, streamed }: Frame): Draft {
+  const weighed = weighsRows(layer);
   return {
     name: "combine",
-    meaning: "weighted results added to their tokens' sums",
+    meaning: weighed
+      ? "results of weighed rows added to their tokens' sums"
+      : "weighted results added to their tokens' sums",
     reads: [
-      ...["result_tiles", "expert_entries", "all_routes", "token_sums"],
+      ...["result_tiles", "expert_entries", ...(weighed ? [] : ["all_routes"]), "token_sums"],
       ...(layer.biases === true ? ["down_biases"] : []),
     ],
     writes: ["token_sums"],

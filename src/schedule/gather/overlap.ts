@@ -2,7 +2,7 @@
 import { partUnit, secondsOf } from "../../kernel/collectives/choose.ts";
 import { type KernelInput, passSlots } from "../../kernel/frame.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { weightBytes } from "../../spec/formats.ts";
+import { projections, weightBytes } from "../../spec/formats.ts";
 
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;
@@ -13,9 +13,11 @@ function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
   const bytes = (weights: number): number => weights * weightBytes(layer);
   const seconds = (weights: number): number =>
     bytes(weights) / (hbmBandwidth * timing.hbmEfficiency.value);
-  const tile = seconds(3 * tiles.bf * tiles.bd);
+  const matrices = projections(layer) + 1;
+  const tile = seconds(matrices * tiles.bf * tiles.bd);
   const waits = (tile + timing.dmaLatency.value) / ((tiles.slots - 1) * tile);
-  return seconds((3 * layer.hidden * layer.intermediate * layer.experts) / ep) * Math.max(1, waits);
+  const local = (matrices * layer.hidden * layer.intermediate * layer.experts) / ep;
+  return seconds(local) * Math.max(1, waits);
 }
 
 /**
@@ -32,7 +34,8 @@ export function overlappedSeconds(input: KernelInput, reads: number): number {
   const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
   const links = secondsOf({ ...sent, rows: bytes(held), sums: bytes(layout.partRow) }, parts);
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
-  const matrix = (6 * layer.hidden * layer.intermediate * (sizes.allTokens * layer.topK)) / ep;
+  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
+  const matrix = (2 * weights * (sizes.allTokens * layer.topK)) / ep;
   // XLA then copies tokens that do not fill the passes, and the results.
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
   const row = layout.paddedHidden * layout.itemBytes;

@@ -10,10 +10,22 @@ export const fields = {
   correctionBias: ["no", "yes"],
   topK: [1, 2, 4, 8, 16],
   experts: ["few", "many", "odd"],
-  activation: ["silu", "gelu", "gelu_erf", "clamped_swiglu", "silu_clamped", "swigluoai", "situ"],
+  // Right after what it must hold: far from it, dead ends are long looked through.
+  ep: [1, 2, 4, 8],
+  activation: [
+    "silu",
+    "gelu",
+    "gelu_erf",
+    "clamped_swiglu",
+    "silu_clamped",
+    "swigluoai",
+    "situ",
+    "relu2",
+  ],
+  scoreOn: ["result", "input"],
   biases: ["no", "yes"],
   shared: ["none", "plain", "gated"],
-  weights: ["fused", "separate", "side_by_side"],
+  weights: ["fused", "separate", "side_by_side", "up"],
   dtype: ["bfloat16", "float32"],
   quantization: [
     "none",
@@ -30,7 +42,6 @@ export const fields = {
   hidden: [256, 384, 320],
   intermediate: [256, 192],
   tiles: ["resident", "streamed"],
-  ep: [1, 2, 4, 8],
   transport: ["straight", "lines", "pairs"],
   rows: ["vmem", "hbm"],
   mesh: ["one axis", "two axes", "reversed", "further axes"],
@@ -73,6 +84,17 @@ const inKernel = ({ scoring }: Row): boolean => !scoring.startsWith("given");
 /** Absent where routing is given: what the caller does is not the kernel's. */
 function routed<F extends Field>(field: F, absent: Row[F]): Constraint {
   return { fields: ["scoring", field], legal: (row) => inKernel(row) || row[field] === absent };
+}
+
+/** Absent where experts have no gate: said of both fields that say so, or rows are long looked for. */
+function withGate<F extends Field>(field: F, absent: Row[F]): readonly Constraint[] {
+  return [
+    {
+      fields: ["activation", field],
+      legal: (row) => row.activation !== "relu2" || row[field] === absent,
+    },
+    { fields: ["weights", field], legal: (row) => row.weights !== "up" || row[field] === absent },
+  ];
 }
 
 /** What rows in HBM do not serve yet: MOE144. */
@@ -152,6 +174,11 @@ export const constraints: readonly Constraint[] = [
       quantization === "int8 blocks",
   },
   {
+    // Follows from the above; said, it is not long looked for.
+    fields: ["activations", "dtype"],
+    legal: ({ activations, dtype }) => activations === "none" || dtype === "bfloat16",
+  },
+  {
     fields: ["activations", "hidden"],
     legal: ({ activations, hidden }) => activations === "none" || hidden % 128 === 0,
   },
@@ -159,6 +186,13 @@ export const constraints: readonly Constraint[] = [
     fields: ["activations", "intermediate"],
     legal: ({ activations, intermediate }) => activations === "none" || intermediate % 128 === 0,
   },
+  {
+    fields: ["activation", "weights"],
+    legal: ({ activation, weights }) => (activation === "relu2") === (weights === "up"),
+  },
+  ...withGate("biases", "no"),
+  ...withGate("shared", "none"),
+  ...withGate("sharedWeights", "same"),
   {
     fields: ["wire", "ep"],
     legal: ({ wire, ep }) => wire === "none" || ep > 1,
@@ -180,6 +214,7 @@ export const constraints: readonly Constraint[] = [
     legal: ({ transport, ep }) => transport === "straight" || ep > 1,
   },
   ...onlyInVmem("shared", "none"),
+  ...onlyInVmem("sharedWeights", "same"),
   ...onlyInVmem("biases", "no"),
   ...onlyInVmem("wire", "none"),
   ...onlyInVmem("activations", "none"),

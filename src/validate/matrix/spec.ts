@@ -57,6 +57,7 @@ const ACTIVATIONS: Readonly<Record<Row["activation"], Activation>> = {
   silu_clamped: { kind: "silu_clamped", limit: 0.5 },
   swigluoai: { kind: "swigluoai", alpha: 1.702, limit: 1.5 },
   situ: { kind: "situ", beta: 1, linearBeta: 2 },
+  relu2: "relu2",
 };
 
 /** One of each way that the kernel multiplies quantised weights. */
@@ -160,6 +161,7 @@ function layerOf(row: Row): LayerSpec {
     hidden: row.hidden,
     intermediate: row.intermediate,
     activation: ACTIVATIONS[row.activation],
+    ...(row.scoreOn === "input" ? { scoreOn: row.scoreOn } : {}),
     dtype: row.dtype,
     weights: row.weights,
     routing: routingOf(row),

@@ -10,9 +10,9 @@ type Kernel = Extract<LayerSpec["routing"], { where: "kernel" }>;
 export interface Published {
   readonly source: string;
   readonly config: Readonly<Record<string, unknown>>;
-  /** Worked out by hand from the modelling code; silu and bfloat16 unless it says another. */
+  /** Worked out by hand from the modelling code; silu, fused and bfloat16 unless it says another. */
   readonly layer: Omit<LayerSpec, "weights" | "dtype" | "activation"> &
-    Partial<Pick<LayerSpec, "activation">>;
+    Partial<Pick<LayerSpec, "activation" | "weights">>;
   /** Layers with experts. */
   readonly layers: number;
 }

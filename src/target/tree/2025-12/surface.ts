@@ -24,6 +24,9 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.activation !== "silu" && layer.activation !== "gelu") {
     problems.push("EPMoE of this tree has the activations silu and gelu (tanh form) alone");
   }
+  if (layer.scoreOn !== undefined) {
+    problems.push("the models of this tree weigh what experts give, not what they take (scoreOn)");
+  }
   if (layer.biases === true) problems.push("the experts of this tree's models have no biases");
   if (layer.redundantExperts !== undefined) problems.push("this tree has no redundant experts");
   if (layer.quantization !== undefined) {

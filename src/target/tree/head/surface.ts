@@ -23,6 +23,11 @@ export function adapt(layer: LayerSpec, facts: Facts = { quantized: true }): Ada
       refused: ["the models of this tree that can use a generated kernel compute silu or gelu"],
     };
   }
+  if (layer.scoreOn !== undefined) {
+    return {
+      refused: ["the models of this tree weigh what experts give, not what they take (scoreOn)"],
+    };
+  }
   if (layer.biases === true) {
     return { refused: ["the experts of this tree's models have no biases"] };
   }

@@ -21,6 +21,9 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.activation !== "silu") {
     problems.push("EPMoE of this tree computes silu(gate) * up and nothing else");
   }
+  if (layer.scoreOn !== undefined) {
+    problems.push("the models of this tree weigh what experts give, not what they take (scoreOn)");
+  }
   if (layer.biases) problems.push("EPMoE of this tree has no biases");
   if (layer.sharedExperts) problems.push("the models of this tree have no shared experts");
   if (layer.redundantExperts) problems.push("this tree has no redundant experts");
