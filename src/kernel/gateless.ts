@@ -6,6 +6,8 @@ import type { LayerSpec } from "../spec/layer.ts";
 export function namedFor(layer: Pick<LayerSpec, "activation">, text: string): string {
   if (hasGate(layer)) return text;
   return text
+    // The function: "up" alone is what it computes.
+    .replaceAll(/(?<![A-Za-z_])gate_up(?![A-Za-z_])/g, "project_up")
     .replaceAll("gate_up", "up")
     .replaceAll("gate and up", "up")
     .replaceAll("Gate and up", "Up")

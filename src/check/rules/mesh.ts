@@ -27,9 +27,19 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
       message: `ep = ${ep} does not divide experts = ${experts}`,
       detail: `${experts} % ${ep} = ${experts % ep}`,
       nearest: nearestOf(legal, ep),
+      note: padding(experts, ep),
     }),
   ];
 };
+
+/** How experts that do not divide are made to: what a token is never sent to costs HBM alone. */
+function padding(experts: number, ep: number): string {
+  const padded = Math.ceil(experts / ep) * ep;
+  return (
+    `or experts: ${padded}, the last ${padded - experts} of zero weights, which a token is never sent to ` +
+    "where their router logits (and their correction bias) are -inf"
+  );
+}
 
 /** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {
