@@ -5,13 +5,15 @@ import type { LayerSpec } from "../spec/layer.ts";
 /** Python, or a name or text of a plan, as it is for a layer. */
 export function namedFor(layer: Pick<LayerSpec, "activation">, text: string): string {
   if (hasGate(layer)) return text;
-  return text
-    // The function: "up" alone is what it computes.
-    .replaceAll(/(?<![A-Za-z_])gate_up(?![A-Za-z_])/g, "project_up")
-    .replaceAll("gate_up", "up")
-    .replaceAll("gate and up", "up")
-    .replaceAll("Gate and up", "Up")
-    .replaceAll("Gate, up", "Up");
+  return (
+    text
+      // The function: "up" alone is what it computes.
+      .replaceAll(/(?<![A-Za-z_])gate_up(?![A-Za-z_])/g, "project_up")
+      .replaceAll("gate_up", "up")
+      .replaceAll("gate and up", "up")
+      .replaceAll("Gate and up", "Up")
+      .replaceAll("Gate, up", "Up")
+  );
 }
 
 /** All texts within plain data. */

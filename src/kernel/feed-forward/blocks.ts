@@ -41,6 +41,7 @@ function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, st
     form_operand: `${HERE}/form_operand/tiled_${packingOf(layer)}`,
     gate_up: `${HERE}/gate_up/${gateUpKind(layer, wide)}${summed}`,
     activation: `${HERE}/activation/${whole ? rounded : "by_down_tile"}${biased}`,
+    projections: `${HERE}/projections/${gateUpKind(layer, wide)}`,
     add_results: `${HERE}/add_results/${hidden}`,
     down: `${HERE}/down/${hidden}${whole ? "" : "_by_tile"}`,
   };
@@ -78,6 +79,21 @@ export function feedForwardBlocks(plan: Plan): Record<string, string> {
   };
 }
 
+/** What the docstrings say of the projections' buffers, and of the rows that are at hand. */
+function sumsTexts({ layer, kernels }: Pick<Plan, "layer" | "kernels">) {
+  const [first] = kernels;
+  const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
+  const columns = fillsLanes(layer.intermediate) ? "bf" : "INTERMEDIATE_SIZE";
+  const names = hasGate(layer) ? "gate_sums, up_sums" : "up_sums           ";
+  return {
+    sumsText: wide
+      ? "gate_up_sums         (row_block, 2 * INTERMEDIATE_SIZE)"
+      : `${names}   (row_block, ${columns})`,
+    pairText: hasGate(layer) ? "2, " : "",
+    heldRows: isStreamed(kernels) ? "row_block" : "bt",
+  };
+}
+
 /** What the docstrings say of operands and scales. */
 export function productTexts({ layer, kernels }: Plan): Record<string, unknown> {
   const { quantization, dtype } = layer;
@@ -94,6 +110,7 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
   const activated = quantization?.activations !== undefined;
   return {
     scaledRows: scalesRows(layer),
+    ...sumsTexts({ layer, kernels }),
     weighedRows: weighsRows(layer),
     dotText: narrow
       ? `Matrix product of ${rows}${shared} rows with ${weights} weights, in float32.`
