@@ -37,11 +37,26 @@ const LONG: readonly string[] = [
   ...["deepseek-v4-flash", "gemma-4-26b-a4b", "glm-5-fp8", "kimi-k2.5", "llama-4-scout"],
   ...["mimo-v2-flash", "nemotron-3-nano", "qwen3-next-80b-a3b"],
 ];
-/** DeepSeek-V3's and GPT-OSS's in bfloat16. */
+/** DeepSeek-V3's and GPT-OSS's in bfloat16; DeepSeek-V4's, Kimi-K2.5's, Llama-4's, Nemotron-3's. */
 const ONLY_LONG: readonly string[] = [
+  "kernel/activation/clamped_swiglu",
+  "kernel/activation/relu2",
   "kernel/api/arrays/gate_up_bias_side_by_side",
+  "kernel/api/pad_hidden/whole",
+  "kernel/experts/streamed/begin/after_tiles",
   "kernel/feed_forward/gate_up/wide_sums",
+  "kernel/feed_forward/products/up",
+  "kernel/routing/scores/sqrt_softplus",
+  "kernel/routing/sqrt_softplus",
+  "kernel/rows/scaled_rows",
+  "kernel/shared_experts/columns/own",
   "kernel/shared_experts/columns/own_tile",
+  "kernel/shared_experts/columns/tile_scaled",
+  "kernel/shared_experts/shared_dot/by_rows",
+  "kernel/shared_experts/weight_copies/own",
+  "kernel/shared_experts/weights/down_scales/apart",
+  "kernel/shared_experts/weights/gate_up_scales/apart",
+  "kernel/weights/gate_up_copies/side_by_side",
   "kernel/weights/gate_up_copies/side_by_side_by_rows",
 ];
 /**
