@@ -107,7 +107,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
             verdict = trial.tried(bench, packages.load(whole), trials.first())
         if verdict["caught"]:
             message = f"the kernel without a fault fails: {verdict['message']}"
-            raise OpError("BASE", message, **verdict)
+            raise OpError("BASE", message, verdict=verdict)
         emit("base", **verdict)
     needed = trial.Needed(bench)
     results = []
