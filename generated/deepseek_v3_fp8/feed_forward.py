@@ -91,12 +91,12 @@ def form_operand(r: Refs, s: Shape, first, count):
 
 
 def gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
-    """Adds one hidden tile's share to the gate and up projections of `rows` rows.
+    """Gate and up projections of `rows` rows, by the one tile of the whole hidden axis.
 
     Reads  operand              (HIDDEN_SIZE / bd, row_block, bd) bfloat16, VMEM
            gate_up_tiles        (2, bd, bf) float8_e4m3fn, VMEM, slot `slot`
            gate_up_scales       (2, bd / SCALE_BLOCK, 1, bf) float32, VMEM, slot `slot`
-    Adds   gate_sums, up_sums   (row_block, bf) float32, VMEM, from row `first`
+    Writes gate_sums, up_sums   (row_block, bf) float32, VMEM, from row `first`
     """
     with jax.named_scope(f"gate_up_{rows}"):
         block = pl.ds(pl.multiple_of(first, ROW_GROUP), rows)

@@ -167,7 +167,7 @@ def start_shared_experts(r: Refs, s: Shape, me):
 
 
 def _shared_gate_up(r: Refs, s: Shape, slot, hidden_tile, first, rows: int):
-    """Adds one hidden tile's share to the gate and up projections of `rows` rows."""
+    """Gate and up projections of `rows` rows, by the one tile of the whole hidden axis."""
     with jax.named_scope(f"shared_gate_up_{rows}"):
         width = s.tiles.shared_tile
         block, columns = pl.ds(pl.multiple_of(first, ROW_GROUP), rows), pl.ds(0, width)

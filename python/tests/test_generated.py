@@ -125,3 +125,16 @@ def test_a_wrong_mesh_is_named(package: Any, shape: tuple[int, ...], axes: tuple
     arguments = _arguments() | {"mesh": Mesh(devices, axes)}
     with pytest.raises(ValueError, match="^mesh: expected "):
         package.fused_ep_moe(*arguments.values(), interpret=True)
+
+
+def test_a_kernel_that_adds_up_no_hidden_tiles_takes_none() -> None:
+    """Mixtral's buckets all have whole hidden tiles; GPT-OSS' prefill cuts its own."""
+    from moegen_worker.package import loading
+
+    whole, cut = (
+        loading.load(GENERATED / name).tiles.select_tiles("TPU7x", 64)
+        for name in ("mixtral_8x7b", "gpt_oss_120b")
+    )
+    with pytest.raises(ValueError, match=r"tiles\.bd: expected 4096, the whole axis"):
+        whole._replace(bd=2048).check()
+    cut._replace(bd=cut.bd // 3).check()

@@ -2,16 +2,17 @@
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { TileField, TileRule, TileTable } from "../../schedule/schedule.ts";
-import { axisRule, cuts, rowMultiple } from "../feed-forward/rules.ts";
+import { axisRule, cuts, cutsHidden, rowMultiple } from "../feed-forward/rules.ts";
 import { axisUnit, fillsLanes, type Layer, paddedHidden } from "../rows/layout.ts";
 import { isTiled, leavesSlots, type Shared, sharedOf } from "../shared-experts/spread.ts";
 
 /** The rule of one axis as the checker has it, in Python and in words. */
-function weightRule(layer: Layer, axis: "bf" | "bd", streamed: boolean): TileRule {
+function weightRule(layer: Layer, axis: "bf" | "bd", kernels: Plan["kernels"]): TileRule {
   const size = axis === "bf" ? layer.intermediate : layer.hidden;
   const rule = (python: string, text: string): TileRule => ({ name: axis, python, text });
   const whole = rule(`self.${axis} == ${size}`, `${size}, the whole axis`);
-  if (!streamed) return whole;
+  // Where no bucket cuts the hidden axis, what of it comes in several tiles is not added up.
+  if (!isStreamed(kernels) || (axis === "bd" && !cutsHidden(layer, kernels))) return whole;
   const { legal } = axisRule(layer, axis);
   const [least = size] = legal;
   if (least === size) return whole;
@@ -34,7 +35,6 @@ function int(name: string, meaning: string): TileField {
 
 /** Rows, weight tiles and their slots. */
 export function weightTiles({ layer, kernels }: Plan): TileTable {
-  const streamed = isStreamed(kernels);
   const { intermediate, hidden } = layer;
   const rows = rowMultiple(layer);
   const bodies = "row counts that have a feed-forward body, ascending; the last is bt";
@@ -52,8 +52,8 @@ export function weightTiles({ layer, kernels }: Plan): TileTable {
         python: `self.bt > 0 and self.bt % ${rows} == 0`,
         text: `a positive multiple of ${rows}`,
       },
-      weightRule(layer, "bf", streamed),
-      weightRule(layer, "bd", streamed),
+      weightRule(layer, "bf", kernels),
+      weightRule(layer, "bd", kernels),
       {
         name: "btc",
         python:

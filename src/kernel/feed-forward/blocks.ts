@@ -10,6 +10,7 @@ import { takesNarrowRows } from "../rows/widening.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { dequantizationOf, productRows } from "./dequantize.ts";
 import { scalesRows, weighsRows } from "./row-scales.ts";
+import { cutsHidden } from "./rules.ts";
 
 const HERE = "kernel/feed_forward";
 const SCALED_ROWS = "kernel/rows/scaled_rows";
@@ -32,7 +33,7 @@ function gateUpKind(layer: Plan["layer"], wide: boolean): string {
 /** Functions that work through weight tiles. */
 function tiledBlocks({ layer, kernels }: Plan, wide: boolean): Record<string, string> {
   const biased = layer.biases === true ? "_biased" : "";
-  const summed = kernels.some(({ tiles }) => tiles.bd < layer.hidden) ? "_sums" : "";
+  const summed = cutsHidden(layer, kernels) ? "_sums" : "";
   const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
   const whole = fillsLanes(layer.intermediate);
   const rounded = layer.quantization?.activations === undefined ? "plain" : "quantized";

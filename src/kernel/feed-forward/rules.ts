@@ -36,6 +36,14 @@ function leastSharedTile(layer: Pick<Layer, "quantization" | "sharedExperts">): 
   return layer.sharedExperts === undefined ? LANES : tileUnit(sharedLayer(layer));
 }
 
+/** Whether any bucket's weight tiles are a part of the hidden axis: then products of tiles add up. */
+export function cutsHidden(
+  { hidden }: Pick<LayerSpec, "hidden">,
+  kernels: readonly { readonly tiles: { readonly bd: number } }[],
+): boolean {
+  return kernels.some(({ tiles }) => tiles.bd < hidden);
+}
+
 /** Legal tiles of one axis, by divisibility and alignment alone. */
 export function axisRule(layer: Layer, axis: TileAxis): AxisRule {
   if (axis !== "bt") {

@@ -3,6 +3,7 @@ import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedApart, tokenRows } from "../../spec/formats.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
+import { cutsHidden } from "../feed-forward/rules.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
@@ -30,7 +31,7 @@ function streamedBlocks(plan: Plan, { blocks }: Shared): Record<string, string> 
   const { layer, mesh, kernels } = plan;
   const [first] = kernels;
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
-  const summed = kernels.some(({ tiles }) => tiles.bd < layer.hidden) ? "_sums" : "";
+  const summed = cutsHidden(layer, kernels) ? "_sums" : "";
   const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
   const gated = tokenRows(layer) === undefined ? "gated" : "gated_quantized";
   const gate = layer.sharedExperts?.gate === "sigmoid" ? gated : "plain";
