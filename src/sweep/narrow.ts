@@ -179,7 +179,7 @@ const NEAR = 0.1;
 
 /**
  * Of those that the plan alone calls quick the ones with the smallest weight tile, which compile soonest;
- * of them the middle one, which has bodies for few rows and for many.
+ * of them the first with two bodies, which say what more rows cost.
  */
 function likeliest(group: readonly Candidate[]): readonly Candidate[] {
   const least = Math.min(...group.map(({ prepared }) => prepared.guess));
@@ -187,5 +187,7 @@ function likeliest(group: readonly Candidate[]): readonly Candidate[] {
   const sizeOf = ({ judged }: Candidate): number => judged.id.tiles.bf * judged.id.tiles.bd;
   const smallest = Math.min(...quick.map(sizeOf));
   const alike = quick.filter((each) => sizeOf(each) === smallest);
-  return alike.slice(alike.length >> 1).slice(0, 1);
+  const bodiesOf = ({ prepared }: Candidate): number => prepared.kernel.tiles.btc.length;
+  const found = alike.find((each) => bodiesOf(each) > 1) ?? alike[0];
+  return found === undefined ? [] : [found];
 }
