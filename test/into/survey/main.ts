@@ -38,6 +38,8 @@ await script(async () => {
     surveyed.push(one);
   }
   console.info(values.json ? JSON.stringify(surveyed, null, 2) : table(surveyed));
-  const broken = surveyed.some(({ built, checked, reverted }) => built && !(checked && reverted));
+  const broken = surveyed.some(
+    (one) => one.built && !(one.checked && one.reverted && one.undefined.length === 0),
+  );
   return broken ? 1 : 0;
 });

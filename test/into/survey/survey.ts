@@ -2,11 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PositionEncoding, Workspace } from "@astral-sh/ruff-wasm-nodejs";
 import { checkFile } from "../../../src/check/index.ts";
 import { emitPlan } from "../../../src/cli/built-cache.ts";
 import { buildInto, revertInto } from "../../../src/into/build.ts";
 import type { Remember } from "../../../src/into/desired.ts";
 import { IntoError } from "../../../src/into/errors.ts";
+import { STORE } from "../../../src/into/paths.ts";
 import type { MoeSpec } from "../../../src/spec/spec.ts";
 import { editedPaths } from "../../../src/target/tree/forms.ts";
 import { trees } from "../../../src/target/tree/registry.ts";
@@ -26,6 +28,8 @@ export interface Surveyed {
   readonly checked: boolean;
   /** Byte for byte as before. */
   readonly reverted: boolean;
+  /** Names in files that were written or edited that nothing defines, which the tree had not: "file: name". */
+  readonly undefined: readonly string[];
   /** Why it is refused: the surface, what was looked for, what was found. */
   readonly refused?: string;
   /** Surfaces left alone. */
@@ -87,6 +91,25 @@ const remember: Remember = async (input, make) => {
   return files;
 };
 
+const lint = new Workspace({ lint: { select: ["F821"] } }, PositionEncoding.Utf16);
+
+/** Names that nothing defines: an import that is missing breaks a tree when it starts. */
+function undefinedNames(
+  before: ReadonlyMap<string, string>,
+  now: ReadonlyMap<string, string>,
+): readonly string[] {
+  const found = (text: string): readonly string[] =>
+    (lint.check(text) as readonly { readonly message: string }[]).map(({ message }) => message);
+  return [...now].flatMap(([path, text]) => {
+    const was = before.get(path);
+    if (!path.endsWith(".py") || path.startsWith(STORE) || was === text) return [];
+    const own = new Set(was === undefined ? [] : found(was));
+    return found(text)
+      .filter((message) => !own.has(message))
+      .map((message) => `${path}: ${message}`);
+  });
+}
+
 /** Works on a copy of the version, gone afterwards. Rejects only where moegen itself breaks. */
 export async function survey(version: Version): Promise<Surveyed> {
   const into = mkdtempSync(join(tmpdir(), "moegen-survey-"));
@@ -104,6 +127,7 @@ export async function survey(version: Version): Promise<Surveyed> {
     };
     const result = await buildInto({ ...build, preview: false });
     const again = await buildInto({ ...build, preview: true });
+    const nowhere = undefinedNames(before, contents(into));
     await revertInto({ ...options, preview: false });
     const after = contents(into);
     const same = [...before].every(([path, text]) => after.get(path) === text);
@@ -114,6 +138,7 @@ export async function survey(version: Version): Promise<Surveyed> {
       built: true,
       checked: again.files.every(({ state }) => state === "unchanged"),
       reverted: same && after.size === before.size,
+      undefined: nowhere,
       remarks: result.remarks
         .filter(({ name }) => name !== "tiny_qwen3_moe_bf16_ep4")
         .map(({ text }) => text),
@@ -127,6 +152,7 @@ export async function survey(version: Version): Promise<Surveyed> {
       built: false,
       checked: false,
       reverted: false,
+      undefined: [],
       refused,
       remarks: [],
     };
@@ -161,9 +187,10 @@ export function table(surveyed: readonly Surveyed[]): string {
   ].join("\n");
 }
 
-function outcome({ models, built, checked, reverted, refused, remarks }: Surveyed): string {
+function outcome(one: Surveyed): string {
+  const { models, built, checked, reverted, refused, remarks } = one;
   const word = (value: boolean): string => (value ? "yes" : "no");
-  const why = (refused ?? remarks.join(" "))
+  const why = (refused ?? [...one.undefined, ...remarks].join(" "))
     .split("\n")
     .slice(0, 4)
     .join(" ")
