@@ -73,7 +73,7 @@ def _configure(job: dict):
     return config, mesh
 
 
-def _place_experts(job: dict, config) -> None:
+def _place_experts(job: dict, config, mesh) -> None:
     """Physical experts as --init-expert-location says: the last first, then `redundant` copies."""
     from sgl_jax.srt.eplb import expert_location
 
@@ -90,6 +90,17 @@ def _place_experts(job: dict, config) -> None:
         init_expert_location=json.dumps({"physical_to_logical_map": placed}),
     )
     expert_location.init_expert_location_metadata(arguments, config)
+    # The tree leaves the map on one device, which JAX 0.8.1 does not take beside a mesh.
+    placed = jax.device_put(
+        expert_location.get_global_expert_location_metadata(), NamedSharding(mesh, P())
+    )
+    expert_location.set_global_expert_location_metadata(placed)
+    # Nor its gather by ids that are laid over the mesh: it must be told how the result lies.
+    expert_location._topk_ids_logical_to_physical_static = lambda ids, info, layer_id: (
+        info.logical_to_rank_dispatch_physical_map[layer_id]
+        .at[ids]
+        .get(out_sharding=jax.typeof(ids).sharding)
+    )
 
 
 def _quantize(config, model) -> None:
@@ -114,7 +125,7 @@ class Runner:
         hf_config = self.config.hf_config
         if "redundant" in job:
             with jax.set_mesh(self.mesh):
-                _place_experts(job, self.config)
+                _place_experts(job, self.config, self.mesh)
         # The registry swallows import errors of a model's module; here they are seen.
         importlib.import_module(f"sgl_jax.srt.models.{_MODEL_MODULES[hf_config.architectures[0]]}")
         self.redundant = job.get("redundant", 0) > 0
