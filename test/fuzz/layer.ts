@@ -165,10 +165,21 @@ function sharedFor(
   return quantized || strict === 0 ? made : plain;
 }
 
+/** Weights as the activation has them: up alone, with nothing of a gate, or a gate's beside. */
+function gated(made: LayerInput): LayerInput {
+  if (made.activation === "relu2") {
+    const { biases: _, sharedExperts: __, ...plain } = made;
+    return { ...plain, weights: "up" };
+  }
+  const { weights, ...plain } = made;
+  return weights === undefined || weights === "up" ? plain : made;
+}
+
 /** Layers for `ep` devices; what the rules tie together agrees nine times of ten. */
 export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
   const luck = fc.record({ float: fc.nat(2), eight: fc.nat(3), strict: fc.nat(9) });
-  return fc.tuple(localLayers, luck).map(([made, { float, eight, strict }]) => {
+  return fc.tuple(localLayers, luck).map(([wild, { float, eight, strict }]) => {
+    const made = strict === 0 ? wild : gated(wild);
     const {
       quantization,
       redundantExperts,

@@ -16,6 +16,7 @@ import { allOf } from "../../src/plan/call.ts";
 import type { Plan, Stream } from "../../src/plan/plan.ts";
 
 const frame = {
+  layer: { activation: "silu" },
   ep: 4,
   sizes: { passes: 2, passTokens: 32, allTokens: 128, deviceShare: 50 },
   tiles: { bt: 64 },
