@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { emitPackage } from "../../src/emit/index.ts";
+import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { layerOf } from "../../src/predict/contender.ts";
@@ -135,6 +136,19 @@ test("no list is there before all rows have come: first experts' weights fill th
   const early = ({ tiles }: KernelPlan) => tiles.own.early;
   expect([early(roomy("vmem")), early(roomy("two passes"))]).toEqual([2, 4]);
 });
+
+test.each(["two passes", "hbm"] as const)(
+  "rows = %s: more tokens than a bucket's fit as well",
+  (rows) => {
+    const spec = specOf(rows, { hidden: 2048 });
+    const tiles = { all: { upTo: 2048, bt: 128, bf: 256, bd: 2048, rows } };
+    const { plan } = judge({ ...spec, schedule: { kind: "gather", tiles } }, registries);
+    if (plan === undefined) throw new Error("no plan");
+    const { vmem, passes } = lowerFor(plan, { device: "v7x", tokens: 32_768 }, registries);
+    expect(passes).toBeGreaterThan(only(plan).passes);
+    expect(vmem.used).toBeLessThanOrEqual(vmem.available);
+  },
+);
 
 test("one device has no two passes at a time", () => {
   const spec = specOf("two passes");

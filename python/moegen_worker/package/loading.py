@@ -76,7 +76,9 @@ class MoePackage:
             return None
         # Only weights that arrive in tiles know blocks of rows.
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
-        return tiles._replace(pass_tokens=16, **block)
+        # So small they overlap wherever they may.
+        overlap = {"passes_at_once": 2} if hasattr(tiles, "passes_at_once") else {}
+        return tiles._replace(pass_tokens=16, **block, **overlap)
 
     def chunk_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens, with passes that hold three of the smallest chunks; where a

@@ -182,8 +182,8 @@ function chooseOverlapped(request: FitRequest): Fit {
     if (limit !== found.at(-1)?.passLimit) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
-        // One pass alone is the same: a kernel of smaller passes overlaps them.
-        found.push(mostAtHand(slotted, limit, 2), mostAtHand(slotted, limit, 1));
+        // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
+        found.push(mostAtHand(slotted, limit, 1), mostAtHand(slotted, limit, 2));
       }
     }
     if (limit <= LEAST_OVERLAPPED) break;
