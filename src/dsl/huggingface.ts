@@ -1,7 +1,7 @@
 import type { ReadLayer } from "../model/architecture.ts";
 import { type ConfigReader, type HuggingFaceConfig, readConfig } from "../model/config.ts";
 import { guessLayer } from "../model/guess.ts";
-import { languageModel } from "../model/nested.ts";
+import { type LanguageModel, languageModel } from "../model/nested.ts";
 import { readQuantization } from "../model/quantization.ts";
 import { identify, nearestArchitectures } from "../model/registry.ts";
 import { defined } from "../spec/defined.ts";
@@ -69,7 +69,7 @@ export function fromHuggingFace(
     ...Object.fromEntries(given),
   };
   return brandLayer(merged, {
-    ...defined({ architecture: model.names[0], layers }),
+    ...defined({ architecture: classOf(model, known?.name), layers }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     ...(remarks.length === 0 ? {} : { notes: remarks }),
     fields: Object.fromEntries(
@@ -81,6 +81,11 @@ export function fromHuggingFace(
       .filter(({ layerField }) => layerField === undefined || !overridden.has(layerField))
       .map((problem) => ({ ...problem, configField: model.fileField(problem.configField) })),
   });
+}
+
+/** What a server loads: of several classes the known one, whatever a language model inside is. */
+function classOf({ names, whole }: LanguageModel, known: string | undefined): string | undefined {
+  return known !== undefined && whole.includes(known) ? known : names[0];
 }
 
 /** What a layer cannot be without: overrides of all of them say it whatever the config is of. */

@@ -90,12 +90,14 @@ export function systemPython() {
 /**
  * Makes an environment from a lock file unless it is in step already; resolves to its interpreter.
  * @param {string} [environment]
- * @param {{ requirements?: string, what?: string }} [options] the lock file, and what it brings
+ * @param {{ requirements?: string, what?: string, compile?: boolean }} [options] the lock file, what
+ *   it brings, and whether all of it is compiled to bytecode at once: what is imported is in any case
  * @returns {Promise<string>}
  * @throws {HouseError} there is no Python to make it with, or pip ended with an error
  */
 export async function ensurePythonEnvironment(environment = ownEnvironment(), options = {}) {
   const { requirements = requirementsOf(environment), what = "JAX with libtpu" } = options;
+  const lazily = options.compile === false ? ["--no-compile"] : [];
   const interpreter = interpreterOf(environment);
   if (environmentInStep(environment, requirements)) return interpreter;
   mkdirSync(dirname(environment), { recursive: true });
@@ -117,7 +119,7 @@ export async function ensurePythonEnvironment(environment = ownEnvironment(), op
         "Debian: apt-get install python3-venv",
       );
     }
-    await pipInstall(interpreter, ["--only-binary", ":all:", "-r", requirements]);
+    await pipInstall(interpreter, [...lazily, "--only-binary", ":all:", "-r", requirements]);
     writeFileSync(join(environment, ".moegen-stamp"), requirementsHash(requirements));
     say(`Python packages: ready (${elapsed(start)})`);
   });

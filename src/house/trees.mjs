@@ -26,7 +26,10 @@ const cached = (/** @type {string} */ name) => join(cacheFolder, "trees", name);
 export function ensureTreeEnvironment(jax) {
   const name = `jax-${jax}`;
   const what = `JAX ${jax} for trees that pin it`;
-  return ensurePythonEnvironment(cached(name), { requirements: lockFile(name), what });
+  return ensurePythonEnvironment(cached(name), {
+    ...{ requirements: lockFile(name), what },
+    compile: false,
+  });
 }
 
 /**

@@ -12,6 +12,8 @@ export interface LanguageModel {
   readonly config: HuggingFaceConfig;
   /** `architectures` of the whole model, then of the language model. */
   readonly names: readonly string[];
+  /** Those of the whole model: one of them is what a server loads. */
+  readonly whole: readonly string[];
   /** `model_type` of the language model, then of the whole model. */
   readonly types: readonly unknown[];
   /** The file's name of a field, e.g. "text_config.hidden_size". */
@@ -54,6 +56,7 @@ export function languageModel(config: unknown): LanguageModel {
   return {
     config: outer,
     names: namesOf(outer),
+    whole: namesOf(outer),
     types: [outer.model_type],
     fileField: (name) => name,
   };
@@ -73,6 +76,7 @@ function nested(outer: Dict, inner: Dict, path: string): LanguageModel {
   return {
     config: own,
     names: [...namesOf(outer), ...namesOf(inner)],
+    whole: namesOf(outer),
     types: [inner.model_type, outer.model_type],
     fileField: (name) =>
       inner[name.split(".")[0] ?? name] === undefined ? name : `${path}.${name}`,

@@ -41,8 +41,8 @@ describe(`packages of ${COUNT} random legal specs`, () => {
       new Set(plans.map(key)).size;
     expect(kinds(({ layer }) => layer.dtype)).toBe(2);
     expect(kinds(({ layer }) => layer.routing.where)).toBe(2);
-    expect(kinds(({ layer: { activation: a } }) => (typeof a === "string" ? a : a.kind))).toBe(7);
-    expect(kinds(({ layer }) => layer.weights)).toBe(3);
+    expect(kinds(({ layer: { activation: a } }) => (typeof a === "string" ? a : a.kind))).toBe(8);
+    expect(kinds(({ layer }) => layer.weights)).toBe(4);
     const routing = plans.flatMap(({ layer }) =>
       layer.routing.where === "kernel" ? Object.keys(layer.routing) : [],
     );

@@ -123,7 +123,8 @@ describe("moegen sweep with a worker that breaks", () => {
     const tiles = ["--tiles", `bt=${steps}`, "bf=128,256,384,768", "bd=512,1024,2048"];
     const scope = ["--bucket", "decode", "--device", "v6e", "--store", "s"];
     const args = ["sweep", qwen, ...tiles, ...scope, "--budget", "8s", "--json"];
-    const ran = await moegen(args, { cwd, env: faulty(cwd, []) });
+    // One that never ends: nothing else can be done before the budget is spent.
+    const ran = await moegen(args, { cwd, env: faulty(cwd, ["hang"]) });
     const swept = onlyObject(ran) as unknown as Swept;
     expect(swept).toMatchObject({ search: "tpe", candidates: 384, stopped: true });
     expect(swept.records.length).toBeLessThan(384);
