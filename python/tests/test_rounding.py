@@ -230,3 +230,12 @@ def test_weights_are_rounded_where_an_expert_has_more_rows_than_a_small_body() -
 
     assert mean(routed=TOKENS) == mean()
     assert mean() < mean(routed=TOKENS * TOP_K // EXPERTS) < mean(routed=0)
+
+
+def test_an_infinite_row_has_an_error_where_its_activation_is_at_a_bound() -> None:
+    layer = {**LAYER, "activation": {"kind": "situ", "beta": 1.0, "linearBeta": 2.0}}
+    inputs = made(0, layer=layer)
+    inputs.tokens[0, 3, 5] = np.inf
+    assert np.isfinite(exact(inputs, layer)[3]).all()
+    mean = expected(inputs, layer=layer).mean
+    assert 0.0 < mean[3] < 100.0 * mean[4]

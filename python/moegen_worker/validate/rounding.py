@@ -234,7 +234,7 @@ class Model:
             step = 1e-4
             by_gate = (activate(gates + step, ups) - hidden) / step
             by_up = (activate(gates, ups + step) - hidden) / step
-            variance += by_gate**2 * gate.variance(rows) + by_up**2 * up.variance(rows)
+            variance += _through(by_gate, gate.variance(rows)) + _through(by_up, up.variance(rows))
         fourth = np.zeros_like(hidden)
         if kind is not None:
             variance, fourth = requantized(hidden, variance, kind)
@@ -296,6 +296,12 @@ class Model:
                 added, largest = passed_on(sums, ways, home, self._dtype)
             result += added
         return result, fourth, largest
+
+
+def _through(slope: Array, variance: Array) -> Array:
+    """Variance of what has this slope in something: none where an activation is at its bound, as
+    for an infinite row, however much that varies."""
+    return np.where(slope == 0.0, 0.0, np.square(slope) * np.where(slope == 0.0, 0.0, variance))
 
 
 @dataclasses.dataclass(frozen=True)
