@@ -12,7 +12,7 @@ import { refusals } from "./own-checks.ts";
 import { randomPlans } from "./plans.ts";
 
 /** Packages of each property. */
-const PLANS = long ? 120 : 40;
+const PLANS = long ? 120 : 20;
 
 type Weights = NonNullable<LayerInput["quantization"]>;
 

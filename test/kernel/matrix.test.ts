@@ -28,8 +28,9 @@ function countsOf(rows: readonly Row[]): ReadonlyMap<string, number> {
 function sample(): readonly number[] {
   const wanted = new Map([...countsOf(all)].map(([name, count]) => [name, Math.min(count, TIMES)]));
   const missing = (row: Row) => featuresOf(row).filter((name) => (wanted.get(name) ?? 0) > 0);
-  // Time to simulate rises with the devices.
-  const worth = (row: Row) => missing(row).length / (1 + 0.15 * row.ep);
+  // Time to simulate rises with the devices, and where tokens take several passes.
+  const worth = (row: Row) =>
+    missing(row).length / ((2 + row.ep) * (row.tokens === "passes" ? 1.5 : 1));
   const chosen: Row[] = [];
   for (;;) {
     const [best] = all.filter((row) => !chosen.includes(row)).sort((a, b) => worth(b) - worth(a));
