@@ -1,4 +1,5 @@
 /** What a part of a kernel is worked out from: the layer, and what was chosen for one call of it. */
+import { holdsTwo } from "../plan/call.ts";
 import type { BucketRows } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 import type { Dequantization } from "./feed-forward/dequantize.ts";
@@ -33,7 +34,7 @@ export interface Sizes {
 
 /** Passes that may overlap: of several devices, with room for the rows of two passes in a bucket. */
 export function passesOverlap({ rows, ep }: Pick<KernelInput, "rows" | "ep">): boolean {
-  return rows !== "vmem" && ep > 1;
+  return ep > 1 && holdsTwo(rows);
 }
 
 /** Passes that are here at a time: one after the other, or two that overlap. */

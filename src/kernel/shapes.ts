@@ -1,5 +1,5 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
-import { holdsTwoPasses, isStreamed, rowsInHbm } from "../plan/call.ts";
+import { isStreamed, passesMayOverlap, rowsInHbm } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
@@ -47,16 +47,15 @@ function earlyBlock({ layer, mesh, kernels }: Plan): string {
 }
 
 /** Distances of rows, lists, slots of passes, and buffers in HBM where rows lie there. */
-function rowsBlocks({ kernels, mesh: { ep } }: Plan): Blocks {
-  const inHbm = rowsInHbm(kernels);
-  const two = ep > 1 && holdsTwoPasses(kernels);
+function rowsBlocks(plan: Plan): Blocks {
+  const inHbm = rowsInHbm(plan.kernels);
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
     pitches: by("pitches"),
     names: by("names"),
     list_words: when("list_words"),
-    pass_slots: two ? `${HERE}/rows/pass_slots` : NO_BLOCK,
+    pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
   };
 }

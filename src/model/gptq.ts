@@ -3,14 +3,8 @@
  * Source: AutoAWQ, awq/modules/linear/gemm.py; AutoGPTQ, quantization/config.py; transformers 5.24,
  * utils/quantization_config.py (AwqConfig, GPTQConfig).
  */
-import {
-  type Dict,
-  integers,
-  type Keys,
-  type Read,
-  shown,
-  strange,
-} from "./quantization-methods.ts";
+import type { Dict } from "../spec/dict.ts";
+import { integers, type Keys, type Read, shown, strange } from "./quantization-methods.ts";
 
 const any = (): boolean => true;
 

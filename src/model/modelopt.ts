@@ -4,8 +4,10 @@
  * Source: modelopt, torch/export/quant_utils.py and convert_hf_config.py; sglang 0.5.23,
  * layers/quantization/modelopt_quant.py.
  */
+
+import { type Dict, isDict } from "../spec/dict.ts";
 import type { PlainModules } from "./plain-modules.ts";
-import { type Dict, isDict, NVFP4, PER_TENSOR, type Read, shown } from "./quantization-methods.ts";
+import { NVFP4, PER_TENSOR, type Read, shown } from "./quantization-methods.ts";
 
 /** How much of the model's experts a list of modules names. */
 export type ExpertsAmong = (names: readonly string[]) => PlainModules;

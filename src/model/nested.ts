@@ -2,10 +2,9 @@
  * Multimodal checkpoints nest the language model's config: `text_config`, or for Omni models
  * `thinker_config.text_config`. A file is read as if that part were all of it.
  */
+import { type Dict, isDict } from "../spec/dict.ts";
 import type { HuggingFaceConfig } from "./config.ts";
 import { SPEAKING } from "./quantization.ts";
-
-type Dict = Readonly<Record<string, unknown>>;
 
 export interface LanguageModel {
   /** Its fields, with what the whole model's say of weights' types. */
@@ -30,10 +29,6 @@ const PATHS = [
 
 const WIDTHS = ["hidden_size", "d_model"] as const;
 const DTYPES = ["torch_dtype", "dtype"] as const;
-
-function isDict(value: unknown): value is Dict {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 const dictIn = (config: unknown, key: string): Dict | undefined => {
   const value = isDict(config) ? config[key] : undefined;

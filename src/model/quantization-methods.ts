@@ -5,9 +5,8 @@
  * gpt_oss/torch/weights.py (mxfp4); compressed-tensors, quantization/quant_args.py, quant_scheme.py
  * and config/format.py; transformers, utils/quantization_config.py.
  */
+import { type Dict, isDict } from "../spec/dict.ts";
 import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
-
-export type Dict = Readonly<Record<string, unknown>>;
 
 /** What a method says of the weights, or why it is not read, in words that go on after "has". */
 export type Read =
@@ -22,11 +21,6 @@ export type Read =
 
 export type Says = (value: unknown) => boolean;
 export type Keys = Readonly<Record<string, Says>>;
-
-/** Whether it is an object that is no list. */
-export function isDict(value: unknown): value is Dict {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** A value in a message, cut where it is long. */
 export function shown(value: unknown): string {

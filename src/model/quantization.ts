@@ -4,19 +4,13 @@
  * anything of quantisation is understood or refused by name; nothing is passed over.
  */
 import { isDeepStrictEqual } from "node:util";
+import { type Dict, isDict } from "../spec/dict.ts";
 import type { Quantization } from "../spec/quantization.ts";
 import type { ConfigReader } from "./config.ts";
 import { awq, gptq } from "./gptq.ts";
 import { type ExpertsAmong, readModelopt } from "./modelopt.ts";
 import { type PlainModules, plainModules } from "./plain-modules.ts";
-import {
-  type Dict,
-  isDict,
-  MICROSCALED,
-  type Read,
-  readMethod,
-  shown,
-} from "./quantization-methods.ts";
+import { MICROSCALED, type Read, readMethod, shown } from "./quantization-methods.ts";
 
 export interface ReadQuantization {
   readonly quantization: Quantization;

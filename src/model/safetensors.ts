@@ -3,6 +3,7 @@
  * data: what contradicts itself or its file is an error, nothing is allotted by what it says.
  * Source: huggingface/safetensors, README.md (format) and safetensors/src/tensor.rs (limits).
  */
+import { isDict } from "../spec/dict.ts";
 
 /** Bytes before the header: its length. */
 export const LENGTH_BYTES = 8;
@@ -76,12 +77,6 @@ export function parseHeader(text: string, dataBytes: number): readonly TensorHea
     throw new SafetensorsError(`names ${end} bytes of data and has ${dataBytes}: not whole`);
   }
   return found.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-}
-
-type Dict = Readonly<Record<string, unknown>>;
-
-function isDict(value: unknown): value is Dict {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,5 +1,6 @@
 /** The calls of a kernel, by kind. */
-import type { KernelPlan, PallasCall } from "./plan.ts";
+import type { BucketRows } from "../spec/schedule.ts";
+import type { KernelPlan, PallasCall, Plan } from "./plan.ts";
 
 /** The Pallas calls alone, in order. */
 export function pallasCalls({ calls }: Pick<KernelPlan, "calls">): readonly PallasCall[] {
@@ -24,9 +25,19 @@ export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => tiles.rows === "hbm");
 }
 
-/** Rows of two passes are here at a time, in every kernel of a package or in none. */
+/** Rows of two passes are here at a time. */
+export function holdsTwo(rows: BucketRows | undefined): boolean {
+  return rows !== undefined && rows !== "vmem";
+}
+
+/** The same in every kernel of a package, or in none. */
 export function holdsTwoPasses(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => tiles.rows !== undefined);
+  return kernels.some(({ tiles }) => holdsTwo(tiles.rows));
+}
+
+/** Rows of one pass may come while the experts take those of another: one device has none to wait for. */
+export function passesMayOverlap({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
+  return mesh.ep > 1 && holdsTwoPasses(kernels);
 }
 
 /** Weights come in tiles in every kernel of a package, or in none: one body serves them all. */

@@ -301,7 +301,7 @@ class Model:
 def _through(slope: Array, variance: Array) -> Array:
     """Variance of what has this slope in something: none where an activation is at its bound, as
     for an infinite row, however much that varies."""
-    return np.where(slope == 0.0, 0.0, np.square(slope) * np.where(slope == 0.0, 0.0, variance))
+    return np.square(slope) * np.where(slope == 0.0, 0.0, variance)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
  * Tiles of a kernel that divides its tokens over passes: token rows of a pass, and rows of an expert
  * at hand. Templates of `kernel/api` and `kernel/shapes` read them, and the worker makes small ones.
  */
-import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
+import { isStreamed, passesMayOverlap } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -96,6 +96,6 @@ export function passTiles(plan: Plan): TileTable {
       },
     ],
   };
-  const overlap = plan.mesh.ep > 1 && holdsTwoPasses(plan.kernels);
+  const overlap = passesMayOverlap(plan);
   return joined(pass, ...(isStreamed(plan.kernels) ? [block] : []), ...(overlap ? [atOnce] : []));
 }

@@ -1,8 +1,8 @@
 /** The tile of a kernel whose devices may route the tokens of all. */
-import { holdsTwoPasses } from "../../plan/call.ts";
+import { holdsTwo, holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
-import { holdsTwo, mayRouteAll } from "../routing/all-tokens.ts";
+import { mayRouteAll } from "../routing/all-tokens.ts";
 
 /** As the plan and the tile table have it. */
 export function ownRoutes(

@@ -1,6 +1,6 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
-import { holdsTwoPasses } from "../../plan/call.ts";
+import { passesMayOverlap } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
@@ -51,10 +51,12 @@ export function relaysOf(
   return { collective, parts, hops, links };
 }
 
-function context({ layer, kernels, mesh: { ep } }: Plan): Record<string, unknown> {
+function context(plan: Plan): Record<string, unknown> {
+  const { layer, kernels } = plan;
+  const { ep } = plan.mesh;
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
-    overlapped: ep > 1 && holdsTwoPasses(kernels),
+    overlapped: passesMayOverlap(plan),
     partUnit: partUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
@@ -70,9 +72,9 @@ export const collectives: Part = {
   modules: ({ mesh: { ep } }) =>
     ep === 1 ? [] : [{ name: "topology", template: "kernel/collectives/topology" }],
   context,
-  blocks: ({ kernels, mesh: { ep } }) => {
+  blocks: (plan) => {
     const when = (name: string): string =>
-      ep > 1 && holdsTwoPasses(kernels) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
+      passesMayOverlap(plan) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
     return { last_stage: when("last_stage"), nearest_end: when("end") };
   },
   buffers: (input) =>

@@ -2,6 +2,7 @@
  * Whether each device routes the tokens of all devices, or its own ones and gives all others the lists:
  * a block of 128 tokens is routed in the time of one of 8, and lists that nobody sends cost no exchange.
  */
+import { holdsTwo } from "../../plan/call.ts";
 import { onceFor } from "../../spec/once.ts";
 import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
@@ -25,11 +26,6 @@ export function mayRouteAll(
   twoPasses: boolean,
 ): boolean {
   return !twoPasses && ep > 1 && layer.routing.where === "kernel";
-}
-
-/** Rows of two passes are here at a time. */
-export function holdsTwo(rows: BucketRows | undefined): boolean {
-  return rows !== undefined && rows !== "vmem";
 }
 
 /** Whether the devices of a call do so. */

@@ -1,13 +1,13 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
-import { holdsTwoPasses } from "../../plan/call.ts";
+import { holdsTwo, holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { DEVICES, PEERS } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
-import { holdsTwo, mayRouteAll, routesAll } from "./all-tokens.ts";
+import { mayRouteAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
 import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
 import { sharesRegisters, TOKEN_BITS } from "./words.ts";

@@ -91,16 +91,6 @@ export function sharedSlots(input: KernelInput): {
   return { gateUp: blocks * load.tiles.gateUp, down: blocks * load.tiles.down };
 }
 
-/** Weight tiles that start at entry: gate and up ones, and down ones. */
-export function earlySteps(input: KernelInput): { readonly gateUp: number; readonly down: number } {
-  const { early, slots } = input.tiles;
-  const tiles = expertTiles(input);
-  const shared = sharedSlots(input);
-  const steps = (each: number, before: number): number =>
-    Math.min(early * each, Math.max(0, slots - 1 - before));
-  return { gateUp: steps(tiles.gateUp, shared.gateUp), down: steps(tiles.down, shared.down) };
-}
-
 /**
  * Early experts that leave the order of the experts as it is: rows of the first beyond its block come
  * after those of the other early ones, so that which expert a token's sum has first depends on the

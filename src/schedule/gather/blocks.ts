@@ -6,7 +6,7 @@ import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { sharedOf } from "../../kernel/shared-experts/spread.ts";
-import { holdsTwoPasses, rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses, passesMayOverlap, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -19,11 +19,6 @@ function aboutShared({ layer, mesh: { ep } }: Plan): string {
   if (shared === undefined) return NO_BLOCK;
   if (shared.blocks === ep && ep > 1) return `${HERE}/about_shared/all`;
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
-}
-
-/** Rows of one pass come while the experts take those of another. */
-function overlapped({ kernels, mesh }: Pick<Plan, "kernels" | "mesh">): boolean {
-  return mesh.ep > 1 && holdsTwoPasses(kernels);
 }
 
 /** The same where passes overlap: packed where they are. */
@@ -44,7 +39,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
     kernels,
   } = plan;
   const type = pairsOrWords(layer);
-  if (rowsInHbm(kernels) || overlapped(plan)) return overlappedBlocks(type, ep);
+  if (rowsInHbm(kernels) || passesMayOverlap(plan)) return overlappedBlocks(type, ep);
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
@@ -84,7 +79,7 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const inHbm = rowsInHbm(kernels);
   const distributed = mesh.ep > 1;
   const straight = sumsGoStraight(layer);
-  const overlap = overlapped(plan);
+  const overlap = passesMayOverlap(plan);
   const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     about_shared: aboutShared(plan),

@@ -3,8 +3,9 @@ import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts
 import { type Frame, passesOverlap } from "../../kernel/frame.ts";
 import { PEERS } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
-import { holdsTwo, mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
+import { mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
 import { listCopy, where } from "../../kernel/routing/lists.ts";
+import { holdsTwo } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 function routesOutOf({ ep, sizes }: Frame): Stream {

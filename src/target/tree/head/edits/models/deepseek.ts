@@ -9,6 +9,7 @@ import {
   handedOn,
   model,
   scalesAsWeights,
+  sizes,
   usesFused,
   usesFusedEnum,
 } from "./parts.ts";
@@ -31,8 +32,7 @@ const v3 = file("deepseek_v3.py", [
     method: "_init_moe",
     attribute: "mlp",
     condition: "moe_backend == MoEBackend.FUSED_GENERATED",
-    given: [
-      "hidden_size=config.hidden_size",
+    given: sizes([
       "num_experts=n_routed_experts",
       "num_experts_per_tok=num_experts_per_tok",
       "intermediate_dim=moe_intermediate_size",
@@ -41,8 +41,7 @@ const v3 = file("deepseek_v3.py", [
       "weight_dtype=dtype",
       "dtype=dtype",
       "layer_id=layer_id",
-      'quantization_config=getattr(config, "quantization_config", None)',
-    ],
+    ]),
   }),
   sharedOutside,
   scalesAsWeights("DeepseekV3ForCausalLM._create_layer_mappings"),

@@ -1,8 +1,16 @@
 /** GLM-4.5 and GLM-5, whose shared experts are in FusedEPMoE and beside a generated layer. */
-import type { Edit } from "../../../edit.ts";
 import type { Varying } from "../../../tree.ts";
 import { glm4, glm5 } from "../hosts.ts";
-import { file, form, GENERATED_ENUM, generated, model, sizes, usesFusedEnum } from "./parts.ts";
+import {
+  file,
+  form,
+  GENERATED_ENUM,
+  generated,
+  model,
+  sharedOutside,
+  sizes,
+  usesFusedEnum,
+} from "./parts.ts";
 
 const given = sizes([
   "num_experts=config.n_routed_experts",
@@ -16,12 +24,6 @@ const given = sizes([
 ]);
 
 const GLM4 = "Glm4MoeDecoderLayer";
-
-const sharedOutside: Edit = {
-  edit: "rewrite",
-  at: { in: `${GLM4}.__init__`, expression: "num_shared_experts > 0 and not self.use_fused" },
-  code: "num_shared_experts > 0 and self.moe_backend != MoEBackend.FUSED",
-};
 
 /** GLM-5 marks no padding tokens, for any layer: nothing but its class differs. */
 const glm5Layer = generated({
@@ -40,7 +42,7 @@ export const glms: readonly Varying[] = [
       file("glm4_moe.py", [
         usesFusedEnum(`${GLM4}.__init__`),
         generated({ in: GLM4, attribute: "mlp", given, condition: GENERATED_ENUM }),
-        sharedOutside,
+        sharedOutside(`${GLM4}.__init__`),
       ]),
     ),
   ),

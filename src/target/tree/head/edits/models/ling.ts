@@ -1,5 +1,4 @@
 /** Ling, and the Ling and Ring of linear attention: shared experts beside the generated layer. */
-import type { Edit } from "../../../edit.ts";
 import { expertSizes } from "../../../layers.ts";
 import type { Varying } from "../../../tree.ts";
 import { ling, lingLinear } from "../hosts.ts";
@@ -13,6 +12,7 @@ import {
   oneMore,
   oneMoreEnum,
   perChannelScales,
+  sharedOutside,
   sizes,
   usesFusedEnum,
 } from "./parts.ts";
@@ -21,13 +21,6 @@ const FILE = "bailing_moe.py";
 const LAYER = "BailingMoEDecoderLayer";
 const MAPPINGS = "BailingMoEForCausalLM._create_moe_layer_mappings";
 const choice = { in: LAYER, attribute: "mlp", given: sizes(expertSizes("config.")) };
-
-/** Before FusedEPMoEV2: its shared experts are in FusedEPMoE, and beside a generated layer. */
-const sharedOutside: Edit = {
-  edit: "rewrite",
-  at: { in: `${LAYER}.__init__`, expression: "num_shared_experts > 0 and not self.use_fused" },
-  code: "num_shared_experts > 0 and self.moe_backend != MoEBackend.FUSED",
-};
 
 const LINEAR = "bailing_moe_linear.py";
 const LINEAR_LAYER = "BailingMoELinearDecoderLayer";
@@ -51,7 +44,8 @@ export const lings: readonly Varying[] = [
       file(FILE, [
         usesFusedEnum(`${LAYER}.__init__`),
         generated({ ...choice, condition: GENERATED_ENUM }),
-        sharedOutside,
+        // Before FusedEPMoEV2.
+        sharedOutside(`${LAYER}.__init__`),
       ]),
     ),
   ),

@@ -1,7 +1,7 @@
 /** MiMo-V2-Flash and Pro: Pro has Flash's layers and loads its weights by a function of its own. */
 import type { Varying } from "../../../tree.ts";
 import { mimoFlash, mimoPro } from "../hosts.ts";
-import { file, form, generated, MODELS, model, oneMore, usesFused } from "./parts.ts";
+import { file, form, generated, MODELS, model, oneMore, sizes, usesFused } from "./parts.ts";
 
 const LAYER = "MiMoV2Moe";
 const PRO = `${MODELS}/mimo_v2_pro.py`;
@@ -9,8 +9,7 @@ const PRO = `${MODELS}/mimo_v2_pro.py`;
 const layer = generated({
   in: LAYER,
   attribute: "experts",
-  given: [
-    "hidden_size=config.hidden_size",
+  given: sizes([
     "num_experts=num_experts",
     "num_experts_per_tok=num_experts_per_tok",
     "intermediate_dim=moe_intermediate_size",
@@ -19,8 +18,7 @@ const layer = generated({
     "weight_dtype=dtype",
     "dtype=dtype",
     "layer_id=layer_id",
-    'quantization_config=getattr(config, "quantization_config", None)',
-  ],
+  ]),
 });
 
 const flash = file("mimo_v2_flash.py", [

@@ -45,6 +45,13 @@ export const usesFusedEnum = (symbol: string, backend = "self.moe_backend"): Edi
   code: `${backend} in (MoEBackend.FUSED, MoEBackend.FUSED_GENERATED)`,
 });
 
+/** Shared experts that are in FusedEPMoE come beside a generated layer. */
+export const sharedOutside = (symbol: string): Edit => ({
+  edit: "rewrite",
+  at: { in: symbol, expression: "num_shared_experts > 0 and not self.use_fused" },
+  code: "num_shared_experts > 0 and self.moe_backend != MoEBackend.FUSED",
+});
+
 /** A further back end where a tuple of strings names them. */
 export const oneMore = (symbol: string): Edit => ({
   edit: "element",
