@@ -46,6 +46,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/experts/streamed/begin/after_tiles",
   "kernel/feed_forward/gate_up/wide_sums",
   "kernel/feed_forward/products/up",
+  "kernel/feed_forward/projections/wide",
   "kernel/routing/scores/sqrt_softplus",
   "kernel/routing/sqrt_softplus",
   "kernel/rows/scaled_rows",
