@@ -63,6 +63,20 @@ def mixtral() -> np.ndarray:
     return sum(w * expert(e) for w, e in zip(weights, selected, strict=True))
 
 
+def phimoe() -> np.ndarray:
+    """transformers, models/phimoe (sparsemixer): the best, then the best without it, each weighed by
+    a softmax whose logits are masked where they are further off than 2 x jitter."""
+    scores, result = LOGITS.copy(), np.zeros(D)
+    for _ in range(K):
+        threshold = scores.max()
+        factor = np.maximum(np.abs(LOGITS), threshold)
+        gates = np.where((threshold - LOGITS) / factor > 2 * 0.25, -np.inf, scores)
+        selected = scores.argmax()
+        result += softmax(gates)[selected] * expert(selected)
+        scores[selected] = -np.inf
+    return result
+
+
 def grok() -> np.ndarray:
     """sgl-jax, models/grok.py: capped logits, softmax over all, gelu (tanh form)."""
     probabilities = softmax(30 * np.tanh(LOGITS / 30))
@@ -228,6 +242,10 @@ FAMILIES = {
             },
         },
         nemotron(),
+    ),
+    "Phi-3.5-MoE": (
+        {**PLAIN, "routing": {**KERNEL, "renormalize": False, "scoreNear": 0.5}},
+        phimoe(),
     ),
     "Llama-4": (
         {

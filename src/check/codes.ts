@@ -186,6 +186,10 @@ export const codes = {
     "experts without a gate have nothing of one",
     'with relu2 the weights are "up", (E, D, F), without biases, and shared experts are outside the kernel; with other activations there is a gate',
   ),
+  MOE161: entry(
+    "a softmax of near logits does not fit the routing",
+    "scoreNear is below 2, with softmax scores, without scoreChosen, groups and a correction bias",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -49,6 +49,7 @@ import {
   chosenAreScored,
   epsilonFits,
   groupsFit,
+  nearIsSoftmax,
   redundantFit,
   topKWithinExperts,
 } from "./rules/routing.ts";
@@ -62,6 +63,7 @@ const RULES: readonly Rule[] = [
   configProblems,
   topKWithinExperts,
   groupsFit,
+  nearIsSoftmax,
   chosenAreScored,
   epsilonFits,
   redundantFit,

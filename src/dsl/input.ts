@@ -39,6 +39,12 @@ export type RoutingInput =
       readonly logitSoftCap?: number;
       /** Choose by logits, then score the chosen ones alone (GPT-OSS). Default: score all first. */
       readonly scoreChosen?: true;
+      /**
+       * Choose by logits; the weight of a chosen one is its share in a softmax over those not chosen
+       * before it that are near it: no further below it than so much of the larger magnitude of the
+       * two (sparsemixer, Phi-3.5-MoE: 0.02). Default: score all first.
+       */
+      readonly scoreNear?: number;
       /** Top-k within the best groups of neighbouring experts. Default: among all experts. */
       readonly groups?: ExpertGroups;
       /** An input (E,) is added to the scores for the choice; it does not weigh. Default: none. */

@@ -78,6 +78,7 @@ function fieldsOf(
       typeof routing.renormEpsilon === "object" ? routing.renormEpsilon.atLeast : undefined,
     "routing.scalingFactor": routing.scalingFactor,
     "routing.logitSoftCap": routing.logitSoftCap,
+    "routing.scoreNear": routing.scoreNear,
     "sharedExperts.count": shared?.count,
     "sharedExperts.intermediate": shared?.intermediate,
   };

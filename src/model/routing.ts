@@ -26,6 +26,8 @@ export interface RoutingData {
   /** 0: none. */
   readonly logitSoftCap?: Field<number>;
   readonly scoreChosen?: true;
+  /** Twice a config's field: how near a logit must be to be in a chosen one's softmax. */
+  readonly scoreNear?: Field<number>;
 }
 
 export interface GroupsData {
@@ -113,6 +115,9 @@ export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec 
     ...(cap === 0 ? {} : { logitSoftCap: cap }),
     ...(data.scoreChosen === true ? { scoreChosen: true as const } : {}),
     ...defined({ groups }),
+    ...(data.scoreNear === undefined
+      ? {}
+      : { scoreNear: 2 * numberOf(config, "routing", data.scoreNear) }),
     ...(biased ? { correctionBias: true as const } : {}),
   };
 }

@@ -1,5 +1,5 @@
 /** What a quantised layer's scales are, in numbers. */
-import type { LayerSpec } from "./layer.ts";
+import type { LayerSpec, RoutingSpec } from "./layer.ts";
 import type { DType, Quantization, QuantizedDType, RowDType } from "./quantization.ts";
 
 export const BLOCK = 128;
@@ -9,6 +9,11 @@ export const LEAST_BLOCK = 32;
 /** Whether experts have a gate: else their weights are up and down alone. */
 export function hasGate({ activation }: Pick<LayerSpec, "activation">): boolean {
   return activation !== "relu2";
+}
+
+/** Whether experts are chosen by logits, and scores made of the chosen ones. */
+export function scoredLater(routing: Extract<RoutingSpec, { where: "kernel" }>): boolean {
+  return routing.scoreChosen === true || routing.scoreNear !== undefined;
 }
 
 /** Projections of a row before the activation: gate and up, or up alone. */

@@ -126,6 +126,12 @@ export type RoutingSpec =
       readonly logitSoftCap?: number;
       /** Choose by logits, then score the chosen ones alone (GPT-OSS); absent: score all first. */
       readonly scoreChosen?: true;
+      /**
+       * Choose by logits; the weight of a chosen one is its share in a softmax over those not chosen
+       * before it that are near it: no further below it than so much of the larger magnitude of the
+       * two (sparsemixer, Phi-3.5-MoE: twice `router_jitter_noise`). Absent: score all first.
+       */
+      readonly scoreNear?: number;
       /** Absent: top-k among all experts. */
       readonly groups?: ExpertGroups;
       /** An input (E,) is added to the scores for the choice; it does not weigh. */

@@ -189,6 +189,11 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'scoring = "none" leaves scoreChosen nothing to do',
     nearest: ["softmax", "sigmoid", "sqrt_softplus"],
   },
+  MOE161: {
+    spec: layer('scoring: "softmax"', 'scoreNear: 0.02, scoring: ⟦"sigmoid"⟧'),
+    says: 'scoreNear makes a softmax of the logits near a chosen one\'s, scoring = "sigmoid"',
+    nearest: ["softmax"],
+  },
   MOE142: {
     spec: layer("renormalize: true", "renormalize: true, renormEpsilon: { atLeast: ⟦1e-50⟧ }"),
     says: "renormEpsilon = { atLeast: 1e-50 } is 0 in float32",

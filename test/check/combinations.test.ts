@@ -250,6 +250,7 @@ test("each of the new fields is accepted where it is legal", async () => {
     given("redundantExperts: 16"),
     specText({ mesh: '{ ep: 4, tokenAxes: ["data"] }' }),
     routing("scoreChosen: true"),
+    routing("scoreNear: 0.02"),
   ];
   for (const text of texts) expect((await checkText(text)).diagnostics).toEqual([]);
 });

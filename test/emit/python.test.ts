@@ -12,7 +12,7 @@ import { randomPlans } from "../fuzz/plans.ts";
 import { long } from "../long.ts";
 
 const COUNT = long ? 40 : 20;
-const plans = randomPlans(COUNT, 20);
+const plans = randomPlans(COUNT, 23);
 const python = interpreterOf(checkoutEnvironment);
 let folder = "";
 let texts: ReadonlyMap<string, string> = new Map();
@@ -46,7 +46,7 @@ describe(`packages of ${COUNT} random legal specs`, () => {
     const routing = plans.flatMap(({ layer }) =>
       layer.routing.where === "kernel" ? Object.keys(layer.routing) : [],
     );
-    for (const choice of ["groups", "correctionBias", "scoreChosen", "logitSoftCap"]) {
+    for (const choice of ["groups", "correctionBias", "scoreChosen", "scoreNear", "logitSoftCap"]) {
       expect(routing).toContain(choice);
     }
     expect(kinds(({ mesh }) => mesh.ep)).toBeGreaterThan(4);

@@ -21,13 +21,15 @@ const block = { kind: "sub_channel", block: 32 } as const;
 /**
  * What no row is: quantised shared experts where D leaves lanes over, or where F does and gate and
  * up lie side by side, int8 rows that v7x widens, or that v6e multiplies without shared experts beside,
- * shared weights alone with small blocks, one device without shared experts whatever its tiles, and
- * softmax of a number of experts that fills no rows, or of groups by their two best.
+ * shared weights alone with small blocks, of so few columns that a device has them all, one device
+ * without shared experts whatever its tiles, and softmax of a number of experts that fills no rows,
+ * or of groups by their two best.
  */
 function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
   const ragged = specs.filter(({ layer }) => layer.sharedExperts && layer.hidden % 128 > 0);
   const wide = specs.filter(({ layer }) => layer.sharedExperts && layer.intermediate % 128 > 0);
   const rounded = specs.filter(({ layer }) => layer.quantization?.activations !== undefined);
+  const shared = specs.filter(({ layer }) => layer.sharedExperts);
   const alone = specs.filter(({ mesh }) => mesh.ep === 1);
   return [
     ...alone.map((spec): MoeSpec => {
@@ -37,7 +39,7 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
     ...specs.flatMap((spec): readonly MoeSpec[] => {
       const { routing, experts } = spec.layer;
       if (routing.where !== "kernel") return [];
-      const { correctionBias: _, scoreChosen: __, ...plain } = routing;
+      const { correctionBias: _, scoreChosen: __, scoreNear: ___, ...plain } = routing;
       if (experts % 8 === 0 && plain.groups?.score !== "sum_of_top_2") return [];
       return [{ ...spec, layer: { ...spec.layer, routing: { ...plain, scoring: "softmax" } } }];
     }),
@@ -63,6 +65,10 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const shared = { ...sharedExperts, quantization: { ...channel, granularity: block } };
       const weights = { dtype: "bfloat16" as const, quantization: channel };
       return [{ ...spec, layer: { ...layer, ...weights, sharedExperts: shared } }];
+    }),
+    ...shared.map((spec): MoeSpec => {
+      const sharedExperts = { count: 1, intermediate: 128 };
+      return { ...spec, layer: { ...spec.layer, sharedExperts } };
     }),
     ...rounded.map((spec): MoeSpec => {
       const { wire: _, ...layer } = spec.layer;

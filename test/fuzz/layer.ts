@@ -39,6 +39,7 @@ const scored = record<KernelRouting>(
     scalingFactor: fc.constantFrom(1, 2.5, 16, 1e-7, 0.3333333333333333),
     logitSoftCap: fc.constantFrom(30, 0.5, 1e21),
     scoreChosen: fc.constant(true),
+    scoreNear: fc.constantFrom(0.02, 1e-20),
     correctionBias: fc.constant(true),
     groups: fc.record({
       count: fc.constantFrom(1, 2, 4),
@@ -136,7 +137,11 @@ const localLayers = record<LayerInput>(fields, REQUIRED);
 /** What the rules tie to the number of experts and to each other, made to agree. */
 function agreed(routing: RoutingInput, experts: number, topK: number): RoutingInput {
   if (routing.where === "given") return routing;
-  const { groups, scoreChosen, ...plain } = routing;
+  const { groups, scoreChosen, scoreNear, ...plain } = routing;
+  if (routing.scoring === "softmax" && scoreNear !== undefined) {
+    const { correctionBias: _, ...alone } = plain;
+    return { ...alone, scoreNear };
+  }
   const fits =
     groups !== undefined &&
     experts % groups.count === 0 &&

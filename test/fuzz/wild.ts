@@ -53,6 +53,7 @@ const routing = fc.oneof(
         ...[{ atLeast: 1e-12 }, { atLeast: 1e-50 }, { atLeast: 2, atMost: 3 }],
       ),
       scoreChosen: oneOf(true, undefined),
+      scoreNear: oneOf(0.02, 2, undefined),
       scalingFactor: size,
       logitSoftCap: size,
     },

@@ -44,6 +44,12 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     ep: 1,
     routing: scored("softmax", false, { scoreChosen: true }),
   },
+  "softmax of the near, E 10": {
+    experts: 10,
+    topK: 3,
+    ep: 2,
+    routing: scored("softmax", false, { scoreNear: 0.5 }),
+  },
   "sigmoid, E 8": { experts: 8, topK: 3, ep: 2, routing: scored("sigmoid", true) },
   "sigmoid and epsilon, E 10": {
     experts: 10,

@@ -35,9 +35,9 @@ const refused: Readonly<Record<string, Refused>> = {
     says: "256 more experts that the router may choose return the token as it is",
     answer: given,
   },
-  "Phi-3.5-MoE: sparsemixer": {
-    config: { architectures: ["PhiMoEForCausalLM"] },
-    says: "Phi-MoE's sparsemixer masks logits",
+  "Phi-3.5-MoE: sparsemixer of other than two": {
+    config: { architectures: ["PhiMoEForCausalLM"], num_experts_per_tok: 4 },
+    says: "Phi-MoE's sparsemixer chooses 2 experts",
     answer: given,
   },
   "DBRX: a norm that is no sum": {

@@ -3,7 +3,7 @@
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
 `renormalize`, `renormEpsilon` (added, or a dictionary: `atLeast`), `scalingFactor`, `logitSoftCap`,
-`scoreChosen`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`; `quantization` with the
+`scoreChosen`, `scoreNear`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`; `quantization` with the
 type of quantised `activations`; `scoreOn` "input": a weight multiplies what its expert takes.
 """
 
@@ -93,6 +93,20 @@ def within_groups(groups: dict[str, Any], candidates: Array) -> Array:
     return np.where(np.isin(np.arange(len(candidates)), kept), candidates, -np.inf)
 
 
+def among_near(limit: float, logits: Array, chosen: NDArray[np.int64]) -> Array:
+    """Each chosen logit's probability once those chosen before it, and those that are `limit` of the
+    larger magnitude below it or more, are left out (arXiv:2409.12136, sparsemixer)."""
+    weights = []
+    rest = list(range(len(logits)))
+    for expert in chosen:
+        highest = logits[expert]
+        kept = [e for e in rest if not (highest - logits[e]) / max(abs(logits[e]), highest) > limit]
+        probabilities = np.exp(logits[kept] - highest)
+        weights.append(probabilities[kept.index(expert)] / probabilities.sum())
+        rest.remove(expert)
+    return np.asarray(weights)
+
+
 def divisor(routing: dict[str, Any], total: Any) -> Any:
     """What a token's weights are divided by, from their sum; a NaN stays one."""
     epsilon = routing.get("renormEpsilon", 0.0)
@@ -113,12 +127,15 @@ def route(layer: Layer, logits: Any, bias: Any = None) -> tuple[Array, NDArray[n
         if cap is not None:
             row = cap * np.tanh(row / cap)
         chosen_first = bool(routing.get("scoreChosen"))
-        scores = row if chosen_first else score(scoring, row)
+        near = routing.get("scoreNear")
+        scores = row if chosen_first or near is not None else score(scoring, row)
         candidates = scores if bias is None else scores + np.asarray(bias, np.float64)
         if routing.get("groups"):
             candidates = within_groups(routing["groups"], candidates)
         chosen = best(candidates, k)
         weight = score(scoring, scores[chosen]) if chosen_first else scores[chosen]
+        if near is not None:
+            weight = among_near(near, row, chosen)
         if routing.get("renormalize", True):
             weight = weight / divisor(routing, weight.sum())
         weights.append(weight * routing.get("scalingFactor", 1.0))

@@ -22,7 +22,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   ],
   [
     ["layer", "routing"],
-    ["correctionBias", "renormEpsilon"],
+    ["correctionBias", "renormEpsilon", "scoreNear"],
   ],
   [["layer", "routing", "renormEpsilon"], ["atLeast"]],
   [

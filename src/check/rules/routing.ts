@@ -43,6 +43,33 @@ export const chosenAreScored: Rule = ({ spec, sound }) => {
   ];
 };
 
+/** What a softmax over the near ones is not beside, each with what a spec would have instead. */
+const NOT_NEAR = ["scoreChosen", "correctionBias", "groups"] as const;
+
+/** MOE161: a softmax over the logits that are near the chosen one's, of logits alone. */
+export const nearIsSoftmax: Rule = ({ spec, sound }) => {
+  const routing = spec.layer?.routing;
+  if (!sound("layer", "routing") || routing?.where !== "kernel") return [];
+  const { scoreNear: near, scoring } = routing;
+  if (near === undefined) return [];
+  const path = ["layer", "routing"];
+  if (scoring !== "softmax") {
+    const message = `scoreNear makes a softmax of the logits near a chosen one's, scoring = "${scoring}"`;
+    return [error({ code: "MOE161", path: [...path, "scoring"], message, nearest: ["softmax"] })];
+  }
+  const beside = NOT_NEAR.find((name) => routing[name] !== undefined);
+  if (beside !== undefined) {
+    const message = `scoreNear chooses by logits alone, without ${beside}`;
+    return [error({ code: "MOE161", path: [...path, beside], message, nearest: ["undefined"] })];
+  }
+  if (near < FURTHEST) return [];
+  const message = `scoreNear = ${near} leaves out nothing: no two logits are further apart`;
+  return [error({ code: "MOE161", path: [...path, "scoreNear"], message, nearest: [0.02] })];
+};
+
+/** Of the larger magnitude: no two numbers are further apart. */
+const FURTHEST = 2;
+
 /** The least float32 that a TPU does not take for 0, and all that scores of one token sum to. */
 const EPSILONS = { least: 2 ** -126, most: 1 } as const;
 

@@ -183,14 +183,14 @@ function checkRouting(kinds: Kinds, path: SpecPath, value: unknown): void {
   kinds.oneOf([...path, "where"], routing.where, ["kernel", "given"]);
   if (routing.where === "given") kinds.keys(path, routing, ["where"]);
   if (routing.where !== "kernel") return;
-  const factors = ["scalingFactor", "logitSoftCap"];
+  const factors = ["scalingFactor", "logitSoftCap", "scoreNear"];
   const choices = ["renormEpsilon", "scoreChosen", "groups", "correctionBias"];
   kinds.keys(path, routing, ["where", "scoring", "renormalize", ...factors, ...choices]);
   kinds.oneOf([...path, "scoring"], routing.scoring, SCORINGS);
   kinds.boolean([...path, "renormalize"], routing.renormalize);
   kinds.factor([...path, "scalingFactor"], routing.scalingFactor);
-  if (routing.logitSoftCap !== undefined) {
-    kinds.factor([...path, "logitSoftCap"], routing.logitSoftCap);
+  for (const optional of ["logitSoftCap", "scoreNear"]) {
+    if (routing[optional] !== undefined) kinds.factor([...path, optional], routing[optional]);
   }
   if (routing.renormEpsilon !== undefined) {
     checkEpsilon(kinds, [...path, "renormEpsilon"], routing.renormEpsilon);

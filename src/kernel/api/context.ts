@@ -72,6 +72,7 @@ function layerLine({ layer }: Plan): string {
             ? []
             : [`logits capped at ${routing.logitSoftCap}`]),
           ...(routing.scoreChosen === true ? ["of the chosen alone"] : []),
+          ...(routing.scoreNear === undefined ? [] : [`within ${routing.scoreNear} of the chosen`]),
           ...(routing.groups === undefined
             ? []
             : [`within ${routing.groups.kept} of ${routing.groups.count} groups`]),

@@ -1,7 +1,7 @@
 /** Activation and routing as the templates say them, kernel and reference alike. */
 
 import { pyFloat } from "../../emit/python.ts";
-import { hasGate } from "../../spec/formats.ts";
+import { hasGate, scoredLater } from "../../spec/formats.ts";
 import type { Activation, LayerSpec, RenormEpsilon, RoutingSpec } from "../../spec/layer.ts";
 
 const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
@@ -84,17 +84,18 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
       softCap: "",
       biased: false,
       groups: false,
+      scoreNear: "",
     };
   }
   const chosen = routing.scoreChosen === true;
-  const all = chosen ? "none" : routing.scoring;
+  const all = scoredLater(routing) ? "none" : routing.scoring;
   const { scalingFactor, logitSoftCap: cap, groups, renormEpsilon: epsilon } = routing;
   const biased = routing.correctionBias === true;
   return {
     routeInKernel: true,
     routingArguments: biased ? "gating_output, correction_bias" : "gating_output",
     routerInput: routing.scoring === "none" ? "router scores" : "router logits",
-    scoringText: chosen ? "Logits" : SCORING[routing.scoring],
+    scoringText: scoredLater(routing) ? "Logits" : SCORING[routing.scoring],
     rawScores: all === "none",
     softmaxAll: all === "softmax",
     sigmoidAll: all === "sigmoid",
@@ -110,6 +111,7 @@ export function routingContext(routing: RoutingSpec): RoutingTexts {
     softCap: cap === undefined ? "" : pyFloat(cap),
     biased,
     groups: groups ?? false,
+    scoreNear: routing.scoreNear === undefined ? "" : pyFloat(routing.scoreNear),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Which of their answers the functions of the routing have in a plan. */
 import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { scoredLater } from "../../spec/formats.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { layoutOf } from "../rows/layout.ts";
@@ -12,8 +13,9 @@ const HERE = "kernel/routing";
 type InKernel = Extract<RoutingSpec, { where: "kernel" }>;
 
 /** Scores of all experts: those of the chosen alone come after the choice. */
-function scoresBlock({ scoring, scoreChosen }: InKernel, padded: boolean): string {
-  if (scoreChosen === true || scoring === "none") return "raw";
+function scoresBlock(routing: InKernel, padded: boolean): string {
+  const { scoring } = routing;
+  if (scoring === "none" || scoredLater(routing)) return "raw";
   // Rows that are no expert would add to the sum of a softmax.
   return scoring === "softmax" && padded ? "softmax_padded" : scoring;
 }
@@ -22,9 +24,11 @@ function scoresBlock({ scoring, scoreChosen }: InKernel, padded: boolean): strin
  * How the experts are chosen. Scores in 0..1 are compared as they are; others, and sums with a bias,
  * as keys in their order.
  */
-function chooseBlock({ scoring, scoreChosen, correctionBias, groups, renormalize }: InKernel) {
+function chooseBlock(routing: InKernel): string {
+  const { scoring, correctionBias, groups, renormalize, scoreNear } = routing;
   if (correctionBias === true) return "biased";
-  if (scoreChosen === true || !(scoring === "softmax" || scoring === "sigmoid")) {
+  if (scoreNear !== undefined) return "near";
+  if (scoredLater(routing) || !(scoring === "softmax" || scoring === "sigmoid")) {
     return groups === undefined ? "by_keys" : "grouped";
   }
   return renormalize ? "by_scores_renormalized" : "by_scores";
@@ -37,7 +41,8 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
   const best = groups?.score === "max" ? "by_best" : "by_two_best";
   const padded = layoutOf(layer).expertRows !== layer.experts;
   // What a key stands for is asked by those that weigh it, or add up groups' scores.
-  const asked = by === "keys" && (choose === "by_keys" || groups !== undefined);
+  const asked =
+    by === "keys" && (choose === "by_keys" || choose === "near" || groups !== undefined);
   return {
     routing_choice: `${HERE}/route_by_${by}`,
     sqrt_softplus: routing.scoring === "sqrt_softplus" ? `${HERE}/sqrt_softplus` : NO_BLOCK,

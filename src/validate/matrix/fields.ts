@@ -2,7 +2,7 @@
 
 export const fields = {
   scoring: ["softmax", "sigmoid", "sqrt_softplus", "none", "given", "given with copies"],
-  placement: ["all", "chosen"],
+  placement: ["all", "chosen", "near"],
   renormalize: ["no", "yes"],
   scaling: [1, 2.5],
   softCap: ["none", 5],
@@ -115,6 +115,19 @@ export const constraints: readonly Constraint[] = [
   {
     fields: ["scoring", "placement"],
     legal: ({ scoring, placement }) => scoring !== "none" || placement === "all",
+  },
+  {
+    // A softmax of logits alone.
+    fields: ["scoring", "placement"],
+    legal: ({ scoring, placement }) => placement !== "near" || scoring === "softmax",
+  },
+  {
+    fields: ["placement", "groups"],
+    legal: ({ placement, groups }) => placement !== "near" || groups === "none",
+  },
+  {
+    fields: ["placement", "correctionBias"],
+    legal: ({ placement, correctionBias }) => placement !== "near" || correctionBias === "no",
   },
   {
     fields: ["topK", "experts", "ep", "scoring"],

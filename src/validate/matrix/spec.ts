@@ -139,6 +139,8 @@ function routingOf(row: Row): RoutingSpec {
     scalingFactor: row.scaling,
     ...(row.softCap === "none" ? {} : { logitSoftCap: row.softCap }),
     ...(row.placement === "chosen" ? { scoreChosen: true as const } : {}),
+    // Of a few logits drawn about nought some are near, and some not.
+    ...(row.placement === "near" ? { scoreNear: 0.5 } : {}),
     ...(groups === "none" ? {} : { groups: { ...GROUPS, score: groups } }),
     ...(row.correctionBias === "yes" ? { correctionBias: true as const } : {}),
   };

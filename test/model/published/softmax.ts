@@ -4,6 +4,25 @@ import { hub, type Published, routing, shared, sizes, transformers } from "./pub
 const chosen = routing("softmax", { renormalize: false, scoreChosen: true });
 
 export const softmax: Readonly<Record<string, Published>> = {
+  "Phi-3.5-MoE: a softmax of the logits near each chosen one": {
+    source: hub("microsoft/Phi-3.5-MoE-instruct"),
+    config: {
+      architectures: ["PhiMoEForCausalLM"],
+      hidden_act: "silu",
+      hidden_size: 4096,
+      intermediate_size: 6400,
+      num_experts_per_tok: 2,
+      num_hidden_layers: 32,
+      num_local_experts: 16,
+      router_jitter_noise: 0.01,
+      torch_dtype: "bfloat16",
+    },
+    layer: {
+      ...sizes(16, 2, 4096, 6400),
+      routing: routing("softmax", { renormalize: false, scoreNear: 0.02 }),
+    },
+    layers: 32,
+  },
   "Mixtral-8x22B": {
     source: hub("mistralai/Mixtral-8x22B-v0.1"),
     config: {
