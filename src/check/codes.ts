@@ -80,7 +80,7 @@ export const codes = {
   ),
   MOE115: entry(
     "an index overflows 32 bits",
-    "every flat index of the routed rows fits a signed 32-bit integer",
+    "every flat index of the rows of a call fits a signed 32-bit integer",
   ),
   MOE116: entry(
     "a tile holds more rows than a call has",

@@ -112,6 +112,8 @@ export interface Schedule {
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
   readonly options: readonly ("btc" | "slots" | "early" | "transport" | "routes" | "rows")[];
+  /** No array has a row of D for each routed entry: those of a call are of tokens alone. */
+  readonly rowsByToken?: true;
   /** It can give results that are the same to the last bit in any batch. */
   readonly deterministic?: true;
   /** Divisibility and alignment; knows nothing of VMEM. */

@@ -173,3 +173,19 @@ describe("lowerFor", () => {
     expect(again).toEqual(plan.kernels);
   });
 });
+
+describe("tokens of a call", () => {
+  const ofAll = (upTo: number) =>
+    judge(spec({ all: { upTo, bt: auto, bf: auto, bd: auto } }), registries).findings;
+
+  test("are as many as have numbered rows: gather's are of tokens, not of routed entries", () => {
+    // With k = 2 rows of each, 2^31 elements would be passed from 131,072 on.
+    expect(ofAll(163_840)).toEqual([]);
+  });
+
+  test("are no more", () => {
+    expect(ofAll(300_000)).toMatchObject([
+      { code: "MOE115", message: expect.stringContaining("300000 tokens × D = 8192 is") },
+    ]);
+  });
+});

@@ -219,19 +219,21 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
   });
 };
 
-/** MOE115: the kernel numbers assignments and row elements in int32. */
-export const indicesFit: Rule = ({ spec, sound }) => {
+/** MOE115: the kernel numbers its rows' elements in int32. */
+export const indicesFit: Rule = ({ spec, sound, schedule }) => {
   if (!sound("layer")) return [];
   const { topK, hidden } = spec.layer;
+  const rows = schedule?.rowsByToken === true ? 1 : topK;
+  const routed = rows === topK ? ` × top-${topK}` : "";
   return bucketsOf(spec, sound).flatMap(([name, { upTo }]) => {
-    const most = Math.floor(INT32_MAX / (topK * hidden));
-    const elements = upTo * topK * hidden;
+    const most = Math.floor(INT32_MAX / (rows * hidden));
+    const elements = upTo * rows * hidden;
     if (elements <= INT32_MAX) return [];
     return [
       error({
         code: "MOE115",
         path: bucketPath(name, "upTo"),
-        message: `upTo = ${upTo} tokens × top-${topK} × D = ${hidden} is ${elements} elements, past int32`,
+        message: `upTo = ${upTo} tokens${routed} × D = ${hidden} is ${elements} elements, past int32`,
         detail: `${elements} > ${INT32_MAX}`,
         nearest: most > 0 ? [most] : [],
       }),

@@ -27,6 +27,7 @@ export const gather = {
     { name: "bt", cost: 1 },
   ],
   options: ["btc", "slots", "early", "transport", "routes", "rows"],
+  rowsByToken: true,
   deterministic: true,
   axisRule,
   layerProblems,
