@@ -1,5 +1,7 @@
 /** What a command is: one file below `commands/`, one line in its registry. */
 import type { Command } from "commander";
+import { defined } from "../spec/defined.ts";
+import { isUndecided } from "../validate/undecided.ts";
 import { EXIT, type ExitCode } from "./exit.ts";
 import type { Output } from "./output.ts";
 
@@ -43,9 +45,22 @@ export function decided(
   undecided: number,
   results: Readonly<Record<string, unknown>>,
 ): Outcome {
-  const wrong = cases.some(({ ok, failure }) => !ok && failure?.kind !== "timeout");
+  const wrong = cases.some(({ ok, failure }) => !ok && !isUndecided(failure?.kind));
   if (wrong || (cases.length === 0 && undecided === 0)) return outcome(EXIT.failed, results);
   return outcome(undecided > 0 ? EXIT.undecided : EXIT.ok, results);
+}
+
+/** 0, 1, or 75: of kernels, each right where it is `ok`. */
+export function decidedKernels(
+  kernels: readonly {
+    readonly ok: boolean;
+    readonly failure?: { readonly kind: string } | undefined;
+  }[],
+  results: Readonly<Record<string, unknown>>,
+): Outcome {
+  const cases = kernels.map(({ ok, failure }) => ({ ok, ...defined({ failure }) }));
+  const undecided = cases.filter(({ failure }) => isUndecided(failure?.kind)).length;
+  return decided(cases, undecided, results);
 }
 
 /** 0 or 1. */

@@ -31,10 +31,13 @@ const BY_NAME: Readonly<Record<string, { exit: ExitCode; code: string }>> = {
   WorkerError: { exit: EXIT.failed, code: "worker" },
 };
 
-/** Errors of a known name whose code says more: the tree's record or its disk is at fault, no kernel. */
+/** Errors of a known name whose code says more: no kernel is at fault. */
 const BY_CODE: Readonly<Record<string, ExitCode>> = {
   "IntoError manifest": EXIT.environment,
   "IntoError disk": EXIT.environment,
+  // Given up, or taken from outside: no verdict.
+  "WorkerError timeout": EXIT.undecided,
+  "WorkerError lost": EXIT.undecided,
 };
 
 /**
@@ -51,9 +54,6 @@ export function failureOf(thrown: unknown): Failure {
   if (known === undefined) {
     const fault = { exit: EXIT.internal, code: "internal", message: thrown.message };
     return thrown.stack === undefined ? fault : { ...fault, stack: thrown.stack };
-  }
-  if (thrown.name === "WorkerError" && textOf(thrown, "code") === "timeout") {
-    return { exit: EXIT.undecided, code: "timeout", message: thrown.message };
   }
   const fix = textOf(thrown, "fix");
   const message = thrown.message.replace(/^error: /, "");

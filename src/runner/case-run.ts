@@ -1,5 +1,6 @@
 /** The cases of one package on workers: collects what they say, and outlives the loss of one. */
 import type { Plan } from "../plan/plan.ts";
+import { isUndecided } from "../validate/undecided.ts";
 import { isLoss, RequestError, WorkerError } from "./errors.ts";
 import { workerLayer } from "./layer.ts";
 import type { LocalWorker } from "./local.ts";
@@ -44,6 +45,11 @@ interface Running {
   readonly tokens: number;
 }
 
+/** How a worker has the package: below a folder of its own machine, or as text. */
+export type SentPackage =
+  | { readonly package: string }
+  | { readonly name: string; readonly files: Readonly<Record<string, string>> };
+
 export interface CaseRunOptions {
   /** The line that runs a case again, alone. */
   readonly reproduce: (name: string, order?: CaseFailure["order"]) => string;
@@ -70,10 +76,10 @@ export class CaseRun {
     this.seed = options.options.seed ?? 0;
   }
 
-  /** Cases that were given up or, after that, not begun: they are not right, and not wrong. */
+  /** Cases that were given up or lost, or after that not begun: they are not right, and not wrong. */
   get undecided(): number {
-    const timeouts = this.#results.filter(({ failure }) => failure?.kind === "timeout").length;
-    return timeouts + Math.max(0, (this.#names?.length ?? 0) - this.#results.length);
+    const without = this.#results.filter(({ failure }) => isUndecided(failure?.kind)).length;
+    return without + Math.max(0, (this.#names?.length ?? 0) - this.#results.length);
   }
 
   /** Results in the order of the cases, not of the workers. */
@@ -82,22 +88,26 @@ export class CaseRun {
     return [...this.#results].sort((a, b) => place(a) - place(b) || a.tokens - b.tokens);
   }
 
-  /** The part `shard` of the cases, on one worker of several: number `core`, by default the same. */
+  /**
+   * The part `shard` of the cases, on one worker of several: number `core`, by default the same. A case
+   * that is lost to whoever took the worker is made again as often as the worker's requests are.
+   */
   async share(
-    { worker }: LocalWorker,
-    folder: string,
+    { worker }: Pick<LocalWorker, "worker">,
+    sent: SentPackage,
     shard: readonly [number, number],
     core: readonly [number, number] = shard,
   ): Promise<void> {
     const { options } = this.#with;
     const { plan, tokens, bucketTokens, call } = this.#subject;
     const starts = worker.starts;
+    let left = worker.retries;
     const usual = CASE_SECONDS[options.fullSize ? "full" : "scaled"];
     const seconds = options.timeout ?? usual * Math.max(1, plan.mesh.ep / USUAL_DEVICES) ** 2;
     for (;;) {
       let running: Running | undefined;
       const params = {
-        package: folder,
+        ...sent,
         layer: workerLayer(plan),
         tokenAxes: plan.mesh.tokenAxes,
         call: call ?? null,
@@ -115,10 +125,15 @@ export class CaseRun {
         running = this.#hear(event) ?? running;
       };
       try {
-        await worker.request("validate", params, { onEvent, timeout: seconds });
+        // What it did not come to is asked anew, and not what is done.
+        await worker.request("validate", params, { onEvent, timeout: seconds, retries: 0 });
         return;
       } catch (error) {
         if (!isLoss(error)) throw understand(error);
+        if (error.code === "lost" && left > 0) {
+          left -= 1;
+          continue;
+        }
         if (running === undefined) throw error;
         const { began, ...lost } = running as Running;
         this.#finish({
@@ -128,12 +143,12 @@ export class CaseRun {
           error: null,
           seconds: Math.round(performance.now() - began) / 1000,
           failure: {
-            kind: error.code === "timeout" ? "timeout" : "crash",
+            kind: error.code,
             message: describe(error),
             error: error.stderr || error.message,
           },
         });
-        if (worker.starts - starts >= MOST_LOST) return;
+        if (worker.starts - starts >= MOST_LOST + worker.retries - left) return;
       }
     }
   }
@@ -173,7 +188,7 @@ function understand(error: unknown): unknown {
 }
 
 function describe(error: WorkerError): string {
-  return error.code === "timeout"
-    ? `given up, no verdict: ${error.message}`
-    : `the worker was lost: ${error.message}`;
+  if (error.code === "timeout") return `given up, no verdict: ${error.message}`;
+  const verdict = isUndecided(error.code) ? ", no verdict" : "";
+  return `the worker was lost${verdict}: ${error.message}`;
 }

@@ -8,7 +8,7 @@ import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import { requirePython } from "./environment.ts";
-import { isLoss } from "./errors.ts";
+import { isLoss, type Loss } from "./errors.ts";
 import { CompileCache } from "./known/cache.ts";
 import { toolchainOf } from "./known/toolchain.ts";
 import { devicesFor, type LocalWorker, withWorker } from "./local.ts";
@@ -128,11 +128,7 @@ function resultOf(target: Target, raw: RawTarget, known = false): CompileTargetR
   };
 }
 
-function lostTarget(
-  target: Target,
-  kind: "crash" | "timeout",
-  message: string,
-): CompileTargetResult {
+function lostTarget(target: Target, kind: Loss, message: string): CompileTargetResult {
   const slices = deviceOf(target.device).topologies;
   return resultOf(target, {
     topology: slices[0]?.name ?? "",
@@ -262,9 +258,12 @@ export async function compileTarget(
     return resultOf(target, wanted ? raw : { ...raw, bundles: withoutProfile(raw.bundles) });
   } catch (error) {
     if (!isLoss(error)) throw error;
-    // A crash of the compiler costs this target; the next request starts a new worker.
+    // It costs this target; the next request starts a new worker.
     const said = error.stderr.split("\n").slice(-5).join("\n");
-    const kind = error.code === "timeout" ? "timeout" : "crash";
-    return lostTarget(target, kind, said === "" ? error.message : `${error.message}\n${said}`);
+    return lostTarget(
+      target,
+      error.code,
+      said === "" ? error.message : `${error.message}\n${said}`,
+    );
   }
 }

@@ -1,4 +1,5 @@
 /** What the compiler says of a kernel: its schedule, its memory, or why it has none. */
+import type { Loss } from "./errors.ts";
 
 /** A buffer as the compiler lists it. */
 export interface CompiledBuffer {
@@ -63,7 +64,7 @@ export interface Loop {
 }
 
 export interface CompileFailure {
-  readonly kind: "vmem" | "smem" | "hbm" | "compiler" | "crash" | "timeout";
+  readonly kind: "vmem" | "smem" | "hbm" | "compiler" | Loss;
   readonly message: string;
   /** Bytes wanted and bytes there are. */
   readonly requested?: number;

@@ -13,7 +13,10 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** `crash` and `timeout` cost the process; any other code is the worker's own answer. */
+/**
+ * `crash` (by its own doing), `lost` (taken from outside) and `timeout` cost the process; any other code
+ * is the worker's own answer.
+ */
 export class WorkerError extends Error {
   override readonly name = "WorkerError";
   readonly code: string;
@@ -33,9 +36,14 @@ export class WorkerError extends Error {
   }
 }
 
+const LOSSES = ["crash", "lost", "timeout"] as const;
+
+/** How a process is lost. */
+export type Loss = (typeof LOSSES)[number];
+
 /** Whether the process is gone: another request starts a new one. */
-export function isLoss(error: unknown): error is WorkerError {
-  return error instanceof WorkerError && (error.code === "crash" || error.code === "timeout");
+export function isLoss(error: unknown): error is WorkerError & { readonly code: Loss } {
+  return error instanceof WorkerError && LOSSES.some((loss) => loss === error.code);
 }
 
 /** The request cannot be meant: the CLI takes it as wrong use, by its name. */

@@ -8,6 +8,8 @@ const HELLO_SECONDS = 60;
 
 /** Why a worker did not answer. */
 export interface Silence {
+  /** Taken from outside: it says nothing of the Python that it is. */
+  readonly lost: boolean;
   /** How its process went. */
   readonly message: string;
   /** The last line that it wrote to stderr. */
@@ -27,7 +29,7 @@ export async function greeting(
   } catch (error) {
     if (!isLoss(error)) throw error;
     const said = error.stderr.split("\n").at(-1)?.trim() || undefined;
-    throw explain({ message: error.message, said });
+    throw explain({ lost: error.code === "lost", message: error.message, said });
   }
 }
 

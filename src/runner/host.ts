@@ -4,7 +4,7 @@ import { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
 import { greeting, lacking } from "./greeting.ts";
 import { type Cluster, FOLDER } from "./ray/cluster.ts";
 import { type ClusterNode, chipsOf, sliceOf } from "./ray/node.ts";
-import { SshTransport } from "./ssh.ts";
+import { SSH_FAILED, SshTransport } from "./ssh.ts";
 import { LocalTransport, type Transport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
 import { Worker } from "./worker.ts";
@@ -26,9 +26,6 @@ export interface HostOptions extends RunnerOptions {
   /** Devices that a kernel needs: so many a CPU pretends to be. */
   readonly devices: number;
 }
-
-/** ssh's own exit code, whatever it could not do. */
-const SSH_FAILED = "exit code 255";
 
 /**
  * The host that `--on` names.
@@ -110,13 +107,14 @@ export async function withHost<T>(
 async function hello(worker: Worker, options: HostOptions): Promise<WorkerInfo> {
   const { host, backend } = options;
   const where = hostName(host);
-  const info = await greeting(worker, ({ message, said }) => {
+  const info = await greeting(worker, ({ lost, message, said }) => {
     const why = said ?? message;
     if (host.kind === "ssh" && message.endsWith(SSH_FAILED)) {
       const fix = `make \`ssh ${host.destination} true\` work without a password, then try again`;
       const unreached = `${where} is not reached by ssh: ${why}`;
       return new EnvironmentError("host-unreachable", unreached, fix);
     }
+    if (lost) return new WorkerError("lost", `${message}, on ${where}`, {});
     const silent = `the worker does not start on ${where}: ${why}`;
     return new EnvironmentError("broken-python", silent, pythonFix(options));
   });

@@ -1,8 +1,9 @@
 /** The runner's door: what needs Python goes through here. */
+
 export { compileSpec, compileTarget } from "./compile.ts";
 export { greet } from "./doctor.ts";
 export { requirePython, workerFolder } from "./environment.ts";
-export { EnvironmentError, RequestError, WorkerError } from "./errors.ts";
+export { EnvironmentError, isLoss, RequestError, WorkerError } from "./errors.ts";
 export type { Backend, Host, HostWorker } from "./host.ts";
 export { parseHost, withHost } from "./host.ts";
 export type { CacheSize } from "./known/cache.ts";
@@ -20,4 +21,4 @@ export { type ClusterNode, chipsOf, kindOf } from "./ray/node.ts";
 export type * from "./time.ts";
 export { hostKind, timeKernels, timeOn, timeSpec } from "./time.ts";
 export type * from "./types.ts";
-export { subjectOf, validateSpec } from "./validate.ts";
+export { subjectOf, validateOn, validateSpec } from "./validate.ts";

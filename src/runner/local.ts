@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fixOf, requirePython, workerEnvironment } from "./environment.ts";
-import { EnvironmentError } from "./errors.ts";
+import { EnvironmentError, WorkerError } from "./errors.ts";
 import { greeting, lacking } from "./greeting.ts";
 import { LocalTransport } from "./transport.ts";
 import type { RunnerOptions, WorkerInfo } from "./types.ts";
@@ -61,8 +61,10 @@ export async function withWorker<T>(
 async function hello(worker: Worker, found: ReturnType<typeof requirePython>): Promise<WorkerInfo> {
   const broken = (message: string): EnvironmentError =>
     new EnvironmentError("broken-python", `${found.python} ${message}`, fixOf(found));
-  const info = await greeting(worker, ({ said }) =>
-    broken(`does not run the worker${said === undefined ? "" : `: ${said}`}`),
+  const info = await greeting(worker, ({ lost, message, said }) =>
+    lost
+      ? new WorkerError("lost", message, {})
+      : broken(`does not run the worker${said === undefined ? "" : `: ${said}`}`),
   );
   const missing = lacking(info, ["jax", "jaxlib", "libtpu", "numpy"]);
   if (missing.length > 0) throw broken(`lacks ${missing.join(", ")}`);

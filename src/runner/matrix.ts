@@ -7,7 +7,7 @@ import { matrixRows } from "../validate/matrix/rows.ts";
 import { callOf } from "../validate/matrix/spec.ts";
 import { CaseRun } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
-import { shareOfLimit } from "./limits.ts";
+import { shareOfLimit, worstErrorOf } from "./limits.ts";
 import { type LocalWorker, withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
 import type { CaseResult, RunnerOptions } from "./types.ts";
@@ -129,9 +129,8 @@ async function runRow(
     size: sizeOf(plan, true),
     onEvent: () => {},
   });
-  await run.share(local, folder, [0, 1], core);
+  await run.share(local, { package: folder }, [0, 1], core);
   const found = run.inOrder();
-  const errors = found.map(({ error }) => error);
   return {
     row,
     features,
@@ -139,7 +138,7 @@ async function runRow(
     ok: found.length === cases.length && found.every(({ ok }) => ok),
     undecided: run.undecided,
     cases: found,
-    worstError: errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[])),
+    worstError: worstErrorOf(found),
     ofLimit: shareOfLimit(found),
     seconds: secondsSince(start),
   };

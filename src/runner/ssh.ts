@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { workerFolder } from "./environment.ts";
+import { byCode, type Exit } from "./signals.ts";
 import { LocalTransport, type Transport, type WorkerProcess } from "./transport.ts";
 
 export interface SshOptions {
@@ -47,6 +48,9 @@ const SSH = [
   ...["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"],
 ];
 
+/** ssh's own exit code, whatever it could not do. */
+export const SSH_FAILED = "exit code 255";
+
 /** The worker, path to text: for a machine without moegen. */
 export function workerFiles(): Record<string, string> {
   const files: Record<string, string> = {};
@@ -67,6 +71,13 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** ssh gives the worker's own exit code on; its own, where it reached none or the connection broke, is another. */
+function thereOf(exit: Exit): Exit {
+  const code = /^exit code (\d+)$/.exec(exit.how)?.[1];
+  if (code === undefined) return exit;
+  return exit.how === SSH_FAILED ? { ...exit, lost: true } : byCode(Number(code));
+}
+
 /** Starts a worker on a host that ssh reaches without a question; the host needs Python alone. */
 export class SshTransport implements Transport {
   readonly #options: SshOptions;
@@ -82,9 +93,10 @@ export class SshTransport implements Transport {
     const command = `exec ${quoted(python)} -c 'import base64;exec(base64.b64decode("${code}"))'`;
     const args = [...SSH, "--", destination, command];
     const process = new LocalTransport({ python: "ssh", args, env: {} }).start();
+    const exited = process.exited.then(thereOf);
     const sent = Buffer.from(JSON.stringify({ env, files: workerFiles() }));
     process.stdin.write(`${sent.length}\n`);
     process.stdin.write(sent);
-    return process;
+    return { ...process, exited };
   }
 }

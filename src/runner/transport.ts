@@ -1,12 +1,7 @@
 /** How a worker is reached. A local process now; the same lines can run over ssh. */
 import type { Readable, Writable } from "node:stream";
 import { execa } from "execa";
-
-export interface Exit {
-  readonly how: string;
-  /** Taken from outside, by what says nothing of its work: another process may do better. */
-  readonly lost: boolean;
-}
+import { bySignal, type Exit } from "./signals.ts";
 
 export interface WorkerProcess {
   readonly stdin: Writable;
@@ -75,9 +70,11 @@ export class LocalTransport implements Transport {
     if (pid !== undefined) running.add(pid);
     const exited = child.then((result) => {
       if (pid !== undefined) running.delete(pid);
-      const code = result.exitCode === undefined ? undefined : `exit code ${result.exitCode}`;
-      const how = code ?? result.signal ?? result.shortMessage ?? "could not be started";
-      return { how, lost: false };
+      if (result.exitCode !== undefined) {
+        return { how: `exit code ${result.exitCode}`, lost: false };
+      }
+      if (result.signal !== undefined) return bySignal(result.signal);
+      return { how: result.shortMessage ?? "could not be started", lost: false };
     });
     // Writing to a process that is gone is reported by `exited`, not by the pipe.
     stdin.on("error", () => {});

@@ -10,8 +10,8 @@ import { devices } from "../target/device/registry.ts";
 import { scaleSpec, usualTokens } from "../validate/scale.ts";
 import { CaseRun, type Subject } from "./case-run.ts";
 import { RequestError } from "./errors.ts";
-import { shareOfLimit } from "./limits.ts";
-import { withWorker, writePackage } from "./local.ts";
+import { shareOfLimit, worstErrorOf } from "./limits.ts";
+import { type LocalWorker, withWorker, writePackage } from "./local.ts";
 import { inParallel } from "./parallel.ts";
 import { reproduceLine } from "./reproduce.ts";
 import type { ValidatedSize, ValidateEvent, ValidateOptions, ValidateResult } from "./types.ts";
@@ -71,30 +71,67 @@ export async function validateSpec(
   options: ValidateOptions = {},
   onEvent: (event: ValidateEvent) => void = () => {},
 ): Promise<ValidateResult> {
+  const asked = await ask(loaded, plan, options, onEvent);
+  const { subject, files, run } = asked;
+  const { ep } = subject.plan.mesh;
+  // Full size is bound by memory, and a single case cannot be shared.
+  const alone = options.fullSize || options.cases?.length === 1;
+  const shards = alone ? 1 : Math.min(MOST_WORKERS, availableParallelism());
+  await inParallel(shards, options.signal, (shard, signal) =>
+    withWorker({ ...options, signal, ep }, async (local) => {
+      const folder = await writePackage(files, local.folder, subject.plan.name);
+      await run.share(local, { package: folder }, [shard, shards]);
+    }),
+  );
+  return resultOf(plan, asked);
+}
+
+/**
+ * As `validateSpec`, all cases one after the other on a worker that may be anywhere. What its machine
+ * takes from it is made again as often as its other requests are.
+ */
+export async function validateOn(
+  { worker }: Pick<LocalWorker, "worker">,
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: ValidateOptions,
+): Promise<ValidateResult> {
+  const asked = await ask(loaded, plan, options, () => {});
+  const { subject, files, run } = asked;
+  const sent = { name: subject.plan.name, files: Object.fromEntries(files) };
+  await run.share({ worker }, sent, [0, 1]);
+  return resultOf(plan, asked);
+}
+
+interface Asked {
+  /** By `performance.now`. */
+  readonly start: number;
+  readonly subject: Subject;
+  readonly files: ReadonlyMap<string, string>;
+  readonly size: ValidatedSize;
+  readonly run: CaseRun;
+}
+
+async function ask(
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: ValidateOptions,
+  onEvent: (event: ValidateEvent) => void,
+): Promise<Asked> {
   const start = performance.now();
   const subject = subjectOf(loaded, plan, options);
   const files = await emitPackage(subject.plan);
   const size = sizeOf(subject.plan, !options.fullSize);
-  const { ep } = subject.plan.mesh;
   const path = options.specPath ?? loaded.path;
-  // Full size is bound by memory, and a single case cannot be shared.
-  const alone = options.fullSize || options.cases?.length === 1;
-  const shards = alone ? 1 : Math.min(MOST_WORKERS, availableParallelism());
   const run = new CaseRun(subject, {
     reproduce: (name, order) => reproduceLine(path, name, options.seed ?? 0, options, order),
-    options,
-    onEvent,
-    size,
+    ...{ options, onEvent, size },
   });
-  await inParallel(shards, options.signal, (shard, signal) =>
-    withWorker({ ...options, signal, ep }, async (local) => {
-      const folder = await writePackage(files, local.folder, subject.plan.name);
-      await run.share(local, folder, [shard, shards]);
-    }),
-  );
+  return { start, subject, files, size, run };
+}
+
+function resultOf(plan: Plan, { start, size, run }: Asked): ValidateResult {
   const cases = run.inOrder();
-  const errors = cases.map(({ error }) => error);
-  const worst = errors.includes(null) ? null : Math.max(0, ...(errors as readonly number[]));
   return {
     ok: cases.length > 0 && run.undecided === 0 && cases.every(({ ok }) => ok),
     name: plan.name,
@@ -102,7 +139,7 @@ export async function validateSpec(
     seed: run.seed,
     cases,
     undecided: run.undecided,
-    worstError: worst,
+    worstError: worstErrorOf(cases),
     ofLimit: shareOfLimit(cases),
     seconds: Math.round(performance.now() - start) / 1000,
   };

@@ -1,4 +1,5 @@
 /** What a validation gives back, and on the way. */
+import type { Loss } from "./errors.ts";
 import type { RunnerOptions } from "./options.ts";
 import type { ValidatedSize } from "./size.ts";
 
@@ -24,8 +25,11 @@ export interface ValidateOptions extends RunnerOptions {
 
 /** What one case found wrong. */
 export interface CaseFailure {
-  /** The case gave no verdict: it was given up, or its worker was lost. Another run may give one. */
-  readonly kind?: "timeout" | "crash";
+  /**
+   * The worker was lost: with `crash` by the case's own doing; with the others the case has no verdict,
+   * and another run may give one.
+   */
+  readonly kind?: Loss;
   /** In one sentence. */
   readonly message: string;
   /** Token with the largest error, and the expert that the error points to (null: unknown). */
@@ -93,9 +97,9 @@ export interface ValidateResult {
   readonly size: ValidatedSize;
   readonly seed: number;
   readonly cases: readonly CaseResult[];
-  /** Cases without a verdict: given up, or not begun after that. */
+  /** Cases without a verdict: given up, their worker taken from outside, or not begun after that. */
   readonly undecided: number;
-  /** Largest error of a case; null where one is not finite. */
+  /** Largest error of a case with a verdict; null where one is not finite, or none has a verdict. */
   readonly worstError: number | null;
   /** Largest share of a case's limit; null where one is not finite. */
   readonly ofLimit: number | null;

@@ -31,6 +31,8 @@ export interface RequestOptions {
   readonly timeout?: number;
   /** Seconds in which it may do nothing at all; absent: 120, or `timeout` where that is less. */
   readonly still?: number;
+  /** How often it is made again of another process where one is lost; absent: the transport's. */
+  readonly retries?: number;
 }
 
 export interface WorkerOptions {
@@ -95,8 +97,8 @@ class Session {
       await Promise.race([drained, enough]);
       // A timer keeps Node from ending: each command would take its seconds more.
       clearTimeout(patience);
-      const about = { stderr: this.stderr, detail: { lost } };
-      this.#end(new WorkerError("crash", `the worker ended: ${how}`, about));
+      const code = lost ? "lost" : "crash";
+      this.#end(new WorkerError(code, `the worker ended: ${how}`, { stderr: this.stderr }));
     });
   }
 
@@ -202,7 +204,7 @@ class Session {
 /**
  * A worker that is started when first asked, and again when asked after it was lost. Requests may be
  * made before the last is answered; what the worker had not come to when it was lost is asked again. `request`
- * throws WorkerError ("crash", "timeout", "closed" or the worker's own code) and the reason of an
+ * throws WorkerError ("crash", "lost", "timeout", "closed" or the worker's own code) and the reason of an
  * abort.
  */
 export class Worker {
@@ -220,20 +222,25 @@ export class Worker {
     options.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
+  /** How often a request is made again of another process where one is lost. */
+  get retries(): number {
+    return this.#transport.retries ?? 0;
+  }
+
   /** How often the process was started. */
   get starts(): number {
     return this.#starts;
   }
 
   async request<Result>(op: string, params: Params, options: RequestOptions = {}): Promise<Result> {
-    let left = this.#transport.retries ?? 0;
+    let left = options.retries ?? this.retries;
     for (;;) {
       try {
         return await this.#once<Result>(op, params, options);
       } catch (error) {
         if (!isLoss(error)) throw error;
         if (error.detail.unbegun === true) continue;
-        if (left <= 0 || error.detail.lost !== true) throw error;
+        if (left <= 0 || error.code !== "lost") throw error;
         left -= 1;
       }
     }

@@ -1,12 +1,7 @@
 /** One candidate through legality, VMEM, compiler and profile: always a record, never an exception. */
 import type { Estimator } from "../profile/estimate.ts";
 import { profileTarget } from "../profile/run.ts";
-import {
-  type CompileCache,
-  compileTarget,
-  type LocalWorker,
-  WorkerError,
-} from "../runner/index.ts";
+import { type CompileCache, compileTarget, isLoss, type LocalWorker } from "../runner/index.ts";
 import type { CompileTargetResult } from "../runner/types.ts";
 import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
@@ -148,6 +143,6 @@ export function messageOf(error: unknown): string {
 export function kindOf(error: unknown): Refused["kind"] {
   const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
   if (code === "ENOSPC" || /No space left on device|ENOSPC/.test(messageOf(error))) return "disk";
-  if (error instanceof WorkerError && (code === "crash" || code === "timeout")) return code;
+  if (isLoss(error)) return error.code;
   return "worker";
 }

@@ -5,9 +5,10 @@
 import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
-import { subjectOf, validateSpec } from "../runner/index.ts";
-import type { RunnerOptions, ValidateResult } from "../runner/types.ts";
+import { subjectOf, validateOn, validateSpec } from "../runner/index.ts";
+import type { RunnerOptions, ValidateOptions, ValidateResult } from "../runner/types.ts";
 import { Budget } from "./budget.ts";
+import type { Crew } from "./crew.ts";
 import { kindOf, messageOf } from "./evaluate.ts";
 import { judgeCandidate, type Refused } from "./prepare.ts";
 import { droppedAs, type Measured, type SweepRecord } from "./record.ts";
@@ -25,6 +26,9 @@ export interface ProveEvent {
   /** Candidates that the last one stood for. */
   readonly records: readonly SweepRecord[];
 }
+
+type Outcome = Refused | { readonly error: number };
+type Validate = (plan: Plan, options: ValidateOptions) => Promise<ValidateResult>;
 
 interface Group {
   readonly plan: Plan;
@@ -72,6 +76,10 @@ function bestFirst(records: readonly SweepRecord[]): readonly Measured[] {
 
 export interface ProveOptions extends RunnerOptions {
   readonly budget?: Budget;
+  /** Where the workers are; absent: on this machine, which shares a kernel's cases among its own. */
+  readonly crew?: Crew;
+  /** Workers of a crew; absent: as many as there is room for. */
+  readonly jobs?: number;
 }
 
 export interface Proved {
@@ -90,15 +98,14 @@ export async function proveSurvivors(
   loaded: LoadedSpec,
   store: Store,
   records: readonly SweepRecord[],
-  { budget = new Budget(), ...options }: ProveOptions,
+  { budget = new Budget(), crew, jobs, ...options }: ProveOptions,
   onEvent: (event: ProveEvent) => void = () => {},
 ): Promise<Proved> {
   const todo = bestFirst(records).filter(({ numerics }) => numerics === undefined);
   const groups = await groupsOf(loaded, todo);
   const found = new Map<string, SweepRecord>();
-  for (const [at, { plan, records: members }] of groups.entries()) {
-    const outcome = await budget.within((signal) => judged(loaded, plan, { ...options, signal }));
-    if (outcome === undefined) break;
+  let done = 0;
+  const finish = (members: readonly Measured[], outcome: Outcome): void => {
     const made = members.map((record) =>
       "kind" in outcome ? droppedAs(record, outcome) : { ...record, numerics: outcome },
     );
@@ -106,22 +113,44 @@ export async function proveSurvivors(
       found.set(record.key, record);
       store.keep(record);
     }
-    onEvent({ event: "prove", done: at + 1, total: groups.length, records: made });
-  }
+    done += 1;
+    onEvent({ event: "prove", done, total: groups.length, records: made });
+  };
+  const queue = [...groups];
+  const work = async (signal: AbortSignal, validate: Validate): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { plan, records: members } = next;
+      finish(
+        members,
+        await judged(() => validate(plan, { ...options, signal, cases: CASES }), signal),
+      );
+    }
+  };
+  await budget.within(async (signal) => {
+    if (queue.length === 0) return;
+    if (crew === undefined) {
+      await work(signal, (plan, chosen) => validateSpec(loaded, plan, chosen));
+      return;
+    }
+    const { ep } = loaded.spec.mesh;
+    const most = Math.min(jobs ?? Number.POSITIVE_INFINITY, queue.length);
+    await crew({ ep, most, signal }, (station) =>
+      work(signal, (plan, chosen) => validateOn(station, loaded, plan, chosen)),
+    );
+  });
   const left = todo.filter(({ key }) => !found.has(key)).length;
   return { records: records.map((record) => found.get(record.key) ?? record), left };
 }
 
 async function judged(
-  loaded: LoadedSpec,
-  plan: Plan,
-  options: RunnerOptions,
-): Promise<Refused | { readonly error: number }> {
+  validate: () => Promise<ValidateResult>,
+  signal: AbortSignal,
+): Promise<Outcome> {
   try {
-    const result = await validateSpec(loaded, plan, { ...options, cases: CASES });
+    const result = await validate();
     return wrong(result) ?? { error: result.worstError ?? 0 };
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal.throwIfAborted();
     return { stage: "validate", kind: kindOf(error), reason: messageOf(error).slice(0, 600) };
   }
 }

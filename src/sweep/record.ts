@@ -35,7 +35,9 @@ export type FailureKind =
   | "compiler"
   /** Its result is wrong, or it raced, or read out of bounds. */
   | "numerics"
+  /** The worker ended by the candidate's doing, was taken from outside, or was given up. */
   | "crash"
+  | "lost"
   | "timeout"
   | "worker"
   | "disk";
@@ -106,7 +108,7 @@ export function isTransient(record: SweepRecord): boolean {
   if (record.status !== "dropped") return false;
   const { kind, reason } = record;
   if (kind === "numerics") return CALLED_NUMERICS.test(reason);
-  return ["crash", "timeout", "worker", "disk"].includes(kind);
+  return ["crash", "lost", "timeout", "worker", "disk"].includes(kind);
 }
 
 /** Of two records of one candidate the one that says more is kept, in whatever order they are read. */

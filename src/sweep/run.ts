@@ -2,13 +2,14 @@
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Estimator, estimate } from "../profile/estimate.ts";
-import { type CompileCache, inParallel, withWorker } from "../runner/index.ts";
+import { type CompileCache, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { keepBusy } from "./ahead.ts";
 import { Budget } from "./budget.ts";
+import { type Crew, ownCrew } from "./crew.ts";
 import { type Evaluated, evaluate, kindOf, messageOf, type Workplace } from "./evaluate.ts";
 import { narrowSearch } from "./narrow.ts";
 import { droppedAs, type FailureKind, type SweepRecord } from "./record.ts";
@@ -54,22 +55,6 @@ export interface SweepOptions extends RunnerOptions {
   readonly estimator?: Estimator;
   /** Where the workers are; absent: on this machine. */
   readonly crew?: Crew;
-}
-
-/** Runs the work on at most so many workers at once; resolves to how many there were. */
-export type Crew = (
-  of: { readonly ep: number; readonly most: number; readonly signal: AbortSignal },
-  work: (station: Workplace) => Promise<void>,
-) => Promise<number>;
-
-/** Workers of this machine, as many as asked for. */
-function ownCrew(options: RunnerOptions): Crew {
-  return async ({ ep, most, signal }, work) => {
-    await inParallel(most, signal, (_, either) =>
-      withWorker({ ...options, signal: either, ep }, work),
-    );
-    return most;
-  };
 }
 
 export interface Progress {

@@ -160,7 +160,7 @@ describe("a hostile token touches no other", () => {
           size: sizeOf(plan, false),
           onEvent: () => {},
         });
-        await run.share(local, folder, [0, 1]);
+        await run.share(local, { package: folder }, [0, 1]);
         results.set(name, run.inOrder());
       }
     });

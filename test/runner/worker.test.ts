@@ -110,6 +110,18 @@ describe("a worker that", () => {
     expect(worker.starts).toBe(2);
   });
 
+  it.each([
+    ["SIGTERM", "lost"],
+    ["SIGKILL", "lost"],
+    ["SIGINT", "lost"],
+    ["SIGSEGV", "crash"],
+    ["SIGABRT", "crash"],
+  ])("is ended by %s is told as %s", async (signal, code) => {
+    const worker = acting(`process.kill(process.pid, "${signal}")`);
+    const error = await failure(worker.request("any", {}));
+    expect([error.code, error.message]).toEqual([code, `the worker ended: ${signal}`]);
+  });
+
   it("is lost at one request is asked again what stood behind it, and nothing else", async () => {
     const asked = `
       if (request.op === "first") setTimeout(() => process.exit(3), 300);

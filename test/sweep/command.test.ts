@@ -47,7 +47,9 @@ describe("moegen sweep with a worker that breaks", () => {
     const swept = onlyObject(first) as unknown as Swept;
     expect(swept).toMatchObject({ status: "ok", search: "grid", candidates: 8 });
     expect(swept.progress).toMatchObject({ done: 8, known: 0, compiled: 8 });
-    expect(swept.progress.failures).toEqual({ crash: 2, timeout: 1, disk: 1, compiler: 1 });
+    expect(swept.progress.failures).toEqual({
+      ...{ crash: 1, lost: 1, timeout: 1, disk: 1, compiler: 1 },
+    });
     const lost = swept.records.filter(({ status }) => status === "dropped");
     expect(lost.every(({ stage, reason }) => stage === "compile" && reason)).toBe(true);
     expect(swept.winners).toMatchObject([{ bucket: "decode" }]);

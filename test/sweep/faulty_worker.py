@@ -41,6 +41,8 @@ def compile_kernel(params, emit):
         os.abort()
     if take("kill"):
         os.kill(os.getpid(), 9)
+    if take("term"):
+        os.kill(os.getpid(), 15)
     if take("hang"):
         time.sleep(1e6)
     if take("disk"):
@@ -74,9 +76,15 @@ def validate(params, emit):
     emit("start", cases=cases, bound=1e-2)
     results = []
     for name in cases if params["shard"][0] == 0 else []:
+        if [name, 32] in params["done"]:
+            continue
         emit("case-start", case=name, title=name, tokens=32)
+        if name != cases[0] and take("lose-later"):
+            os.kill(os.getpid(), 15)
         if take("lose-validate"):
-            os.kill(os.getpid(), 9)
+            os.kill(os.getpid(), 15)
+        if take("abort-validate"):
+            os.abort()
         if take("hang-validate"):
             time.sleep(1e6)
         wrong = take("wrong")
@@ -120,6 +128,8 @@ def mutants(params, emit):
         mutant = {"id": name, "kind": "wait", "change": "dropped", "what": "", "file": "kernel.py"}
         mutant |= {"line": 1, "stage": None, "streams": [], "semaphores": [], "named": False}
         emit("mutant-start", mutant=mutant)
+        if take("lose-mutant"):
+            os.kill(os.getpid(), 15)
         if take("hang-mutant"):
             time.sleep(1e6)
         found = {"caught": True, "by": "deadlock", "message": "", "attempts": 1, "seconds": 0.1}

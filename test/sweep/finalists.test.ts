@@ -60,7 +60,7 @@ describe("moegen sweep --validate", () => {
     const env = faulty(cwd, ["lose-validate"]);
     const first = found(await moegen(args, { cwd, env }));
     const lost = first.records.filter(({ status }) => status === "dropped");
-    expect(lost.map(({ stage, kind }) => [stage, kind])).toContainEqual(["validate", "crash"]);
+    expect(lost.map(({ stage, kind }) => [stage, kind])).toContainEqual(["validate", "lost"]);
     const again = found(await moegen(args, { cwd, env }));
     expect(again.dropped).toEqual({});
     expect(again.records.every(({ numerics }) => numerics?.error === 2e-3)).toBe(true);

@@ -91,17 +91,22 @@ export async function startNodes(cpus: number, options: HeadOptions = {}): Promi
   let before: Promise<unknown> = Promise.resolve();
   const head = ["--head", "--port", String(port), "--temp-dir", folder];
   const board = ["--include-dashboard", String(jobs), "--dashboard-port", String(dashboard)];
-  start([...head, "--num-cpus", String(cpus), ...board], own);
-  await listening(port);
-  if (jobs) await listening(dashboard);
-  const add: Nodes["add"] = async ({ CPU = 0, ...rest }, env) => {
-    const there = sockets();
-    const own = ["--num-cpus", String(CPU), "--resources", JSON.stringify(rest)];
-    const node = start(["--address", address, ...own], env);
+  const up = async (there: number, node: ReturnType<typeof start>): Promise<void> => {
     while (sockets() < there + 2) {
       if (node.ended()) throw new Error("a raylet ended; MOEGEN_RAY_LOG=1 shows what it says");
       await pause();
     }
+  };
+  const first = start([...head, "--num-cpus", String(cpus), ...board], own);
+  await listening(port);
+  if (jobs) await listening(dashboard);
+  // It listens before its own raylet has its sockets.
+  await up(0, first);
+  const add: Nodes["add"] = async ({ CPU = 0, ...rest }, env) => {
+    const there = sockets();
+    const own = ["--num-cpus", String(CPU), "--resources", JSON.stringify(rest)];
+    const node = start(["--address", address, ...own], env);
+    await up(there, node);
     return node;
   };
   return {

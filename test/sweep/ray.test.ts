@@ -3,12 +3,24 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { judge } from "../../src/check/judge.ts";
 import { loadSpec } from "../../src/dsl/load.ts";
-import { Cluster, CompileCache, parseCluster, requirePython } from "../../src/runner/index.ts";
+import {
+  Cluster,
+  CompileCache,
+  parseCluster,
+  requirePython,
+  validateOn,
+} from "../../src/runner/index.ts";
 import { inCrowd } from "../../src/runner/ray/crowd.ts";
+import type { ValidateResult } from "../../src/runner/types.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import type { Crew } from "../../src/sweep/crew.ts";
+import { proveSurvivors } from "../../src/sweep/prove.ts";
 import type { SweepRecord } from "../../src/sweep/record.ts";
-import { type Crew, sweepSpec } from "../../src/sweep/run.ts";
+import { sweepSpec } from "../../src/sweep/run.ts";
 import { Store } from "../../src/sweep/store.ts";
+import { devices } from "../../src/target/device/registry.ts";
 import { emptyFolder, moegen, onlyObject, qwen, root } from "../cli/moegen.ts";
 import { until } from "../cli/processes.ts";
 import { faulty } from "./faulty.ts";
@@ -78,12 +90,46 @@ describe.runIf(installed)("moegen sweep --on ray", () => {
 
   it("makes again elsewhere what a kill or a full disk takes, and counts no failure", async () => {
     const store = Store.open(join(emptyFolder(), "s"));
-    const { progress } = await sweep(["kill", "disk"], store);
+    const { progress } = await sweep(["kill", "term", "disk"], store);
     expect(progress).toMatchObject({ done: 6, compiled: 6 });
     expect(progress.failures).toEqual({});
     expect(readdirSync(faults)).toEqual([]);
     // A second driver has nothing left to do.
     expect((await sweep([], Store.open(store.folder))).progress).toMatchObject({ known: 6 });
+  });
+
+  it("proves what compiled on its workers, which this machine's own would judge alike", async () => {
+    const store = Store.open(join(emptyFolder(), "s"));
+    const { records } = await sweep([], store);
+    const loaded = await loadSpec(qwen);
+    writeFileSync(join(faults, "lose-validate"), "");
+    const crew: Crew = (of, work) => cluster.crew(of, work);
+    const there = await proveSurvivors(loaded, store, records, { crew });
+    expect(readdirSync(faults)).toEqual([]);
+    expect(there.left).toBe(0);
+    Object.assign(process.env, faulty(emptyFolder(), []));
+    const own = Store.open(join(emptyFolder(), "h"));
+    const here = await proveSurvivors(loaded, own, records, {});
+    delete process.env.MOEGEN_PYTHON;
+    process.env.MOEGEN_TEST_FAULTS = faults;
+    expect(byKey(there.records)).toEqual(byKey(here.records));
+    expect(there.records.every((record) => "numerics" in record)).toBe(true);
+  });
+
+  it("asks again for the cases alone that a lost worker had not done", async () => {
+    const loaded = await loadSpec(qwen);
+    const { spec } = loaded;
+    const { plan } = judge(spec, { schedules, devices });
+    if (plan === undefined) throw new Error("the example has a plan");
+    writeFileSync(join(faults, "lose-later"), "");
+    const cases = ["uniform", "hot-expert", "odd"];
+    let result: ValidateResult | undefined;
+    await cluster.crew({ ep: spec.mesh.ep, most: 1 }, async (station) => {
+      result = await validateOn(station, loaded, plan, { cases });
+    });
+    expect(readdirSync(faults)).toEqual([]);
+    expect(result?.ok).toBe(true);
+    expect(result?.cases.map((one) => one.case)).toEqual(cases);
   });
 
   it("ends a worker that hangs or crashes of itself, at the cost of its candidate", async () => {

@@ -124,8 +124,8 @@ describe.runIf(here)("moegen time over a real ssh", () => {
     const folder = emptyFolder();
     const { closed, said } = await started(folder);
     process.kill(pidOf(folder), "SIGKILL");
-    expect(await closed).toBe(1);
-    expect(said()).toMatchObject({ command: "time", status: "failed", error: { code: "crash" } });
+    expect(await closed).toBe(75);
+    expect(said()).toMatchObject({ command: "time", error: { code: "lost" } });
   });
 
   it("Ctrl-C ends the worker there too", async () => {

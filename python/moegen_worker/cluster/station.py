@@ -23,6 +23,12 @@ from typing import Any
 IDLE = 5.0
 # Bytes on the disk below which a compiler's dump may be cut off without a word.
 LEAST_DISK = 64 << 20
+# What a process brings on itself (`signals.ts` of the runner has the same); another signal is
+# somebody's, or of a machine without memory.
+_OWN_FAULTS = {
+    *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+    *(signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP),
+}
 _PULSE = '"event":"pulse"'
 _FULL = "No space left on device"
 _PREFIX = "moegen-station-"
@@ -93,8 +99,7 @@ class Station:
         if name == "out" and self._process is not None:
             code = self._process.wait()
             how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-            # No compiler kills itself so: somebody, or a machine without memory, did.
-            self._end({"how": how, "lost": code == -signal.SIGKILL, "disk": False})
+            self._end({"how": how, "lost": code < 0 and -code not in _OWN_FAULTS, "disk": False})
 
     def _lost(self, how: str, disk: bool) -> None:
         self._end({"how": how, "lost": True, "disk": disk})

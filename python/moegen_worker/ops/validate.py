@@ -1,6 +1,6 @@
 """Validates a generated package on simulated devices, case by case.
 
-Params: `package` (folder), `layer` (the plan's), `tokenAxes` (null: all of the package's), `call`
+Params: `package` (folder; or, from another machine, its `name` and `files`: path to text), `layer` (the plan's), `tokenAxes` (null: all of the package's), `call`
 (null: as each case asks; else `form`, `split` and `passes` of all), `tokens` (usual Ts), `bucketTokens` (a T in each further token bucket),
 `cases` (names, null: all), `seed`, `jitter`, `orders` (seeds of
 orders of devices and copies: the first, how many; null: as threads come), `done` (pairs of case and T to leave out, after a worker was
@@ -14,9 +14,12 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+import tempfile
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from ..package.files import write
 from ..validate.cases import CASES, Case
 from ..wire.errors import OpError
 
@@ -163,14 +166,23 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     """Runs this worker's part of the cases; what is wrong with one is its verdict.
 
     Raises:
-        OpError: "DEVICES", too few are simulated; and what `chosen` and `schedule` raise.
+        OpError: "DEVICES", too few are simulated; "BAD_PACKAGE", a file would lie outside of it; and
+            what `chosen` and `schedule` raise.
     """
+    if "files" not in params:
+        return _run(str(params["package"]), params, emit)
+    with tempfile.TemporaryDirectory(prefix="moegen-") as below:
+        write(params["files"], Path(below))
+        return _run(str(Path(below) / str(params["name"])), params, emit)
+
+
+def _run(folder: str, params: dict[str, Any], emit: Any) -> dict[str, Any]:
     from ..package import loading as packages
     from ..validate.bench import Bench, timed
     from ..validate.programs import Target
 
     check_reference, _ = chosen(params.get("cases"))
-    package = packages.load(params["package"])
+    package = packages.load(folder)
     seed = int(params.get("seed", 0))
     usual = [int(t) for t in params["tokens"]]
     further = [int(t) for t in params.get("bucketTokens", ())]

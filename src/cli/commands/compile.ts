@@ -1,6 +1,6 @@
 import type { CompileOptions } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
-import { defineCommand, verdict } from "../command.ts";
+import { decidedKernels, defineCommand } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, freshOption, tokensOption } from "../options.ts";
@@ -43,6 +43,7 @@ export const compile = defineCommand<Options>({
     const result = await compileSpec(spec.plan, chosen, report.event);
     report.end(result);
     if (result.ok) out.line(`next: moegen explain ${spec.path}`);
-    return verdict(result.ok, { ...result, diagnostics: spec.diagnostics });
+    const kernels = result.targets.map(({ fits, failure }) => ({ ok: fits, failure }));
+    return decidedKernels(kernels, { ...result, diagnostics: spec.diagnostics });
   },
 });

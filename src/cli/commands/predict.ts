@@ -3,7 +3,7 @@ import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
 import { defined } from "../../spec/defined.ts";
-import { defineCommand, outcome, verdict } from "../command.ts";
+import { decidedKernels, defineCommand, outcome } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -94,7 +94,7 @@ export const predict = defineCommand<Options>({
     const cache = await cacheFor(options);
     const compiling = { signal: interrupted, ...defined({ cache }) };
     const calls: PredictedCalls[] = [];
-    const failures: string[] = [];
+    const failures: PredictionError[] = [];
     for (const device of kinds) {
       for (const count of counts) {
         out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
@@ -122,7 +122,7 @@ export const predict = defineCommand<Options>({
           if (!(thrown instanceof PredictionError)) throw thrown;
           out.settle();
           out.line(out.paint.red(`  ${thrown.message}`));
-          failures.push(thrown.message);
+          failures.push(thrown);
         }
       }
     }
@@ -135,8 +135,13 @@ export const predict = defineCommand<Options>({
       if (written) out.line(`next: moegen build ${path}`);
     } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
     const { diagnostics } = spec;
-    const results = { name: plan.name, skew, calls, failures, written, diagnostics };
-    return verdict(failures.length === 0, results);
+    const told = failures.map(({ message }) => message);
+    const results = { name: plan.name, skew, calls, failures: told, written, diagnostics };
+    const kernels = [
+      ...calls.map(() => ({ ok: true })),
+      ...failures.map(({ kind = "compiler" }) => ({ ok: false, failure: { kind } })),
+    ];
+    return decidedKernels(kernels, results);
   },
 });
 

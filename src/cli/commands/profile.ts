@@ -1,6 +1,6 @@
 import type { CompileOptions } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
-import { defineCommand, verdict } from "../command.ts";
+import { decidedKernels, defineCommand } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
@@ -75,7 +75,11 @@ export const profile = defineCommand<Options>({
     if (trace !== null) out.line(`timeline: ${trace}, opens in ui.perfetto.dev`);
     const { comparePeers } = await import("../profile/peers.ts");
     const peers = await comparePeers(options.peer ?? [], plan, result.targets, out, chosen);
-    return verdict(result.ok && peers.every(({ error }) => error === undefined), {
+    const own = result.targets.map(({ target, profile: found }) => {
+      return { ok: found !== null, failure: target.failure };
+    });
+    const kernels = [...own, ...peers.map(({ error }) => ({ ok: error === undefined }))];
+    return decidedKernels(kernels, {
       name: result.name,
       targets: result.targets.map(({ target, profile: found, estimate }) => ({
         ...{ device: target.device, tokens: target.tokens, bucket: target.bucket },

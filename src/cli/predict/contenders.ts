@@ -2,6 +2,7 @@
 import type { Plan } from "../../plan/plan.ts";
 import type { Call, Contender } from "../../predict/contender.ts";
 import type { CompileOptions } from "../../runner/types.ts";
+import { isUndecided } from "../../validate/undecided.ts";
 import { UsageError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { checkSpecs } from "../specs.ts";
@@ -71,11 +72,21 @@ async function compiled(plan: Plan, { device, tokens }: Call, options: CompileOp
   const target = { ...options, devices: [device], tokens: [tokens], workers: 1 };
   const [result] = (await compileSpec(plan, target)).targets;
   if (result?.bundles) return result.bundles;
-  const why = result?.failure?.message.split("\n")[0] ?? "the compiler gave no schedule";
-  throw new PredictionError(`${plan.name} on ${device} at T = ${tokens} does not compile: ${why}`);
+  const { failure } = result ?? {};
+  const why = failure?.message.split("\n")[0] ?? "the compiler gave no schedule";
+  const what = `${plan.name} on ${device} at T = ${tokens}`;
+  const not = isUndecided(failure?.kind) ? "was not compiled" : "does not compile";
+  throw new PredictionError(`${what} ${not}: ${why}`, failure?.kind);
 }
 
 /** A kernel that cannot be predicted: a result of the command, and no fault of moegen. */
 export class PredictionError extends Error {
   override readonly name = "PredictionError";
+  /** Of the compiler's failure, where there is one. */
+  readonly kind: string | undefined;
+
+  constructor(message: string, kind: string | undefined) {
+    super(message);
+    this.kind = kind;
+  }
 }

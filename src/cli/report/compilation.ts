@@ -1,5 +1,6 @@
 /** `compile` as people read it: one row a device and token count, as each is done. */
 import type { CompileEvent, CompileResult, CompileTargetResult } from "../../runner/types.ts";
+import { isUndecided } from "../../validate/undecided.ts";
 import { bytes, bytesOf, count, plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 
@@ -39,7 +40,7 @@ function target(result: CompileTargetResult, { paint }: Output): readonly string
     device,
     `${tokens}`,
     bucket,
-    fits ? "yes" : "no",
+    fits ? "yes" : isUndecided(failure?.kind) ? "?" : "no",
     bytesOf(failure?.kind === "vmem" ? (failure.requested ?? vmem.used) : vmem.used, vmem.capacity),
     bundles === null ? "-" : count(bundles.total),
     known ? "known" : seconds(time.compile),

@@ -6,6 +6,7 @@ import type {
   ValidateEvent,
   ValidateResult,
 } from "../../runner/types.ts";
+import { isUndecided } from "../../validate/undecided.ts";
 import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
 
@@ -19,11 +20,12 @@ const TITLE_WIDTH = 28;
 export function validationReport(name: string, out: Output) {
   const { paint } = out;
   const one = (result: CaseResult): void => {
-    const given = result.failure?.kind === "timeout" ? paint.yellow("?") : paint.red("✗");
+    const without = isUndecided(result.failure?.kind);
+    const given = without ? paint.yellow("?") : paint.red("✗");
     const mark = result.ok ? paint.green("✓") : given;
     const title = result.title.padEnd(TITLE_WIDTH);
     const tokens = `T=${result.tokens}`.padEnd(7);
-    const error = scientific(result.error).padEnd(8);
+    const error = (without ? "-" : scientific(result.error)).padEnd(8);
     const limit = result.limit === undefined ? "" : `of ${scientific(result.limit)}`;
     out.line(
       `  ${title}  ${tokens}  ${mark} ${error} ${limit.padEnd(10)}  ${seconds(result.seconds)}`,
@@ -51,7 +53,7 @@ export function validationReport(name: string, out: Output) {
     },
     end(result: ValidateResult): void {
       const { cases, worstError, ofLimit, undecided } = result;
-      const failed = cases.filter(({ ok, failure }) => !ok && failure?.kind !== "timeout").length;
+      const failed = cases.filter(({ ok, failure }) => !ok && !isUndecided(failure?.kind)).length;
       if (undecided > 0) {
         out.line(
           paint.yellow(`${plural(undecided, "case")} without a verdict: not right, not wrong`),

@@ -10,7 +10,7 @@ import {
 } from "../../runner/index.ts";
 import { defined } from "../../spec/defined.ts";
 import { type ClockOptions, kindOfHost } from "../../sweep/clock.ts";
-import type { Crew } from "../../sweep/run.ts";
+import type { Crew } from "../../sweep/crew.ts";
 import { devicesAChip } from "../../target/device/facts.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { UsageError } from "../failure.ts";

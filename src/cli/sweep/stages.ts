@@ -66,8 +66,8 @@ export async function runStages(
   let unproved = 0;
   if (validate) {
     const { proveSurvivors } = await import("../../sweep/prove.ts");
-    const { timeout } = sweep;
-    const limits = { budget, ...defined({ timeout }) };
+    const { timeout, crew, jobs } = sweep;
+    const limits = { budget, ...defined({ timeout, crew, jobs }) };
     const proved = await proveSurvivors(loaded, store, records, limits, report.proved);
     records = proved.records;
     unproved = proved.left;

@@ -1,7 +1,8 @@
 /** The process that is in the cluster for us, and the stations that it holds, as pipes. */
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
-import { type Exit, LocalTransport, type Transport, type WorkerProcess } from "../transport.ts";
+import type { Exit } from "../signals.ts";
+import { LocalTransport, type Transport, type WorkerProcess } from "../transport.ts";
 import type { ClusterNode } from "./node.ts";
 
 /** What the stations of one purpose need: Ray's resources, and settings before JAX loads. */

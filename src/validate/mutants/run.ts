@@ -12,6 +12,7 @@ import { type LocalWorker, withWorker, writePackage } from "../../runner/local.t
 import { inParallel } from "../../runner/parallel.ts";
 import { sizeOf, subjectOf } from "../../runner/validate.ts";
 import type { WorkerEvent } from "../../runner/worker.ts";
+import { isUndecided } from "../undecided.ts";
 import {
   type Mutant,
   type MutantOptions,
@@ -155,8 +156,8 @@ async function share(
       done.push(mutant.id);
       const seconds = Math.round(performance.now() - began) / 1000;
       const found = { event: "mutant", ...mutant, attempts: 1, seconds } as const;
-      // Whether it would have been caught nobody knows: a slow machine is no catch.
-      if (error.code === "timeout") {
+      // Whether it would have been caught nobody knows: a slow machine is no catch, nor is whoever ends the worker.
+      if (isUndecided(error.code)) {
         hear({ ...found, caught: false, undecided: true, message: error.message });
       } else hear({ ...found, caught: true, by: "crash", message: error.message });
     }

@@ -1,0 +1,53 @@
+"""Which slice a kernel is compiled for, by what the compiler says of the smaller ones."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from moegen_worker.compiler import aot
+from moegen_worker.wire.errors import OpError
+
+SLICES = [{"name": "v6e:2x2", "devices": 4}, {"name": "v6e:2x4", "devices": 8}]
+NO_PART = (
+    "JaxRuntimeError: INTERNAL: RET_CHECK failure (net_util.cc:3355) "
+    "total_device_count % num_participants_per_group == 0 "
+)
+# Of a kernel, as memory space assignment raised it.
+OWN = "JaxRuntimeError: INTERNAL: RET_CHECK failure (msa.cc:812) allocation != nullptr "
+
+
+class Package(NamedTuple):
+    ep: int
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch, said: dict[str, str | None], ep: int) -> Any:
+    """The answer, and the slices that were tried; `said`: the failure on each."""
+    tried: list[str] = []
+
+    def compile_on(name: str, *_: Any) -> dict[str, Any]:
+        tried.append(name)
+        message = said[name]
+        failed = {} if message is None else {"failure": {"kind": "compiler", "message": message}}
+        return {"topology": name, "fits": message is None, **failed}
+
+    monkeypatch.setattr(aot, "_compile_on", compile_on)
+    return aot.compile_kernel(Package(ep), {}, SLICES, 64), tried  # type: ignore[arg-type]
+
+
+def test_a_slice_without_such_a_part_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, tried = compiled(monkeypatch, {"v6e:2x2": NO_PART, "v6e:2x4": None}, 3)
+    assert (result["fits"], tried) == (True, ["v6e:2x2", "v6e:2x4"])
+
+
+def test_another_check_of_the_compiler_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, tried = compiled(monkeypatch, {"v6e:2x2": OWN, "v6e:2x4": OWN}, 4)
+    assert result["failure"]["message"] == OWN
+    assert tried == ["v6e:2x2"]
+
+
+def test_what_no_slice_takes_is_told_as_the_compiler_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OpError, match="6 devices as a part of none of v6e:2x4: .*RET_CHECK") as it:
+        compiled(monkeypatch, {"v6e:2x4": NO_PART}, 6)
+    assert it.value.code == "TOPOLOGY"
