@@ -115,15 +115,13 @@ def _shared_feed_forward(r: Refs, rows: int):
            shared_down_tiles      (SHARED_COLUMNS, HIDDEN_SIZE) bfloat16, VMEM, slot 0
     Writes result_tiles           float32, VMEM
     """
-    with jax.named_scope(f"shared_gate_up_{rows}"):
+    with jax.named_scope(f"shared_feed_forward_{rows}"):
         gate = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[0, 0])
         up = dot(r.operand[pl.ds(0, rows), :], r.shared_gate_up_tiles[0, 1])
-    with jax.named_scope(f"shared_activation_{rows}"):
         groups = []
         for row in range(0, rows, ROW_GROUP):
             hidden = activate(gate[row : row + ROW_GROUP], up[row : row + ROW_GROUP])
             groups.append(hidden.astype(DTYPE))
-    with jax.named_scope(f"shared_down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)
         result = dot(hidden, r.shared_down_tiles[0])
         store_results(r, result, rows)

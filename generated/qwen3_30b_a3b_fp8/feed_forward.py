@@ -111,7 +111,8 @@ def feed_forward(r: Refs, slot, rows: int):
            down_scales      float32, VMEM, slot `slot`: as rows of INTERMEDIATE_SIZE / SCALE_BLOCK
     Writes result_tiles     float32, VMEM
     """
-    with jax.named_scope(f"gate_up_{rows}"):
+    # One scope: where the compiler names them in its code, it moves nothing from one to another.
+    with jax.named_scope(f"feed_forward_{rows}"):
         # The operand is read for each product: one that both share is held in between, in VMEM.
         gate = scaled_dot(
             r.operand[pl.ds(0, rows), :], r.gate_up_tiles.at[slot, 0], r.gate_up_scales.at[slot, 0]
@@ -119,12 +120,10 @@ def feed_forward(r: Refs, slot, rows: int):
         up = scaled_dot(
             r.operand[pl.ds(0, rows), :], r.gate_up_tiles.at[slot, 1], r.gate_up_scales.at[slot, 1]
         )
-    with jax.named_scope(f"activation_{rows}"):
         # Few rows at a time: what lies between gate, up and the result stays in registers.
         groups = [
             activate(gate[row : row + ROW_GROUP], up[row : row + ROW_GROUP]).astype(DTYPE)
             for row in range(0, rows, ROW_GROUP)
         ]
-    with jax.named_scope(f"down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)
         store_results(r, scaled_dot(hidden, r.down_tiles.at[slot], r.down_scales.at[slot]), rows)

@@ -117,10 +117,9 @@ def _shared_feed_forward(r: Refs, rows: int):
            shared_gate_row  (1, HIDDEN_SIZE) float32, VMEM
     Writes result_tiles     float32, VMEM
     """
-    with jax.named_scope(f"shared_gate_up_{rows}"):
+    with jax.named_scope(f"shared_feed_forward_{rows}"):
         gate = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[0, 0, :, pl.ds(0, SHARED_COLUMNS)])
         up = dot(r.operand[pl.ds(0, rows), :], r.gate_up_tiles[0, 1, :, pl.ds(0, SHARED_COLUMNS)])
-    with jax.named_scope(f"shared_activation_{rows}"):
         groups = []
         for row in range(0, rows, ROW_GROUP):
             hidden = activate(gate[row : row + ROW_GROUP], up[row : row + ROW_GROUP])
@@ -129,7 +128,6 @@ def _shared_feed_forward(r: Refs, rows: int):
             )
             hidden = hidden * jax.nn.sigmoid(jnp.sum(products, axis=1, keepdims=True))
             groups.append(hidden.astype(DTYPE))
-    with jax.named_scope(f"shared_down_{rows}"):
         hidden = jnp.concatenate(groups, axis=0)
         result = dot(hidden, r.down_tiles[0, pl.ds(0, SHARED_COLUMNS), :])
         store_results(r, result, rows)

@@ -4,13 +4,21 @@ import type { KernelPlan } from "../plan/plan.ts";
 import type { KernelProfile } from "./profile.ts";
 
 /** Parts in order; an adapter of another kernel names its stages so. */
-export const PARTS = ["rows in", "gate_up", "activation", "down", "results out"] as const;
+export const PARTS = [
+  "rows in",
+  "gate_up",
+  "activation",
+  "down",
+  // All three in one stage: where an expert's weights are whole the compiler interleaves them.
+  "feed_forward",
+  "results out",
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export type ExpertCycles = Readonly<Partial<Record<Part, number>>>;
 
 /** The multiplies and what lies between them. */
-export const FEED_FORWARD: readonly Part[] = ["gate_up", "activation", "down"];
+export const FEED_FORWARD: readonly Part[] = ["gate_up", "activation", "down", "feed_forward"];
 
 /** Cycles of some parts together. */
 export function sumOf(cycles: ExpertCycles, parts: readonly Part[] = PARTS): number {
@@ -18,7 +26,7 @@ export function sumOf(cycles: ExpertCycles, parts: readonly Part[] = PARTS): num
 }
 
 function multiply(name: string): Part | undefined {
-  const [, named] = /^(gate_up|up|activation|down)(?:_\d+)?$/.exec(name) ?? [];
+  const [, named] = /^(gate_up|up|activation|down|feed_forward)(?:_\d+)?$/.exec(name) ?? [];
   // Of experts without a gate.
   const found = named === "up" ? "gate_up" : named;
   return PARTS.find((part) => part === found);

@@ -117,7 +117,7 @@ function bodiesOf(format, device, { bundles, vmem, failure }) {
   /** @type {Map<number, Record<string, number>>} */
   const bodies = new Map(message === null ? [] : [[0, {}]]);
   for (const [path, count] of Object.entries(bundles?.scopes ?? {})) {
-    const [, stage, rows] = /(gate_up|activation|down)_(\d+)$/.exec(path) ?? [];
+    const [, stage, rows] = /(feed_forward)_(\d+)$/.exec(path) ?? [];
     if (stage === undefined) continue;
     const body = bodies.get(Number(rows)) ?? {};
     body[stage] = (body[stage] ?? 0) + count;

@@ -11,7 +11,7 @@ import { PREFILL } from "./measure.mjs";
 
 /** @typedef {import("./format-specs.mjs").Measured} Measured */
 
-const STAGES = /** @type {const} */ (["gate_up", "activation", "down"]);
+const STAGES = /** @type {const} */ (["feed_forward"]);
 
 /**
  * @param {Measured} measured

@@ -43,9 +43,9 @@
 
 const last = (/** @type {string} */ scope) => scope.split("/").at(-1) ?? "";
 
-/** Multiplies: gate_up_64, activation_64, down_64, and the streamed kernel's activation. */
+/** Multiplies: feed_forward_64, or gate_up_64, activation and down_64 of a streamed kernel. */
 export const isFeedForward = (/** @type {string} */ stage) =>
-  /^(gate_up|activation|down)(_\d+)?$/.test(stage);
+  /^(gate_up|activation|down|feed_forward)(_\d+)?$/.test(stage);
 
 /**
  * Bundles of one expert tile's feed-forward, by rows of the body.
@@ -56,7 +56,7 @@ export function feedForward(scopes) {
   /** @type {Record<number, number>} */
   const bodies = {};
   for (const [path, count] of Object.entries(scopes)) {
-    const rows = /^(?:gate_up|activation|down)_(\d+)$/.exec(last(path))?.[1];
+    const rows = /^(?:gate_up|down|feed_forward)_(\d+)$/.exec(last(path))?.[1];
     if (rows !== undefined) bodies[Number(rows)] = (bodies[Number(rows)] ?? 0) + count;
   }
   return bodies;

@@ -43,7 +43,9 @@ describe("predict", () => {
       expect(floor.bound).toBe("HBM");
     }
     // Bundles of the real kernel: its body for few rows ran.
-    expect(call?.predicted[0]?.prediction.work.map(({ name }) => name)).toContain("gate_up_16");
+    expect(call?.predicted[0]?.prediction.work.map(({ name }) => name)).toContain(
+      "feed_forward_16",
+    );
     expect(call?.verdict?.fastest).toBe("qwen3_30b_a3b");
   });
 

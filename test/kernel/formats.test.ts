@@ -31,7 +31,7 @@ describe("on v7x", () => {
   test.each(Object.entries(GOALS))("%s: at most %d of bfloat16's", (format, most) => {
     const { sum, stages, vmemError, message } = of(format);
     expect(message).toBeNull();
-    expect(Object.keys(stages).sort()).toEqual(["activation", "down", "gate_up"]);
+    expect(Object.keys(stages).sort()).toEqual(["feed_forward"]);
     expect(sum / of("bfloat16").sum).toBeLessThanOrEqual(most);
     expect(Math.abs(vmemError ?? 1)).toBeLessThanOrEqual(VMEM_ERROR);
   });

@@ -115,9 +115,11 @@ describe("the kernel", () => {
 
   test("picks the body by the rows of the expert", () => {
     const bodies = ({ work }: { readonly work: readonly { readonly name: string }[] }) =>
-      work.map(({ name }) => name).filter((name) => name.startsWith("gate_up_"));
-    expect(bodies(run({ skew: { kind: "balanced" } }))).toEqual(["gate_up_16"]);
-    expect(bodies(run({ skew: { kind: "hotspot", count: 8, ratio: 1 } }))).toEqual(["gate_up_64"]);
+      work.map(({ name }) => name).filter((name) => name.startsWith("feed_forward_"));
+    expect(bodies(run({ skew: { kind: "balanced" } }))).toEqual(["feed_forward_16"]);
+    expect(bodies(run({ skew: { kind: "hotspot", count: 8, ratio: 1 } }))).toEqual([
+      "feed_forward_64",
+    ]);
   });
 
   test("takes the plan's slots: with one there is nothing ahead", () => {

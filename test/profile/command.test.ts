@@ -39,7 +39,7 @@ describe("moegen profile", () => {
     const [target] = result.targets;
     const stages = target?.profile.stages ?? [];
     // A body below its matrix units' least cycles would mean that something is counted wrongly.
-    const gate = stages.find(({ stage }) => stage === "gate_up_16");
+    const gate = stages.find(({ stage }) => stage === "feed_forward_16");
     expect(gate?.runs).toBeCloseTo(32, 1);
     expect(gate?.bundles).toBeGreaterThan(900);
     expect(gate?.cycles).toBeCloseTo((gate?.bundles ?? 0) * 32, -3);

@@ -27,13 +27,22 @@ const even: Law = (rows, bf, device) =>
   500 + rows + (bf * (200 - Math.abs(rows - 128))) / 100 + device.length;
 
 const rowsOf = (scope: string): number => Number(/\d+$/.exec(scope)?.[0] ?? 0);
-const FILL = ["gate_up", "down"];
+/** Parts of a body, and what each is of the law: weights stream by, or are there whole. */
+const partsOf = (streamed: boolean): readonly (readonly [part: string, share: number])[] =>
+  streamed
+    ? [
+        ["gate_up", 1],
+        ["down", 1],
+      ]
+    : [["feed_forward", 2]];
 const LOOP = { scope: "rows", depth: 0, bundles: 4, own: 4, loops: [] };
 
 function compiled({ prepared, id }: Judged, law: Law): CompileTargetResult {
-  const btc = prepared?.kernel.tiles.btc ?? [];
+  const { btc = [], streamed = false } = prepared?.kernel.tiles ?? {};
   const bodies = btc.flatMap((rows) =>
-    FILL.map((part) => [`${part}_${rows}`, law(rows, id.tiles.bf, id.device)] as const),
+    partsOf(streamed).map(
+      ([part, share]) => [`${part}_${rows}`, share * law(rows, id.tiles.bf, id.device)] as const,
+    ),
   );
   const bundles: Bundles = {
     ...{ total: 1000, scopes: Object.fromEntries(bodies), tracing: 0 },

@@ -35,7 +35,7 @@ export function measured(us: number, given: Given = {}): Measured {
       ...{ compute: seconds / 3, floor: 150e-6, boundBy: "HBM" },
     },
     stages: [
-      { stage: "gate_up_64", cycles: us * 300, slot: "matrix_issue", distance: 1.5 },
+      { stage: "feed_forward_64", cycles: us * 300, slot: "matrix_issue", distance: 1.5 },
       { stage: "", cycles: us * 200, slot: "scalar", distance: 2 },
     ],
   };

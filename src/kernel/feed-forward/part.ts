@@ -151,34 +151,37 @@ function body(frame: Frame, count: number, flops: number | undefined): readonly 
     rows: count,
     overlaps: weightStreams(layer),
   } as const;
-  const gateUp: Draft = {
-    name: `gate_up_${count}`,
-    meaning: `gate and up projection, at most ${count} rows`,
-    reads: [
-      ...["operand", ...rowScales(frame), "gate_up_tiles"],
-      ...(layer.biases === true && !streamed ? ["gate_up_biases"] : []),
-    ],
-    writes: streamed ? projectionBuffers(frame) : [],
-    ...each,
-    trips: trips * weightTiles.gateUp,
-    flops: projections(layer) * (flops ?? 0),
-  };
-  const activation: Draft = {
-    name: `activation_${count}`,
-    meaning: `${activatedText(frame)}, at most ${count} rows`,
-    reads: [],
-    writes: [],
-    ...each,
-    trips,
-  };
+  const operands = ["operand", ...rowScales(frame), "gate_up_tiles"];
+  if (!streamed) {
+    return [
+      {
+        name: `feed_forward_${count}`,
+        meaning:
+          `gate and up projection, ${activatedText(frame)}, ` +
+          `down projection, at most ${count} rows`,
+        reads: [...operands, ...(layer.biases === true ? ["gate_up_biases"] : []), ...down],
+        writes: ["result_tiles"],
+        ...each,
+        trips,
+        flops: (projections(layer) + 1) * (flops ?? 0),
+      },
+    ];
+  }
   const scales = quantized ? ["activation_scales"] : [];
   return [
-    gateUp,
-    ...(streamed ? [] : [activation]),
+    {
+      name: `gate_up_${count}`,
+      meaning: `gate and up projection, at most ${count} rows`,
+      reads: operands,
+      writes: projectionBuffers(frame),
+      ...each,
+      trips: trips * weightTiles.gateUp,
+      flops: projections(layer) * (flops ?? 0),
+    },
     {
       name: `down_${count}`,
       meaning: `down projection, at most ${count} rows`,
-      reads: streamed ? ["activations", ...scales, ...down] : down,
+      reads: ["activations", ...scales, ...down],
       writes: ["result_tiles"],
       ...each,
       trips: trips * weightTiles.down,
@@ -188,7 +191,7 @@ function body(frame: Frame, count: number, flops: number | undefined): readonly 
 }
 
 function activatedText({ layer }: Frame): string {
-  const text = `${activationName(layer.activation)} of gate and up`;
+  const text = activationName(layer.activation);
   return layer.quantization?.activations === undefined ? text : `${text}, quantised by row`;
 }
 

@@ -56,36 +56,42 @@ function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): 
   const { layer, streamed } = frame;
   const buffers = sharedBuffers(layer);
   const weights = load.weightBytes.down / weightBytes(sharedLayer(layer));
-  const flops = 2 * weights * load.rows;
-  const share = Math.min(1, (count * rowTiles) / load.rows);
+  const flops = 2 * weights * load.rows * Math.min(1, (count * rowTiles) / load.rows);
   const each = { per: "row tile", rows: count, ...common(frame) } as const;
-  const activation: Draft = {
-    name: `shared_activation_${count}`,
-    meaning: `${activationName(layer.activation)} of gate and up, at most ${count} rows`,
-    reads: gateOf(frame),
-    writes: [],
-    ...each,
-    trips: rowTiles * load.tiles.columns,
-  };
+  const operands = ["operand", ...sharedRowScales(frame), ...buffers.gateUp];
+  if (!streamed) {
+    return [
+      {
+        name: `shared_feed_forward_${count}`,
+        meaning:
+          `gate and up projection of the shared experts, ${activationName(layer.activation)}, ` +
+          `down projection, at most ${count} rows`,
+        reads: [...new Set([...operands, ...gateOf(frame), ...buffers.down])],
+        writes: ["result_tiles"],
+        ...each,
+        trips: rowTiles * load.tiles.columns,
+        flops: 3 * flops,
+      },
+    ];
+  }
   return [
     {
       name: `shared_gate_up_${count}`,
       meaning: `gate and up projection of the shared experts, at most ${count} rows`,
-      reads: ["operand", ...sharedRowScales(frame), ...buffers.gateUp],
-      writes: streamed ? projectionBuffers(frame) : [],
+      reads: operands,
+      writes: projectionBuffers(frame),
       ...each,
       trips: rowTiles * load.tiles.gateUp,
-      flops: 2 * flops * share,
+      flops: 2 * flops,
     },
-    ...(streamed ? [] : [activation]),
     {
       name: `shared_down_${count}`,
       meaning: `down projection of the shared experts, at most ${count} rows`,
-      reads: streamed ? [activationsOf(frame), ...buffers.down] : buffers.down,
+      reads: [activationsOf(frame), ...buffers.down],
       writes: ["result_tiles"],
       ...each,
       trips: rowTiles * load.tiles.down,
-      flops: flops * share,
+      flops,
     },
   ];
 }
