@@ -159,6 +159,20 @@ def deepseek_v4() -> np.ndarray:
     return result
 
 
+def hy4() -> np.ndarray:
+    """transformers, models/hy_v4 (HYV4Experts, HYV4MLP): gate and up of the routed experts clamped,
+    those of the shared one not."""
+    scores = sigmoid(LOGITS)
+    selected = np.argsort(-(scores + BIAS))[:K]
+    weights = scores[selected] / scores[selected].sum()
+    result = mlp(S1, S3, S2)
+    for w, e in zip(weights, selected, strict=True):
+        gate = np.minimum(X @ W1[e, 0], 0.5)
+        up = np.clip(X @ W1[e, 1], -0.5, 0.5)
+        result = result + w * ((silu(gate) * up) @ W2[e])
+    return result
+
+
 def kimi_k3() -> np.ndarray:
     """sglang, layers/activation.py (SituAndMul) and models/kimi_k3.py, of the latent rows."""
     original = sigmoid(LOGITS)
@@ -273,6 +287,15 @@ FAMILIES = {
             },
         },
         deepseek_v4(),
+    ),
+    "Hy4": (
+        {
+            **PLAIN,
+            "activation": {"kind": "clamped_swiglu", "limit": 0.5},
+            "sharedExperts": {"count": 1, "intermediate": 8, "activation": "silu"},
+            "routing": {**KERNEL, "scoring": "sigmoid", "correctionBias": True},
+        },
+        hy4(),
     ),
     "Kimi-K3": (
         {

@@ -7,6 +7,7 @@ import type { Plan } from "../plan/plan.ts";
 import {
   hasBlockColumns,
   scaleBlock,
+  sharedActivation,
   sharedApart,
   sharedLayer,
   tokenRows,
@@ -58,6 +59,16 @@ function resultBlock({ sharedExperts, wire }: LayerSpec): string {
   return wire?.combine === undefined ? "routed" : "by_device";
 }
 
+/** The activation of shared experts that have their own. */
+function sharedActivationBlocks(layer: LayerSpec): Blocks {
+  const own = sharedActivation(layer);
+  if (own === undefined) return { reference_shared_activation: NO_BLOCK };
+  return {
+    reference_shared_activation: "package/reference/activate_shared",
+    shared_activation_formula: activationBlock(own),
+  };
+}
+
 /** What the reference computes. */
 export function referenceBlocks({ layer }: Plan): Blocks {
   const { routing, quantization } = layer;
@@ -68,6 +79,7 @@ export function referenceBlocks({ layer }: Plan): Blocks {
   return {
     reference_routing: inKernel ? "package/reference/routing" : NO_BLOCK,
     activation_formula: activationBlock(layer.activation),
+    ...sharedActivationBlocks(layer),
     reference_groups: groupsBlock(layer),
     add_expert: `package/reference/add_expert/${expert}${layer.biases === true ? "_biased" : ""}`,
     weighed: `package/reference/weighed/${weighsRows(layer) ? "rows" : "result"}`,

@@ -36,7 +36,8 @@ const sharedTogether = (config: ConfigReader): SharedData =>
     : { count: 1, intermediate: field(0, SHARED_WIDTH) };
 
 function inspect(config: ConfigReader): void {
-  refuseLimits(config, "expert_swiglu_limit_list", "share_expert_swiglu_limit_list");
+  const width = config.number(SHARED_WIDTH, config.number("moe_intermediate_size", 0));
+  refuseLimits(config, "expert_swiglu_limit_list", "share_expert_swiglu_limit_list", width);
   const many = config.get("multi_gate") === true || config.get("router_type") === "MultiRouter";
   if (!many) return;
   const message =

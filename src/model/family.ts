@@ -46,17 +46,19 @@ export interface SharedData {
   /** Of one. Default: the routed experts' width. */
   readonly intermediate?: Field<number>;
   readonly gate?: "sigmoid";
+  /** Default: the routed experts'. */
+  readonly activation?: Activation;
 }
 
 function sharedOf(
   config: ConfigReader,
-  { count: countField, intermediate: widthField, gate }: SharedData,
+  { count: countField, intermediate: widthField, ...own }: SharedData,
   routed: number,
 ): SharedExperts | undefined {
   const count = numberOf(config, "sharedExperts", countField);
   const width = widthField === undefined ? routed : numberOf(config, "sharedExperts", widthField);
   if (count === 0 || width === 0) return undefined;
-  return { count, intermediate: width, ...defined({ gate }) };
+  return { count, intermediate: width, ...own };
 }
 
 const ACTIVATION_FIELDS = {

@@ -3,7 +3,6 @@ import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field, flagOf } from "./field.ts";
-import { refuseShared } from "./refuse.ts";
 import { dense } from "./sparse.ts";
 
 /** A13B: `num_shared_expert` of `intermediate_size`, where MLP and experts are mixed. */
@@ -14,12 +13,6 @@ const mixed = (config: ConfigReader) =>
         intermediate: field(0, "intermediate_size"),
       }
     : undefined;
-
-/** The fourth generation clamps the experts' gate and up, and not the shared experts'. */
-function inspectV4(config: ConfigReader): void {
-  const message = "the experts clamp gate and up, the shared ones do not";
-  refuseShared(config, "swiglu_limit", message);
-}
 
 /**
  * Hunyuan-A13B: softmax over all experts, top-k, weights divided by their sum; sizes may be lists by
@@ -57,8 +50,8 @@ export const hunyuan = family(
     experts: ["n_routed_experts", "num_local_experts"],
     activation: (config) => clampedOf(config, 10),
     routing: deepseekRouting({ scalingFactor: field(2.827, "routed_scaling_factor") }),
-    shared: { count: field(1, "n_shared_experts") },
+    // The experts clamp gate and up, the shared ones do not.
+    shared: { count: field(1, "n_shared_experts"), activation: "silu" },
     sparse: dense(field(1, "first_k_dense_replace")),
-    inspect: inspectV4,
   },
 );

@@ -1,6 +1,6 @@
 /** Limits of an activation that a config lists by layer. */
 import type { ConfigReader } from "./config.ts";
-import { refuseActivation, refuseShared } from "./refuse.ts";
+import { OUTSIDE, refuseActivation, refuseShared } from "./refuse.ts";
 
 /** "43 (7)": the layer, from 0, and its limit. Null and 0 are none. */
 function limited(config: ConfigReader, name: string): readonly string[] {
@@ -10,23 +10,32 @@ function limited(config: ConfigReader, name: string): readonly string[] {
   );
 }
 
+/** The activation of the first of them. */
+function clamped(layers: readonly string[]): string {
+  const limit = /\(([^)]+)\)/.exec(layers[0] ?? "")?.[1];
+  return `{ kind: "silu_clamped", limit: ${limit} }`;
+}
+
 /**
  * Refuses layers that clamp *after* silu (gate at most the limit, up within it) beside others that do
- * not, with the activation of either; the language gives shared experts no limit of their own.
+ * not, with the activation of either; so for the shared experts, which have an activation of their own.
  */
-export function refuseLimits(config: ConfigReader, routedField: string, sharedField: string): void {
+export function refuseLimits(
+  config: ConfigReader,
+  routedField: string,
+  sharedField: string,
+  width: number,
+): void {
   const routed = limited(config, routedField);
   if (routed.length > 0) {
     const message = `layers ${routed.join(", ")} clamp silu's result, the others do not: a kernel is for layers of one kind`;
-    const limit = /\(([^)]+)\)/.exec(routed[0] ?? "")?.[1];
-    refuseActivation(config, routedField, message, [
-      "silu",
-      `{ kind: "silu_clamped", limit: ${limit} }`,
-    ]);
+    refuseActivation(config, routedField, message, ["silu", clamped(routed)]);
   }
   const shared = limited(config, sharedField);
   if (shared.length > 0) {
-    const message = `the shared expert of layers ${shared.join(", ")} clamps silu's result, which the kernel does not`;
-    refuseShared(config, sharedField, message);
+    const message = `the shared expert of layers ${shared.join(", ")} clamps silu's result, the others' do not: a kernel is for layers of one kind`;
+    const own = (activation: string): string =>
+      `sharedExperts: { count: 1, intermediate: ${width}, activation: ${activation} }`;
+    refuseShared(config, sharedField, message, [own('"silu"'), own(clamped(shared)), OUTSIDE]);
   }
 }

@@ -33,12 +33,17 @@ export function refuseExperts(config: ConfigReader, configField: string, message
 }
 
 /** Shared experts of another kind than the routed ones; they can be left to the caller. */
-export function refuseShared(config: ConfigReader, configField: string, message: string): void {
+export function refuseShared(
+  config: ConfigReader,
+  configField: string,
+  message: string,
+  nearest: readonly string[] = [OUTSIDE],
+): void {
   config.report({
     code: "MOE307",
     layerField: "sharedExperts",
     configField,
     message,
-    nearest: [OUTSIDE],
+    nearest,
   });
 }

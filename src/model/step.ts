@@ -1,6 +1,6 @@
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
-import { field } from "./field.ts";
+import { field, numberOf } from "./field.ts";
 import { refuseLimits } from "./limits.ts";
 import { dense, type SparseRule } from "./sparse.ts";
 
@@ -15,6 +15,8 @@ function listed(config: ConfigReader): ReturnType<SparseRule> | undefined {
   const layers = new Set((typeof list === "string" ? list.split(",") : list).map(Number));
   return (index) => layers.has(index);
 }
+
+const sharedWidth = field(1280, "share_expert_dim", "share_expert_dims");
 
 /**
  * Step-3: softmax of all experts, weights divided by their sum where `norm_expert_weight`. Step-3.5 and
@@ -51,8 +53,14 @@ export const step = family(
       scalingFactor: field(1, "moe_router_scaling_factor"),
       correctionBias: field(true, "use_moe_router_bias"),
     },
-    shared: { count: 1, intermediate: field(1280, "share_expert_dim", "share_expert_dims") },
+    shared: { count: 1, intermediate: sharedWidth },
     sparse,
-    inspect: (config) => refuseLimits(config, "swiglu_limits", "swiglu_limits_shared"),
+    inspect: (config) =>
+      refuseLimits(
+        config,
+        "swiglu_limits",
+        "swiglu_limits_shared",
+        numberOf(config, "sharedExperts", sharedWidth),
+      ),
   },
 );

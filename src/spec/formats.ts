@@ -1,5 +1,5 @@
 /** What a quantised layer's scales are, in numbers. */
-import type { LayerSpec, RoutingSpec } from "./layer.ts";
+import type { Activation, LayerSpec, RoutingSpec } from "./layer.ts";
 import type { DType, Quantization, QuantizedDType, RowDType } from "./quantization.ts";
 
 export const BLOCK = 128;
@@ -60,6 +60,18 @@ export function sharedApart(layer: Pick<LayerSpec, "quantization" | "sharedExper
   const text = ({ quantization }: Pick<LayerSpec, "quantization">): string =>
     quantization === undefined ? "" : weightsText(quantization);
   return text(sharedLayer(layer)) !== text(layer);
+}
+
+const written = (activation: Activation): string =>
+  JSON.stringify(typeof activation === "string" ? activation : Object.entries(activation).sort());
+
+/** The shared experts' activation, where it is not the routed experts'. */
+export function sharedActivation({
+  activation,
+  sharedExperts,
+}: Pick<LayerSpec, "activation" | "sharedExperts">): Activation | undefined {
+  const own = sharedExperts?.activation;
+  return own === undefined || written(own) === written(activation) ? undefined : own;
 }
 
 /** Bytes of one scale as it comes. */

@@ -51,6 +51,8 @@ export interface SharedExperts {
   readonly intermediate: number;
   /** "sigmoid": times sigmoid(token · g), g (D,) an input (Qwen2-MoE); absent: added plainly. */
   readonly gate?: "sigmoid";
+  /** Between their projections (Step-3.7 limits it apart). Absent: the routed experts'. */
+  readonly activation?: Activation;
   /** Of their weights; "none": they are of `dtype`. Absent: as the routed experts' weights are. */
   readonly quantization?: Omit<Quantization, "activations"> | "none";
 }

@@ -20,6 +20,12 @@ const given = (layerText: string): string =>
   });
 
 const combinations: Readonly<Record<string, Combination>> = {
+  "shared experts with an activation of up alone": {
+    code: "MOE160",
+    spec: field('sharedExperts: { count: 1, intermediate: 128, activation: ⟦"relu2"⟧ }'),
+    says: "shared experts have a gate, and relu2 has none",
+    nearest: ["silu"],
+  },
   "gate and up weights without a gate": {
     code: "MOE160",
     spec: specText({

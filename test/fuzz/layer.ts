@@ -1,6 +1,7 @@
 /** Layers as a user writes them, most of them legal. A field of the DSL without values is a type error. */
 import fc from "fast-check";
 import type {
+  Activation,
   LayerInput,
   QuantizationInput,
   RenormEpsilon,
@@ -87,6 +88,7 @@ const sharedExperts = record<SharedExpertsInput>(
     count: fc.integer({ min: 1, max: 4 }),
     intermediate: sizes(128, 8),
     gate: fc.constant("sigmoid"),
+    activation: fc.constantFrom<Activation>("silu", "gelu", { kind: "silu_clamped", limit: 7 }),
     quantization: fc.oneof(
       fc.constant("none" as const),
       record<WeightQuantization>(weightQuantization, ["weights", "granularity"]),

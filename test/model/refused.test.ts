@@ -74,7 +74,17 @@ const refused: Readonly<Record<string, Refused>> = {
   "Step: shared experts that clamp after silu": {
     config: { architectures: ["Step3p5ForCausalLM"], swiglu_limits_shared: [0, 0, 16] },
     says: "the shared expert of layers 2 (16) clamps silu's result",
-    answer: outside,
+    answer: {
+      named:
+        'sharedExperts: { count: 1, intermediate: 1280, activation: { kind: "silu_clamped", limit: 16 } }',
+      overrides: {
+        sharedExperts: {
+          count: 1,
+          intermediate: 1280,
+          activation: { kind: "silu_clamped", limit: 16 },
+        },
+      },
+    },
   },
   "Ling-3: layers that clamp after silu": {
     config: {
@@ -88,11 +98,6 @@ const refused: Readonly<Record<string, Refused>> = {
     config: { architectures: ["BailingMoeV3ForCausalLM"], router_type: "MultiRouter" },
     says: "tokens of text, images and audio have routers",
     answer: given,
-  },
-  "Hy4: the shared expert does not clamp": {
-    config: { architectures: ["HYV4ForCausalLM"] },
-    says: "the experts clamp gate and up, the shared ones do not",
-    answer: outside,
   },
   "Laguna with scores on the input": {
     config: {

@@ -3,7 +3,8 @@
 It shares no code with the generated reference, so that a mistake in one shows against the other.
 `layer` is the plan's dictionary: `topK`, `activation` and `routing` with `where`, `scoring`,
 `renormalize`, `renormEpsilon` (added, or a dictionary: `atLeast`), `scalingFactor`, `logitSoftCap`,
-`scoreChosen`, `scoreNear`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`; `quantization` with the
+`scoreChosen`, `scoreNear`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`
+and perhaps an `activation`; `quantization` with the
 type of quantised `activations`; `scoreOn` "input": a weight multiplies what its expert takes.
 """
 
@@ -186,18 +187,24 @@ def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any)
     return np.stack([part(float(share), int(e)) for share, e in zip(shares, ids, strict=True)])
 
 
+def shared_activation(layer: Layer) -> Any:
+    """That of the shared experts: their own, or the routed experts'."""
+    return layer["sharedExperts"].get("activation", layer["activation"])
+
+
 def shared(layer: Layer, x: Any, weights: Weights) -> Array:
     """What the shared experts add to a token, one after the other: x (D,) to (D,)."""
     result = np.zeros(len(x))
     if layer.get("sharedExperts") is None:
         return result
     size = int(layer["sharedExperts"]["intermediate"])
+    activation = shared_activation(layer)
     x = quantization.round_row(x, quantization.token_rows(layer))
     w1, w2, w3 = (weights.plain(name) for name in ("shared_w1", "shared_w2", "shared_w3"))
     for first in range(0, w2.shape[0], size):
         columns = slice(first, first + size)
         gate, up, down = (w1[:, columns], None), (w3[:, columns], None), (w2[columns], None)
-        result += feed_forward(layer["activation"], x, gate, up, down)
+        result += feed_forward(activation, x, gate, up, down)
     if weights.shared_gate is None:
         return result
     logit = np.asarray(x, np.float64) @ np.asarray(weights.shared_gate, np.float64)

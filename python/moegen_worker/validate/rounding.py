@@ -201,7 +201,8 @@ class Model:
         # Without a gate up stands for one, and the activation does not ask.
         gate, up = parts[0], parts[-1]
         down = self._part("w2", (expert,), count, bias=b2)
-        return self._feed_forward(rows, gate, up, down, quantization.activations(self._layer))
+        kind = quantization.activations(self._layer)
+        return self._feed_forward(self._layer["activation"], rows, gate, up, down, kind)
 
     def _part(
         self, name: str, index: tuple[int, ...], count: int, bias: Any = 0.0, cut: Any = ...
@@ -216,10 +217,16 @@ class Model:
         return Part(plain[cut].astype(np.float32), bias, off)
 
     def _feed_forward(
-        self, rows: Array, gate: Part, up: Part, down: Part, kind: str | None, scale: Any = 1.0
+        self,
+        activation: Any,
+        rows: Array,
+        gate: Part,
+        up: Part,
+        down: Part,
+        kind: str | None = None,
+        scale: Any = 1.0,
     ) -> tuple[Array, Array, Array]:
         """Result (n, D), its variance, and the sum of squares of the sources of it (n,)."""
-        activation = self._layer["activation"]
 
         def activate(gates: Array, ups: Array) -> Array:
             with np.errstate(over="ignore"):
@@ -257,6 +264,7 @@ class Model:
         scale: Any = 1.0
         if w.shared_gate is not None:
             scale = 1.0 / (1.0 + np.exp(-rows @ np.asarray(w.shared_gate, np.float64)))[:, None]
+        activation = oracle.shared_activation(self._layer)
         width = len(w.shared_w2) // owners.parts
         tokens = np.arange(len(rows))
         for part in range(owners.parts):
@@ -266,7 +274,9 @@ class Model:
                 self._part(f"shared_{w}", (), count, cut=(..., columns)) for w in ("w1", "w3")
             )
             down = self._part("shared_w2", (), count, cut=columns)
-            result, variance, few = self._feed_forward(rows, gate, up, down, None, scale)
+            result, variance, few = self._feed_forward(
+                activation, rows, gate, up, down, scale=scale
+            )
             owner = owners.of_columns(part, home)
             sums[owner, tokens] += result
             noise[owner, tokens] += variance

@@ -123,10 +123,13 @@ function checkWire(kinds: Kinds, path: SpecPath, value: unknown): void {
 function checkShared(kinds: Kinds, path: SpecPath, value: unknown): void {
   const shared = kinds.object(path, value);
   if (shared === undefined) return;
-  kinds.keys(path, shared, ["count", "intermediate", "gate", "quantization"]);
+  kinds.keys(path, shared, ["count", "intermediate", "gate", "activation", "quantization"]);
   kinds.positive([...path, "count"], shared.count);
   kinds.positive([...path, "intermediate"], shared.intermediate);
   if (shared.gate !== undefined) kinds.oneOf([...path, "gate"], shared.gate, ["sigmoid"]);
+  if (shared.activation !== undefined) {
+    checkActivation(kinds, [...path, "activation"], shared.activation);
+  }
   const { quantization } = shared;
   if (typeof quantization === "string")
     kinds.oneOf([...path, "quantization"], quantization, ["none"]);

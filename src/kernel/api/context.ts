@@ -2,7 +2,13 @@
 import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { quantizationText, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import {
+  quantizationText,
+  sharedActivation,
+  sharedApart,
+  sharedLayer,
+} from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import { rowsContext } from "../rows/reference.ts";
 import {
   arrayArguments,
@@ -32,6 +38,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     dtype: layer.dtype,
     bf16: layer.dtype === "bfloat16",
     ...activationContext(layer.activation),
+    ...sharedActivationContext(layer),
     ep: mesh.ep,
     distributed: mesh.ep > 1,
     devicesText: mesh.ep === 1 ? "1 device" : `${mesh.ep} devices`,
@@ -47,6 +54,13 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     arrayArguments: arrayArguments(layer, routing.routingArguments),
     streamed: isStreamed(plan.kernels),
   };
+}
+
+/** What the shared experts' rows go through between the projections. */
+function sharedActivationContext(layer: LayerSpec): Record<string, unknown> {
+  const own = sharedActivation(layer);
+  if (own === undefined) return { sharedActivate: "activate" };
+  return { sharedActivate: "activate_shared", sharedActivation: activationContext(own) };
 }
 
 /** What the kernel's own modules say beyond it. */
@@ -81,12 +95,13 @@ function layerLine({ layer }: Plan): string {
           ...(routing.scalingFactor === 1 ? [] : [`scaled by ${routing.scalingFactor}`]),
         ].join(", ");
   const { sharedExperts, biases } = layer;
+  const ownActivation = sharedActivation(layer);
   const more = [
     ...(biases === true ? ["biases"] : []),
     ...(sharedExperts === undefined
       ? []
       : [
-          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}${sharedApart(layer) ? ` in ${sharedText(layer)}` : ""}`,
+          `${sharedExperts.count} shared of ${sharedExperts.intermediate}${sharedExperts.gate === "sigmoid" ? ", gated" : ""}${ownActivation === undefined ? "" : `, ${activationName(ownActivation)}`}${sharedApart(layer) ? ` in ${sharedText(layer)}` : ""}`,
         ]),
   ];
   const quantized = [

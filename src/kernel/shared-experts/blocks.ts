@@ -1,7 +1,9 @@
 /** Which of their answers the functions of the shared experts have in a plan. */
 import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { sharedApart, tokenRows } from "../../spec/formats.ts";
+import { sharedActivation, sharedApart, tokenRows } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import { activationBlock } from "../api/layer.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
 import { cutsHidden } from "../feed-forward/rules.ts";
 import { NO_BLOCK } from "../part.ts";
@@ -71,6 +73,16 @@ function residentBlocks(
   };
 }
 
+/** Their own activation, where they have one. */
+function activationBlocks(layer: LayerSpec): Record<string, string> {
+  const own = sharedActivation(layer);
+  if (own === undefined) return { shared_activation_function: NO_BLOCK };
+  return {
+    shared_activation_function: `${HERE}/activate`,
+    shared_activation_formula: activationBlock(own),
+  };
+}
+
 /** Templates by the name of what they answer; none for a layer without shared experts. */
 export function sharedBlocks(plan: Plan): Record<string, string> {
   const { layer, mesh, kernels } = plan;
@@ -82,6 +94,7 @@ export function sharedBlocks(plan: Plan): Record<string, string> {
   return {
     shared_columns: columnsBlock(plan, shared, tiled),
     shared_token: `${HERE}/token/${tokensOf(plan, shared)}`,
+    ...activationBlocks(layer),
     shared_dot: way === undefined ? NO_BLOCK : `${HERE}/shared_dot/${way}`,
     ...placeBlocks(plan, tiled),
     ...(streamed ? streamedBlocks(plan, shared) : residentBlocks(plan, shared, tiled)),

@@ -146,15 +146,20 @@ function routingOf(row: Row): RoutingSpec {
   };
 }
 
+/** With a limit that many values reach, and that no routed expert has. */
+const SHARED_ACTIVATION = { kind: "silu_clamped", limit: 0.125 } as const;
+
 /** As many columns as the least tile; of a deterministic kernel on each device. */
 function sharedSize({ deterministic, ep }: Row): Pick<SharedExperts, "count" | "intermediate"> {
   return { count: 2, intermediate: deterministic === "yes" ? Math.max(128, 64 * ep) : 128 };
 }
 
-function layerOf(row: Row): LayerSpec {
+function layerOf(row: Row, index: number): LayerSpec {
   const copies = copiesOf(row);
   const gate = {
     ...(row.shared === "gated" ? { gate: "sigmoid" as const } : {}),
+    // Of their own in every other row: nothing is drawn anew.
+    ...(index % 2 === 1 ? { activation: SHARED_ACTIVATION } : {}),
     ...(row.sharedWeights === "same" ? {} : { quantization: SHARED[row.sharedWeights] }),
   };
   return {
@@ -227,7 +232,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   // The first: the one that has every feature.
   const [schedule] = Object.values(schedules);
   if (schedule === undefined) throw new RangeError("there is no schedule");
-  const layer = layerOf(row);
+  const layer = layerOf(row, index);
   const tokens = tokensOf(row);
   const one = row.mesh === "one axis";
   const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];

@@ -214,6 +214,24 @@ export const more: Readonly<Record<string, Published>> = {
     },
     layers: 27,
   },
+  "Hy4: experts that clamp, beside a shared one that does not": {
+    source: transformers("hy_v4/modeling_hy_v4.py"),
+    config: {
+      architectures: ["HYV4ForCausalLM"],
+      hidden_size: 4096,
+      moe_intermediate_size: 1536,
+      n_routed_experts: 192,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 80,
+    },
+    layer: {
+      ...sizes(192, 8, 4096, 1536),
+      activation: { kind: "clamped_swiglu", limit: 10 },
+      routing: added(2.827),
+      sharedExperts: { ...shared(1, 1536), activation: "silu" },
+    },
+    layers: 79,
+  },
   "K-EXAONE: its class's figures": {
     source: transformers("exaone_moe/configuration_exaone_moe.py"),
     config: {
