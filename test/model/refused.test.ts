@@ -99,6 +99,11 @@ const refused: Readonly<Record<string, Refused>> = {
     says: "tokens of text, images and audio have routers",
     answer: given,
   },
+  "MiniMax-Text-01 with a shared expert": {
+    config: { architectures: ["MiniMaxText01ForCausalLM"], shared_intermediate_size: 4096 },
+    says: "a shared expert of 4096 columns, weighed by a coefficient of its own",
+    answer: outside,
+  },
   "Laguna with scores on the input": {
     config: {
       architectures: ["LagunaForCausalLM"],
