@@ -4,12 +4,14 @@ import { type LoadedSpec, loadSpec, SpecError } from "../dsl/load.ts";
 import type { Registries } from "../lower/lower.ts";
 import type { ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
+import { defined } from "../spec/defined.ts";
 import { unreadBeside } from "./beside.ts";
 import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
 import { withLegalValues } from "./nearest.ts";
 import { displayPath } from "./place.ts";
+import type { Member } from "./several.ts";
 
 export interface CheckResult {
   /** All of them, by position. */
@@ -18,15 +20,25 @@ export interface CheckResult {
   readonly plan?: Plan;
   /** The tiles of each kernel with how each number was chosen (written, first choice, auto). */
   readonly resolved: readonly ResolvedTiles[];
+  /** Of a spec of several schedules: all that may take part, also while nothing is decided. */
+  readonly members?: readonly Member[];
+  /** Where nothing but who is faster is missing: a plan with any that can for each bucket. */
+  readonly undecided?: Plan;
 }
 
 async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
-  const { findings, resolved, plan } = judge(loaded.spec, using);
+  const { findings, resolved, plan, members, undecided } = judge(loaded.spec, using);
   const beside = unreadBeside(loaded);
   const legalValues = withLegalValues(loaded.spec, findings, using);
   const diagnostics = await placed([...legalValues, ...beside], loaded);
   const legal = plan !== undefined && beside.length === 0;
-  return { diagnostics, resolved, ...(legal ? { plan } : {}) };
+  return {
+    diagnostics,
+    resolved,
+    ...(legal ? { plan } : {}),
+    ...defined({ members }),
+    ...(undecided !== undefined && beside.length === 0 ? { undecided } : {}),
+  };
 }
 
 export interface FileResult extends CheckResult {

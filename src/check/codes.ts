@@ -182,6 +182,26 @@ export const codes = {
     "rows of two passes are not for this",
     "rows are one answer for all buckets; deterministic and sums of 8 bits need one pass at a time; in HBM weights come whole, without shared experts, biases, rows of 8 bits and quantised activations",
   ),
+  MOE150: entry(
+    "no schedule can run the layer",
+    "of several schedules one at least runs the layer, with tiles that fit each bucket",
+  ),
+  MOE151: entry(
+    "schedules want their weights in different places",
+    "schedules of one package share one layout of the weights: each device has the same of them",
+  ),
+  MOE152: entry(
+    "which schedule is faster is not decided",
+    "where several schedules can run a bucket their times are predicted, or use names one",
+  ),
+  MOE153: entry(
+    "a schedule takes no part",
+    "a schedule is compared where its time is predicted as the others' are",
+  ),
+  MOE154: entry(
+    "a bucket uses a schedule that cannot run it",
+    "use names a schedule that takes part and has tiles that fit",
+  ),
   MOE160: entry(
     "experts without a gate have nothing of one",
     'with relu2 the weights are "up", (E, D, F), without biases, and shared experts are outside the kernel; with other activations there is a gate',

@@ -5,9 +5,10 @@ import { moduleNames } from "../emit/files.ts";
 import { lowerSpec, type Registries } from "../lower/lower.ts";
 import type { ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
+import { severalOf } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
-import { judgeKernels } from "./kernels.ts";
+import { type JudgedRules, judgeKernels } from "./kernels.ts";
 import {
   bucketsAscend,
   choicesDistinct,
@@ -56,6 +57,7 @@ import {
 import type { Rule, RuleContext } from "./rules/rule.ts";
 import { checkShape, isSound } from "./rules/shape.ts";
 import { dispatchMatchesActivations, wireHasTwoEnds, wireRowsAreBfloat16 } from "./rules/wire.ts";
+import { judgeSeveral, type Member } from "./several.ts";
 
 const RULES: readonly Rule[] = [
   nameIsIdentifier,
@@ -108,11 +110,10 @@ export interface Judgement {
   readonly lowered: number;
   /** Present when no finding is an error. */
   readonly plan?: Plan;
-}
-
-interface JudgedRules {
-  readonly context: RuleContext;
-  readonly findings: readonly Finding[];
+  /** Of a spec of several schedules: all that may take part, also while nothing is decided. */
+  readonly members?: readonly Member[];
+  /** Where nothing but who is faster is missing: a plan with any that can for each bucket. */
+  readonly undecided?: Plan;
 }
 
 /** Findings of all rules that need no kernel lowered: cheap. */
@@ -140,12 +141,21 @@ export function judgeRules(spec: MoeSpec, registries: Registries): JudgedRules {
  */
 export function judge(spec: MoeSpec, registries: Registries): Judgement {
   const { context, findings: ruled } = judgeRules(spec, registries);
+  const several = severalOf(spec.schedule);
+  if (several !== undefined) {
+    return named(spec, judgeSeveral(spec, several, registries, ruled, judgeRules));
+  }
   const findings = [...ruled];
   const { resolved, findings: memory, lowered } = judgeKernels(context, findings);
   findings.push(...memory, ...judgeTiles(spec, resolved));
   if (findings.some(({ severity }) => severity === "error")) return { findings, resolved, lowered };
-  const plan = lowerSpec(spec, resolved);
-  const named = nameIsNoModule(spec.name, moduleNames(plan));
-  if (named.length > 0) return { findings: [...findings, ...named], resolved, lowered };
-  return { findings, resolved, lowered, plan };
+  return named(spec, { findings, resolved, lowered, plan: lowerSpec(spec, resolved) });
+}
+
+/** Without its plan where the package would bear the name of one of its modules. */
+function named({ name }: MoeSpec, { plan, ...judged }: Judgement): Judgement {
+  if (plan === undefined) return judged;
+  const taken = nameIsNoModule(name, moduleNames(plan));
+  if (taken.length === 0) return { ...judged, plan };
+  return { ...judged, findings: [...judged.findings, ...taken] };
 }

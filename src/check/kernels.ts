@@ -15,8 +15,25 @@ export interface JudgedKernels {
   readonly lowered: number;
 }
 
-/** A bucket with an error of its own is left out, and all are where the layer cannot be lowered. */
-export function judgeKernels(context: RuleContext, before: readonly Finding[]): JudgedKernels {
+/** What the rules that need no kernel said. */
+export interface JudgedRules {
+  readonly context: RuleContext;
+  readonly findings: readonly Finding[];
+}
+
+/** Whether a bucket is lowered on a device. */
+type Wanted = (bucket: string, device: string) => boolean;
+
+/**
+ * A bucket with an error of its own is left out, and all are where the layer cannot be lowered.
+ *
+ * @param wanted absent: every bucket on every device
+ */
+export function judgeKernels(
+  context: RuleContext,
+  before: readonly Finding[],
+  wanted: Wanted = () => true,
+): JudgedKernels {
   const { sound, schedule } = context;
   // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
   const blocked = before.some(({ code }) =>
@@ -24,12 +41,12 @@ export function judgeKernels(context: RuleContext, before: readonly Finding[]): 
   );
   const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
   if (schedule === undefined || !ready) return { findings: [], resolved: [], lowered: 0 };
-  const apart = lowerAll(context, schedule, before, false);
+  const apart = lowerAll(context, schedule, before, false, wanted);
   const kernels = apart.resolved.map(({ kernel }) => kernel);
   // One kernel body serves the whole package: if one must stream its weights in tiles, all do.
   const mixed = isStreamed(kernels) && kernels.some(({ tiles }) => !tiles.streamed);
   if (!mixed) return apart;
-  const all = lowerAll(context, schedule, before, true);
+  const all = lowerAll(context, schedule, before, true, wanted);
   return { ...all, lowered: apart.lowered + all.lowered };
 }
 
@@ -38,6 +55,7 @@ function lowerAll(
   schedule: Schedule,
   before: readonly Finding[],
   streamed: boolean,
+  wanted: Wanted,
 ): JudgedKernels {
   const findings: Finding[] = [];
   const resolved: ResolvedTiles[] = [];
@@ -47,7 +65,7 @@ function lowerAll(
     if (!sound(...path) || failed(before, path)) continue;
     for (const deviceName of new Set(spec.devices)) {
       const device = devices[deviceName];
-      if (device === undefined) continue;
+      if (device === undefined || !wanted(name, deviceName)) continue;
       const judged = judgeMemory({ spec, schedule, device, streamed }, name, bucket);
       lowered += 1;
       findings.push(...judged.findings);

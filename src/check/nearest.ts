@@ -7,9 +7,11 @@ import type { MoeInput } from "../dsl/input.ts";
 import { moe } from "../dsl/moe.ts";
 import type { Registries } from "../lower/lower.ts";
 import type { TileAxis } from "../schedule/schedule.ts";
+import { severalOf } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
 import { judge, judgeRules } from "./judge.ts";
+import { UNDECIDED } from "./several.ts";
 
 type Value = number | string;
 
@@ -106,8 +108,10 @@ class Proposals {
 
   /** Legal tiles of the axis that a path names; undefined: it names none. */
   #tilesAt(path: SpecPath): readonly number[] | undefined {
-    const axis = path[1] === "tiles" ? path[3] : undefined;
-    const schedule = this.#using.schedules[this.#spec.schedule?.kind];
+    const several = severalOf(this.#spec.schedule) !== undefined;
+    const axis = path[1] === "tiles" ? path[several ? 4 : 3] : undefined;
+    const kind = several ? String(path[3]) : this.#spec.schedule?.kind;
+    const schedule = this.#using.schedules[kind];
     if (schedule === undefined || (axis !== "bt" && axis !== "bf" && axis !== "bd"))
       return undefined;
     return legalTiles(() => schedule.axisRule(this.#spec.layer, axis satisfies TileAxis).legal);
@@ -130,7 +134,9 @@ class Proposals {
   #errors(finding: Finding, spec: MoeSpec, all = false): readonly Finding[] | undefined {
     if (this.#left <= 0 || this.#kernels <= 0) return undefined;
     this.#left -= 1;
-    const counts = (one: Finding): boolean => isError(one) || isSame(one, finding);
+    // What is not predicted yet says nothing against a value.
+    const wrong = (one: Finding): boolean => isError(one) && one.code !== UNDECIDED;
+    const counts = (one: Finding): boolean => wrong(one) || isSame(one, finding);
     const ruled = judgeRules(spec, this.#using).findings.filter(counts);
     if (ruled.length > 0 && !all) return ruled;
     const { findings, lowered } = judge(spec, this.#using);

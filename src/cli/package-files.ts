@@ -28,7 +28,13 @@ export function inspect(
     const state = found === undefined ? "new" : found === text ? "unchanged" : "changed";
     return { path, state, text };
   });
-  const stale = namesIn(join(out, name))
+  const folder = join(out, name);
+  // Of several schedules each has a folder of its own.
+  const below = namesIn(folder).flatMap((one) => [
+    one,
+    ...namesIn(join(folder, one)).map((file) => `${one}/${file}`),
+  ]);
+  const stale = below
     .map((file) => `${name}/${file}`)
     .filter((path) => path.endsWith(".py") && !files.has(path) && isGenerated(join(out, path)))
     .map((path): FileState => ({ path, state: "stale" }));

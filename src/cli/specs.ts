@@ -1,6 +1,6 @@
 /** Loads and checks the specs of a command line; what is wrong with them is shown here. */
 import { resolve } from "node:path";
-import type { Diagnostic } from "../check/index.ts";
+import type { Diagnostic, Member } from "../check/index.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Outcome, outcome } from "./command.ts";
@@ -14,6 +14,13 @@ export interface CheckedSpec {
   readonly path: string;
   readonly loaded: LoadedSpec;
   readonly plan: Plan;
+  /** Of several schedules: each one's own plan, of every bucket that it can run. */
+  readonly members: readonly Member[];
+}
+
+export interface CheckOptions {
+  /** Goes on where nothing but who of several schedules is faster is missing. */
+  readonly undecided?: boolean;
 }
 
 export interface Checked {
@@ -28,17 +35,28 @@ export interface Checked {
 const PATIENCE_MS = 1000;
 
 /** All errors of all specs at once. */
-export async function checkSpecs(paths: readonly string[], out: Output): Promise<Checked> {
+export async function checkSpecs(
+  paths: readonly string[],
+  out: Output,
+  options: CheckOptions = {},
+): Promise<Checked> {
   const { endLoader, startLoader } = await import("../dsl/loader.ts");
   // Starts beside us while the rules are loaded.
   startLoader();
   interrupted.addEventListener("abort", endLoader, { once: true });
-  const { checkFile, hasErrors, renderDiagnostics, summarise } = await import("../check/index.ts");
+  const { checkFile, hasErrors, renderDiagnostics, summarise, UNDECIDED } = await import(
+    "../check/index.ts"
+  );
   const specs: CheckedSpec[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const path of distinct(paths)) {
     const told = setInterval(() => out.progress(`loading ${path} ...`), PATIENCE_MS);
-    const { loaded, plan, text, diagnostics: found } = await checkFile(path);
+    const { loaded, text, members = [], ...checked } = await checkFile(path);
+    const undecided = options.undecided === true ? checked.undecided : undefined;
+    const { plan = undecided } = checked;
+    const found = checked.diagnostics.filter(
+      ({ code }) => undecided === undefined || code !== UNDECIDED,
+    );
     clearInterval(told);
     out.settle();
     interrupted.throwIfAborted();
@@ -47,7 +65,9 @@ export async function checkSpecs(paths: readonly string[], out: Output): Promise
       const texts = Object.fromEntries(found.map((diagnostic) => [diagnostic.file, text]));
       out.note(renderDiagnostics(found, { color: out.color, texts }));
     }
-    if (loaded !== undefined && plan !== undefined) specs.push({ path, loaded, plan });
+    if (loaded !== undefined && plan !== undefined) {
+      specs.push({ path, loaded, plan, members });
+    }
   }
   if (diagnostics.length > 0) out.note(summarise(diagnostics));
   return { specs, diagnostics, ok: !hasErrors(diagnostics) };
@@ -63,8 +83,9 @@ export async function checkSpec(
   paths: readonly string[],
   out: Output,
   devices: readonly string[] = [],
+  options: CheckOptions = {},
 ): Promise<(CheckedSpec & Pick<Checked, "diagnostics">) | Outcome> {
-  const { specs, diagnostics, ok } = await checkSpecs(paths, out);
+  const { specs, diagnostics, ok } = await checkSpecs(paths, out, options);
   const [spec] = specs;
   if (!ok || spec === undefined) return outcome(EXIT.failed, { diagnostics });
   await refuseDevices(spec.plan, devices);

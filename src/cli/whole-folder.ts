@@ -51,6 +51,7 @@ export function stageFolder(
   if (there) chmodSync(beside, statSync(place).mode);
   for (const [name, text] of texts) {
     const now = join(place, name);
+    mkdirSync(dirname(join(beside, name)), { recursive: true });
     try {
       // A file that is right already stays the file that it is, with its time.
       if (readIfThere(now) === text) keep(now, join(beside, name));
@@ -60,11 +61,15 @@ export function stageFolder(
     }
   }
   if (!there) return { beside, place };
-  for (const entry of readdirSync(place, { withFileTypes: true })) {
-    const { name } = entry;
-    if (texts.has(name) || stale.has(name)) continue;
-    if (entry.isFile()) keep(join(place, name), join(beside, name));
-    if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join(place, name)), join(beside, name));
+  const made = new Set([...texts.keys()].map((name) => dirname(name)));
+  for (const below of new Set([".", ...made])) {
+    if (!isFolder(join(place, below))) continue;
+    for (const entry of readdirSync(join(place, below), { withFileTypes: true })) {
+      const name = join(below, entry.name);
+      if (texts.has(name) || stale.has(name)) continue;
+      if (entry.isFile()) keep(join(place, name), join(beside, name));
+      if (entry.isSymbolicLink()) symlinkSync(readlinkSync(join(place, name)), join(beside, name));
+    }
   }
   return { beside, place, old: aside(place, "old") };
 }
@@ -87,7 +92,7 @@ export function swap({ beside, place, old }: Staged): () => void {
     renameSync(beside, place);
     undo.push(() => renameSync(place, beside));
     for (const name of leftIn(old, place)) {
-      renameSync(join(old, name), join(place, name));
+      moveOver(name, old, place);
       undo.push(() => renameSync(join(place, name), join(old, name)));
     }
   } catch (error) {
@@ -109,7 +114,7 @@ export function settle(folder: string): void {
     const left = join(dirname(place), entry);
     if (kind === "old" && !existsSync(place)) renameSync(left, place);
     else if (kind === "old") {
-      for (const name of leftIn(left, place)) renameSync(join(left, name), join(place, name));
+      for (const name of leftIn(left, place)) moveOver(name, left, place);
     }
     takeAway(left);
   }
@@ -119,13 +124,39 @@ function aside(place: string, kind: string, pid: number | string = process.pid):
   return join(dirname(place), `.${basename(place)}.${pid}.${kind}`);
 }
 
-/** What the old folder alone has and no build made: folders above all, which cannot be in two places. */
-function leftIn(old: string, place: string): readonly string[] {
-  return namesIn(old).filter(
-    (name) =>
-      lstatSync(join(place, name), { throwIfNoEntry: false }) === undefined &&
-      !(name.endsWith(".py") && isGenerated(join(old, name))),
-  );
+function moveOver(name: string, old: string, place: string): void {
+  mkdirSync(dirname(join(place, name)), { recursive: true });
+  renameSync(join(old, name), join(place, name));
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Python's own cache: of modules that are gone it is of no use. */
+const CACHE = "__pycache__";
+
+/**
+ * What the old folder alone has and no build made: folders above all, which cannot be in two places.
+ * Paths below it; a folder with modules of a build is gone through, any other is one path.
+ */
+function leftIn(old: string, place: string, below = ""): readonly string[] {
+  return namesIn(join(old, below)).flatMap((name) => {
+    const path = join(below, name);
+    const from = join(old, path);
+    const there = lstatSync(join(place, path), { throwIfNoEntry: false }) !== undefined;
+    if (isFolder(from) && hasModules(from)) {
+      const found = leftIn(old, place, path);
+      const useful = there || found.some((one) => basename(one) !== CACHE);
+      return useful ? found : [];
+    }
+    return there || (name.endsWith(".py") && isGenerated(from)) ? [] : [path];
+  });
+}
+
+/** Whether a build made modules in a folder. */
+function hasModules(folder: string): boolean {
+  return namesIn(folder).some((name) => name.endsWith(".py") && isGenerated(join(folder, name)));
 }
 
 /** One file in two places; a copy where the disk has no second names. */

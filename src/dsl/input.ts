@@ -15,6 +15,7 @@ import type {
 } from "../spec/layer.ts";
 import type { DType, Quantization, Wire } from "../spec/quantization.ts";
 import type { BucketSpec, PredictedTimes } from "../spec/schedule.ts";
+import type { AUTO, EPMOE, SeveralBucket } from "../spec/several.ts";
 import type { EmitSpec } from "../spec/spec.ts";
 import type { DeviceName } from "../target/device/registry.ts";
 
@@ -157,15 +158,41 @@ export type BucketInput<K extends ScheduleName = ScheduleName> = Pick<BucketSpec
     readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
   };
 
-/** A schedule by its kind, with tiles that this kind has. */
-export type ScheduleInput = {
-  readonly [K in ScheduleName]: {
-    /** Key of `src/schedule/registry.ts`. */
-    readonly kind: K;
-    /** Token-count buckets by name, ascending in `upTo`. */
-    readonly tiles: Readonly<Record<string, BucketInput<K>>>;
-  };
-}[ScheduleName];
+/** Of one schedule among several: the tiles that it has, each `auto` where it is left out. */
+export type MemberInput<K extends ScheduleName> = Partial<
+  Pick<BucketSpec, AxesOf<K> | OptionsOf<K>>
+>;
+
+/** A token bucket of several schedules: the fastest runs it. */
+export type AutoBucketInput = Pick<SeveralBucket, "upTo"> & {
+  /** The schedule that runs it, whatever is predicted. Default: the fastest by `predicted`. */
+  readonly use?: ScheduleName;
+  /** Microseconds by device and schedule, as `moegen predict --write` puts them. Default: undecided. */
+  readonly predicted?: Readonly<
+    Partial<Record<DeviceName, Readonly<Partial<Record<ScheduleName | typeof EPMOE, number>>>>>
+  >;
+} & { readonly [K in ScheduleName]?: MemberInput<K> };
+
+/** Several schedules in one package, over one layout of the weights. */
+export interface AutoScheduleInput {
+  readonly kind: typeof AUTO;
+  /** Kinds that may take part. Default: every one that can run the layer. */
+  readonly among?: readonly [ScheduleName, ...ScheduleName[]];
+  /** Token-count buckets by name, ascending in `upTo`. */
+  readonly tiles: Readonly<Record<string, AutoBucketInput>>;
+}
+
+/** A schedule by its kind, with tiles that this kind has; or several. */
+export type ScheduleInput =
+  | AutoScheduleInput
+  | {
+      readonly [K in ScheduleName]: {
+        /** Key of `src/schedule/registry.ts`. */
+        readonly kind: K;
+        /** Token-count buckets by name, ascending in `upTo`. */
+        readonly tiles: Readonly<Record<string, BucketInput<K>>>;
+      };
+    }[ScheduleName];
 
 /** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
 export interface MoeInput {

@@ -1,5 +1,6 @@
 /** The modules of a package. Loads no formatter. */
 
+import { isSeveral, membersOf } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
@@ -11,10 +12,10 @@ import {
   tilesContext,
   weightsModuleContext,
 } from "./package.ts";
+import { entryFiles } from "./several.ts";
 
-/** Which modules a plan has, each with its template. */
-export function filesOf(plan: Plan): readonly PackageFile[] {
-  const schedule = scheduleOf(plan.schedule);
+/** Modules that say what the layer is, whatever runs it. */
+function layerFiles(plan: Plan): readonly PackageFile[] {
   const reference: PackageFile = {
     file: "reference.py",
     template: "package/reference",
@@ -33,11 +34,20 @@ export function filesOf(plan: Plan): readonly PackageFile[] {
   const quantized = plan.layer.quantization !== undefined;
   const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);
   return [
-    { file: "__init__.py", template: "package/init", context: initContext },
-    ...schedule.files(plan),
     ...(plan.emit.reference && quantized ? [quantization] : []),
     ...(plan.emit.reference ? [reference] : []),
     ...(plan.emit.reference && shared ? [sharedQuantization] : []),
+  ];
+}
+
+/** Which modules a plan has, each with its template; of several schedules, those beside theirs. */
+export function filesOf(plan: Plan): readonly PackageFile[] {
+  if (isSeveral(plan)) return [...entryFiles(), ...layerFiles(plan)];
+  const schedule = scheduleOf(plan.schedule);
+  return [
+    { file: "__init__.py", template: "package/init", context: initContext },
+    ...schedule.files(plan),
+    ...layerFiles(plan),
     {
       file: "tiles.py",
       template: "package/tiles",
@@ -46,7 +56,8 @@ export function filesOf(plan: Plan): readonly PackageFile[] {
   ];
 }
 
-/** Names of the modules: "kernel", "tiles". */
+/** Names of the modules and of the schedules' folders: "kernel", "tiles". */
 export function moduleNames(plan: Plan): readonly string[] {
-  return filesOf(plan).map(({ file }) => file.replace(/\.py$/, ""));
+  const folders = isSeveral(plan) ? membersOf(plan).map(({ schedule }) => schedule) : [];
+  return [...filesOf(plan).map(({ file }) => file.replace(/\.py$/, "")), ...folders];
 }

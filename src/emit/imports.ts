@@ -48,36 +48,65 @@ function byType(a: string, b: string): number {
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
+interface Module {
+  readonly file: string;
+  readonly module: string;
+  readonly text: string;
+  readonly names: readonly string[];
+}
+
+function modulesOf(files: ReadonlyMap<string, string>): readonly Module[] {
+  return [...files].map(([file, text]) => ({
+    ...{ file, text, module: file.replace(/\.py$/, "") },
+    names: definitions(text),
+  }));
+}
+
+/** Modules above those of one schedule that these may import. */
+const ABOVE = ["quantization", "reference", "selection", "shared_quantization"];
+
+/** Imports that a template writes itself, of modules that lie above. */
+function fromAbove(text: string, above: readonly Module[]): string {
+  return text.replace(/^from \.(\w+) import/gm, (line, module: string) =>
+    above.some((one) => one.module === module) ? `from ..${module} import` : line,
+  );
+}
+
 /**
  * Replaces the mark in every module by the imports it needs, from outside and from the siblings
  * that have a mark too; a module without one stands alone.
+ *
+ * @param package_ modules of the package that these lie in a folder of; absent: they are the package
  */
-export function withImports(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const modules = [...files].map(([file, text]) => ({
-    file,
-    module: file.replace(/\.py$/, ""),
-    text,
-    names: definitions(text),
-  }));
+export function withImports(
+  files: ReadonlyMap<string, string>,
+  package_: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
+  const modules = modulesOf(files);
+  const above = modulesOf(package_).filter(({ module }) => ABOVE.includes(module));
   return new Map(
     modules.map(({ file, module, text, names: own }): [string, string] => {
-      if (!text.includes(MARK)) return [file, text];
+      if (!text.includes(MARK)) return [file, fromAbove(text, above)];
       const used = new Set(code(text).match(/(?<![.\w])[A-Za-z_]\w*/g));
       const outside = Object.entries(OUTSIDE).filter(([name]) => used.has(name));
       const groups = [0, 1].map((group) =>
         outside.filter(([, entry]) => entry.group === group).map(([, { line }]) => line),
       );
-      groups.push(
-        modules
-          .filter((other) => other.module !== module && other.text.includes(MARK))
-          .sort((a, b) => (a.module < b.module ? -1 : 1))
+      const from = (dots: string, others: readonly Module[]): readonly string[] =>
+        others
+          .toSorted((a, b) => (a.module < b.module ? -1 : 1))
           .flatMap((other) => {
             const names = other.names
               .filter((name) => used.has(name) && !own.includes(name))
               .sort(byType);
-            return names.length === 0 ? [] : [fromImport(`.${other.module}`, names)];
-          }),
+            return names.length === 0 ? [] : [fromImport(`${dots}${other.module}`, names)];
+          });
+      const siblings = modules.filter(
+        (other) => other.module !== module && other.text.includes(MARK),
       );
+      // What a template imports by itself is not imported again.
+      const selecting = above.filter(({ module }) => module === "selection");
+      groups.push([...from("..", selecting), ...from(".", siblings)]);
       // isort, profile black: plain imports before "from" ones within a group.
       const lines = groups
         .map((group) =>
@@ -86,7 +115,7 @@ export function withImports(files: ReadonlyMap<string, string>): ReadonlyMap<str
             .join("\n"),
         )
         .filter((group) => group !== "");
-      return [file, text.replace(MARK, lines.join("\n\n"))];
+      return [file, fromAbove(text.replace(MARK, lines.join("\n\n")), above)];
     }),
   );
 }

@@ -1,10 +1,13 @@
 /** Plan → Python package. Starts no Python. */
 import { namedFor } from "../kernel/gateless.ts";
+import { isSeveral, membersOf } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { PackageFile } from "../schedule/schedule.ts";
 import { filesOf } from "./files.ts";
 import { formatPython } from "./format.ts";
 import { type Origin, withHeader } from "./header.ts";
 import { withImports } from "./imports.ts";
+import { memberFiles } from "./several.ts";
 import { render } from "./templates.ts";
 
 /**
@@ -16,15 +19,40 @@ export async function emitPackage(
   plan: Plan,
   origin?: Origin,
 ): Promise<ReadonlyMap<string, string>> {
-  const rendered = new Map(
-    filesOf(plan).map(({ file, template, context }) => [
+  const files = isSeveral(plan) ? severalModules(plan) : withImports(rendered(plan, filesOf(plan)));
+  return new Map(
+    [...files].map(([file, text]): [string, string] => [
+      `${plan.name}/${file}`,
+      withHeader(formatPython(text), origin),
+    ]),
+  );
+}
+
+type Modules = ReadonlyMap<string, string>;
+
+/** Texts of modules, without their imports. */
+function rendered(plan: Plan, files: readonly PackageFile[]): Modules {
+  return new Map(
+    files.map(({ file, template, context }) => [
       file,
       namedFor(plan.layer, render(template, context(plan))),
     ]),
   );
-  const files = [...withImports(rendered)].map(([file, text]): [string, string] => [
-    `${plan.name}/${file}`,
-    withHeader(formatPython(text), origin),
-  ]);
-  return new Map(files);
+}
+
+/** The entry's modules, and each schedule's in a folder of its name. */
+function severalModules(plan: Plan): Modules {
+  const entry = rendered(plan, filesOf(plan));
+  const members = membersOf(plan).map((member) => ({
+    folder: member.schedule,
+    modules: rendered(member, memberFiles(member, plan)),
+  }));
+  const told = withImports(entry);
+  const own = members.flatMap(({ folder, modules }) =>
+    [...withImports(modules, entry)].map(([file, text]): [string, string] => [
+      `${folder}/${file}`,
+      text,
+    ]),
+  );
+  return new Map([...told, ...own]);
 }

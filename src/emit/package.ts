@@ -36,7 +36,7 @@ export function isPredicted(plan: Plan): boolean {
  * What `tiles.py` says: for each kind of device its entries, by ascending `upTo`. Throws RangeError
  * where the plan lacks a tile that the schedule's table names.
  */
-export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<string, unknown> {
+export function tilesContext(plan: Plan, { fields, rules }: TileTable) {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   return {
     ...layerContext(plan),
@@ -54,22 +54,29 @@ export function tilesContext(plan: Plan, { fields, rules }: TileTable): Record<s
 }
 
 /** One import from a sibling: its module and the names, joined. */
-function siblingImport(module: string, names: readonly string[]) {
+export function siblingImport(module: string, names: readonly string[]) {
   return { module, names: names.join(", ") };
+}
+
+/** Names that a package has besides its call and its tables. */
+export function exportsOf(plan: Plan) {
+  const { layer, emit } = plan;
+  const { reference: withReference } = emit;
+  const { quantization } = layer;
+  const mxfp4 = quantization !== undefined && isMxfp4(quantization) ? ["from_mxfp4"] : [];
+  const unpacked = quantization?.checkpoint === "nvfp4" ? ["from_nvfp4"] : mxfp4;
+  const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
+  return {
+    ratio: isPredicted(plan) ? ["predicted_ratio"] : [],
+    helper: withReference && quantization !== undefined ? [...unpacked, "quantize_weights"] : [],
+    references: withReference ? ["reference_moe", ...routing] : [],
+  };
 }
 
 /** What `__init__.py` says: where its names come from, and all of them. */
 export function initContext(plan: Plan): Record<string, unknown> {
-  const { layer, emit, name } = plan;
-  const { reference: withReference } = emit;
-  const ratio = isPredicted(plan) ? ["predicted_ratio"] : [];
-  const { quantization } = layer;
-  const mxfp4 = quantization !== undefined && isMxfp4(quantization) ? ["from_mxfp4"] : [];
-  const unpacked = quantization?.checkpoint === "nvfp4" ? ["from_nvfp4"] : mxfp4;
-  const helper =
-    withReference && quantization !== undefined ? [...unpacked, "quantize_weights"] : [];
-  const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
-  const references = withReference ? ["reference_moe", ...routing] : [];
+  const { name } = plan;
+  const { ratio, helper, references } = exportsOf(plan);
   const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];
   const modules: readonly (readonly [string, readonly string[]])[] = [
     ["kernel", ["fused_ep_moe"]],

@@ -3,6 +3,7 @@
  * the tree can have made them up: they are believed where they name one of these paths, letter for
  * letter, and nowhere else.
  */
+import { schedules } from "../schedule/registry.ts";
 import { editedPaths } from "../target/tree/forms.ts";
 import { trees } from "../target/tree/registry.ts";
 import type { Tree } from "../target/tree/tree.ts";
@@ -25,9 +26,12 @@ export function isKernelName(name: string): boolean {
 
 /** The kernel whose package holds a path; nothing where it is of no package. */
 export function kernelOf(tree: Tree, path: string): string | undefined {
-  const [name = "", file = "", ...deeper] = path.startsWith(`${tree.kernelFolder}/`)
+  const [name = "", ...below] = path.startsWith(`${tree.kernelFolder}/`)
     ? path.slice(tree.kernelFolder.length + 1).split("/")
     : [];
+  // In a package of several schedules each has a folder.
+  const own = below.length === 2 && Object.hasOwn(schedules, below[0] ?? "");
+  const [file = "", ...deeper] = own ? below.slice(1) : below;
   return isKernelName(name) && PACKAGE_FILE.test(file) && deeper.length === 0 ? name : undefined;
 }
 

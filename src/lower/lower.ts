@@ -1,7 +1,8 @@
 /** Assembles the plan: every bucket on every device, from tiles that are already numbers. */
 
 import { isStreamed } from "../plan/call.ts";
-import type { KernelPlan, Plan, TileChoice } from "../plan/plan.ts";
+import { planOfKernel } from "../plan/members.ts";
+import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
 import type { MoeSpec } from "../spec/spec.ts";
@@ -85,33 +86,37 @@ export function lowerFor(
   if (device === undefined) {
     throw new RangeError(`no device ${name}; known: ${Object.keys(devices).join(", ")}`);
   }
-  const schedule = schedules[plan.schedule];
-  if (schedule === undefined) throw new RangeError(`no schedule ${plan.schedule}`);
-  const streamed = isStreamed(plan.kernels);
   // A kernel that is made keeps its own tiles, at any T and wherever it runs.
-  const tiles = tilesIn(plan, name, tokens, devices);
-  return schedule.lower({
+  const kernel = kernelIn(plan, name, tokens, devices);
+  const { tiles } = kernel;
+  const own = planOfKernel(plan, kernel);
+  const schedule = schedules[own.schedule];
+  if (schedule === undefined) throw new RangeError(`no schedule ${own.schedule}`);
+  const made = schedule.lower({
     layer: plan.layer,
     ep: plan.mesh.ep,
-    devices: plan.kernels.map((kernel) => kernel.device),
+    devices: own.kernels.map((one) => one.device),
     device,
     tiles,
     tokens,
-    streamed,
+    streamed: isStreamed(own.kernels),
     own: tiles.own,
   });
+  return { ...made, ...defined({ schedule: kernel.schedule, choice: kernel.choice }) };
 }
 
-/** Tiles that `select_tiles` of the package gives: where the kind has none, of that with least VMEM. */
-function tilesIn(plan: Plan, device: string, tokens: number, devices: Devices): TileChoice {
+/** The kernel whose tiles the package takes: where the kind has none, of that with least VMEM. */
+function kernelIn(plan: Plan, device: string, tokens: number, devices: Devices): KernelPlan {
   const kinds = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   const vmem = (kind: string): number => devices[kind]?.vmemBytes ?? 0;
   const tightest = kinds.toSorted((a, b) => vmem(a) - vmem(b))[0];
   const kind = kinds.includes(device) ? device : tightest;
-  const tiles = bucketFor(
-    plan.kernels.filter((kernel) => kernel.device === kind).map((kernel) => kernel.tiles),
+  const found = bucketFor(
+    plan.kernels
+      .filter((kernel) => kernel.device === kind)
+      .map((kernel) => ({ upTo: kernel.tiles.upTo, kernel })),
     tokens,
   );
-  if (tiles === undefined) throw new RangeError("the plan has no kernel");
-  return tiles;
+  if (found === undefined) throw new RangeError("the plan has no kernel");
+  return found.kernel;
 }

@@ -224,9 +224,26 @@ export interface XlaOperations {
 
 export type Call = PallasCall | Collective | XlaOperations;
 
+/** Predicted microseconds of one schedule. */
+export interface ScheduleTime {
+  readonly schedule: string;
+  readonly us: number;
+}
+
+/** Why a bucket of a plan of several schedules is run by the one that it names. */
+export interface ScheduleChoice {
+  /** The times that were compared; the spec names it; or no other can. */
+  readonly by: "prediction" | "spec" | "alone";
+  /** Of a call of `upTo` tokens, fastest first; of those that nothing is predicted for, none. */
+  readonly times: readonly ScheduleTime[];
+}
+
 /** The kernel for one bucket on one device kind, at T = `tokens`. */
 export interface KernelPlan {
   readonly bucket: string;
+  /** Of a plan of several schedules: whose kernel it is, and why. */
+  readonly schedule?: string;
+  readonly choice?: ScheduleChoice;
   readonly device: string;
   readonly tokens: number;
   readonly tiles: TileChoice;
@@ -247,6 +264,7 @@ export interface Plan {
   readonly schema: 2;
   readonly name: string;
   readonly source?: string;
+  /** Its kind; `auto`: each kernel names its own. */
   readonly schedule: string;
   readonly layer: {
     readonly experts: number;

@@ -67,10 +67,11 @@ function requestOf(plan: Plan, { device, tokens, skew }: Call): JobRequest {
 export function ownKernel(plan: Plan, call: Call, bundles: Bundles): Contender {
   const kernel: KernelPlan = lowerFor(plan, call, { schedules, devices });
   const { bt, bf, bd } = kernel.tiles;
-  const stepsOf = scheduleOf(plan.schedule).steps ?? kernelSteps;
+  const kind = kernel.schedule ?? plan.schedule;
+  const stepsOf = scheduleOf(kind).steps ?? kernelSteps;
   return {
     name: plan.name,
-    title: `${plan.name}, ${plan.schedule} schedule`,
+    title: `${plan.name}, ${kind} schedule`,
     tiles: `bt ${bt}, bf ${bf}, bd ${bd} of the spec`,
     request: requestOf(plan, call),
     steps: (job) => stepsOf(kernel, bundles, job),

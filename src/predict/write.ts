@@ -2,11 +2,12 @@
 import { findLastProperty, findProperty } from "../check/locate.ts";
 import { type Edit, rewriteSpec, WriteError, withEdits } from "../check/rewrite.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
-import type { PredictedTimes } from "../spec/schedule.ts";
 
-export interface PredictedCall extends PredictedTimes {
+export interface PredictedCall {
   readonly bucket: string;
   readonly device: string;
+  /** Microseconds by the field that has them: `fused` or each schedule, and `epmoe`. */
+  readonly times: Readonly<Record<string, number>>;
 }
 
 /** What a prediction is good for: more digits would look like more. */
@@ -18,10 +19,10 @@ async function editOf(
   bucket: string,
   calls: readonly PredictedCall[],
 ): Promise<Edit> {
-  const times = calls.map(
-    ({ device, fused, epmoe }) =>
-      `${device}: { fused: ${rounded(fused)}, epmoe: ${rounded(epmoe)} }`,
-  );
+  const times = calls.map(({ device, times: by }) => {
+    const fields = Object.entries(by).map(([name, time]) => `${name}: ${rounded(time)}`);
+    return `${device}: { ${fields.join(", ")} }`;
+  });
   const value = `{ ${times.join(", ")} }`;
   const found = await findProperty(text, ["schedule", "tiles", bucket, "predicted"]);
   if (found !== undefined) return { ...found, text: value };

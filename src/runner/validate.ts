@@ -46,10 +46,10 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
     const full = ep === plan.mesh.ep ? plan : planOf(changed, `at ep ${ep}`);
     return { plan: { ...full, emit }, tokens: given ?? [usualTokens(ep)], bucketTokens: [] };
   }
-  const scaled = scaleSpec(plan, scheduleOf(plan.schedule), ep);
+  const scaled = scaleSpec(plan, scheduleOf, ep);
   return {
     plan: planOf(scaled.spec, `scaled to ep ${ep}`),
-    tokens: given ?? [scaled.tokens],
+    tokens: given ?? [scaled.tokens, ...scaled.scheduleTokens],
     bucketTokens: given === undefined ? scaled.bucketTokens : [],
   };
 }

@@ -66,7 +66,7 @@ export interface BucketSpec {
 }
 
 export interface ScheduleSpec {
-  /** Key of `src/schedule/registry.ts`. */
+  /** Key of `src/schedule/registry.ts`; of several schedules see `several.ts`. */
   readonly kind: string;
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, BucketSpec>>;

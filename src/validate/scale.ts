@@ -6,6 +6,7 @@
 
 import { isStreamed } from "../plan/call.ts";
 import { greatestCommonDivisor } from "../plan/divisors.ts";
+import { isSeveral, memberOf } from "../plan/members.ts";
 import type { Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
@@ -13,6 +14,7 @@ import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
+import { AUTO, asSchedule, type SeveralBucket } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 
 /** Three: the third expert reuses the first one's weight slot, of two. */
@@ -38,8 +40,16 @@ export interface Scaled {
   readonly spec: MoeSpec;
   /** T of a usual call: fills the first bucket. */
   readonly tokens: number;
+  /** Of several schedules: T of a usual call of each further one. */
+  readonly scheduleTokens: readonly number[];
   /** T that falls into each further bucket. */
   readonly bucketTokens: readonly number[];
+}
+
+/** Tiles that are made, and the schedule that takes them. */
+interface Made {
+  readonly tiles: TileChoice;
+  readonly schedule: Schedule;
 }
 
 /** T of a usual call, all devices together. */
@@ -75,19 +85,19 @@ interface Sized {
 /** Smallest legal size of an axis, about `least`, that splits as the tiles of `made` split it. */
 function sizeOf(
   layer: LayerSpec,
-  schedule: Schedule,
   field: "hidden" | "intermediate",
   least: number,
-  made: readonly TileChoice[],
+  made: readonly Made[],
 ): Sized {
   const axis: TileAxis = field === "hidden" ? "bd" : "bf";
   for (const most of MOST_TRIPS) {
     const cutOf = (tiles: TileChoice): number => trips(layer[field], tiles[axis], most);
     const size = sizesUpTo(layer[field], least).find((size) => {
       const tried: LayerSpec = { ...layer, [field]: size };
-      const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
-      const { legal } = schedule.axisRule(tried, axis);
-      return sound && made.every((tiles) => legal.includes(size / cutOf(tiles)));
+      return made.every(({ tiles, schedule }) => {
+        const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
+        return sound && schedule.axisRule(tried, axis).legal.includes(size / cutOf(tiles));
+      });
     });
     if (size !== undefined && size < layer[field]) {
       return { size, tileOf: (tiles) => size / cutOf(tiles) };
@@ -161,11 +171,11 @@ function routesOf(
 }
 
 /** Each bucket with who routes; the other side of T is made once, by the last bucket that has one. */
-function sidesOf(made: readonly TileChoice[], ep: number) {
-  const all = made.map((choice, at) => routesOf(choice, made[at - 1]?.upTo ?? 0, ep));
+function sidesOf(made: readonly Made[], ep: number) {
+  const all = made.map(({ tiles }, at) => routesOf(tiles, made[at - 1]?.tiles.upTo ?? 0, ep));
   const last = all.findLastIndex((each) => each.at(-1)?.routes === "own");
-  return made.flatMap((choice, at) =>
-    (all[at] ?? []).slice(0, at === last ? 2 : 1).map((routes) => ({ choice, routes })),
+  return made.flatMap((one, at) =>
+    (all[at] ?? []).slice(0, at === last ? 2 : 1).map((routes) => ({ made: one, routes })),
   );
 }
 
@@ -201,14 +211,23 @@ function named(
 /**
  * The small spec, and token counts that fill its buckets.
  *
+ * @param schedule the plan's, or of several the one of each kind
  * @param ep devices that it is for; absent: the plan's
  * @throws RangeError for a plan without a kernel.
  */
-export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Scaled {
+export function scaleSpec(
+  plan: Plan,
+  schedule: Schedule | ((kind: string) => Schedule),
+  ep = plan.mesh.ep,
+): Scaled {
   const [device, ...others] = [...new Set(plan.kernels.map((kernel) => kernel.device))];
   if (device === undefined) throw new RangeError("the plan has no kernel");
-  const made = plan.kernels.filter((kernel) => kernel.device === device).map(({ tiles }) => tiles);
-  made.sort((a, b) => a.upTo - b.upTo);
+  const made = plan.kernels
+    .filter((kernel) => kernel.device === device)
+    .map(({ tiles, schedule: kind = plan.schedule }): Made => {
+      return { tiles, schedule: typeof schedule === "function" ? schedule(kind) : schedule };
+    })
+    .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
   const local = Math.min(Math.max(1, Math.floor(plan.layer.experts / ep)), LOCAL_EXPERTS);
   const experts = local * ep;
   const { sharedExperts, redundantExperts } = plan.layer;
@@ -239,17 +258,16 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
   };
   const narrowSums = counted.wire?.combine !== undefined;
   const least = (tokenRows(counted) !== undefined) === narrowSums ? HIDDEN : MIXED_HIDDEN;
-  const hidden = sizeOf(counted, schedule, "hidden", least, made);
-  const intermediate = sizeOf(counted, schedule, "intermediate", INTERMEDIATE, made);
+  const hidden = sizeOf(counted, "hidden", least, made);
+  const intermediate = sizeOf(counted, "intermediate", INTERMEDIATE, made);
   const layer: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
 
   const weightTiles = (tiles: TileChoice): number =>
     (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
-  const rows = schedule.axisRule(layer, "bt").legal;
-  const few = schedule.roundedWeights?.({ ...plan, layer }).routed ?? 0;
-  const tilesOf = (tiles: TileChoice): Omit<BucketSpec, "upTo"> => {
-    const btc = bodiesOf(tiles, rows, few);
-    return named(schedule, {
+  const tilesOf = ({ tiles, schedule: own }: Made): Omit<BucketSpec, "upTo"> => {
+    const few = own.roundedWeights?.({ ...memberOf(plan, own.kind), layer }).routed ?? 0;
+    const btc = bodiesOf(tiles, own.axisRule(layer, "bt").legal, few);
+    return named(own, {
       bt: btc.at(-1) ?? tiles.bt,
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
@@ -259,24 +277,7 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
       ...defined({ rows: tiles.rows }),
     });
   };
-  // Buckets that come out alike would only be traced twice.
-  const alike = new Set<string>();
-  const tiles: Record<string, BucketSpec> = {};
-  const bucketTokens: number[] = [];
-  const tokens = usualTokens(ep);
-  let upTo = tokens;
-  for (const { choice, routes } of sidesOf(made, ep)) {
-    const scaled = named(schedule, { ...tilesOf(choice), ...routes });
-    const key = JSON.stringify(scaled);
-    if (alike.has(key)) continue;
-    if (alike.size > 0) bucketTokens.push(upTo);
-    alike.add(key);
-    tiles[tiles[choice.bucket] === undefined ? choice.bucket : `${choice.bucket}_own`] = {
-      upTo,
-      ...scaled,
-    };
-    upTo *= 2;
-  }
+  const buckets = bucketsOf(made, tilesOf, ep);
   const spec: MoeSpec = {
     name: plan.name,
     ...defined({ source: plan.source }),
@@ -284,8 +285,48 @@ export function scaleSpec(plan: Plan, schedule: Schedule, ep = plan.mesh.ep): Sc
     mesh: { ...plan.mesh, ep },
     // All of them: how a product is written is one answer for all.
     devices: [device, ...others],
-    schedule: { kind: plan.schedule, tiles },
+    schedule: isSeveral(plan)
+      ? asSchedule({ kind: AUTO, tiles: buckets.several })
+      : { kind: plan.schedule, tiles: buckets.single },
     emit: { ...plan.emit, reference: true },
   };
-  return { spec, tokens, bucketTokens };
+  return { spec, ...buckets.counts };
+}
+
+interface ScaledBuckets {
+  readonly single: Readonly<Record<string, BucketSpec>>;
+  /** The same, each naming its schedule. */
+  readonly several: Readonly<Record<string, SeveralBucket>>;
+  readonly counts: Omit<Scaled, "spec">;
+}
+
+/** Each bucket's scaled tiles, without those that come out alike: they would only be traced twice. */
+function bucketsOf(
+  made: readonly Made[],
+  tilesOf: (made: Made) => Omit<BucketSpec, "upTo">,
+  ep: number,
+): ScaledBuckets {
+  const alike = new Set<string>();
+  const kinds = new Set<string>();
+  const single: Record<string, BucketSpec> = {};
+  const several: Record<string, SeveralBucket> = {};
+  const bucketTokens: number[] = [];
+  const scheduleTokens: number[] = [];
+  const tokens = usualTokens(ep);
+  let upTo = tokens;
+  for (const { made: one, routes } of sidesOf(made, ep)) {
+    const { kind } = one.schedule;
+    const scaled = named(one.schedule, { ...tilesOf(one), ...routes });
+    const key = JSON.stringify([kind, scaled]);
+    if (alike.has(key)) continue;
+    if (alike.size > 0) (kinds.has(kind) ? bucketTokens : scheduleTokens).push(upTo);
+    alike.add(key);
+    kinds.add(kind);
+    const { bucket } = one.tiles;
+    const name = single[bucket] === undefined ? bucket : `${bucket}_own`;
+    single[name] = { upTo, ...scaled };
+    several[name] = { upTo, use: kind, [kind]: scaled } as SeveralBucket;
+    upTo *= 2;
+  }
+  return { single, several, counts: { tokens, scheduleTokens, bucketTokens } };
 }

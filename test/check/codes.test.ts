@@ -5,6 +5,7 @@ import { expertCases } from "./expert-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
 import { type Case, rowCases } from "./row-cases.ts";
+import { severalCases } from "./several-cases.ts";
 
 const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket} }` });
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
@@ -201,6 +202,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   },
   ...quantizationCases,
   ...rowCases,
+  ...severalCases,
   MOE201: {
     spec: specText({
       layer: LAYER.replace("2048", "8192").replace("768", "16384"),
@@ -263,11 +265,11 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   },
 };
 
-const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE204"]);
+const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE153", "MOE204"]);
 
-describe.each(Object.entries(cases))("%s", (code, { spec, says, nearest, config }) => {
+describe.each(Object.entries(cases))("%s", (code, { spec, says, nearest, config, using }) => {
   test(`${codes[code as Code].title}`, async () => {
-    const { found, place, diagnostics } = await checkText(spec, code as Code, config);
+    const { found, place, diagnostics } = await checkText(spec, code as Code, config, using);
     expect(found, JSON.stringify(diagnostics, null, 1)).toMatchObject({
       severity: WARNINGS.has(code) ? "warning" : "error",
       message: says,

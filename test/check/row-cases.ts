@@ -1,7 +1,10 @@
 /** Cases of the diagnostics of quantised rows. */
+import type { Registries } from "../../src/lower/lower.ts";
 import { LAYER, specText } from "./marked.ts";
 
 export interface Case {
+  /** Schedules there are; absent: the one fake. */
+  readonly using?: Registries;
   readonly spec: string;
   readonly says: string;
   readonly nearest?: readonly (number | string)[];

@@ -8,7 +8,7 @@ import { lowerFor } from "../../src/lower/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { fakes } from "./fake-schedule.ts";
 
-type Bucket = MoeInput["schedule"]["tiles"][string];
+type Bucket = Extract<MoeInput["schedule"], { kind: "gather" }>["tiles"][string];
 
 /** Grok-2's sizes: 3 * D * F * 2 bytes is 768 MiB an expert, so that tiles must be chosen. */
 function spec(

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { filesOf } from "../../src/emit/files.ts";
+import { memberFiles } from "../../src/emit/several.ts";
+import { isSeveral, membersOf } from "../../src/plan/members.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { root } from "../cli/moegen.ts";
 
@@ -27,9 +29,14 @@ function reach(name: string, blocks: Readonly<Record<string, string>>, found: Se
 export function reachedBy(plans: readonly Plan[]): ReadonlySet<string> {
   const found = new Set<string>();
   for (const plan of plans) {
-    for (const { template, context } of filesOf(plan)) {
-      const { blocks = {} } = context(plan);
-      reach(template, blocks as Readonly<Record<string, string>>, found);
+    const own = isSeveral(plan) ? membersOf(plan) : [];
+    const files = [
+      ...filesOf(plan).map((file) => ({ file, of: plan })),
+      ...own.flatMap((of) => memberFiles(of, plan).map((file) => ({ file, of }))),
+    ];
+    for (const { file, of } of files) {
+      const { blocks = {} } = file.context(of);
+      reach(file.template, blocks as Readonly<Record<string, string>>, found);
     }
   }
   return found;

@@ -6,7 +6,9 @@ import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { filesOf } from "../../src/emit/files.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
+import { AUTO } from "../../src/spec/several.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import { fullSizeOf } from "../../src/validate/matrix/full-size.ts";
@@ -82,12 +84,20 @@ const specs = matrixRows({ all: true }).flatMap((row, index) => [
   callOf(row, index, schedules).spec,
   fullSizeOf(row, index, schedules).spec,
 ]);
-const plans = [
+/** As one of several schedules: the modules that choose among them. */
+function asSeveral(plan: Plan): Plan {
+  const choice = { by: "spec", times: [] } as const;
+  const kernels = plan.kernels.map((kernel) => ({ ...kernel, schedule: plan.schedule, choice }));
+  return { ...plan, schedule: AUTO, kernels };
+}
+
+const single = [
   ...[...specs, ...rareSpecs(specs)]
     .map((spec) => judge(spec, registries).plan)
     .filter((plan) => plan !== undefined),
   ...randomPlans(100, 15),
 ];
+const plans = [...single, ...single.slice(0, 1).map(asSeveral)];
 
 test("every template is reached, and everything chosen is a template", () => {
   const found = reachedBy(plans);

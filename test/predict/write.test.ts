@@ -41,9 +41,9 @@ describe("predict --write", () => {
     const path = fileOf(TEXT);
     const loaded = await loadSpec(path);
     const calls = [
-      { bucket: "decode", device: "v6e", fused: 10.0512, epmoe: 67.3 },
-      { bucket: "decode", device: "v7x", fused: 9.53, epmoe: 66.649 },
-      { bucket: "prefill", device: "v6e", fused: 1234.5, epmoe: 80 },
+      { bucket: "decode", device: "v6e", times: { fused: 10.0512, epmoe: 67.3 } },
+      { bucket: "decode", device: "v7x", times: { fused: 9.53, epmoe: 66.649 } },
+      { bucket: "prefill", device: "v6e", times: { fused: 1234.5, epmoe: 80 } },
     ] as const;
     expect(await writePredictions(loaded, calls)).toBe(true);
     const written = await loadSpec(path);
@@ -57,7 +57,9 @@ describe("predict --write", () => {
       ),
     );
     expect(await writePredictions(written, calls)).toBe(false);
-    expect(await writePredictions(written, [{ ...calls[2], fused: 99 }])).toBe(true);
+    expect(
+      await writePredictions(written, [{ ...calls[2], times: { fused: 99, epmoe: 80 } }]),
+    ).toBe(true);
     expect((await loadSpec(path)).text).toBe(written.text.replace("1230", "99"));
   });
 
@@ -67,7 +69,7 @@ describe("predict --write", () => {
         TEXT.replace("tiles: {", "tiles: Object.assign({").replace("    },\n  },", "    }),\n  },"),
       ),
     );
-    const calls = [{ bucket: "decode", device: "v6e", fused: 1, epmoe: 2 }] as const;
+    const calls = [{ bucket: "decode", device: "v6e", times: { fused: 1, epmoe: 2 } }] as const;
     await expect(writePredictions(loaded, calls)).rejects.toThrow(
       /decode is not written in .* itself; set its predicted to \{ v6e: \{ fused: 1, epmoe: 2 \} \}/,
     );

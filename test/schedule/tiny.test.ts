@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -13,6 +14,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { onlyObject, type Ran, root } from "../cli/moegen.ts";
+import { long } from "../long.ts";
 
 /** Lines of TypeScript and templates together. */
 const MOST_LINES = 200;
@@ -132,5 +134,115 @@ describe("a second schedule", () => {
     expect(predicted.code).toBe(0);
     const seconds = JSON.stringify(onlyObject(predicted)).match(/"seconds":([\d.e-]+)/);
     expect(Number(seconds?.[1])).toBeGreaterThan(0);
+  });
+
+  describe("beside gather, in one package", () => {
+    const decided = (gather: readonly number[], tiny: readonly number[]): string => {
+      const buckets = [64, 256].map((upTo, at) => {
+        const times = `{ gather: ${gather[at]}, tiny: ${tiny[at]}, epmoe: 90 }`;
+        return `to${upTo}: { upTo: ${upTo}, predicted: { v6e: ${times} } }`;
+      });
+      return spec("").replace(
+        /kind: "tiny".*/,
+        `kind: "auto", tiles: { ${buckets.join(", ")} } },`,
+      );
+    };
+    const written = (name: string, text: string): string => {
+      writeFileSync(join(copy, "test", name), text);
+      return `test/${name}`;
+    };
+    const modules = (folder: string): readonly string[] =>
+      readdirSync(join(copy, "out", folder))
+        .filter((name) => !name.startsWith("__pycache__"))
+        .sort();
+
+    test("each has a folder, and the table says which runs where and why", async () => {
+      const path = written("two.moe.ts", decided([40, 94.2], [61, 61]));
+      expect((await moegen("build", path, "-o", "out", "--json")).code).toBe(0);
+      expect(modules("small")).toEqual([
+        ...["__init__.py", "gather", "kernel.py", "reference.py", "selection.py"],
+        ...["tiles.py", "tiny"],
+      ]);
+      expect(modules("small/tiny")).toEqual(["__init__.py", "kernel.py", "tiles.py"]);
+      const table = readFileSync(join(copy, "out", "small", "tiles.py"), "utf8");
+      for (const [upTo, schedule, us, next, margin] of [
+        [64, "gather", "40.0", "tiny", "0.53"],
+        [256, "tiny", "61.0", "gather", "0.54"],
+      ]) {
+        const entry = new RegExp(
+          `up_to=${upTo},\\s+schedule="${schedule}",\\s+predicted_us=${us},\\s+` +
+            `runner_up="${next}",\\s+margin=${margin},\\s+epmoe_us=90.0,`,
+        );
+        expect(table).toMatch(entry);
+      }
+      // Each has the buckets that it runs, and no others.
+      const own = (kind: string): string =>
+        readFileSync(join(copy, "out", "small", kind, "tiles.py"), "utf8");
+      expect(own("gather").match(/up_to=\d+/g)).toEqual(["up_to=64"]);
+      expect(own("tiny").match(/up_to=\d+/g)).toEqual(["up_to=256"]);
+      expect((await moegen("build", path, "-o", "out", "--check", "--json")).code).toBe(0);
+    });
+
+    test("what no longer wins anywhere is taken away, what somebody put beside it stays", async () => {
+      const notes = join(copy, "out", "small", "gather", "notes.txt");
+      writeFileSync(notes, "mine");
+      const path = written("two.moe.ts", decided([40, 40], [61, 61]));
+      const built = onlyObject(await moegen("build", path, "-o", "out", "--json"));
+      expect(JSON.stringify(built)).toContain('"small/tiny/kernel.py","state":"stale"');
+      // One schedule alone is its own package.
+      expect(modules("small")).not.toContain("tiny");
+      expect(modules("small/gather")).toEqual(["notes.txt"]);
+      expect(readFileSync(notes, "utf8")).toBe("mine");
+      rmSync(join(copy, "out", "small"), { recursive: true });
+    });
+
+    test("it is not built before anybody predicted which is faster", async () => {
+      const path = written("open.moe.ts", decided([], []).replace(/, predicted: \{.*?\} \}/g, ""));
+      const built = await moegen("build", path, "-o", "out", "--json");
+      expect(built.code).toBe(1);
+      expect(built.stdout).toContain("MOE152");
+      expect(built.stdout).toContain("moegen predict SPEC --write");
+    });
+
+    test.runIf(long)(
+      "predict --write decides: every schedule is compiled and predicted",
+      async () => {
+        const path = written(
+          "open.moe.ts",
+          decided([], []).replace(/, predicted: \{.*?\} \}/g, ""),
+        );
+        const predicted = await moegen("predict", path, "--write", "--json");
+        expect(predicted.stderr).not.toContain("MOE152");
+        expect(predicted.code).toBe(0);
+        const text = readFileSync(join(copy, path), "utf8");
+        const time = "[\\d.]+";
+        const entry = `predicted: { v6e: { gather: ${time}, tiny: ${time}, epmoe: ${time} } }`;
+        expect(text.match(new RegExp(entry, "g"))).toHaveLength(2);
+        expect((await moegen("build", path, "-o", "out", "--json")).code).toBe(0);
+      },
+    );
+
+    test("both are validated on simulated devices, through one entry point", async () => {
+      const path = written("two.moe.ts", decided([40, 94.2], [61, 61]));
+      const chosen = ["--case", "uniform", "--json"];
+      const result = onlyObject(await moegen("validate", path, ...chosen)) as {
+        ok: boolean;
+        cases: { tokens: number; ok: boolean }[];
+      };
+      expect(result.ok).toBe(true);
+      // T of a call of each: on both sides of where the table changes.
+      expect(result.cases.map(({ tokens }) => tokens).sort()).toEqual([32, 64]);
+    });
+
+    test("both are compiled through one entry point", async () => {
+      const path = written("two.moe.ts", decided([40, 94.2], [61, 61]));
+      const { targets } = onlyObject(await moegen("compile", path, "--json")) as {
+        targets: { fits: boolean; tokens: number; bundles: { total: number } }[];
+      };
+      expect(targets.map(({ fits, tokens }) => [fits, tokens])).toEqual([
+        [true, 64],
+        [true, 256],
+      ]);
+    });
   });
 });

@@ -34,6 +34,8 @@ class MoePackage:
     quantization: ModuleType | None = None
     # Which copies go between devices; None on one device, or where all goes straight.
     topology: ModuleType | None = None
+    # Of a package of several schedules: `shapes` of each that has one.
+    all_shapes: tuple[ModuleType, ...] = ()
 
     @property
     def experts(self) -> int:
@@ -100,18 +102,17 @@ class MoePackage:
         """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time; where a
         pass holds more than a block, twice as many: chunks of one group of rows would hide a group's
         offset in its chunk."""
-        shape = getattr(self.shapes, "Shape", None)
-        before = getattr(shape, "chunk", None)
-        if before is None:
-            yield
-            return
-        shape.chunk = property(
-            lambda s: 2 * CHUNK if s.pass_tokens > BLOCK else min(s.pass_tokens, CHUNK)
-        )
+        made = [getattr(module, "Shape", None) for module in self.all_shapes or (self.shapes,)]
+        before = [(shape, shape.chunk) for shape in made if hasattr(shape, "chunk")]
+        for shape, _ in before:
+            shape.chunk = property(
+                lambda s: 2 * CHUNK if s.pass_tokens > BLOCK else min(s.pass_tokens, CHUNK)
+            )
         try:
             yield
         finally:
-            shape.chunk = before
+            for shape, chunk in before:
+                shape.chunk = chunk
 
     @property
     def dtype(self) -> Any:
@@ -154,20 +155,30 @@ def load(folder: str | Path) -> MoePackage:
     try:
         spec.loader.exec_module(module)
         kernel = importlib.import_module(f"{name}.kernel")
-        # A package of one module states its sizes there.
-        has_shapes = (path / "shapes.py").is_file()
-        shapes = importlib.import_module(f"{name}.shapes") if has_shapes else kernel
-        has_reference = (path / "reference.py").is_file()
-        reference = importlib.import_module(f"{name}.reference") if has_reference else None
-        has_tiles = (path / "tiles.py").is_file()
-        tiles = importlib.import_module(f"{name}.tiles") if has_tiles else None
-        has_quantization = (path / "quantization.py").is_file()
-        quantization = importlib.import_module(f"{name}.quantization") if has_quantization else None
-        has_topology = (path / "topology.py").is_file()
-        topology = importlib.import_module(f"{name}.topology") if has_topology else None
+        reference, tiles, quantization = (
+            importlib.import_module(f"{name}.{module}") if (path / f"{module}.py").is_file() else None
+            for module in ("reference", "tiles", "quantization")
+        )
+        # Of several schedules each has a folder; a package of one module states its sizes there.
+        parts = sorted(found.parent.name for found in path.glob("*/kernel.py"))
+        folders = [(f"{name}.{part}", path / part) for part in parts] or [(name, path)]
+        all_shapes = _those_with(folders, "shapes")
+        shapes = next(iter(all_shapes), None) or importlib.import_module(f"{folders[0][0]}.kernel")
+        topology = next(iter(_those_with(folders, "topology")), None)
     except Exception as error:
         message = f"importing {name} failed: {type(error).__name__}: {error}"
         raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
     finally:
         sys.dont_write_bytecode = before
-    return MoePackage(name, kernel, shapes, reference, tiles, quantization, topology)
+    return MoePackage(
+        name, kernel, shapes, reference, tiles, quantization, topology, tuple(all_shapes)
+    )
+
+
+def _those_with(folders: list[tuple[str, Path]], module: str) -> list[ModuleType]:
+    """A module of each package, by name and folder, that has it."""
+    return [
+        importlib.import_module(f"{name}.{module}")
+        for name, folder in folders
+        if (folder / f"{module}.py").is_file()
+    ]

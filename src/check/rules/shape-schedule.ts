@@ -2,9 +2,10 @@
 import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
+import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import type { SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
-import type { Kinds, Vocabulary } from "./kinds.ts";
+import type { Dict, Kinds, Vocabulary } from "./kinds.ts";
 
 /**
  * Reports into `kinds` what is wrong with the schedule's values. `devices` is the spec's own list,
@@ -19,15 +20,74 @@ export function checkSchedule(
   const path = ["schedule"];
   const schedule = kinds.object(path, value);
   if (schedule === undefined) return;
-  kinds.keys(path, schedule, ["kind", "tiles"]);
-  kinds.oneOf([...path, "kind"], schedule.kind, Object.keys(vocabulary.schedules));
+  const names = Object.keys(vocabulary.schedules);
+  const several = schedule.kind === AUTO;
+  kinds.keys(path, schedule, ["kind", ...(several ? ["among"] : []), "tiles"]);
+  kinds.oneOf([...path, "kind"], schedule.kind, [...names, AUTO]);
+  if (several && schedule.among !== undefined) checkAmong(kinds, path, schedule.among, names);
   const named = Object.entries(vocabulary.schedules).find(([kind]) => kind === schedule.kind)?.[1];
   const tiles = kinds.object([...path, "tiles"], schedule.tiles);
   for (const [name, bucket] of Object.entries(tiles ?? {})) {
     const known = vocabulary.devices.filter(
       (device) => Array.isArray(devices) && devices.includes(device),
     );
-    checkBucket(kinds, [...path, "tiles", name], bucket, known, named);
+    const at = [...path, "tiles", name];
+    if (several) checkSeveralBucket(kinds, at, bucket, known, vocabulary.schedules);
+    else checkBucket(kinds, at, bucket, known, named);
+  }
+}
+
+/** Kinds that may take part, each once. */
+function checkAmong(kinds: Kinds, path: SpecPath, value: unknown, names: readonly string[]): void {
+  const where = [...path, "among"];
+  const list = kinds.list(where, value);
+  if (Array.isArray(value) && list.length === 0) {
+    kinds.wrong(where, value, "some schedules, or left out", names);
+  }
+  for (const [index, kind] of list.entries()) {
+    kinds.oneOf([...where, index], kind, names);
+    if (list.indexOf(kind) < index) {
+      kinds.wrong([...where, index], kind, "each schedule once");
+    }
+  }
+}
+
+/** A bucket of several schedules: which tiles each takes, and what is predicted of them. */
+function checkSeveralBucket(
+  kinds: Kinds,
+  path: SpecPath,
+  value: unknown,
+  devices: readonly string[],
+  schedules: Vocabulary["schedules"],
+): void {
+  const bucket = kinds.object(path, value);
+  if (bucket === undefined) return;
+  const names = Object.keys(schedules);
+  kinds.keys(path, bucket, [...BUCKET_FIELDS, ...names]);
+  kinds.positive([...path, "upTo"], bucket.upTo);
+  if (bucket.use !== undefined) kinds.oneOf([...path, "use"], bucket.use, names);
+  if (bucket.predicted !== undefined) {
+    checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
+      const known = [...names, EPMOE];
+      kinds.keys(where, times, known);
+      for (const one of known) {
+        if (times[one] !== undefined) kinds.factor([...where, one], times[one]);
+      }
+    });
+  }
+  for (const [kind, schedule] of Object.entries(schedules)) {
+    if (bucket[kind] === undefined) continue;
+    const where = [...path, kind];
+    const tiles = kinds.object(where, bucket[kind]);
+    if (tiles === undefined) continue;
+    const axes = schedule.axes.map(({ name }) => name);
+    kinds.keys(where, tiles, [...axes, ...schedule.options]);
+    checkTiles(
+      kinds,
+      where,
+      tiles,
+      axes.filter((axis) => tiles[axis] !== undefined),
+    );
   }
 }
 
@@ -44,9 +104,17 @@ function checkBucket(
   const options = named?.options ?? ["btc", "slots", "early", "transport", "routes", "rows"];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
-    checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices);
+    checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
+      kinds.keys(where, times, ["fused", "epmoe"]);
+      for (const one of ["fused", "epmoe"]) kinds.factor([...where, one], times[one]);
+    });
   }
   kinds.positive([...path, "upTo"], bucket.upTo);
+  checkTiles(kinds, path, bucket, axes);
+}
+
+/** The tiles that a bucket says; `axes` are those that must be there. */
+function checkTiles(kinds: Kinds, path: SpecPath, bucket: Dict, axes: readonly string[]): void {
   for (const axis of axes) checkChoice(kinds, [...path, axis], bucket[axis]);
   if (bucket.btc !== undefined) {
     for (const [index, rows] of kinds.list([...path, "btc"], bucket.btc).entries()) {
@@ -86,12 +154,13 @@ function checkLeast(
   });
 }
 
-/** Times of devices that the spec has; each has both. */
+/** Times of devices that the spec has; `judge` looks at those of one. */
 function checkPredicted(
   kinds: Kinds,
   path: SpecPath,
   value: unknown,
   devices: readonly string[],
+  judge: (where: SpecPath, times: Dict) => void,
 ): void {
   const predicted = kinds.object(path, value);
   if (predicted === undefined) return;
@@ -99,9 +168,7 @@ function checkPredicted(
   for (const device of devices.filter((name) => predicted[name] !== undefined)) {
     const where = [...path, device];
     const times = kinds.object(where, predicted[device]);
-    if (times === undefined) continue;
-    kinds.keys(where, times, ["fused", "epmoe"]);
-    for (const one of ["fused", "epmoe"]) kinds.factor([...where, one], times[one]);
+    if (times !== undefined) judge(where, times);
   }
 }
 

@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { originOf } from "../../emit/header.ts";
 import { builtFrom, emitPlan } from "../built-cache.ts";
 import { defineCommand, outcome } from "../command.ts";
@@ -110,9 +110,10 @@ function next(paths: readonly string[], drift: boolean): string {
 function report(name: string, files: readonly FileState[], options: Options, out: Output): void {
   const { paint } = out;
   out.line(`${options.check ? "check" : "build"} ${paint.bold(name)} → ${join(options.out, name)}`);
-  const width = Math.max(...files.map(({ path }) => basename(path).length));
+  const below = (path: string): string => path.slice(name.length + 1);
+  const width = Math.max(...files.map(({ path }) => below(path).length));
   for (const { path, state } of files) {
     const word = state === "unchanged" ? paint.dim(state) : paint.yellow(state);
-    out.line(`  ${basename(path).padEnd(width)}  ${word}`);
+    out.line(`  ${below(path).padEnd(width)}  ${word}`);
   }
 }

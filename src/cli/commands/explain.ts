@@ -1,12 +1,21 @@
+import { defined } from "../../spec/defined.ts";
 import { defineCommand, verdict } from "../command.ts";
+import { cacheFor } from "../compile-cache.ts";
+import type { DeviceTimes } from "../explain/crossovers.ts";
 import { UsageError } from "../failure.ts";
-import { deviceOption, tokensOption } from "../options.ts";
+import { writeAtomically } from "../files.ts";
+import { interrupted } from "../interrupt.ts";
+import { deviceOption, freshOption, tokensOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
   readonly tokens?: readonly number[];
   readonly full?: boolean;
+  readonly crossovers?: boolean;
+  readonly svg?: string;
+  readonly fresh?: boolean;
 }
 
 /** `moegen explain`: the plan as the page a kernel author would draw on a whiteboard. */
@@ -17,6 +26,7 @@ export const explain = defineCommand<Options>({
     "moegen explain my-model.moe.ts",
     "moegen explain my-model.moe.ts --device v6e --tokens 64,2048",
     "moegen explain my-model.moe.ts --full",
+    "moegen explain my-model.moe.ts --crossovers --svg crossovers.svg",
     "moegen explain my-model.moe.ts --json",
   ],
   configure: (command) =>
@@ -24,8 +34,17 @@ export const explain = defineCommand<Options>({
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's first"))
       .addOption(tokensOption("each bucket's largest"))
-      .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too"),
+      .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too")
+      .option(
+        "--crossovers",
+        "time against T instead: every schedule that may take part, EPMoE and the floor, as predicted " +
+          "from what the compiler makes of them",
+      )
+      .option("--svg <file>", "with --crossovers: as a picture, too")
+      .addOption(freshOption()),
   async run(paths, options, out) {
+    if (options.crossovers === true) return explainCrossovers(paths, options, out);
+    if (options.svg !== undefined) throw new UsageError("--svg goes with --crossovers");
     const spec = await checkSpec(paths, out, options.device);
     if ("exit" in spec) return spec;
     const { plan, loaded } = spec;
@@ -52,7 +71,7 @@ export const explain = defineCommand<Options>({
       plan.mesh.ep,
       layerOrigin(loaded.spec.layer)?.layers,
       {
-        schedule: registries.schedules[plan.schedule],
+        schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
         devices: registries.devices,
       },
     );
@@ -67,3 +86,35 @@ export const explain = defineCommand<Options>({
     return verdict(true, { plan, memory, kernels, diagnostics: spec.diagnostics });
   },
 });
+
+async function explainCrossovers(paths: readonly string[], options: Options, out: Output) {
+  if (options.full === true) throw new UsageError("--full and --crossovers show different things");
+  const spec = await checkSpec(paths, out, options.device, { undecided: true });
+  if ("exit" in spec) return spec;
+  const { plan } = spec;
+  const { crossoverLines, timesOn, usualCounts } = await import("../explain/crossovers.ts");
+  const cache = await cacheFor(options);
+  const compiling = { signal: interrupted, ...defined({ cache }) };
+  const names = options.device ?? [...new Set(plan.kernels.map(({ device }) => device))];
+  const tokens = options.tokens ?? usualCounts(plan);
+  const devices: DeviceTimes[] = [];
+  for (const device of names) {
+    const found = await timesOn(device, tokens, spec, compiling, out);
+    devices.push(found);
+    for (const line of ["", ...crossoverLines(found, plan, out.paint)]) out.line(line);
+  }
+  if (options.svg !== undefined) {
+    const { crossoverChart, svgOf } = await import("../../report/crossover-chart.ts");
+    const points = devices.flatMap(({ device, times, epmoe, floor }) =>
+      [...times, ...epmoe, ...floor].map(({ name, tokens: at, seconds }) => ({
+        ...{ device, tokens: at, what: name, us: seconds * 1e6 },
+      })),
+    );
+    writeAtomically(options.svg, await svgOf(crossoverChart(plan.name, points)));
+    out.line(`picture: ${options.svg}`);
+  }
+  if (spec.members.length > 1) out.line(`next: moegen predict ${spec.path} --write`);
+  const ok = devices.every(({ failures }) => failures.length === 0);
+  const { diagnostics } = spec;
+  return verdict(ok, { name: plan.name, devices, svg: options.svg ?? null, diagnostics });
+}

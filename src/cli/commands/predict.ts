@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type { Member } from "../../check/index.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
 import type { PredictedCall } from "../../predict/write.ts";
@@ -10,7 +11,14 @@ import { UsageError } from "../failure.ts";
 import { refuseSpecial } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, freshOption, tokensOption } from "../options.ts";
-import { BASELINE, choose, contendersOf, OWN, PredictionError } from "../predict/contenders.ts";
+import {
+  BASELINE,
+  canRun,
+  choose,
+  contendersOf,
+  OWN,
+  PredictionError,
+} from "../predict/contenders.ts";
 import {
   type Predicted,
   predictionLines,
@@ -78,12 +86,14 @@ export const predict = defineCommand<Options>({
     if (write && [only, chosen, compare].some((option) => option !== undefined)) {
       throw new UsageError("--write takes no --device, --tokens or --compare: it does all of them");
     }
-    const spec = await checkSpec(paths, out, only);
+    const spec = await checkSpec(paths, out, only, { undecided: true });
     if ("exit" in spec) return spec;
-    const { plan, loaded } = spec;
+    const { plan, loaded, members } = spec;
     const skew = await skewOf(options.skew);
     const { skewName } = await import("../../predict/routing/skew.ts");
-    const choices = await choose(compare ?? [OWN, BASELINE], plan, out);
+    // Of several schedules each is compared: which of them is in the package follows from that.
+    const own = members.length === 0 ? [OWN] : members.map(({ kind }) => kind);
+    const choices = await choose(compare ?? [...own, BASELINE], plan, out, members);
     if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
     const { predict: predictTime } = await import("../../predict/predict.ts");
     const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
@@ -100,7 +110,8 @@ export const predict = defineCommand<Options>({
         out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
         try {
           const call = { device, tokens: count, skew };
-          const contenders = await contendersOf(choices, plan, call, compiling);
+          const able = choices.filter((choice) => canRun(choice, plan, call));
+          const contenders = await contendersOf(able, plan, call, compiling);
           const predicted = contenders.map(
             ({ name, title, tiles, request, steps }): Predicted => ({
               name,
@@ -129,7 +140,7 @@ export const predict = defineCommand<Options>({
     let written: boolean | null = null;
     if (write && failures.length === 0) {
       const { writePredictions } = await import("../../predict/write.ts");
-      written = await writePredictions(loaded, timesOf(plan, calls));
+      written = await writePredictions(loaded, timesOf(plan, members, calls));
       const { path } = loaded;
       out.line(written ? `written to ${path}` : `${path} has these times already`);
       if (written) out.line(`next: moegen build ${path}`);
@@ -145,14 +156,29 @@ export const predict = defineCommand<Options>({
   },
 });
 
-/** Of every bucket on every device, the kernel's and EPMoE's, from calls of the largest counts. */
-function timesOf(plan: Plan, calls: readonly PredictedCalls[]): readonly PredictedCall[] {
+/**
+ * Of every bucket on every device, from calls of the largest counts: the kernel's time and EPMoE's; of
+ * several schedules the time of each that has tiles there.
+ */
+function timesOf(
+  plan: Plan,
+  members: readonly Member[],
+  calls: readonly PredictedCalls[],
+): readonly PredictedCall[] {
   return plan.kernels.flatMap(({ bucket, device, tiles }) => {
     const call = calls.find((one) => one.device === device && one.tokens === tiles.upTo);
-    const [fused, epmoe] = (call?.predicted ?? []).map(
-      ({ prediction }) => prediction.seconds * 1e6,
+    const can = members.filter((member) =>
+      member.plan.kernels.some((one) => one.bucket === bucket && one.device === device),
     );
-    return fused === undefined || epmoe === undefined ? [] : [{ bucket, device, fused, epmoe }];
+    const wanted = members.length === 0 ? [plan.name] : can.map(({ kind }) => kind);
+    const times = [...wanted, BASELINE].map((name) => {
+      const found = call?.predicted.find((one) => one.name === name);
+      const field = members.length === 0 && name !== BASELINE ? "fused" : name;
+      return [field, found && found.prediction.seconds * 1e6] as const;
+    });
+    return times.some(([, time]) => time === undefined)
+      ? []
+      : [{ bucket, device, times: Object.fromEntries(times) as Readonly<Record<string, number>> }];
   });
 }
 

@@ -1,14 +1,16 @@
 /** What `explain` says of quantised weights. */
 
+import { membersOf } from "../../plan/members.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { scheduleOf } from "../../schedule/registry.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { quantizationText, sharedApart, sharedLayer } from "../../spec/formats.ts";
 
 /** The weights' type, and how a product with them is made. */
-export function quantised(plan: Plan): readonly string[] {
-  const { quantization, dtype } = plan.layer;
+export function quantised(several: Plan): readonly string[] {
+  const { quantization, dtype } = several.layer;
   if (quantization === undefined) return [];
+  const [plan = several] = membersOf(several);
   const schedule = scheduleOf(plan.schedule);
   const way = schedule.dequantizationText?.(plan);
   return [

@@ -1,4 +1,6 @@
 /** Who is compared: the spec, published schedules by name, other specs by path. */
+import type { Member } from "../../check/index.ts";
+import { bucketFor } from "../../lower/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Call, Contender } from "../../predict/contender.ts";
 import type { CompileOptions } from "../../runner/types.ts";
@@ -13,7 +15,8 @@ export const OWN = "spec";
 export const BASELINE = "epmoe";
 
 export type Choice =
-  | { readonly kind: "own"; readonly plan: Plan }
+  /** `schedule`: one of several, by its kind. */
+  | { readonly kind: "own"; readonly plan: Plan; readonly schedule?: string }
   | { readonly kind: "published"; readonly name: string };
 
 /**
@@ -25,11 +28,15 @@ export async function choose(
   names: readonly string[],
   plan: Plan,
   out: Output,
+  members: readonly Member[] = [],
 ): Promise<readonly Choice[] | undefined> {
   const { publishedNames } = await import("../../predict/published/registry.ts");
   const choices: Choice[] = [];
   for (const name of names) {
-    if (name === OWN || name === plan.name || name === plan.schedule) {
+    const member = members.find(({ kind }) => kind === name);
+    if (member !== undefined) {
+      choices.push({ kind: "own", plan: member.plan, schedule: member.kind });
+    } else if (name === OWN || name === plan.name || name === plan.schedule) {
       choices.push({ kind: "own", plan });
     } else if (publishedNames.includes(name)) {
       choices.push({ kind: "published", name });
@@ -39,11 +46,23 @@ export async function choose(
       if (!checked.ok || other === undefined) return undefined;
       choices.push({ kind: "own", plan: other });
     } else {
-      const known = [OWN, ...publishedNames].join(", ");
+      const kinds = members.map(({ kind }) => kind);
+      const known = [OWN, ...kinds, ...publishedNames].join(", ");
       throw new UsageError(`nothing to compare is called ${name}; known: ${known}, or a spec file`);
     }
   }
   return choices;
+}
+
+/** Whether it has tiles for a call: one of several schedules may have none for a bucket. */
+export function canRun(choice: Choice, plan: Plan, { device, tokens }: Call): boolean {
+  if (choice.kind !== "own" || choice.schedule === undefined) return true;
+  const bucketOf = ({ kernels }: Plan): string | undefined => {
+    const here = kernels.filter((kernel) => kernel.device === device);
+    const buckets = here.map(({ bucket, tiles: { upTo } }) => ({ bucket, upTo }));
+    return bucketFor(buckets, tokens)?.bucket;
+  };
+  return bucketOf(choice.plan) === bucketOf(plan);
 }
 
 /** Contenders of one call; kernels of specs are compiled first, as their bundles are the compiler's. */
@@ -58,7 +77,8 @@ export async function contendersOf(
   const found: Contender[] = [];
   for (const choice of choices) {
     if (choice.kind === "own") {
-      found.push(ownKernel(choice.plan, call, await compiled(choice.plan, call, options)));
+      const own = ownKernel(choice.plan, call, await compiled(choice.plan, call, options));
+      found.push(choice.schedule === undefined ? own : { ...own, name: choice.schedule });
       continue;
     }
     const kernel = published.find(({ name }) => name === choice.name);

@@ -16,8 +16,8 @@ export function mutantsReport(name: string, out: Output) {
     event(event: MutantsEvent): void {
       out.settle();
       if (event.event === "start") {
-        total = event.total;
-        const what = plural(total, "mutant");
+        total += event.total;
+        const what = plural(event.total, "mutant");
         out.line(`validate ${paint.bold(name)}  ${sizeInWords(event.size)}: ${what}`);
       } else if (event.event === "base") {
         out.line(`  without a fault  ${paint.green("✓")} in ${event.attempts} runs`);

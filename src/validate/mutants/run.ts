@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { LoadedSpec } from "../../dsl/load.ts";
 import { emitPackage } from "../../emit/index.ts";
 import { allOf } from "../../plan/call.ts";
+import { isSeveral, memberOf, membersOf } from "../../plan/members.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { isLoss, RequestError, WorkerError } from "../../runner/errors.ts";
 import { workerLayer } from "../../runner/layer.ts";
@@ -12,6 +13,7 @@ import { type LocalWorker, withWorker, writePackage } from "../../runner/local.t
 import { inParallel } from "../../runner/parallel.ts";
 import { sizeOf, subjectOf } from "../../runner/validate.ts";
 import type { WorkerEvent } from "../../runner/worker.ts";
+import { defined } from "../../spec/defined.ts";
 import { isUndecided } from "../undecided.ts";
 import {
   type Mutant,
@@ -35,8 +37,9 @@ const MUTANT_SECONDS = 600;
 
 /**
  * Makes mutants of the spec, scaled to `options.ep` devices (four), and runs each until it is
- * caught. `ok`: all were. Throws RequestError for a mutant that there is not, WorkerError where the
- * kernel without a fault is not right or costs the worker.
+ * caught; of several schedules those of each one's own package, one after the other. `ok`: all
+ * were. Throws RequestError for a mutant that there is not, WorkerError where the kernel without a
+ * fault is not right or costs the worker.
  */
 export async function runMutants(
   loaded: LoadedSpec,
@@ -46,6 +49,66 @@ export async function runMutants(
 ): Promise<MutantsResult> {
   const start = performance.now();
   const { plan: scaled, tokens } = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
+  const size = sizeOf(scaled, true);
+  const found: MutantResult[] = [];
+  let total = 0;
+  for (const [at, member] of membersOf(scaled).entries()) {
+    const folder = isSeveral(scaled) ? `${member.schedule}/` : "";
+    const ids = options.ids
+      ?.filter((id) => id.startsWith(folder))
+      .map((id) => id.slice(folder.length));
+    if (options.ids !== undefined && ids?.length === 0) continue;
+    const subject = { scaled: member, plan: memberOf(plan, member.schedule), tokens: tokens[at] };
+    const chosen = { ...options, ...defined({ ids }) };
+    total += await ofOneSchedule(subject, chosen, (event) => {
+      const told = inFolder(folder, event);
+      if (told.event === "mutant") found.push(withoutEvent(told));
+      onEvent(told);
+    });
+  }
+  const mutants = [...found].sort(byPlace);
+  const killed = mutants.filter(({ caught }) => caught).length;
+  const undecided = mutants.filter(({ undecided }) => undecided).length;
+  return {
+    ok: killed === total && killed > 0,
+    name: plan.name,
+    size,
+    seed: options.seed ?? 0,
+    ...{ killed, undecided },
+    total,
+    kinds: mutantKinds.flatMap((kind) => {
+      const mine = mutants.filter((one) => one.kind === kind);
+      const family = mine[0]?.family;
+      if (family === undefined) return [];
+      const caught = mine.filter((one) => one.caught).length;
+      return [{ family, kind, killed: caught, total: mine.length }];
+    }),
+    mutants,
+    seconds: Math.round(performance.now() - start) / 1000,
+  };
+}
+
+/** The event of a mutant with its module and its id as they are in a package of several schedules. */
+function inFolder(folder: string, event: MutantsEvent): MutantsEvent {
+  if (folder === "") return event;
+  if (event.event === "mutant-start") return { ...event, id: `${folder}${event.id}` };
+  if (event.event !== "mutant") return event;
+  return { ...event, id: `${folder}${event.id}`, file: `${folder}${event.file}` };
+}
+
+interface Subject {
+  readonly scaled: Plan;
+  /** At the spec's own size. */
+  readonly plan: Plan;
+  readonly tokens: number | undefined;
+}
+
+/** Mutants of a plan of one schedule; how many there are. */
+async function ofOneSchedule(
+  { scaled, plan, tokens }: Subject,
+  options: MutantOptions,
+  onEvent: (event: MutantsEvent) => void,
+): Promise<number> {
   const packages = {
     run: await emitPackage(scaled),
     served: await emitPackage({ ...plan, emit: { ...plan.emit, reference: true } }),
@@ -55,7 +118,6 @@ export async function runMutants(
   if (kernel === undefined) throw new RequestError("the plan has no kernel");
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
   const workers = options.ids === undefined ? wanted : Math.min(wanted, options.ids.length);
-  const found: MutantResult[] = [];
   let total: number | undefined;
   await inParallel(workers, options.signal, (shard, signal) =>
     withWorker({ ...options, signal, ep: size.ep }, async (local) => {
@@ -65,7 +127,7 @@ export async function runMutants(
         plan: allOf(kernel),
         layer: workerLayer(scaled),
         tokenAxes: scaled.mesh.tokenAxes,
-        tokens: tokens[0],
+        tokens,
         seed: options.seed ?? 0,
         families: options.families ?? Object.keys(mutantFamilies),
         only: options.only ?? null,
@@ -81,31 +143,11 @@ export async function runMutants(
           onEvent({ ...event, size });
           return;
         }
-        if (event.event === "mutant") found.push(withoutEvent(event));
         onEvent(event);
       });
     }),
   );
-  const mutants = [...found].sort(byPlace);
-  const killed = mutants.filter(({ caught }) => caught).length;
-  const undecided = mutants.filter(({ undecided }) => undecided).length;
-  return {
-    ok: killed === total && killed > 0,
-    name: plan.name,
-    size,
-    seed: options.seed ?? 0,
-    ...{ killed, undecided },
-    total: total ?? 0,
-    kinds: mutantKinds.flatMap((kind) => {
-      const mine = mutants.filter((one) => one.kind === kind);
-      const family = mine[0]?.family;
-      if (family === undefined) return [];
-      const caught = mine.filter((one) => one.caught).length;
-      return [{ family, kind, killed: caught, total: mine.length }];
-    }),
-    mutants,
-    seconds: Math.round(performance.now() - start) / 1000,
-  };
+  return total ?? 0;
 }
 
 function byPlace(a: Mutant, b: Mutant): number {

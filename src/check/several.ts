@@ -1,0 +1,329 @@
+/** Judges a spec of several schedules: each one's own rules, then which of them runs which bucket. */
+
+import { lowerSpec, type Registries } from "../lower/lower.ts";
+import {
+  type Chosen,
+  choose,
+  isAsked,
+  kindsOf,
+  lowerSeveral,
+  memberSpec,
+  timesOf,
+} from "../lower/several.ts";
+import { fits, type ResolvedTiles } from "../lower/tiles.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
+import type { MoeSpec } from "../spec/spec.ts";
+import type { Finding, SpecPath } from "./diagnostic.ts";
+import { type JudgedKernels, type JudgedRules, judgeKernels } from "./kernels.ts";
+import { bucketPath } from "./rules/buckets.ts";
+import { error, warning } from "./rules/rule.ts";
+
+/** One schedule of several, with all buckets that it can run. */
+export interface Member {
+  readonly kind: string;
+  /** Its own spec: of this schedule alone. */
+  readonly spec: MoeSpec;
+  /** Its own plan: kernels for each bucket on each device where it fits. */
+  readonly plan: Plan;
+}
+
+export interface SeveralJudgement {
+  readonly findings: readonly Finding[];
+  readonly resolved: readonly ResolvedTiles[];
+  readonly lowered: number;
+  readonly plan?: Plan;
+  /** Where nothing but who is faster is missing: a plan with any that can for each bucket. */
+  readonly undecided?: Plan;
+  /** All that may take part, whether or not they win anywhere. */
+  readonly members: readonly Member[];
+}
+
+/** What judges the rules of one schedule's spec: `judgeRules`. */
+type JudgeRules = (spec: MoeSpec, registries: Registries) => JudgedRules;
+
+interface Tried {
+  readonly member: Member;
+  readonly context: JudgedRules["context"];
+  readonly before: readonly Finding[];
+  readonly resolved: readonly ResolvedTiles[];
+}
+
+/** Of the one thing that a command can mend. */
+export const UNDECIDED = "MOE152";
+
+const isError = ({ severity }: Finding): boolean => severity === "error";
+
+/** Where a finding about one schedule's own spec stands in the spec of several. */
+function placedIn(kind: string, finding: Finding): Finding {
+  const [schedule, tiles, bucket, field, ...rest] = finding.path;
+  const shared = BUCKET_FIELDS.some((name) => name === field);
+  if (schedule !== "schedule" || bucket === undefined || field === undefined || shared) {
+    return finding;
+  }
+  return { ...finding, path: [schedule, tiles ?? "tiles", bucket, kind, field, ...rest] };
+}
+
+const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);
+
+/**
+ * @param shared what the rules say of the spec as a whole
+ * @param judgeRules the rules of one schedule's spec
+ */
+export function judgeSeveral(
+  spec: MoeSpec,
+  several: SeveralSpec,
+  registries: Registries,
+  shared: readonly Finding[],
+  judgeRules: JudgeRules,
+): SeveralJudgement {
+  const findings = [...shared];
+  let lowered = 0;
+  const ended = (members: readonly Member[] = []): SeveralJudgement => {
+    return { findings, resolved: [], lowered, members };
+  };
+  if (shared.some(isError)) return ended();
+  if (spec.layer.deterministic === true) {
+    findings.push(orderDiffers(registries));
+    return ended();
+  }
+  const known = new Set(shared.map(keyOf));
+  const tried: Tried[] = [];
+  for (const kind of kindsOf(several, registries.schedules)) {
+    const schedule = registries.schedules[kind];
+    if (schedule === undefined) continue;
+    const one = tryOne(spec, several, schedule, registries, judgeRules);
+    lowered += one.lowered;
+    const told = one.findings.map((each) => placedIn(kind, each));
+    const fresh = told.filter((each) => !known.has(keyOf(each)));
+    // Of a schedule that nobody asks for, what it cannot do is no fault of the spec.
+    const asked = isAsked(several, kind);
+    findings.push(...fresh.filter((each) => asked || (one.tried && !isError(each))));
+    for (const each of told) known.add(keyOf(each));
+    if (one.tried !== undefined) tried.push(one.tried);
+  }
+  const other = otherWeights(spec, tried, registries);
+  if (other !== undefined) findings.push(other);
+  if (tried.length === 0) findings.push(nobody(registries));
+  if (findings.some(isError)) return ended();
+  const members = tried.map(({ member }) => member);
+  const decided = decide(spec, several, tried);
+  findings.push(...decided.findings);
+  const wrong = findings.filter(isError);
+  if (wrong.some(({ code }) => code !== UNDECIDED)) return ended(members);
+  const chosen = relowered(decided.chosen, tried);
+  const resolved = chosen.map(({ tiles }) => tiles);
+  const plan = lowerSeveral(spec, several, chosen);
+  if (wrong.length > 0) return { ...ended(members), undecided: plan };
+  return { findings, resolved, lowered, members, plan };
+}
+
+/** Other schedules add in other orders, so a token's bits would follow from the bucket. */
+function orderDiffers({ schedules }: Registries): Finding {
+  return error({
+    code: "MOE137",
+    path: ["schedule", "kind"],
+    message: 'kind = "auto" with deterministic: schedules add in different orders',
+    note: `kind is one that has such a kernel: ${Object.values(schedules)
+      .filter(({ deterministic }) => deterministic === true)
+      .map(({ kind }) => kind)
+      .join(", ")}`,
+  });
+}
+
+function nobody({ schedules }: Registries): Finding {
+  return error({
+    code: "MOE150",
+    path: ["schedule", "kind"],
+    message: `no schedule can run this layer: tried ${Object.keys(schedules).join(", ")}`,
+    note: "kind set to one of them says what is in its way",
+  });
+}
+
+/** MOE151: the shared experts' columns lie on devices as the schedule wants them. */
+function otherWeights(
+  { layer, mesh }: MoeSpec,
+  tried: readonly Tried[],
+  { schedules }: Registries,
+): Finding | undefined {
+  const columns = tried.map(({ member: { kind } }) => ({
+    kind,
+    count: schedules[kind]?.sharedColumns(layer, mesh.ep) ?? 0,
+  }));
+  const [first] = columns;
+  const other = columns.find(({ count }) => count !== first?.count);
+  if (first === undefined || other === undefined) return undefined;
+  return error({
+    code: "MOE151",
+    path: ["schedule", "kind"],
+    message: `${first.kind} keeps ${first.count} columns of the shared experts on a device, ${other.kind} ${other.count}`,
+    nearest: columns.map(({ kind }) => kind),
+  });
+}
+
+interface OneTried {
+  readonly findings: readonly Finding[];
+  readonly lowered: number;
+  readonly tried?: Tried;
+}
+
+/** One schedule alone, in every bucket where it has tiles that fit. */
+function tryOne(
+  spec: MoeSpec,
+  several: SeveralSpec,
+  schedule: Schedule,
+  registries: Registries,
+  judgeRules: JudgeRules,
+): OneTried {
+  const own = memberSpec(spec, several, schedule);
+  const { context, findings: before } = judgeRules(own, registries);
+  if (before.some(isError)) return { findings: before, lowered: 0 };
+  const judged = judgeKernels(context, before);
+  const { lowered } = judged;
+  const resolved = judged.resolved.filter(({ kernel }) => fits(kernel));
+  const findings = [...before, ...inItsWay(several, schedule.kind, judged)];
+  if (resolved.length === 0) return { findings, lowered };
+  const plan = lowerSpec(own, resolved);
+  const member = { kind: schedule.kind, spec: own, plan };
+  return { findings, lowered, tried: { member, context, before, resolved } };
+}
+
+/** Where tiles are written, or the bucket names the schedule, that they do not fit is an error. */
+function inItsWay(
+  { tiles }: SeveralSpec,
+  kind: string,
+  { findings }: JudgedKernels,
+): readonly Finding[] {
+  return findings.filter((finding) => {
+    const [, , name = ""] = finding.path;
+    const bucket = tiles[name];
+    const written = bucket !== undefined && Reflect.get(bucket, kind) !== undefined;
+    return !isError(finding) || written || bucket?.use === kind;
+  });
+}
+
+interface Decided {
+  readonly findings: readonly Finding[];
+  readonly chosen: readonly Chosen[];
+}
+
+/** Who runs which bucket on which device, bucket-major. */
+function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): Decided {
+  const findings: Finding[] = [];
+  const chosen: Chosen[] = [];
+  for (const [name, bucket] of Object.entries(several.tiles)) {
+    const undecided: string[] = [];
+    const can = new Set<string>();
+    for (const device of new Set(spec.devices)) {
+      const found = tried.flatMap(({ member: { kind }, resolved }) => {
+        const tiles = resolved.find(
+          ({ kernel }) => kernel.bucket === name && kernel.device === device,
+        );
+        return tiles === undefined ? [] : [{ kind, tiles }];
+      });
+      const kinds = found.map(({ kind }) => kind);
+      for (const kind of kinds) can.add(kind);
+      if (kinds.length === 0) findings.push(nobodyFits(name, device, tried));
+      else if (bucket.use !== undefined && !kinds.includes(bucket.use)) {
+        findings.push(useless(name, device, bucket.use, kinds));
+      } else {
+        const made = choose(bucket, device, kinds);
+        if (made === undefined) undecided.push(device);
+        const [any] = found;
+        const { schedule, choice } = made ?? {
+          schedule: any?.kind ?? "",
+          choice: { by: "alone", times: [] },
+        };
+        const tiles = found.find(({ kind }) => kind === schedule)?.tiles;
+        if (tiles !== undefined) chosen.push({ bucket: name, device, schedule, choice, tiles });
+        if (choice.by === "prediction") {
+          const timed = timesOf(bucket, device, kinds).map((one) => one.schedule);
+          findings.push(...untimed(name, device, kinds, timed));
+        }
+      }
+    }
+    if (undecided.length > 0) findings.push(notDecided(name, undecided, [...can]));
+  }
+  return { findings, chosen };
+}
+
+const HOW =
+  "moegen predict SPEC --write predicts every schedule in every bucket and writes the times";
+
+/** MOE152: several can, and nothing is predicted. */
+function notDecided(name: string, devices: readonly string[], kinds: readonly string[]): Finding {
+  return error({
+    code: UNDECIDED,
+    path: bucketPath(name),
+    message: `which of ${kinds.join(", ")} is faster in ${name} is not predicted on ${devices.join(", ")}`,
+    nearest: kinds.map((kind) => `use: "${kind}"`),
+    note: HOW,
+  });
+}
+
+/** MOE153, a warning: a schedule that can run a bucket was not there when the others were predicted. */
+function untimed(
+  name: string,
+  device: string,
+  kinds: readonly string[],
+  timed: readonly string[],
+): readonly Finding[] {
+  const missing = kinds.filter((kind) => !timed.includes(kind));
+  if (missing.length === 0) return [];
+  return [
+    warning({
+      code: "MOE153",
+      path: bucketPath(name, "predicted"),
+      message: `${missing.join(", ")} takes no part in ${name} on ${device}: its time is not predicted`,
+      detail: device,
+      note: HOW,
+    }),
+  ];
+}
+
+function useless(name: string, device: string, use: string, kinds: readonly string[]): Finding {
+  return error({
+    code: "MOE154",
+    path: bucketPath(name, "use"),
+    message: `use = "${use}", but ${name} on ${device} can be run by ${kinds.join(", ")} alone`,
+    detail: device,
+    nearest: kinds,
+  });
+}
+
+function nobodyFits(name: string, device: string, tried: readonly Tried[]): Finding {
+  const kinds = tried.map(({ member }) => member.kind);
+  return error({
+    code: "MOE203",
+    path: bucketPath(name),
+    message: `no tiles of ${kinds.join(", ")} fit ${name} on ${device}`,
+    detail: device,
+  });
+}
+
+/**
+ * The kernels that were chosen, each schedule's lowered by themselves: weights in tiles for the sake of
+ * a bucket that another schedule runs would be for nothing.
+ */
+function relowered(chosen: readonly Chosen[], tried: readonly Tried[]): readonly Chosen[] {
+  const own = new Map(
+    tried.map(({ member: { kind }, context, before }) => {
+      const mine = chosen.filter(({ schedule }) => schedule === kind);
+      const wanted = (bucket: string, device: string): boolean =>
+        mine.some((one) => one.bucket === bucket && one.device === device);
+      return [kind, mine.length === 0 ? [] : judgeKernels(context, before, wanted).resolved];
+    }),
+  );
+  return chosen.map((one) => {
+    const tiles = own
+      .get(one.schedule)
+      ?.find(({ kernel }) => kernel.bucket === one.bucket && kernel.device === one.device);
+    return tiles === undefined ? one : { ...one, tiles };
+  });
+}
+
+/** Where a spec of several schedules says something about one of them, in that one's own spec. */
+export function ownPath(path: SpecPath): SpecPath {
+  return path.filter((_, index) => index !== 3);
+}
