@@ -16,6 +16,8 @@ export interface CheckedSpec {
   readonly plan: Plan;
   /** Of several schedules: each one's own plan, of every bucket that it can run. */
   readonly members: readonly Member[];
+  /** Which of them is faster is not predicted: the plan has any that can run a bucket. */
+  readonly undecided: boolean;
 }
 
 export interface CheckOptions {
@@ -66,7 +68,7 @@ export async function checkSpecs(
       out.note(renderDiagnostics(found, { color: out.color, texts }));
     }
     if (loaded !== undefined && plan !== undefined) {
-      specs.push({ path, loaded, plan, members });
+      specs.push({ path, loaded, plan, members, undecided: undecided !== undefined });
     }
   }
   if (diagnostics.length > 0) out.note(summarise(diagnostics));

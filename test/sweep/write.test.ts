@@ -98,4 +98,27 @@ describe("--write", () => {
     const { loaded } = await specOf(text);
     await expect(withTiles(loaded, winners)).rejects.toThrow(/bt of decode is not written in/);
   });
+
+  it("puts tiles of several schedules under each one's name, and asks for new times", async () => {
+    const several = TEXT.replace('kind: "gather"', 'kind: "auto"').replace(
+      /decode: \{.*\},\n/,
+      "decode: { upTo: 256, predicted: { v6e: { gather: 10 } } },\n",
+    );
+    const text = several.replace(
+      /"prefill": \{[^}]*\}/,
+      "prefill: { upTo: 2048, gather: { bt: auto, slots: 3 } /* rows */ }",
+    );
+    const { path, loaded } = await specOf(text);
+    const of = winners.map((winner) => ({ ...winner, schedule: "gather" }));
+    expect(await writeTiles(loaded, of)).toBe(true);
+    const tiles = "bf: 768, bt: ";
+    const written = readFileSync(path, "utf8");
+    expect(written).toContain(
+      `decode: { upTo: 256, predicted: {}, gather: { bd: 2048, ${tiles}32 } },`,
+    );
+    expect(written).toContain(
+      "prefill: { upTo: 2048, gather: { bt: 128, slots: 3, bd: 2048, bf: 768 } /* rows */ }",
+    );
+    expect(await writeTiles(await loadSpec(path), of)).toBe(false);
+  });
 });

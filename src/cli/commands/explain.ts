@@ -101,7 +101,7 @@ async function explainCrossovers(paths: readonly string[], options: Options, out
   for (const device of names) {
     const found = await timesOn(device, tokens, spec, compiling, out);
     devices.push(found);
-    for (const line of ["", ...crossoverLines(found, plan, out.paint)]) out.line(line);
+    for (const line of ["", ...crossoverLines(found, spec, out.paint)]) out.line(line);
   }
   if (options.svg !== undefined) {
     const { crossoverChart, svgOf } = await import("../../report/crossover-chart.ts");

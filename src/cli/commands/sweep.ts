@@ -1,17 +1,21 @@
 import { InvalidArgumentError } from "commander";
+import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
-import type { MoeSpec } from "../../spec/spec.ts";
 import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
+import type { Store } from "../../sweep/store.ts";
+import type { Winner } from "../../sweep/winners.ts";
 import { defineCommand, outcome } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, freshOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { duration, positive, positiveList, seed } from "../parse.ts";
-import { checkSpec } from "../specs.ts";
+import { type CheckedSpec, checkSpec } from "../specs.ts";
+import type { Stages } from "../sweep/stages.ts";
 
 interface Options {
   readonly device?: readonly string[];
@@ -94,7 +98,7 @@ export const sweep = defineCommand<Options>({
       .addOption(freshOption())
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out, options.device);
+    const spec = await checkSpec(paths, out, options.device, { undecided: true });
     if ("exit" in spec) return spec;
     const { loaded } = spec;
     const names = Object.keys(loaded.spec.schedule.tiles);
@@ -102,63 +106,146 @@ export const sweep = defineCommand<Options>({
     if (unknown.length > 0) {
       throw new UsageError(`no bucket ${unknown.join(", ")}; the spec has ${names.join(", ")}`);
     }
-    const [{ Store }, { chooseWinners }, { sweepReport }, { runStages }] = await Promise.all([
+    const [{ Store }, { Budget }, { withPlace }] = await Promise.all([
       import("../../sweep/store.ts"),
-      import("../../sweep/winners.ts"),
-      import("../report/sweep.ts"),
-      import("../sweep/stages.ts"),
+      import("../../sweep/budget.ts"),
+      import("../sweep/place.ts"),
     ]);
     const cache = await cacheFor(options);
     const sweep = { ...chosenOf(options, loaded.spec.devices), ...defined({ cache }) };
     const store = Store.open(options.store, {
       warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),
     });
-    const { Budget } = await import("../../sweep/budget.ts");
     const budget = new Budget(options.budget, interrupted);
-    const report = sweepReport(loaded.spec.name, options.store, out);
-    const validate = options.validate === true;
-    const { withPlace } = await import("../sweep/place.ts");
+    const subjects = subjectsOf(spec, sweep.buckets);
     const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
     // A host that cannot measure is said before an hour of compiling, not after.
-    const result = await withPlace(wanted, out, async (place) => {
-      await refuseNothing(loaded.spec, sweep);
+    const swept = await withPlace(wanted, out, async (place) => {
+      await refuseNothing(subjects, sweep);
       const { crew, clock } = place;
-      const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, validate, clock };
-      return runStages(loaded, store, stages, report);
-    }).catch((error: unknown) => {
-      if (interrupted.aborted) report.interrupted();
-      throw error;
+      const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, clock };
+      const done: Swept[] = [];
+      for (const subject of subjects) {
+        done.push(await sweepOne(subject, store, { ...stages, options }, out));
+      }
+      return done;
     });
-    const choice = chooseWinners(result.eligible);
-    report.end(result, choice);
-    const { lost, stopped } = result;
-    let written: boolean | null = null;
-    if (lost !== null) {
-      out.line(out.paint.red(`ranked by prediction alone: the finalists were not timed: ${lost}`));
-    } else if (options.write === true) {
-      const { writeTiles } = await import("../../sweep/write.ts");
-      written = await writeTiles(loaded, choice.winners);
-      out.line(written ? `written to ${spec.path}` : `${spec.path} has the winners already`);
-    }
-    out.line(
-      written === true
-        ? `next: moegen build ${spec.path}`
-        : `next: moegen report ${options.store} -o report.html`,
-    );
-    const { search, candidates, progress, records, passed, workers, left, unproved, pruned } =
-      result;
-    const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
-      ...{ bucket, tiles, worstRatio },
-    }));
-    const found = lost === null && choice.winners.length > 0 && choice.without.length === 0;
-    const missed = stopped ? EXIT.undecided : EXIT.failed;
-    return outcome(found ? EXIT.ok : missed, {
-      ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
-      ...{ progress, dropped: droppedByStage(records), winners, written, lost },
-      ...{ store: options.store, records, passed, pruned, diagnostics: spec.diagnostics },
-    });
+    const written = await writeWinners(spec, swept, options, out);
+    out.line(nextLine(spec, written, options.store));
+    const found = swept.every(({ found: every }) => every);
+    const missed = swept.some(({ stopped }) => stopped) ? EXIT.undecided : EXIT.failed;
+    const all = swept.map(({ json }) => json);
+    const common = { written, store: options.store, diagnostics: spec.diagnostics };
+    const [only = {}] = all;
+    const results =
+      spec.members.length === 0 ? { ...only, ...common } : { schedules: all, ...common };
+    return outcome(found ? EXIT.ok : missed, results);
   },
 });
+
+/** What is swept as one: the spec, or one of its schedules. */
+interface SweptSubject {
+  readonly loaded: LoadedSpec;
+  /** Of several: its kind. */
+  readonly schedule?: string;
+  /** Absent: those that are asked for. */
+  readonly buckets?: readonly string[];
+}
+
+/** Each schedule of several, in the buckets where it has tiles that fit. */
+function subjectsOf(
+  { loaded, members }: CheckedSpec,
+  asked: readonly string[] | undefined,
+): readonly SweptSubject[] {
+  if (members.length === 0) return [{ loaded }];
+  return members.map(({ kind, spec, plan }) => {
+    const buckets = [...new Set(plan.kernels.map(({ bucket }) => bucket))];
+    return {
+      loaded: { ...loaded, spec },
+      schedule: kind,
+      buckets: buckets.filter((name) => asked === undefined || asked.includes(name)),
+    };
+  });
+}
+
+interface Swept {
+  readonly schedule: string | undefined;
+  readonly winners: readonly Winner[];
+  /** Every bucket has a winner that was measured as it was asked for. */
+  readonly found: boolean;
+  readonly stopped: boolean;
+  /** Why the finalists were not timed; null: they were, or nobody asked. */
+  readonly lost: string | null;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+async function sweepOne(
+  { loaded, schedule, buckets }: SweptSubject,
+  store: Store,
+  { options, ...stages }: Omit<Stages, "validate"> & { readonly options: Options },
+  out: Output,
+): Promise<Swept> {
+  const [{ chooseWinners }, { sweepReport }, { runStages }] = await Promise.all([
+    import("../../sweep/winners.ts"),
+    import("../report/sweep.ts"),
+    import("../sweep/stages.ts"),
+  ]);
+  const { name } = loaded.spec;
+  const title = schedule === undefined ? name : `${name}, ${schedule} schedule`;
+  const report = sweepReport(title, options.store, out);
+  const sweep = { ...stages.sweep, ...defined({ buckets: buckets ?? stages.sweep.buckets }) };
+  const validate = options.validate === true;
+  const result = await runStages(loaded, store, { ...stages, sweep, validate }, report).catch(
+    (error: unknown) => {
+      if (interrupted.aborted) report.interrupted();
+      throw error;
+    },
+  );
+  const choice = chooseWinners(result.eligible);
+  report.end(result, choice);
+  const { lost, stopped, search, candidates, progress, records, passed } = result;
+  const { workers, left, unproved, pruned } = result;
+  const winners = choice.winners.map(({ bucket, tiles, worstRatio }) => ({
+    ...{ bucket, tiles, worstRatio },
+  }));
+  const found = lost === null && choice.winners.length > 0 && choice.without.length === 0;
+  const json = {
+    ...defined({ schedule }),
+    ...{ search, candidates, workers, stopped, unreached: { candidates: left, unproved } },
+    ...{ progress, dropped: droppedByStage(records), winners, lost, records, passed, pruned },
+  };
+  return { schedule, winners: choice.winners, found, stopped, lost, json };
+}
+
+/** Puts the winners into the spec where that is asked for; null: it is not, or they were not timed. */
+async function writeWinners(
+  { loaded, path }: CheckedSpec,
+  swept: readonly Swept[],
+  options: Options,
+  out: Output,
+): Promise<boolean | null> {
+  const lost = swept.find((one) => one.lost !== null)?.lost ?? null;
+  if (lost !== null) {
+    out.line(out.paint.red(`ranked by prediction alone: the finalists were not timed: ${lost}`));
+    return null;
+  }
+  if (options.write !== true) return null;
+  const { writeTiles } = await import("../../sweep/write.ts");
+  const winners = swept.flatMap((one) =>
+    one.winners.map((winner) => ({ ...winner, ...defined({ schedule: one.schedule }) })),
+  );
+  const written = await writeTiles(loaded, winners);
+  out.line(written ? `written to ${path}` : `${path} has the winners already`);
+  return written;
+}
+
+/** Of several schedules the times that decide were predicted for other tiles. */
+function nextLine({ path, members }: CheckedSpec, written: boolean | null, store: string): string {
+  if (written !== true) return `next: moegen report ${store} -o report.html`;
+  return members.length === 0
+    ? `next: moegen build ${path}`
+    : `next: moegen predict ${path} --write`;
+}
 
 function chosenOf(options: Options, devices: readonly string[]): Omit<SweepOptions, "budget"> {
   return {
@@ -178,16 +265,21 @@ function chosenOf(options: Options, devices: readonly string[]): Omit<SweepOptio
 
 /** @throws UsageError: every bucket has one set of tiles. */
 async function refuseNothing(
-  spec: MoeSpec,
+  subjects: readonly SweptSubject[],
   sweep: Pick<SweepOptions, "tiles" | "devices" | "neighbours" | "buckets">,
 ): Promise<void> {
   const [{ nothingToChoose }, { scheduleOf }] = await Promise.all([
     import("../../sweep/space.ts"),
     import("../../schedule/registry.ts"),
   ]);
-  if (!nothingToChoose(spec, scheduleOf(spec.schedule.kind), sweep)) return;
+  const settled = subjects.every(({ loaded: { spec }, buckets }) => {
+    const options = { ...sweep, ...defined({ buckets: buckets ?? sweep.buckets }) };
+    return nothingToChoose(spec, scheduleOf(spec.schedule.kind), options);
+  });
+  const name = subjects[0]?.loaded.spec.name;
+  if (!settled) return;
   throw new UsageError(
-    `nothing to choose: each bucket of ${spec.name} has one set of tiles. ` +
+    `nothing to choose: each bucket of ${name} has one set of tiles. ` +
       "--neighbours sweeps the legal tiles next to them too, --tiles bt=64,128 those that it names, " +
       "and choices(...) or auto in the spec what they say",
   );

@@ -20,6 +20,7 @@ import {
   PredictionError,
 } from "../predict/contenders.ts";
 import { micros } from "../report/prediction.ts";
+import type { CheckedSpec } from "../specs.ts";
 import { plot } from "./plot.ts";
 
 /** Of one kind of device. */
@@ -65,7 +66,7 @@ function choicesOf(plan: Plan, members: readonly Member[]): readonly Choice[] {
 export async function timesOn(
   device: string,
   tokens: readonly number[],
-  { plan, members }: { readonly plan: Plan; readonly members: readonly Member[] },
+  { plan, members }: Pick<CheckedSpec, "plan" | "members">,
   options: CompileOptions,
   out: Output,
 ): Promise<DeviceTimes> {
@@ -99,7 +100,11 @@ export async function timesOn(
 const MARKS = ["●", "◆", "▲", "■", "★"];
 
 /** The page of one device: a table, the lines, and what changes where. */
-export function crossoverLines(found: DeviceTimes, plan: Plan, paint: Paint): readonly string[] {
+export function crossoverLines(
+  found: DeviceTimes,
+  { plan, undecided }: Pick<CheckedSpec, "plan" | "undecided">,
+  paint: Paint,
+): readonly string[] {
   const { device, times, epmoe, floor, crossovers, failures } = found;
   const names = [...new Set(times.map(({ name }) => name))];
   const all = [...times, ...epmoe, ...floor];
@@ -113,7 +118,8 @@ export function crossoverLines(found: DeviceTimes, plan: Plan, paint: Paint): re
       if (time === undefined) return "-";
       return name === best ? paint.bold(micros(time.seconds)) : micros(time.seconds);
     });
-    return [count(tokens), ...cells, best ?? "-", plannedAt(plan, device, tokens)];
+    const built = undecided ? "-" : plannedAt(plan, device, tokens);
+    return [count(tokens), ...cells, best ?? "-", built];
   });
   const head = ["T", ...columns].map((title) => ({ title, align: right }));
   const series = [
