@@ -1,40 +1,50 @@
 /** What the worker is told of a layer: the plan's, and where the kernel rounds. */
 
-import { membersOf } from "../plan/members.ts";
+import { isSeveral, membersOf } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
 import type { RoundedWeights } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 
-export interface WorkerLayer extends LayerSpec {
+/** Where a kernel rounds. */
+export interface Rounding {
   /** By rows of an expert in place of those of a body. */
   readonly roundedWeights: RoundedWeights;
 }
 
+export interface WorkerLayer extends LayerSpec, Rounding {
+  /** Of several schedules: where the one of each bucket rounds, ascending in `upTo`. */
+  readonly buckets?: readonly (Rounding & { readonly upTo: number })[];
+}
+
 /**
- * The plan's layer with where its schedule rounds dequantised weights; nowhere, where the schedule
- * says nothing. Of several schedules: where one of them does.
+ * The plan's layer with where its schedule rounds; nowhere, where the schedule says nothing. Of
+ * several schedules bucket by bucket, as the plan's first device has them.
  */
 export function workerLayer(plan: Plan): WorkerLayer {
-  const rounded = membersOf(plan).map(roundedBy);
-  const least = (name: keyof RoundedWeights): number | undefined => {
-    const found = rounded.flatMap((one) => one[name] ?? []);
-    return found.length === 0 ? undefined : Math.min(...found);
-  };
-  const roundedWeights = defined({ routed: least("routed"), shared: least("shared") });
-  return { ...plan.layer, roundedWeights };
+  const [first] = plan.kernels;
+  const own = new Map(membersOf(plan).map((member) => [member.schedule, roundingOf(member)]));
+  const [usual = { roundedWeights: {} }] = own.values();
+  if (!isSeveral(plan)) return { ...plan.layer, ...usual };
+  const buckets = plan.kernels
+    .filter(({ device }) => device === first?.device)
+    .map(({ tiles: { upTo }, schedule = "" }) => ({ upTo, ...usual, ...own.get(schedule) }))
+    .sort((a, b) => a.upTo - b.upTo);
+  return { ...plan.layer, ...usual, buckets };
 }
 
 /** Of one schedule. */
-function roundedBy(plan: Plan): RoundedWeights {
+function roundingOf(plan: Plan): Rounding {
   const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
   const { routed, shared } = schedule?.roundedWeights?.(plan) ?? {};
-  return defined({
-    routed: routed === undefined ? undefined : heldBelow(plan, routed),
-    // Their rows come in whole tiles.
-    shared: plan.kernels.some(({ tiles }) => tiles.bt > (shared ?? tiles.bt)) ? 0 : undefined,
-  });
+  return {
+    roundedWeights: defined({
+      routed: routed === undefined ? undefined : heldBelow(plan, routed),
+      // Their rows come in whole tiles.
+      shared: plan.kernels.some(({ tiles }) => tiles.bt > (shared ?? tiles.bt)) ? 0 : undefined,
+    }),
+  };
 }
 
 /** Rows that the largest body of at most `few` rows holds, in each kernel: more take a larger one. */

@@ -37,17 +37,27 @@ class Bench:
         # References run at the largest T, so that they are compiled once.
         most = max([tokens for _, tokens in planned], default=1)
         self._references = References(self._package, self._layer, self._maker, seed, most)
-        self._rounding = rounding.Model(
-            self._layer,
-            self._package.dtype,
-            self._maker.model(marked=False),
-            rounding.Owners.of(self._package),
-        )
+        # By bucket: of several schedules each rounds in places of its own.
+        self._roundings: dict[int, rounding.Model] = {}
         self._placed: dict[tuple[bool, bool], dict[str, Any]] = {}
         # Copies that the last call in turns started.
         self.copies: int | None = None
         self._astray = links.check(self._package)
         interpreter.quicken()
+
+    def _rounding(self, inputs: Inputs) -> rounding.Model:
+        """How the kernel of a call of so many tokens rounds."""
+        tokens = inputs.tokens.shape[1]
+        buckets = self._layer.get("buckets") or [{"upTo": tokens}]
+        at = next((at for at, one in enumerate(buckets) if tokens <= one["upTo"]), len(buckets) - 1)
+        if at not in self._roundings:
+            self._roundings[at] = rounding.Model(
+                {**self._layer, **buckets[at]},
+                self._package.dtype,
+                self._maker.model(marked=False),
+                rounding.Owners.of(self._package),
+            )
+        return self._roundings[at]
 
     def on(self, package: MoePackage) -> Bench:
         """The same inputs and references for another kernel of the same sizes."""
@@ -96,7 +106,7 @@ class Bench:
         if not case.fingerprint:
             return self.judge
         return lambda inputs, result: judging.ids(
-            self._layer, inputs, result, self._rounding, self._package.ep
+            self._layer, inputs, result, self._rounding(inputs), self._package.ep
         )
 
     def _call(
@@ -159,7 +169,7 @@ class Bench:
             inputs,
             result,
             lambda call: self._references.sums(inputs, call),
-            lambda call: self._rounding.call(inputs, call, device_of),
+            lambda call: self._rounding(inputs).call(inputs, call, device_of),
         )
 
     def device_of(self, tokens: int) -> np.ndarray:
