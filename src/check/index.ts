@@ -9,7 +9,8 @@ export { type Code, codes } from "./codes.ts";
 export { type Diagnostic, hasErrors } from "./diagnostic.ts";
 export { renderDiagnostics, summarise } from "./render.ts";
 export { untaken } from "./rules/quantization.ts";
-export { type Member, UNDECIDED } from "./several.ts";
+export { UNDECIDED } from "./rules/several.ts";
+export type { Member } from "./several.ts";
 
 export const registries: Registries = { schedules, devices };
 

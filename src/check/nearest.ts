@@ -11,7 +11,7 @@ import { severalOf } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
 import { judge, judgeRules } from "./judge.ts";
-import { UNDECIDED } from "./several.ts";
+import { UNDECIDED } from "./rules/several.ts";
 
 type Value = number | string;
 

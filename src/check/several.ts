@@ -15,10 +15,18 @@ import type { Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
-import type { Finding, SpecPath } from "./diagnostic.ts";
+import type { Finding } from "./diagnostic.ts";
 import { type JudgedKernels, type JudgedRules, judgeKernels } from "./kernels.ts";
-import { bucketPath } from "./rules/buckets.ts";
-import { error, warning } from "./rules/rule.ts";
+import {
+  nobody,
+  nobodyFits,
+  notDecided,
+  orderDiffers,
+  otherWeights,
+  UNDECIDED,
+  untimed,
+  useless,
+} from "./rules/several.ts";
 
 /** One schedule of several, with all buckets that it can run. */
 export interface Member {
@@ -50,9 +58,6 @@ interface Tried {
   readonly resolved: readonly ResolvedTiles[];
 }
 
-/** Of the one thing that a command can mend. */
-export const UNDECIDED = "MOE152";
-
 const isError = ({ severity }: Finding): boolean => severity === "error";
 
 /** Where a finding about one schedule's own spec stands in the spec of several. */
@@ -68,6 +73,8 @@ function placedIn(kind: string, finding: Finding): Finding {
 const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);
 
 /**
+ * Judges each schedule by its own spec, and decides who runs which bucket on which device.
+ *
  * @param shared what the rules say of the spec as a whole
  * @param judgeRules the rules of one schedule's spec
  */
@@ -103,7 +110,11 @@ export function judgeSeveral(
     for (const each of told) known.add(keyOf(each));
     if (one.tried !== undefined) tried.push(one.tried);
   }
-  const other = otherWeights(spec, tried, registries);
+  const other = otherWeights(
+    spec,
+    tried.map(({ member }) => member.kind),
+    registries,
+  );
   if (other !== undefined) findings.push(other);
   if (tried.length === 0) findings.push(nobody(registries));
   if (findings.some(isError)) return ended();
@@ -117,49 +128,6 @@ export function judgeSeveral(
   const plan = lowerSeveral(spec, several, chosen);
   if (wrong.length > 0) return { ...ended(members), undecided: plan };
   return { findings, resolved, lowered, members, plan };
-}
-
-/** Other schedules add in other orders, so a token's bits would follow from the bucket. */
-function orderDiffers({ schedules }: Registries): Finding {
-  return error({
-    code: "MOE137",
-    path: ["schedule", "kind"],
-    message: 'kind = "auto" with deterministic: schedules add in different orders',
-    note: `kind is one that has such a kernel: ${Object.values(schedules)
-      .filter(({ deterministic }) => deterministic === true)
-      .map(({ kind }) => kind)
-      .join(", ")}`,
-  });
-}
-
-function nobody({ schedules }: Registries): Finding {
-  return error({
-    code: "MOE150",
-    path: ["schedule", "kind"],
-    message: `no schedule can run this layer: tried ${Object.keys(schedules).join(", ")}`,
-    note: "kind set to one of them says what is in its way",
-  });
-}
-
-/** MOE151: the shared experts' columns lie on devices as the schedule wants them. */
-function otherWeights(
-  { layer, mesh }: MoeSpec,
-  tried: readonly Tried[],
-  { schedules }: Registries,
-): Finding | undefined {
-  const columns = tried.map(({ member: { kind } }) => ({
-    kind,
-    count: schedules[kind]?.sharedColumns(layer, mesh.ep) ?? 0,
-  }));
-  const [first] = columns;
-  const other = columns.find(({ count }) => count !== first?.count);
-  if (first === undefined || other === undefined) return undefined;
-  return error({
-    code: "MOE151",
-    path: ["schedule", "kind"],
-    message: `${first.kind} keeps ${first.count} columns of the shared experts on a device, ${other.kind} ${other.count}`,
-    nearest: columns.map(({ kind }) => kind),
-  });
 }
 
 interface OneTried {
@@ -224,7 +192,14 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
       });
       const kinds = found.map(({ kind }) => kind);
       for (const kind of kinds) can.add(kind);
-      if (kinds.length === 0) findings.push(nobodyFits(name, device, tried));
+      if (kinds.length === 0)
+        findings.push(
+          nobodyFits(
+            name,
+            device,
+            tried.map(({ member }) => member.kind),
+          ),
+        );
       else if (bucket.use !== undefined && !kinds.includes(bucket.use)) {
         findings.push(useless(name, device, bucket.use, kinds));
       } else {
@@ -248,60 +223,6 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
   return { findings, chosen };
 }
 
-const HOW =
-  "moegen predict SPEC --write predicts every schedule in every bucket and writes the times";
-
-/** MOE152: several can, and nothing is predicted. */
-function notDecided(name: string, devices: readonly string[], kinds: readonly string[]): Finding {
-  return error({
-    code: UNDECIDED,
-    path: bucketPath(name),
-    message: `which of ${kinds.join(", ")} is faster in ${name} is not predicted on ${devices.join(", ")}`,
-    nearest: kinds.map((kind) => `use: "${kind}"`),
-    note: HOW,
-  });
-}
-
-/** MOE153, a warning: a schedule that can run a bucket was not there when the others were predicted. */
-function untimed(
-  name: string,
-  device: string,
-  kinds: readonly string[],
-  timed: readonly string[],
-): readonly Finding[] {
-  const missing = kinds.filter((kind) => !timed.includes(kind));
-  if (missing.length === 0) return [];
-  return [
-    warning({
-      code: "MOE153",
-      path: bucketPath(name, "predicted"),
-      message: `${missing.join(", ")} takes no part in ${name} on ${device}: its time is not predicted`,
-      detail: device,
-      note: HOW,
-    }),
-  ];
-}
-
-function useless(name: string, device: string, use: string, kinds: readonly string[]): Finding {
-  return error({
-    code: "MOE154",
-    path: bucketPath(name, "use"),
-    message: `use = "${use}", but ${name} on ${device} can be run by ${kinds.join(", ")} alone`,
-    detail: device,
-    nearest: kinds,
-  });
-}
-
-function nobodyFits(name: string, device: string, tried: readonly Tried[]): Finding {
-  const kinds = tried.map(({ member }) => member.kind);
-  return error({
-    code: "MOE203",
-    path: bucketPath(name),
-    message: `no tiles of ${kinds.join(", ")} fit ${name} on ${device}`,
-    detail: device,
-  });
-}
-
 /**
  * The kernels that were chosen, each schedule's lowered by themselves: weights in tiles for the sake of
  * a bucket that another schedule runs would be for nothing.
@@ -321,9 +242,4 @@ function relowered(chosen: readonly Chosen[], tried: readonly Tried[]): readonly
       ?.find(({ kernel }) => kernel.bucket === one.bucket && kernel.device === one.device);
     return tiles === undefined ? one : { ...one, tiles };
   });
-}
-
-/** Where a spec of several schedules says something about one of them, in that one's own spec. */
-export function ownPath(path: SpecPath): SpecPath {
-  return path.filter((_, index) => index !== 3);
 }

@@ -25,13 +25,13 @@ export interface WorkerLayer extends LayerSpec, Rounding {
 export function workerLayer(plan: Plan): WorkerLayer {
   const [first] = plan.kernels;
   const own = new Map(membersOf(plan).map((member) => [member.schedule, roundingOf(member)]));
-  const [usual = { roundedWeights: {} }] = own.values();
-  if (!isSeveral(plan)) return { ...plan.layer, ...usual };
+  const nowhere: Rounding = { roundedWeights: {} };
+  if (!isSeveral(plan)) return { ...plan.layer, ...nowhere, ...own.get(plan.schedule) };
   const buckets = plan.kernels
     .filter(({ device }) => device === first?.device)
-    .map(({ tiles: { upTo }, schedule = "" }) => ({ upTo, ...usual, ...own.get(schedule) }))
+    .map(({ tiles: { upTo }, schedule = "" }) => ({ upTo, ...nowhere, ...own.get(schedule) }))
     .sort((a, b) => a.upTo - b.upTo);
-  return { ...plan.layer, ...usual, buckets };
+  return { ...plan.layer, ...nowhere, buckets };
 }
 
 /** Of one schedule. */

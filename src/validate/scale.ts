@@ -14,8 +14,16 @@ import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
-import { AUTO, asSchedule, type SeveralBucket } from "../spec/several.ts";
+import { AUTO, asSchedule } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
+import {
+  bodiesOf,
+  bucketsOf,
+  type Made,
+  named,
+  type TokenCounts,
+  transportOf,
+} from "./scale-buckets.ts";
 
 /** Three: the third expert reuses the first one's weight slot, of two. */
 const LOCAL_EXPERTS = 3;
@@ -31,30 +39,9 @@ const LANES = 128;
 /** Rows of a bfloat16 tile. */
 const ROWS = 16;
 const SHARED_EXPERTS = 2;
-/** Rows that each device brings to a usual call: half of the least tile, so that there is padding. */
-const DEVICE_TOKENS = 8;
-/** Rows of all devices together: many devices bring fewer each. */
-const MOST_TOKENS = 64;
 
-export interface Scaled {
+export interface Scaled extends TokenCounts {
   readonly spec: MoeSpec;
-  /** T of a usual call: fills the first bucket. */
-  readonly tokens: number;
-  /** Of several schedules: T of a usual call of each further one. */
-  readonly scheduleTokens: readonly number[];
-  /** T that falls into each further bucket. */
-  readonly bucketTokens: readonly number[];
-}
-
-/** Tiles that are made, and the schedule that takes them. */
-interface Made {
-  readonly tiles: TileChoice;
-  readonly schedule: Schedule;
-}
-
-/** T of a usual call, all devices together. */
-export function usualTokens(ep: number): number {
-  return Math.max(1, Math.min(DEVICE_TOKENS, Math.floor(MOST_TOKENS / ep))) * ep;
 }
 
 /** Trips of a loop, cut to a few. */
@@ -148,66 +135,6 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
   return { ...plain, groups: { ...groups, count, kept } };
 }
 
-/** As the kernel that is made has it; an odd number of devices may fill no chips. */
-function transportOf({ own }: TileChoice, ep: number): Pick<BucketSpec, "transport"> {
-  if (own.parts === undefined || ep % 2 === 1) return {};
-  return { transport: own.parts > 0 ? "by dimensions" : "straight" };
-}
-
-/**
- * Who routes in a bucket that is made. Where devices route all tokens up to some T, calls on both sides
- * of it are made: all of them in that bucket, each its own in a further one.
- * @param from largest T of the bucket before
- */
-function routesOf(
-  { own, upTo }: TileChoice,
-  from: number,
-  ep: number,
-): readonly Pick<BucketSpec, "routes">[] {
-  const { route_all_tokens: most } = own;
-  if (most === undefined || ep === 1) return [{}];
-  if (most <= from) return [{ routes: "own" }];
-  return [{ routes: "all" }, ...(most < upTo ? [{ routes: "own" } as const] : [])];
-}
-
-/** Each bucket with who routes; the other side of T is made once, by the last bucket that has one. */
-function sidesOf(made: readonly Made[], ep: number) {
-  const all = made.map(({ tiles }, at) => routesOf(tiles, made[at - 1]?.tiles.upTo ?? 0, ep));
-  const last = all.findLastIndex((each) => each.at(-1)?.routes === "own");
-  return made.flatMap((one, at) =>
-    (all[at] ?? []).slice(0, at === last ? 2 : 1).map((routes) => ({ made: one, routes })),
-  );
-}
-
-/** The smallest legal row count above `rows`, or the largest of all. */
-function larger(legal: readonly number[], rows: number): number {
-  return legal.find((one) => one > rows) ?? legal.at(-1) ?? rows;
-}
-
-/**
- * Row counts: one body or several, the smallest that are legal; where up to `few` rows are multiplied
- * otherwise than more, one of each.
- */
-function bodiesOf(
-  { bt, btc }: TileChoice,
-  legal: readonly number[],
-  few: number,
-): readonly [number, ...number[]] {
-  const [first = bt] = legal;
-  if (btc.length === 1) return [bt > few ? larger(legal, few) : first];
-  const next = larger(legal, Math.max(first, few));
-  return next === first ? [first] : [first, next];
-}
-
-/** Of tiles those that the schedule's buckets name. */
-function named(
-  { axes, options }: Schedule,
-  tiles: Omit<BucketSpec, "upTo">,
-): Omit<BucketSpec, "upTo"> {
-  const names = new Set<string>([...axes.map(({ name }) => name), ...options]);
-  return Object.fromEntries(Object.entries(tiles).filter(([name]) => names.has(name)));
-}
-
 /**
  * The small spec, and token counts that fill its buckets.
  *
@@ -291,42 +218,4 @@ export function scaleSpec(
     emit: { ...plan.emit, reference: true },
   };
   return { spec, ...buckets.counts };
-}
-
-interface ScaledBuckets {
-  readonly single: Readonly<Record<string, BucketSpec>>;
-  /** The same, each naming its schedule. */
-  readonly several: Readonly<Record<string, SeveralBucket>>;
-  readonly counts: Omit<Scaled, "spec">;
-}
-
-/** Each bucket's scaled tiles, without those that come out alike: they would only be traced twice. */
-function bucketsOf(
-  made: readonly Made[],
-  tilesOf: (made: Made) => Omit<BucketSpec, "upTo">,
-  ep: number,
-): ScaledBuckets {
-  const alike = new Set<string>();
-  const kinds = new Set<string>();
-  const single: Record<string, BucketSpec> = {};
-  const several: Record<string, SeveralBucket> = {};
-  const bucketTokens: number[] = [];
-  const scheduleTokens: number[] = [];
-  const tokens = usualTokens(ep);
-  let upTo = tokens;
-  for (const { made: one, routes } of sidesOf(made, ep)) {
-    const { kind } = one.schedule;
-    const scaled = named(one.schedule, { ...tilesOf(one), ...routes });
-    const key = JSON.stringify([kind, scaled]);
-    if (alike.has(key)) continue;
-    if (alike.size > 0) (kinds.has(kind) ? bucketTokens : scheduleTokens).push(upTo);
-    alike.add(key);
-    kinds.add(kind);
-    const { bucket } = one.tiles;
-    const name = single[bucket] === undefined ? bucket : `${bucket}_own`;
-    single[name] = { upTo, ...scaled };
-    several[name] = { upTo, use: kind, [kind]: scaled } as SeveralBucket;
-    upTo *= 2;
-  }
-  return { single, several, counts: { tokens, scheduleTokens, bucketTokens } };
 }

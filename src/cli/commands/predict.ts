@@ -12,8 +12,8 @@ import { refuseSpecial } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
 import { deviceOption, freshOption, tokensOption } from "../options.ts";
 import {
+  able,
   BASELINE,
-  canRun,
   choose,
   contendersOf,
   OWN,
@@ -110,8 +110,8 @@ export const predict = defineCommand<Options>({
         out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
         try {
           const call = { device, tokens: count, skew };
-          const able = choices.filter((choice) => canRun(choice, plan, call));
-          const contenders = await contendersOf(able, plan, call, compiling);
+          const here = await able(choices, plan, call);
+          const contenders = await contendersOf(here, plan, call, compiling);
           const predicted = contenders.map(
             ({ name, title, tiles, request, steps }): Predicted => ({
               name,

@@ -13,9 +13,9 @@ import type { CompileOptions } from "../../runner/types.ts";
 import { count, table } from "../format.ts";
 import type { Output, Paint } from "../output.ts";
 import {
+  able,
   BASELINE,
   type Choice,
-  canRun,
   contendersOf,
   PredictionError,
 } from "../predict/contenders.ts";
@@ -61,7 +61,7 @@ function choicesOf(plan: Plan, members: readonly Member[]): readonly Choice[] {
 
 /**
  * Compiles and predicts every schedule at every T on a device, uniform routing. What cannot be predicted
- * is told in `failures`.
+ * is told in `failures`. Throws EnvironmentError without Python, and where the user interrupts.
  */
 export async function timesOn(
   device: string,
@@ -77,8 +77,7 @@ export async function timesOn(
   const failures: string[] = [];
   for (const at of tokens) {
     const call = { device, tokens: at, skew: { kind: "uniform" } } as const;
-    for (const choice of choicesOf(plan, members)) {
-      if (!canRun(choice, plan, call)) continue;
+    for (const choice of await able(choicesOf(plan, members), plan, call)) {
       out.progress(`  ${device} T = ${at}: compiling and simulating ...`);
       try {
         const contenders = await contendersOf([choice], plan, call, options);

@@ -1,6 +1,5 @@
 /** Who is compared: the spec, published schedules by name, other specs by path. */
 import type { Member } from "../../check/index.ts";
-import { bucketFor } from "../../lower/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Call, Contender } from "../../predict/contender.ts";
 import type { CompileOptions } from "../../runner/types.ts";
@@ -54,9 +53,23 @@ export async function choose(
   return choices;
 }
 
-/** Whether it has tiles for a call: one of several schedules may have none for a bucket. */
-export function canRun(choice: Choice, plan: Plan, { device, tokens }: Call): boolean {
+/** Those that have tiles for a call: one of several schedules may have none for a bucket. */
+export async function able(
+  choices: readonly Choice[],
+  plan: Plan,
+  call: Pick<Call, "device" | "tokens">,
+): Promise<readonly Choice[]> {
+  const can = await Promise.all(choices.map((choice) => canRun(choice, plan, call)));
+  return choices.filter((_, at) => can[at]);
+}
+
+async function canRun(
+  choice: Choice,
+  plan: Plan,
+  { device, tokens }: Pick<Call, "device" | "tokens">,
+): Promise<boolean> {
   if (choice.kind !== "own" || choice.schedule === undefined) return true;
+  const { bucketFor } = await import("../../lower/lower.ts");
   const bucketOf = ({ kernels }: Plan): string | undefined => {
     const here = kernels.filter((kernel) => kernel.device === device);
     const buckets = here.map(({ bucket, tiles: { upTo } }) => ({ bucket, upTo }));

@@ -1,0 +1,117 @@
+/** What is said of several schedules in one spec. */
+import type { Registries } from "../../lower/lower.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
+import type { Finding } from "../diagnostic.ts";
+import { bucketPath } from "./buckets.ts";
+import { error, warning } from "./rule.ts";
+
+/** Of the one thing that a command can mend. */
+export const UNDECIDED = "MOE152";
+
+/** MOE137: other schedules add in other orders, so a token's bits would follow from the bucket. */
+export function orderDiffers({ schedules }: Registries): Finding {
+  return error({
+    code: "MOE137",
+    path: ["schedule", "kind"],
+    message: 'kind = "auto" with deterministic: schedules add in different orders',
+    note: `kind is one that has such a kernel: ${Object.values(schedules)
+      .filter(({ deterministic }) => deterministic === true)
+      .map(({ kind }) => kind)
+      .join(", ")}`,
+  });
+}
+
+/** MOE150: none of them can run the layer. */
+export function nobody({ schedules }: Registries): Finding {
+  return error({
+    code: "MOE150",
+    path: ["schedule", "kind"],
+    message: `no schedule can run this layer: tried ${Object.keys(schedules).join(", ")}`,
+    note: "kind set to one of them says what is in its way",
+  });
+}
+
+/** MOE151: the shared experts' columns lie on devices as the schedule wants them. */
+export function otherWeights(
+  { layer, mesh }: MoeSpec,
+  kinds: readonly string[],
+  { schedules }: Registries,
+): Finding | undefined {
+  const columns = kinds.map((kind) => ({
+    kind,
+    count: schedules[kind]?.sharedColumns(layer, mesh.ep) ?? 0,
+  }));
+  const [first] = columns;
+  const other = columns.find(({ count }) => count !== first?.count);
+  if (first === undefined || other === undefined) return undefined;
+  return error({
+    code: "MOE151",
+    path: ["schedule", "kind"],
+    message: `${first.kind} keeps ${first.count} columns of the shared experts on a device, ${other.kind} ${other.count}`,
+    nearest: columns.map(({ kind }) => kind),
+  });
+}
+
+const HOW =
+  "moegen predict SPEC --write predicts every schedule in every bucket and writes the times";
+
+/** MOE152: several can, and nothing is predicted. */
+export function notDecided(
+  name: string,
+  devices: readonly string[],
+  kinds: readonly string[],
+): Finding {
+  return error({
+    code: UNDECIDED,
+    path: bucketPath(name),
+    message: `which of ${kinds.join(", ")} is faster in ${name} is not predicted on ${devices.join(", ")}`,
+    nearest: kinds.map((kind) => `use: "${kind}"`),
+    note: HOW,
+  });
+}
+
+/** MOE153, a warning: a schedule that can run a bucket was not there when the others were predicted. */
+export function untimed(
+  name: string,
+  device: string,
+  kinds: readonly string[],
+  timed: readonly string[],
+): readonly Finding[] {
+  const missing = kinds.filter((kind) => !timed.includes(kind));
+  if (missing.length === 0) return [];
+  return [
+    warning({
+      code: "MOE153",
+      path: bucketPath(name, "predicted"),
+      message: `${missing.join(", ")} takes no part in ${name} on ${device}: its time is not predicted`,
+      detail: device,
+      note: HOW,
+    }),
+  ];
+}
+
+/** MOE154: the schedule that a bucket names cannot run it. */
+export function useless(
+  name: string,
+  device: string,
+  use: string,
+  kinds: readonly string[],
+): Finding {
+  return error({
+    code: "MOE154",
+    path: bucketPath(name, "use"),
+    message: `use = "${use}", but ${name} on ${device} can be run by ${kinds.join(", ")} alone`,
+    detail: device,
+    nearest: kinds,
+  });
+}
+
+/** MOE203: of several schedules none has tiles that fit. */
+export function nobodyFits(name: string, device: string, kinds: readonly string[]): Finding {
+  return error({
+    code: "MOE203",
+    path: bucketPath(name),
+    message: `no tiles of ${kinds.join(", ")} fit ${name} on ${device}`,
+    detail: device,
+  });
+}
