@@ -156,7 +156,11 @@ def load(folder: str | Path) -> MoePackage:
         spec.loader.exec_module(module)
         kernel = importlib.import_module(f"{name}.kernel")
         reference, tiles, quantization = (
-            importlib.import_module(f"{name}.{module}") if (path / f"{module}.py").is_file() else None
+            (
+                importlib.import_module(f"{name}.{module}")
+                if (path / f"{module}.py").is_file()
+                else None
+            )
             for module in ("reference", "tiles", "quantization")
         )
         # Of several schedules each has a folder; a package of one module states its sizes there.
