@@ -51,3 +51,23 @@ def test_what_no_slice_takes_is_told_as_the_compiler_did(monkeypatch: pytest.Mon
     with pytest.raises(OpError, match="6 devices as a part of none of v6e:2x4: .*RET_CHECK") as it:
         compiled(monkeypatch, {"v6e:2x4": NO_PART}, 6)
     assert it.value.code == "TOPOLOGY"
+
+
+def test_what_goes_to_the_sparse_core_is_named() -> None:
+    """A gather of a few rows from a large table does on v7x; the same rows from a small one do not."""
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import SingleDeviceSharding
+
+    place = SingleDeviceSharding(aot.topology("tpu7x:2x2x1").devices[0])
+
+    def look_up(table: Any, rows: Any) -> Any:
+        with jax.named_scope("rows_of_tokens"):
+            return table[rows] * 2
+
+    found = {}
+    for length in (65536, 2048):
+        table = jax.ShapeDtypeStruct((length, 256), jnp.bfloat16, sharding=place)
+        rows = jax.ShapeDtypeStruct((2048,), jnp.int32, sharding=place)
+        found[length] = aot.offloads(jax.jit(look_up).lower(table, rows).compile().as_text())
+    assert found == {65536: ["jit(look_up)/rows_of_tokens/gather"], 2048: []}

@@ -122,6 +122,7 @@ function resultOf(target: Target, raw: RawTarget, known = false): CompileTargetR
       buffers: nameBuffers(raw.vmem?.buffers ?? [], vmem),
     },
     codeBytes: raw.codeBytes,
+    offloads: raw.offloads ?? null,
     seconds: raw.seconds,
     known,
     ...(failure === undefined ? {} : { failure: { ...failure, buffers } }),

@@ -10,6 +10,8 @@ export interface RawTarget {
   readonly bundles: Bundles | null;
   readonly vmem: { readonly used: number; readonly buffers: readonly RawBuffer[] } | null;
   readonly codeBytes: number | null;
+  /** Absent in what was kept before it was looked for. */
+  readonly offloads?: readonly string[];
   readonly seconds: { readonly trace: number; readonly compile: number };
   readonly failure?: Omit<CompileFailure, "buffers"> & { readonly buffers?: readonly RawBuffer[] };
 }

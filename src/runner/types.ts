@@ -54,6 +54,9 @@ export interface CompileTargetResult {
   };
   /** Bytes of the whole program. */
   readonly codeBytes: number | null;
+  /** Operations that XLA gives to the SparseCore, by their names; null: it does not compile, or was
+   * compiled before that was looked for. */
+  readonly offloads: readonly string[] | null;
   /** Of the run that compiled it. */
   readonly seconds: { readonly trace: number; readonly compile: number };
   /** It was compiled before. */

@@ -60,6 +60,20 @@ def kernel_names(hlo: str) -> list[str]:
     return re.findall(pattern, hlo, re.M)
 
 
+def offloads(hlo: str) -> list[str]:
+    """Operations that an optimised program gives to the SparseCore, each once: their names in the
+    source ("jit(call)/gather"). XLA does so without asking what it costs."""
+    found: dict[str, None] = {}
+    for line in hlo.splitlines():
+        if 'async_execution_thread="sparsecore"' not in line:
+            continue
+        named = re.search(r'op_name="([^"]+)"', line) or re.match(
+            r"\s*(?:ROOT )?%?([\w.\-]+)", line
+        )
+        found[named[1] if named else line.strip()] = None
+    return list(found)
+
+
 def empty(folder: Path | None) -> None:
     """Takes away what the compiler dumped, so that the next dump is alone."""
     if folder is not None and folder.is_dir():
@@ -180,6 +194,8 @@ def _compile_on(
             gc.enable()
     analysis = compiled.memory_analysis()
     code = getattr(analysis, "generated_code_size_in_bytes", None)
-    read = read_dump(dump, kernel_names(compiled.as_text()))
+    hlo = compiled.as_text()
+    read = read_dump(dump, kernel_names(hlo))
     empty(dump)
-    return {**result, "fits": True, "codeBytes": code, "seconds": seconds, **read}
+    known = {"codeBytes": code, "offloads": offloads(hlo)}
+    return {**result, "fits": True, "seconds": seconds, **known, **read}

@@ -45,7 +45,10 @@ function target(result: CompileTargetResult, { paint }: Output): readonly string
     bundles === null ? "-" : count(bundles.total),
     known ? "known" : seconds(time.compile),
   ]);
-  if (failure === undefined) return [line];
+  const offloads = (result.offloads ?? []).map((name) =>
+    paint.yellow(`    on the SparseCore: ${name} (XLA moves it there without a cost model)`),
+  );
+  if (failure === undefined) return [line, ...offloads];
   const listed = [...(failure.buffers ?? [])].sort((a, b) => b.bytes - a.bytes);
   const rest = listed.length - BUFFERS_SHOWN;
   const names = listed

@@ -53,6 +53,7 @@ const profile: Shape = (value) => profileShape(value) && isWhole(value as Schedu
 
 const rawShape = objectOf({
   ...{ topology: text, deviceKind: text, fits: flag, codeBytes: maybe(amount) },
+  offloads: optional(listOf(text)),
   bundles: maybe(
     objectOf({
       ...{ total: count, scopes: tableOf(count), tracing: count },
