@@ -53,6 +53,8 @@ export interface SweepOptions extends RunnerOptions {
   /** Of what was compiled before. */
   readonly cache?: CompileCache;
   readonly estimator?: Estimator;
+  /** What records call the spec: of several schedules with the kind. Absent: its name. */
+  readonly label?: string;
   /** Where the workers are; absent: on this machine. */
   readonly crew?: Crew;
 }
@@ -191,7 +193,7 @@ async function run(
         const { judged, counted } = job;
         const from = (): number => free;
         const asked = { ...limits, counted, from };
-        const evaluated = await evaluate(judged, spec.name, store, station, asked);
+        const evaluated = await evaluate(judged, options.label ?? spec.name, store, station, asked);
         free = performance.now();
         if (!evaluated.known && judged.prepared !== undefined) compiled += 1;
         await finish(job, evaluated);

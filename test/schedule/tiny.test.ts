@@ -144,7 +144,7 @@ describe("a second schedule", () => {
       });
       return spec("").replace(
         /kind: "tiny".*/,
-        `kind: "auto", tiles: { ${buckets.join(", ")} } },`,
+        `kind: "auto", among: ["gather", "tiny"], tiles: { ${buckets.join(", ")} } },`,
       );
     };
     const written = (name: string, text: string): string => {

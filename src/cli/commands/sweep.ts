@@ -193,7 +193,8 @@ async function sweepOne(
   const { name } = loaded.spec;
   const title = schedule === undefined ? name : `${name}, ${schedule} schedule`;
   const report = sweepReport(title, options.store, out);
-  const sweep = { ...stages.sweep, ...defined({ buckets: buckets ?? stages.sweep.buckets }) };
+  const chosen = { buckets: buckets ?? stages.sweep.buckets };
+  const sweep = { ...stages.sweep, ...defined(chosen), label: title };
   const validate = options.validate === true;
   const result = await runStages(loaded, store, { ...stages, sweep, validate }, report).catch(
     (error: unknown) => {
