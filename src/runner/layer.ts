@@ -11,6 +11,8 @@ import type { LayerSpec } from "../spec/layer.ts";
 export interface Rounding {
   /** By rows of an expert in place of those of a body. */
   readonly roundedWeights: RoundedWeights;
+  /** Each expert's result is rounded, and no sum between devices. */
+  readonly roundedResults?: true;
 }
 
 export interface WorkerLayer extends LayerSpec, Rounding {
@@ -39,6 +41,7 @@ function roundingOf(plan: Plan): Rounding {
   const schedule = Object.values(schedules).find(({ kind }) => kind === plan.schedule);
   const { routed, shared } = schedule?.roundedWeights?.(plan) ?? {};
   return {
+    ...defined({ roundedResults: schedule?.roundedResults }),
     roundedWeights: defined({
       routed: routed === undefined ? undefined : heldBelow(plan, routed),
       // Their rows come in whole tiles.

@@ -1,8 +1,9 @@
 /** Every dispatch/combine scheme: a folder beside this file and a line here. */
 import { gather } from "./gather/index.ts";
+import { gmm } from "./gmm/index.ts";
 import type { Schedule } from "./schedule.ts";
 
-const registry = { gather } as const;
+const registry = { gather, gmm } as const;
 
 export type ScheduleName = keyof typeof registry;
 

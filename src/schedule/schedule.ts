@@ -132,6 +132,8 @@ export interface Schedule {
   dequantizationText?(plan: Plan): string | undefined;
   /** Where weights times their scales are rounded to the dtype before a product. */
   roundedWeights?(plan: Plan): RoundedWeights;
+  /** Each expert's result is rounded to the dtype before it is weighted, and no sum between devices is. */
+  readonly roundedResults?: true;
   /** What quantised rows mean on each device and between devices, for `explain`. */
   rowsText?(plan: Plan): readonly string[];
   /** The fields of the generated tile table, and what keeps a kernel with other tiles right. */

@@ -91,8 +91,30 @@ function asSeveral(plan: Plan): Plan {
   return { ...plan, schedule: AUTO, kernels };
 }
 
+
+/** The same by the other schedules, without what they refuse: they name which fields those are. */
+function otherwiseMade(spec: MoeSpec): readonly MoeSpec[] {
+  return Object.values(schedules).flatMap((schedule) => {
+    if (schedule.kind === spec.schedule.kind) return [];
+    const refused: readonly string[] = schedule
+      .layerProblems(spec.layer)
+      .filter(({ nearest }) => nearest.length === 0)
+      .map(({ field }) => field);
+    const kept = Object.entries(spec.layer).filter(([name]) => !refused.includes(name));
+    const layer = Object.fromEntries(kept) as MoeSpec["layer"] & object;
+    const [bt = 16] = schedule.axisRule(layer, "bt").legal;
+    const axes = schedule.axes.map(({ name }) => [name, schedule.axisRule(layer, name).legal[0]]);
+    const tiles = { all: { upTo: 256, ...Object.fromEntries(axes), bt } };
+    return [{ ...spec, layer, schedule: { kind: schedule.kind, tiles } }];
+  });
+}
+
+/** As many are enough, whose schedules have fewer templates. */
+const oneInThree = (_: MoeSpec, index: number): boolean => index % 3 === 0;
+
+const rare = rareSpecs(specs);
 const single = [
-  ...[...specs, ...rareSpecs(specs)]
+  ...[...specs, ...rare, ...[...specs, ...rare].filter(oneInThree).flatMap(otherwiseMade)]
     .map((spec) => judge(spec, registries).plan)
     .filter((plan) => plan !== undefined),
   ...randomPlans(100, 15),

@@ -68,7 +68,7 @@ describe("a second schedule", () => {
     // Its folder, its template, and these two places of one file: nothing else.
     const text = readFileSync(registry, "utf8")
       .replace("import type { Schedule }", 'import { tiny } from "./tiny/index.ts";\n$&')
-      .replace("= { gather }", "= { gather, tiny }");
+      .replace(/(const registry = \{.*) \} as const/, "$1, tiny } as const");
     writeFileSync(registry, text);
     mkdirSync(join(copy, "test"));
     writeFileSync(join(copy, "test", "small.moe.ts"), spec("bf: 256"));

@@ -5,7 +5,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
 1. the activated values h (rows, F) of an expert, which the down projection takes: to bfloat16, or to
    8 bits where the spec quantises them;
 2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
-   bfloat16; or to int8 where the wire is, each device's alone, its own as well;
+   bfloat16; or to int8 where the wire is, each device's alone, its own as well. Where the schedule says
+   `roundedResults`, each expert's result instead, before it is weighted, and no sum;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
    times its scale: to bfloat16.
@@ -133,6 +134,7 @@ class Model:
         self._narrow = self._dtype != np.float32
         cap = float(layer["routing"].get("logitSoftCap") or 0.0)
         self._weighs_rows = layer.get("scoreOn") == "input"
+        self._rounds_results = self._narrow and bool(layer.get("roundedResults"))
         # Of a routing weight, relative: some roundings of logits of this size. One that multiplies
         # rows is a factor of gate, of up and of what the activation is steeper than it.
         self._share = (2.0 * UNIT * (4.0 + cap)) ** 2 * (9.0 if self._weighs_rows else 1.0)
@@ -157,6 +159,8 @@ class Model:
                 share = np.ones_like(share)
             else:
                 result, variance, few = self._expert(rows[chosen], int(expert))
+            if self._rounds_results:
+                variance = variance + nearest(result, self._dtype)
             owner = self._owners.of_experts(expert)
             sums[owner, chosen] += share * result
             noise[owner, chosen] += share**2 * (variance + self._share * result**2)
@@ -176,7 +180,7 @@ class Model:
         if not self._narrow:
             return np.full((count, len(experts)), SHOWN_FLOAT32)
         away = self._owners.of_experts(experts) != self._owners.of_tokens(count)[:, None]
-        if self._layer.get("deterministic"):
+        if self._layer.get("deterministic") or self._rounds_results:
             away = np.ones_like(away)
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
@@ -298,7 +302,8 @@ class Model:
                 result, fourth = result + moved, fourth + fourth_moved
                 continue
             result += variance
-        if kind is None and self._narrow and self._owners.devices > 1:
+        relayed = self._owners.devices > 1 and not self._rounds_results
+        if kind is None and self._narrow and relayed:
             if self._layer.get("deterministic"):
                 added, largest = alike(sums, self._dtype)
             else:

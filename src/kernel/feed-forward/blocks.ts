@@ -111,6 +111,7 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
   const activated = quantization?.activations !== undefined;
   return {
     scaledRows: scalesRows(layer),
+    resultsText: "result_tiles     float32",
     ...sumsTexts({ layer, kernels }),
     weighedRows: weighsRows(layer),
     dotText: narrow

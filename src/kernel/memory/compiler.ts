@@ -151,15 +151,21 @@ function spilled(held: Held, registers: number): readonly Buffer[] {
 
 const sum = (buffers: readonly Buffer[]): number => buffers.reduce((all, b) => all + b.bytes, 0);
 
+function largestOf(stages: readonly (readonly Buffer[])[]): readonly Buffer[] {
+  return stages.reduce((most, stage) => (sum(stage) > sum(most) ? stage : most), []);
+}
+
+/** What the compiler adds where a kernel has bodies of the feed-forward and nothing else that spills. */
+export function bodyBuffers(input: KernelInput, device: Device): readonly Buffer[] {
+  return largestOf([
+    spilled([...products(input, device), ...gateUpScaling(input, device)], HOLDING),
+    spilled([...down(input, device), ...downScaling(input)], HOLDING),
+  ]);
+}
+
 /** What the compiler adds to the kernel's declared VMEM. */
 export function compilerBuffers(input: KernelInput, device: Device): readonly Buffer[] {
   const { top, nested } = routing(input);
-  const stages = [
-    spilled([...products(input, device), ...gateUpScaling(input, device)], HOLDING),
-    spilled([...down(input, device), ...downScaling(input)], HOLDING),
-    spilled(combine(input), HOLDING),
-    spilled(nested, 0),
-  ];
-  const largest = stages.reduce((most, stage) => (sum(stage) > sum(most) ? stage : most));
-  return [...spilled(top, 0), ...largest];
+  const stages = [bodyBuffers(input, device), spilled(combine(input), HOLDING), spilled(nested, 0)];
+  return [...spilled(top, 0), ...largestOf(stages)];
 }

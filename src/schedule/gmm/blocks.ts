@@ -1,0 +1,46 @@
+/** Which of their answers the functions of this schedule have in a plan. */
+
+import { referenceBlocks } from "../../emit/blocks.ts";
+import { apiBlocks } from "../../kernel/api/blocks.ts";
+import { NO_BLOCK } from "../../kernel/part.ts";
+import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { MOST_ALONE } from "./sizes.ts";
+
+const HERE = "gmm";
+
+type Blocks = Readonly<Record<string, string>>;
+
+/** What goes between devices before and after the experts. */
+function collectiveBlocks({ mesh: { ep, axes, tokenAxes } }: Plan): Blocks {
+  const alone = ep === 1;
+  const rounds = ep <= MOST_ALONE ? "one" : "several";
+  const replicated = tokenAxes.length < axes.length;
+  return {
+    collected: alone ? NO_BLOCK : `${HERE}/collected/distributed`,
+    entries: `${HERE}/entries/${alone ? "alone" : "distributed"}`,
+    experts: `${HERE}/experts/${rounds}`,
+    about_rounds: `${HERE}/about_rounds/${rounds}`,
+    result: `${HERE}/result/${alone ? "alone" : replicated ? "replicated" : "distributed"}`,
+  };
+}
+
+/** Templates by the name of what they answer. */
+export function gmmBlocks(plan: Plan): Blocks {
+  const { layer } = plan;
+  const {
+    scale_arrays = NO_BLOCK,
+    gate_up_bias_array = NO_BLOCK,
+    routing_arrays = NO_BLOCK,
+  } = apiBlocks(plan);
+  const { reference_groups = NO_BLOCK } = referenceBlocks(plan);
+  const biased = layer.biases === true;
+  return {
+    ...{ scale_arrays, gate_up_bias_array, routing_arrays, reference_groups },
+    down_bias_array: biased ? `${HERE}/down_bias` : NO_BLOCK,
+    routes: `${HERE}/routes/${layer.routing.where === "given" ? "given" : "chosen"}`,
+    weight_slot: "kernel/experts/resident/slot/first",
+    scale_block: scaleBlockTemplate(layer),
+    ...collectiveBlocks(plan),
+  };
+}

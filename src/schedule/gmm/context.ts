@@ -1,0 +1,48 @@
+/** What the templates of the package say of a plan of this schedule. */
+import { argumentsContext } from "../../kernel/api/arguments.ts";
+import { headerContext } from "../../kernel/api/context.ts";
+import { type Context, contextOf } from "../../kernel/context.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import { layoutOf } from "../../kernel/rows/layout.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { deviceOf } from "../../target/device/registry.ts";
+import { composition } from "./composition.ts";
+import { sizesOf } from "./sizes.ts";
+
+/** Arguments of the call as a kernel takes them that sends nothing itself. */
+function callContext(plan: Plan): Context {
+  const alone = { ...plan, mesh: { ...plan.mesh, ep: 1 } };
+  const { expertArrays, ...all } = argumentsContext(alone, undefined);
+  const count = String(expertArrays).split(", ").length;
+  // Rows by expert, beside the weights.
+  return { ...all, expertArrays, arrayCount: count + 1 };
+}
+
+/**
+ * What the templates of all parts are told, from the plan's first kernel and the kinds of all.
+ * @throws RangeError for a plan without a kernel.
+ */
+export function gmmContext(plan: Plan): Context {
+  const { layer, mesh, kernels } = plan;
+  const [first] = kernels;
+  if (first === undefined) throw new RangeError("the plan has no kernel");
+  const { ep, axes, tokenAxes } = mesh;
+  const input: KernelInput = {
+    ...{ layer, ep, device: deviceOf(first.device), layout: layoutOf(layer) },
+    ...{ parts: 0, streamed: false, rows: "vmem", atOnce: 1, narrow: false },
+    sizes: sizesOf(ep, first.tokens),
+    tiles: { ...first.tiles, early: 0, rowBlock: first.tiles.bt },
+  };
+  return {
+    ...headerContext(plan),
+    ...callContext(plan),
+    ...contextOf(composition, plan, input),
+    // Where tokens are replicated each device has a share of them in between.
+    tokenAxesName: tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES",
+    collectsText: ep === 1 ? "" : ", gathers all devices' token rows",
+    returnsText: ep === 1 ? "" : ", and gives each device its own tokens' sums (reduce-scatter)",
+    resultsText: `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
+    operandDtype: layer.dtype,
+    rowGroup: "ROW_GROUP",
+  };
+}

@@ -1,0 +1,34 @@
+/** Grouped matmuls of whole experts between collectives of XLA. */
+import { joined, weightTiles } from "../../kernel/api/table.ts";
+import { modulesOf } from "../../kernel/context.ts";
+import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
+import { gatherRows } from "../../predict/pieces/xla.ts";
+import { kernelSteps } from "../../predict/plan/kernel.ts";
+import type { Schedule } from "../schedule.ts";
+import { ROW_BY_ROW } from "./calls.ts";
+import { composition } from "./composition.ts";
+import { gmmContext } from "./context.ts";
+import { lower } from "./lower.ts";
+import { axisRule, layerProblems } from "./rules.ts";
+
+export const gmm = {
+  kind: "gmm",
+  summary: "grouped matmuls of rows sorted by expert, between collectives of XLA",
+  axes: [{ name: "bt", cost: 1 }],
+  options: ["btc", "slots"],
+  axisRule,
+  layerProblems,
+  sharedColumns: () => 0,
+  lower,
+  tileTable: (plan) => joined(weightTiles(plan)),
+  steps: (kernel, bundles, job) =>
+    kernel.calls.flatMap((call) =>
+      call.kind === "xla" && ROW_BY_ROW.some((name) => name === call.name)
+        ? [gatherRows(job, call.name, call.bytes / 2)]
+        : kernelSteps({ ...kernel, calls: [call] }, bundles, job),
+    ),
+  dequantizationText,
+  roundedWeights,
+  roundedResults: true,
+  files: (plan) => modulesOf(composition, plan, gmmContext),
+} as const satisfies Schedule;

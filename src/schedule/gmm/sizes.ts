@@ -1,0 +1,56 @@
+/** Sizes of one call, as `Shape` in the generated kernel has them. */
+import type { Sizes } from "../../kernel/frame.ts";
+import { GROUP } from "../../kernel/loops.ts";
+import { LANES, roundUp } from "../../kernel/rows/layout.ts";
+
+/** What a round has room for, by what a device has of all entries on average; also in the template. */
+const ROUND_SHARE = 2;
+/** Least entries of a round; also in the template. */
+const LEAST_ROUND = 64;
+/** Devices up to which a round has room for all entries of any routing. */
+export const MOST_ALONE = ROUND_SHARE;
+
+/** Rows of one round on one device. */
+export interface Round {
+  /** T in whole shares of the devices. */
+  readonly allTokens: number;
+  readonly entries: number;
+  /** Rows: each expert's in whole groups. */
+  readonly rows: number;
+}
+
+/** What a round has room for at T tokens. */
+export function roundOf(
+  { topK, experts }: { readonly topK: number; readonly experts: number },
+  ep: number,
+  tokens: number,
+): Round {
+  const allTokens = roundUp(tokens, ep);
+  const all = allTokens * topK;
+  const entries = Math.min(all, Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND));
+  const padding = Math.min(experts / ep, entries) * (GROUP - 1);
+  return { allTokens, entries, rows: roundUp(entries + padding, GROUP) };
+}
+
+/** The same for the parts: one pass, in which a device has all tokens' rows. */
+export function sizesOf(ep: number, tokens: number): Sizes {
+  const deviceShare = Math.ceil(tokens / ep);
+  const allTokens = ep * deviceShare;
+  return {
+    tokens,
+    deviceShare,
+    passes: 1,
+    passTokens: deviceShare,
+    sentTokens: deviceShare,
+    allTokens,
+    routedTokens: deviceShare,
+    sources: ep,
+    laneTokens: roundUp(allTokens, LANES),
+    chunk: GROUP,
+    // XLA keeps lists of its own.
+    choiceStride: 0,
+    weightsAt: 0,
+    offsetsAt: 0,
+    routeWords: 0,
+  };
+}

@@ -1,0 +1,79 @@
+/** Row tiles on their way: token rows in, a tile ahead of their use, and results out behind it. */
+import { type Dim, dma, TWO, vmem } from "../../kernel/declaration.ts";
+import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
+import type { Part } from "../../kernel/part.ts";
+import { elementType } from "../../kernel/rows/types.ts";
+import { weightStreams } from "../../kernel/weights/scales.ts";
+
+export const tilesInOut: Part = {
+  buffers: ({ layer, tiles }) => {
+    const tile: readonly Dim[] = [TWO, ["s.tiles.bt", tiles.bt], ["HIDDEN_SIZE", layer.hidden]];
+    const type = elementType(layer);
+    return [
+      vmem("operand", tile, type, "rows of a row tile", 2),
+      vmem("results", tile, type, "results of a row tile", 2),
+    ];
+  },
+  semaphores: () => [
+    dma("rows_arrived", TWO, "rows of a row tile in their slot"),
+    dma("results_left", TWO, "results of a row tile out of their slot"),
+  ],
+  streams: ({ layer, load }) => {
+    const bytes = load.routedRows * layer.hidden * (layer.dtype === "bfloat16" ? 2 : 4);
+    const copies = Math.ceil(load.rowTiles * Math.ceil(load.typicalRows / GROUP));
+    const moved = { remote: false, bytes, copies, slots: 2 } as const;
+    return [
+      {
+        ...{ name: "rows_in", from: "HBM", to: "VMEM", source: "rows", destination: "operand" },
+        ...{ issuedBy: "next_rows", awaitedBy: "await_rows", semaphore: "rows_arrived" },
+        ...moved,
+        meaning: "rows of the next row tile",
+      },
+      {
+        ...{ name: "results_out", from: "VMEM", to: "HBM", source: "results" },
+        ...{ destination: "output", issuedBy: "write_results", awaitedBy: "await_results" },
+        ...moved,
+        semaphore: "results_left",
+        meaning: "results of a row tile",
+      },
+    ];
+  },
+  stages: ({ layer, load }) => {
+    const tile = {
+      per: "row tile",
+      trips: load.rowTiles,
+      loops: [ROW_TILES, rows(GROUP)],
+      overlaps: weightStreams(layer),
+    } as const;
+    const none = { reads: [], writes: [] } as const;
+    return [
+      { name: "next_rows", meaning: "rows of the next row tile start", ...none, ...tile },
+      { name: "await_rows", meaning: "rows are here", reads: [], writes: ["operand"], ...tile },
+      {
+        name: "await_results",
+        meaning: "results of the last tile but one have left their slot",
+        ...none,
+        ...tile,
+      },
+      {
+        name: "write_results",
+        meaning: "results start to leave",
+        reads: ["results"],
+        writes: ["output"],
+        ...tile,
+      },
+      {
+        name: "last_results",
+        meaning: "results of the last tiles have left",
+        ...none,
+        waits: ["results_out"],
+        per: "pass",
+        trips: 1,
+        loops: [
+          { over: "copies", each: 1, fixed: 2 },
+          { over: "copies", each: 1, fixed: Math.ceil(load.typicalRows / GROUP) },
+        ],
+      },
+    ];
+  },
+};

@@ -1,0 +1,61 @@
+/** What the kernel goes through: experts that have rows, and their row tiles. */
+import { type Dim, smem } from "../../kernel/declaration.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import type { Part } from "../../kernel/part.ts";
+import { expertStreams } from "../../kernel/weights/part.ts";
+import { roundOf } from "./sizes.ts";
+
+/** Row tiles of one round at most: one begun for each expert. */
+function rowTiles({ layer, ep, sizes, tiles }: KernelInput): Dim {
+  const { entries } = roundOf(layer, ep, sizes.tokens);
+  return ["s.row_tiles", layer.experts / ep + Math.floor(entries / tiles.bt)];
+}
+
+export const work: Part = {
+  buffers: (input) => {
+    const { layer, ep } = input;
+    const local: Dim = ["LOCAL_EXPERTS + 1", layer.experts / ep + 1];
+    const tiles = [rowTiles(input)];
+    return [
+      smem("active_experts", [local], "experts that have rows"),
+      smem("tile_experts", tiles, "place among them of each row tile's expert"),
+      smem("tile_first_rows", tiles, "first row of each row tile"),
+      smem("tile_row_counts", tiles, "rows of each row tile"),
+    ];
+  },
+  stages: (frame) => {
+    const starts = expertStreams(frame);
+    return [
+      {
+        name: "list_tiles",
+        meaning: "experts that have rows, and their row tiles",
+        reads: [],
+        writes: ["active_experts", "tile_experts", "tile_first_rows", "tile_row_counts"],
+        per: "pass",
+        trips: 1,
+        loops: [
+          { over: "local experts", each: 1 },
+          { over: "row tiles", each: 1, counted: "once" },
+        ],
+      },
+      {
+        name: "first_weights",
+        meaning: "weights of the first experts start, as many as have slots",
+        reads: ["active_experts"],
+        writes: [],
+        starts,
+        per: "pass",
+        trips: 1,
+      },
+      {
+        name: "next_weights",
+        meaning: "weights of an expert start, a slot ahead of their use",
+        reads: ["active_experts"],
+        writes: [],
+        starts,
+        per: "expert",
+        trips: frame.load.readExperts,
+      },
+    ];
+  },
+};
