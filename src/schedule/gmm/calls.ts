@@ -12,6 +12,7 @@ export interface Between {
   readonly sums: number;
 }
 
+/** Of one call: nothing on one device. */
 export function betweenOf({ layer, ep, sizes, layout }: Frame): Between {
   if (ep === 1) return { rows: 0, sums: 0 };
   const row = layer.hidden * layout.itemBytes + 8 * layer.topK;

@@ -7,7 +7,7 @@ import { layoutOf } from "../../kernel/rows/layout.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
-import { sizesOf } from "./sizes.ts";
+import { LEAST_ROUND, ROUND_SHARE, sizesOf } from "./sizes.ts";
 
 /** Arguments of the call as a kernel takes them that sends nothing itself. */
 function callContext(plan: Plan): Context {
@@ -41,6 +41,8 @@ export function gmmContext(plan: Plan): Context {
     tokenAxesName: tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES",
     collectsText: ep === 1 ? "" : ", gathers all devices' token rows",
     returnsText: ep === 1 ? "" : ", and gives each device its own tokens' sums (reduce-scatter)",
+    roundShare: ROUND_SHARE,
+    leastRound: LEAST_ROUND,
     resultsText: `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
     operandDtype: layer.dtype,
     rowGroup: "ROW_GROUP",

@@ -3,10 +3,10 @@ import type { Sizes } from "../../kernel/frame.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES, roundUp } from "../../kernel/rows/layout.ts";
 
-/** What a round has room for, by what a device has of all entries on average; also in the template. */
-const ROUND_SHARE = 2;
-/** Least entries of a round; also in the template. */
-const LEAST_ROUND = 64;
+/** What a round has room for, by what a device has of all entries on average. */
+export const ROUND_SHARE = 2;
+/** Least entries of a round. */
+export const LEAST_ROUND = 64;
 /** Devices up to which a round has room for all entries of any routing. */
 export const MOST_ALONE = ROUND_SHARE;
 

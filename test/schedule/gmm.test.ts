@@ -1,0 +1,134 @@
+/**
+ * What the grouped matmuls take and refuse, and that a round more is made where a device has more rows
+ * than a round has room for. By default two formats on simulated devices; `npm run test:long`: all.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import type { MoeInput } from "../../src/index.ts";
+import { moe } from "../../src/index.ts";
+import { roundOf } from "../../src/schedule/gmm/sizes.ts";
+import { moegen, onlyObject } from "../cli/moegen.ts";
+import { long } from "../long.ts";
+
+const layer = {
+  experts: 16,
+  topK: 4,
+  hidden: 1024,
+  intermediate: 512,
+  activation: "silu",
+  routing: { where: "kernel", scoring: "softmax", renormalize: true },
+} as const;
+const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
+
+function spec(more: object, ep = 4): MoeInput {
+  return {
+    name: "grouped",
+    layer: { ...layer, ...more },
+    mesh: { ep, axes: ["data", "tensor"] },
+    devices: ["v7x"],
+    schedule: {
+      kind: "gmm",
+      tiles: { small: { upTo: 64, bt: 64 }, large: { upTo: 1024, bt: 256 } },
+    },
+  };
+}
+
+const blocks = { kind: "sub_channel", block: 32 } as const;
+const FORMATS: Readonly<Record<string, object>> = {
+  "float8 in blocks": {
+    quantization: { weights: "float8_e4m3fn", granularity: "blocks_128x128", scales: "float32" },
+  },
+  "float4, biased, side by side": {
+    weights: "side_by_side",
+    biases: true,
+    activation: swigluoai,
+    quantization: { weights: "float4_e2m1fn", granularity: blocks, scales: "bfloat16" },
+  },
+  bfloat16: {},
+  float32: { dtype: "float32" },
+  "separate, biased": { weights: "separate", biases: true, activation: swigluoai },
+  "sizes that fill no lanes": {
+    weights: "side_by_side",
+    biases: true,
+    hidden: 1440,
+    intermediate: 1440,
+  },
+  "given routing": { routing: { where: "given" }, activation: "gelu" },
+  "float8 by channel": {
+    quantization: { weights: "float8_e4m3fn", granularity: "per_channel", scales: "float32" },
+  },
+  "no gate, groups, correction bias": {
+    weights: "up",
+    activation: "relu2",
+    routing: {
+      ...layer.routing,
+      scoring: "sigmoid",
+      correctionBias: true,
+      groups: { count: 4, kept: 2, score: "sum_of_top_2" },
+    },
+  },
+};
+
+const messages = (more: object): readonly string[] =>
+  judge(moe(spec(more)), registries).findings.map(({ message }) => message);
+
+test.each([
+  ["wire", { wire: { dispatch: "int8" } }],
+  ["sharedExperts", { sharedExperts: { count: 1, intermediate: 512 } }],
+  ["deterministic", { deterministic: true }],
+  ["scoreOn", { scoreOn: "input" }],
+])("%s is refused by name", (field, more) => {
+  expect(messages(more).join()).toContain(`gmm has no ${field}`);
+});
+
+test("8-bit rows are refused, their weights are not", () => {
+  const weights = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
+  expect(messages({ quantization: weights })).toEqual([]);
+  const found = messages({ quantization: { ...weights, activations: "int8" } });
+  expect(found.join()).toContain("leave out activations = int8");
+});
+
+describe("a round", () => {
+  test("has room for all entries of one or two devices, whatever T is", () => {
+    for (const ep of [1, 2]) {
+      for (const tokens of [1, 3, 64, 8192]) {
+        const { allTokens, entries } = roundOf(layer, ep, tokens);
+        expect(entries).toBe(allTokens * layer.topK);
+      }
+    }
+  });
+
+  test("has room for twice a device's average of more, and for every expert's padding", () => {
+    const { entries, rows } = roundOf({ topK: 8, experts: 128 }, 8, 8192);
+    expect(entries).toBe((2 * 8192 * 8) / 8);
+    expect(rows).toBe(entries + 16 * 15);
+  });
+});
+
+describe.sequential("on simulated devices", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "moegen-gmm-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const names = Object.keys(FORMATS).slice(0, long ? undefined : 2);
+  const devices = long ? [1, 2, 4, 8] : [4];
+  test.each(names.flatMap((name) => devices.map((ep) => [name, ep] as const)))(
+    "%s, ep %i: right under any skew",
+    async (name, ep) => {
+      const file = join(folder, "grouped.moe.ts");
+      const written = JSON.stringify(spec(FORMATS[name] ?? {}, ep));
+      writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+      // One device has all rows of hot-device: more than a round's from ep 4 on.
+      const cases = ["--case", "uniform,hot-device,odd,ids"];
+      const ran = await moegen(["validate", file, ...cases, "--json"]);
+      expect(ran.stderr).not.toContain("fault of moegen");
+      expect(onlyObject(ran)).toMatchObject({ ok: true });
+    },
+  );
+});
