@@ -48,7 +48,8 @@ from .tiles import Tiles, select_tiles
 
 def _fused_ep_moe_kernel(s: Shape, *refs):
     """The kernel body of one device. `refs`: see `name_refs`."""
-    run_experts(name_refs(s, refs), s)
+    r = name_refs(s, refs)
+    run_experts(r, s)
 
 
 def _expect(condition: bool, argument: str, rule: str, value) -> None:

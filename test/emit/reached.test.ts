@@ -91,7 +91,6 @@ function asSeveral(plan: Plan): Plan {
   return { ...plan, schedule: AUTO, kernels };
 }
 
-
 /** The same by the other schedules, without what they refuse: they name which fields those are. */
 function otherwiseMade(spec: MoeSpec): readonly MoeSpec[] {
   return Object.values(schedules).flatMap((schedule) => {
