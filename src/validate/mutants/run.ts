@@ -27,6 +27,11 @@ import {
 
 /** Devices that mutants run on, whatever the spec's mesh: that is enough for every kind of peer. */
 const DEVICES = 4;
+/**
+ * Devices where the kernel sends nothing itself: one shows all of its faults, and a device that one
+ * fails on is not awaited by collectives of XLA, which end the process.
+ */
+const ALONE = 1;
 /** Interpreting keeps one core busy. */
 const MOST_WORKERS = 2;
 /**
@@ -36,7 +41,7 @@ const MOST_WORKERS = 2;
 const MUTANT_SECONDS = 600;
 
 /**
- * Makes mutants of the spec, scaled to `options.ep` devices (four), and runs each until it is
+ * Makes mutants of the spec, scaled to `options.ep` devices (four, one where it sends nothing), and runs each until it is
  * caught; of several schedules those of each one's own package, one after the other. `ok`: all
  * were. Throws RequestError for a mutant that there is not, WorkerError where the kernel without a
  * fault is not right or costs the worker.
@@ -48,11 +53,17 @@ export async function runMutants(
   onEvent: (event: MutantsEvent) => void = () => {},
 ): Promise<MutantsResult> {
   const start = performance.now();
-  const { plan: scaled, tokens } = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
-  const size = sizeOf(scaled, true);
+  const made = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
+  const alone =
+    options.ep === undefined && !membersOf(made.plan).every(sends)
+      ? subjectOf(loaded, plan, { ep: ALONE })
+      : made;
+  const size = sizeOf(membersOf(made.plan).some(sends) ? made.plan : alone.plan, true);
   const found: MutantResult[] = [];
   let total = 0;
-  for (const [at, member] of membersOf(scaled).entries()) {
+  for (const [at, one] of membersOf(made.plan).entries()) {
+    const { plan: scaled, tokens } = sends(one) ? made : alone;
+    const member = memberOf(scaled, one.schedule);
     const folder = isSeveral(scaled) ? `${member.schedule}/` : "";
     const ids = options.ids
       ?.filter((id) => id.startsWith(folder))
@@ -86,6 +97,11 @@ export async function runMutants(
     mutants,
     seconds: Math.round(performance.now() - start) / 1000,
   };
+}
+
+/** Whether a kernel of the plan has copies to other devices of its own. */
+function sends({ kernels }: Plan): boolean {
+  return kernels.some((kernel) => allOf(kernel).streams.some(({ remote }) => remote));
 }
 
 /** The event of a mutant with its module and its id as they are in a package of several schedules. */
