@@ -13,10 +13,14 @@
  * not begin below the rows that most experts have, where anything does: a tile of fewer takes an
  * expert's weights through the matrix units again (MiniMax-M2, T 2048 on v7x: 16 rows beside the widest
  * weight tile are predicted 779 us, 128 beside a narrower one 704).
+ *
+ * Where a schedule predicts seconds, tiles of weights are the largest of those that take hardly more than
+ * the fastest: slots for more of them on their way are worth more than wide ones (GPT-OSS-120B in two
+ * passes, T 4096 on v7x: the widest 573 us, of 512 columns 420, the core left out).
  */
 
 import type { KernelPlan } from "../plan/plan.ts";
-import type { Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
+import type { LowerInput, Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
 import { defined } from "../spec/defined.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
@@ -60,19 +64,23 @@ export function fits(kernel: KernelPlan): boolean {
   return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
 }
 
-/** One bucket at T = upTo. */
-export function lowerBucket(target: Target, tiles: TileRequest): KernelPlan {
-  const { spec, schedule, device, streamed = false } = target;
-  const tokens = tiles.upTo;
-  return schedule.lower({
+/** One bucket at T = upTo, for its schedule. */
+function inputOf(target: Target, tiles: TileRequest): LowerInput {
+  const { spec, device, streamed = false } = target;
+  return {
     layer: spec.layer,
     ep: spec.mesh.ep,
     devices: spec.devices,
     device,
     tiles,
-    tokens,
+    tokens: tiles.upTo,
     ...(streamed ? { streamed } : {}),
-  });
+  };
+}
+
+/** One bucket at T = upTo. */
+export function lowerBucket(target: Target, tiles: TileRequest): KernelPlan {
+  return target.schedule.lower(inputOf(target, tiles));
 }
 
 /** `btc` written for one `bt`, made to fit another: what is larger goes, `bt` itself is last. */
@@ -151,7 +159,40 @@ export function resolveTiles(target: Target, name: string, bucket: BucketSpec): 
     return largest(from, order, { ...values, bt: rows }, make, least.kernel);
   };
   const tiles = among(holdingMost(target, bucket, values.bt)) ?? among(values.bt) ?? least;
-  return { ok: true, tiles };
+  return { ok: true, tiles: fastest(target, tiles, values, make) };
+}
+
+/** How much more than the least seconds a wider tile of F may take, and one of a less cut D. */
+const MOST_EXTRA_SECONDS = { bf: 1.03, bd: 1.15 } as const;
+
+/**
+ * The widest of the weight tiles that are predicted to take hardly more than the least; those that were
+ * found where the schedule predicts nothing. Where D is cut, gate and up are added up by tile, which is
+ * not predicted: only what is a good deal faster for it is cut.
+ */
+function fastest(
+  target: Target,
+  found: ResolvedTiles,
+  values: Readonly<Record<TileAxis, readonly number[]>>,
+  make: (tiles: Readonly<Record<TileAxis, number>>) => ResolvedTiles,
+): ResolvedTiles {
+  const secondsOf = ({ request }: ResolvedTiles): number | undefined =>
+    target.schedule.seconds?.(inputOf(target, request));
+  if (secondsOf(found) === undefined) return found;
+  const { bt } = found.request;
+  const timed = values.bd.map((bd) =>
+    values.bf.flatMap((bf) => {
+      const made = make({ bt, bf, bd });
+      const seconds = secondsOf(made);
+      return seconds === undefined || !fits(made.kernel) ? [] : [{ made, seconds }];
+    }),
+  );
+  const leastOf = (some: readonly { readonly seconds: number }[]): number =>
+    Math.min(...some.map(({ seconds }) => seconds));
+  const most = leastOf(timed.flat()) * MOST_EXTRA_SECONDS.bd;
+  const wide = timed.find((some) => leastOf(some) <= most) ?? [];
+  const best = wide.find(({ seconds }) => seconds <= leastOf(wide) * MOST_EXTRA_SECONDS.bf);
+  return best?.made ?? found;
 }
 
 /** The first axis as large as anything does, then the next; undefined: nothing but the least does. */

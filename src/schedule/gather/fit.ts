@@ -189,15 +189,18 @@ function chooseOverlapped(request: FitRequest): Fit {
     if (limit <= LEAST_OVERLAPPED) break;
   }
   const fitting = found.filter((fit) => fits(fit, request.device));
-  const seconds = ({ input, sizes, rowBlock }: Fit): number => {
-    const mean = meanRows(request, sizes.passes);
-    // Routing at random: hardly an expert has more.
-    const rows = mean + 3 * Math.sqrt(mean);
-    return overlappedSeconds(input, request.streamed ? Math.ceil(rows / rowBlock) : 1);
-  };
+  const seconds = (fit: Fit): number => secondsOf(fit, request);
   const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
   if (best === undefined) throw new RangeError("a call has at least one pass");
   return best;
+}
+
+/** What passes that may overlap are predicted to take. */
+export function secondsOf({ input, sizes, rowBlock }: Fit, request: FitRequest): number {
+  const mean = meanRows(request, sizes.passes);
+  // Routing at random: hardly an expert has more.
+  const rows = mean + 3 * Math.sqrt(mean);
+  return overlappedSeconds(input, request.streamed ? Math.ceil(rows / rowBlock) : 1);
 }
 
 /**

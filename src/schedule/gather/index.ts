@@ -10,7 +10,7 @@ import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { gatherContext } from "./context.ts";
-import { lower } from "./lower.ts";
+import { lower, seconds } from "./lower.ts";
 import { tileTable } from "./tiles.ts";
 
 /** Phases from one pass to the next where the sums of one leave before: `stride` of the template. */
@@ -33,6 +33,7 @@ export const gather = {
   layerProblems,
   sharedColumns: sharedHeld,
   lower,
+  seconds,
   tileTable,
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;

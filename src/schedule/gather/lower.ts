@@ -20,7 +20,7 @@ import { deviceOf } from "../../target/device/registry.ts";
 import type { LowerInput } from "../schedule.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
 import { composition, inTurns } from "./composition.ts";
-import { chooseFit, type FitRequest } from "./fit.ts";
+import { chooseFit, type FitRequest, secondsOf } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
@@ -46,22 +46,20 @@ function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
   return streamed === true || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
-/** The kernel with the tiles asked for; whether it fits is for others to judge. */
-export function lower(input: LowerInput): KernelPlan {
+/** What the passes of a call are chosen from. */
+function requestOf(input: LowerInput): FitRequest {
   const { layer, ep, device, devices, tiles, tokens } = input;
-  const streamed = isStreamed(input);
-  const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
     sizesOf(layer, count, ep, roundTokens(most), all);
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
-  const request: FitRequest = {
+  return {
     layer,
     ep,
     device,
     tiles,
     tokens,
-    streamed,
+    streamed: isStreamed(input),
     ways: {
       routed: dequantizationFor(layer, devices),
       shared: dequantizationFor(sharedLayer(layer), devices),
@@ -73,6 +71,22 @@ export function lower(input: LowerInput): KernelPlan {
     transport: input.own?.parts ?? tiles.transport ?? "auto",
     kinds: devices.map(deviceOf),
   };
+}
+
+/** Seconds of a call whose passes may overlap: tiles decide how many slots weights have, and so on. */
+export function seconds(input: LowerInput): number | undefined {
+  const { tiles, ep } = input;
+  if (!passesOverlap({ rows: tiles.rows ?? "vmem", ep })) return undefined;
+  const request = requestOf(input);
+  return secondsOf(chooseFit(request), request);
+}
+
+/** The kernel with the tiles asked for; whether it fits is for others to judge. */
+export function lower(input: LowerInput): KernelPlan {
+  const { layer, ep, device, tiles, tokens } = input;
+  const request = requestOf(input);
+  const { streamed } = request;
+  const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const fit = tradeRows(chooseFit(request), request);
   const shared = sharedOf(layer, ep);
   const sharedTile =

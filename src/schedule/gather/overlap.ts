@@ -41,8 +41,11 @@ export function overlappedSeconds(input: KernelInput, reads: number): number {
   const row = layout.paddedHidden * layout.itemBytes;
   const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
   const work = Math.max(reads * weightSeconds(input), matrix / device.bf16Flops);
-  // As simulated: an expert that waits for what another device sends waits with all slots full.
-  const both = (moved: number): number => Math.max(moved, work + moved / tiles.slots);
+  // As simulated: an expert that waits for what another device sends waits with all slots full; and
+  // nothing goes beside the only one.
+  const turns = (layer.experts / ep) * reads;
+  const waits = Math.max(1 / tiles.slots, 1 / turns);
+  const both = (moved: number): number => Math.max(moved, work + moved * waits);
   const one = both(links / 2);
   if (passSlots(input) === 1) return copied + sizes.passes * (links + work + PHASE_SECONDS);
   const middle = (sizes.passes - 2) * both(links);
