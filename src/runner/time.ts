@@ -54,6 +54,8 @@ export interface TimedCall {
   readonly deviceTime: Spread | null;
   /** Of an interpreted kernel on a CPU: says that the way works, and nothing of a TPU. */
   readonly cpuWallTime: Spread | null;
+  /** The host took what another machine had compiled. */
+  readonly known: boolean;
 }
 
 export interface TimeResult {
@@ -76,6 +78,15 @@ export type TimeEvent = { readonly event: "step"; readonly what: string };
 export interface TimedKernel {
   readonly plan: Plan;
   readonly tokens: number;
+  /** Compiled elsewhere. */
+  readonly entry?: CacheEntry | undefined;
+}
+
+/** A compiled program as JAX's cache keeps it; `data` in base64. */
+export interface CacheEntry {
+  readonly name: string;
+  readonly data: string;
+  readonly sha256: string;
 }
 
 interface Raw {
@@ -85,6 +96,7 @@ interface Raw {
     readonly tokens: number;
     readonly check: TimedCall["check"];
     readonly seconds: readonly number[] | null;
+    readonly known?: boolean;
   }[];
 }
 
@@ -121,13 +133,14 @@ export async function timeKernels(
     backend,
     deviceKind: device === undefined ? null : deviceOf(device).kind,
     kernels: await Promise.all(
-      kernels.map(async ({ plan, tokens }) => ({
+      kernels.map(async ({ plan, tokens, entry }) => ({
         name: plan.name,
         // A timed call is checked, whether or not the spec wants its reference written.
         files: Object.fromEntries(
           await emitPackage({ ...plan, emit: { ...plan.emit, reference: true } }),
         ),
         tokens,
+        entry: entry ?? null,
       })),
     ),
     ...{ warmup, repetitions, seed },
@@ -137,10 +150,10 @@ export async function timeKernels(
       ...{ timeout, still: STILL_SECONDS },
       onEvent: (event) => onEvent({ event: "step", what: String(event.what) }),
     });
-    const calls = raw.calls.map(({ tokens, check, seconds }): TimedCall => {
+    const calls = raw.calls.map(({ tokens, check, seconds, known = false }): TimedCall => {
       const spread = seconds === null || seconds.length === 0 ? null : spreadOf(seconds);
       return {
-        ...{ tokens, check },
+        ...{ tokens, check, known },
         deviceTime: raw.clock === "device" ? spread : null,
         cpuWallTime: raw.clock === "cpu" ? spread : null,
       };
@@ -178,9 +191,9 @@ export async function timeOn(
   onEvent: (event: TimeEvent) => void = () => {},
 ): Promise<TimedOn> {
   const ep = kernels[0]?.plan.mesh.ep ?? 1;
-  const checkable = kernels.map(({ plan, tokens }) => ({
-    plan: { ...plan, emit: { ...plan.emit, reference: true } },
-    tokens,
+  const checkable = kernels.map((kernel) => ({
+    ...kernel,
+    plan: { ...kernel.plan, emit: { ...kernel.plan.emit, reference: true } },
   }));
   return withHost({ ...options, devices: ep }, async (on) => {
     const { calls } = await timeKernels(on, checkable, options, onEvent);

@@ -4,6 +4,7 @@ import { EnvironmentError, hostKind, timeOn } from "../runner/index.ts";
 import type { TimeOptions } from "../runner/time.ts";
 import { defined } from "../spec/defined.ts";
 import { deviceOf } from "../target/device/registry.ts";
+import { type Ahead, entriesOf } from "./entries.ts";
 import { FINALISTS } from "./objectives.ts";
 import { judgeCandidate } from "./prepare.ts";
 import { droppedAs, type SweepRecord } from "./record.ts";
@@ -37,7 +38,7 @@ export async function timeFinalists(
   store: Store,
   records: readonly SweepRecord[],
   device: string,
-  options: ClockOptions,
+  { ahead, ...options }: ClockOptions & { readonly ahead?: Ahead },
   onEvent: (event: ClockEvent) => void = () => {},
 ): Promise<readonly SweepRecord[]> {
   const run = new Date().toISOString();
@@ -63,7 +64,10 @@ export async function timeFinalists(
     // In turns with a control: the best by prediction comes again between the others.
     const turns = turnsOf(finalists.length);
     const inTurns = turns.flatMap((at) => finalists.slice(at, at + 1));
-    const timed = await timeOn(inTurns, { ...options, device }, ({ what }) =>
+    const { signal = new AbortController().signal } = options;
+    const entries = ahead && (await entriesOf(inTurns, device, ahead, signal));
+    const kernels = inTurns.map((kernel, turn) => ({ ...kernel, entry: entries?.[turn] }));
+    const timed = await timeOn(kernels, { ...options, device }, ({ what }) =>
       onEvent({ event: "clock", bucket, what }),
     );
     const samples = timed.calls.map(({ deviceTime }) => deviceTime?.samples);
@@ -82,7 +86,7 @@ export async function timeFinalists(
               ...record,
               deviceTime: {
                 ...{ median: deviceTime.median, quartiles: deviceTime.quartiles },
-                ...{ run, host, libtpu },
+                ...{ run, host, libtpu, compiled: call.known ? "ahead" : "there" },
                 ...defined({ slice, paired: paired[turn] }),
               },
             };

@@ -5,7 +5,13 @@ import type { Workplace } from "./evaluate.ts";
 
 /** Runs the work on at most so many workers at once; resolves to how many there were. */
 export type Crew = (
-  of: { readonly ep: number; readonly most: number; readonly signal: AbortSignal },
+  of: {
+    readonly ep: number;
+    readonly most: number;
+    readonly signal: AbortSignal;
+    /** What they compile is to run: the compiler is not asked for its schedule. */
+    readonly runs?: boolean;
+  },
   work: (station: Workplace) => Promise<void>,
 ) => Promise<number>;
 

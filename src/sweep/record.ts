@@ -76,8 +76,10 @@ export interface DeviceTime {
   /** The machine, and where one names it the slice that it is of. */
   readonly host: string;
   readonly slice?: string;
-  /** What compiled it there; absent in records of an older moegen. */
+  /** What compiled it; absent in records of an older moegen. */
   readonly libtpu?: string | null;
+  /** Where: ahead on another machine, or on the host itself; absent in records of an older moegen. */
+  readonly compiled?: "ahead" | "there";
 }
 
 export interface Measured extends Common {

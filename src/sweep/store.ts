@@ -14,7 +14,7 @@ import {
   readSync,
   statSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { STORE_SCHEMA, type SweepRecord, weightOf } from "./record.ts";
 
 /** The folder cannot be used; told apart by its name. */
@@ -59,10 +59,27 @@ export class Store {
   /** Records whose times an older moegen reckoned. */
   #older = 0;
 
-  private constructor(folder: string, file: string, warn: (text: string) => void) {
+  /** The one file that is read, of a folder that is no store; absent: all. */
+  readonly #only: string | undefined;
+
+  private constructor(
+    folder: string,
+    file: string,
+    warn: (text: string) => void,
+    only: string | undefined,
+  ) {
     this.folder = folder;
     this.#file = file;
     this.#warn = warn;
+    this.#only = only;
+  }
+
+  /** What `export` wrote, wherever it was copied since. Throws as `open`. */
+  static exported(path: string, warn: (text: string) => void): Store {
+    const store = new Store(dirname(path), path, warn, basename(path));
+    store.refresh();
+    store.#reportTails();
+    return store;
   }
 
   /** Reads all there is. Refuses a folder with records of a newer moegen before it writes any. */
@@ -72,7 +89,8 @@ export class Store {
   ): Store {
     const { warn = () => {}, file = `${process.pid}-${randomBytes(4).toString("hex")}${SUFFIX}` } =
       options;
-    const store = new Store(folder, file.startsWith("/") ? file : join(folder, file), warn);
+    const own = file.startsWith("/") ? file : join(folder, file);
+    const store = new Store(folder, own, warn, undefined);
     store.refresh();
     store.#reportTails();
     if (store.#older > 0) {
@@ -87,6 +105,7 @@ export class Store {
   }
 
   #files(): readonly string[] {
+    if (this.#only !== undefined) return [this.#only];
     try {
       return readdirSync(this.folder)
         .filter((name) => name.endsWith(SUFFIX))

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -43,20 +44,29 @@ function publish(folder: string, lines: readonly string[]): string {
   return path;
 }
 
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
 export interface Merged {
   /** Records that the store did not have, or had less of. */
   readonly added: number;
   readonly records: number;
 }
 
-/** Puts what other stores know more of into `into`. Throws StoreError for what is no store of ours. */
+/**
+ * Puts what other stores, or files that `exported` made, know more of into `into`. Throws StoreError for
+ * what is no store of ours.
+ */
 export function mergeStores(
   into: string,
   from: readonly string[],
   warn: (text: string) => void,
 ): Merged {
   const target = Store.open(into, { warn });
-  const others = from.map((folder) => openStore(folder, warn));
+  const others = from.map((path) =>
+    isFile(path) ? Store.exported(path, warn) : openStore(path, warn),
+  );
   const fuller = new Map<string, SweepRecord>();
   for (const record of others.flatMap(({ records }) => records)) {
     const known = fuller.get(record.key) ?? target.get(record.key);

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from moegen_worker.ops import registry
 from moegen_worker.server import serve
+from moegen_worker.wire.errors import OpError
 from moegen_worker.wire.protocol import Channel
 
 FAULTS = Path(os.environ["MOEGEN_TEST_FAULTS"])
@@ -95,10 +96,20 @@ def validate(params, emit):
     return {"cases": results, "bound": 1e-2}
 
 
+def compile_ahead(params, emit):
+    """Of what is refused the slice compiles itself."""
+    assert "LIBTPU_INIT_ARGS" not in os.environ
+    if take("no-entry"):
+        raise OpError("NO_ENTRY", "JAX kept none")
+    name, number = params["topology"], params["number"]
+    return {"entry": {"name": f"{name} {number}", "data": "", "sha256": ""}}
+
+
 def time_kernels(params, emit):
     """A TPU on which more rows a tile are quicker, whatever was predicted."""
     calls = []
-    for kernel in params["kernels"]:
+    for number, kernel in enumerate(params["kernels"]):
+        known = (kernel.get("entry") or {}).get("name") == f"v6e:2x2 {number}"
         if take("lose-time"):
             os.kill(os.getpid(), 9)
         emit("step", what="compiling")
@@ -110,7 +121,8 @@ def time_kernels(params, emit):
             continue
         seconds = [1e-6 * (1000 - rows + noise) for noise in (0, 1, 5)]
         check = {"ok": True, "error": 1e-3}
-        calls.append({"tokens": kernel["tokens"], "check": check, "seconds": seconds})
+        call = {"tokens": kernel["tokens"], "check": check, "seconds": seconds, "known": known}
+        calls.append(call)
     kind = os.environ["MOEGEN_TEST_TPU"]
     return {"deviceKind": kind, "clock": "device", "bound": 1e-2, "calls": calls}
 
@@ -140,6 +152,7 @@ def mutants(params, emit):
 registry.OPS["compile"] = compile_kernel
 registry.OPS["mutants"] = mutants
 registry.OPS["validate"] = validate
+registry.OPS["ahead"] = compile_ahead
 if "MOEGEN_TEST_TPU" in os.environ:
     registry.OPS["time"] = time_kernels
     real_hello = registry.OPS["hello"]

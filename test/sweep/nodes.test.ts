@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadSpec } from "../../src/dsl/load.ts";
 import { Cluster, requirePython } from "../../src/runner/index.ts";
 import { kindOfHost, timeFinalists } from "../../src/sweep/clock.ts";
+import type { Crew } from "../../src/sweep/crew.ts";
 import { FINALISTS } from "../../src/sweep/objectives.ts";
 import type { SweepRecord } from "../../src/sweep/record.ts";
 import { sweepSpec } from "../../src/sweep/run.ts";
@@ -86,7 +87,10 @@ describe.runIf(installed)("a cluster of several nodes", () => {
       ...{ ...SCOPE, crew: (of, work) => cluster.crew(of, work) },
     });
     const host = { kind: "ray", cluster, node } as const;
-    const options = { host, backend: "tpu", warmup: 1, repetitions: 3 } as const;
+    const crew: Crew = (of, work) => cluster.crew(of, work);
+    const ahead = { crew, devices: 4 };
+    const options = { host, backend: "tpu", warmup: 1, repetitions: 3, ahead } as const;
+    writeFileSync(join(faults, "no-entry"), "");
     expect(await kindOfHost(options, ["v6e"])).toBe("v6e");
     const timed = await timeFinalists(loaded, store, swept.records, "v6e", options);
     const found = timed.flatMap((record) => (record.status === "ok" ? [record] : []));
@@ -97,6 +101,10 @@ describe.runIf(installed)("a cluster of several nodes", () => {
       expect(deviceTime?.libtpu).toMatch(/^\d/);
       expect(deviceTime?.paired).toBeGreaterThan(0);
     }
+    // One could not be compiled ahead; the slice compiled it.
+    expect(finalists.map(({ deviceTime }) => deviceTime?.compiled).sort()).toEqual([
+      ...["ahead", "ahead", "ahead", "there"],
+    ]);
     // On this TPU more rows are quicker, whatever was predicted: the slice's word counts.
     const [winner] = chooseWinners(timed).winners;
     const most = Math.max(...finalists.map(({ tiles }) => tiles.bt));

@@ -102,6 +102,27 @@ describe("stores", () => {
     writeFileSync(join(other, "all.jsonl"), exported(records));
     expect(keysOf(other)).toEqual(keysOf(folder));
   });
+
+  it("merge takes what others exported, whole or cut off on its way, while a sweep writes", () => {
+    const line = (record: SweepRecord) => `${JSON.stringify(record)}\n`;
+    const cloud = emptyFolder();
+    const [ann, bob] = [join(cloud, "ann.jsonl"), join(cloud, "bob.jsonl")];
+    writeFileSync(ann, exported([measured(200), dropped("vmem", { bt: 512 })]));
+    const whole = line(measured(150, { bt: 128 }));
+    writeFileSync(bob, `${whole}${line(measured(100, { bt: 64 })).slice(0, 40)}`);
+    // Not of the store, beside them.
+    writeFileSync(join(cloud, "other.jsonl"), line(measured(1, { bt: 16 })));
+    const into = storeOf([measured(210, { bt: 32 })]);
+    const writing = Store.open(into);
+    const said: string[] = [];
+    expect(mergeStores(into, [ann, bob], (text) => said.push(text))).toMatchObject({ added: 3 });
+    writing.append(measured(220, { bt: 48 }));
+    expect(keysOf(into)).toHaveLength(5);
+    expect(said).toEqual(["bob.jsonl: the last record is incomplete; skipped and kept"]);
+    expect(readdirSync(cloud)).toHaveLength(3);
+    writeFileSync(ann, `{"schema":${STORE_SCHEMA + 1},"key":"k","status":"ok"}\n`);
+    expect(() => mergeStores(into, [ann], quiet)).toThrow("use a newer moegen");
+  });
 });
 
 describe("moegen store", () => {

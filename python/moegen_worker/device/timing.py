@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..package import arguments
+from ..package.loading import MoePackage
 from ..simulate import interpreter
 from ..validate.bench import Bench
 from ..validate.cases import CASES
@@ -19,7 +21,7 @@ from ..validate.inputs import Inputs
 from ..validate.judging import Verdict, failed
 from ..validate.programs import Target
 from ..wire.errors import OpError
-from . import trace
+from . import cached, trace
 
 # Rows of a call that are compared: a row's result depends on no other row, and the float32
 # reference of all rows would take longer than all that is timed.
@@ -49,6 +51,29 @@ def devices(backend: str, count: int, kind: str | None = None) -> list[Any]:
     return found[:count]
 
 
+def program(number: int) -> str:
+    """What traces call the program of a call."""
+    return f"moegen_{number}"
+
+
+def lowered(
+    package: MoePackage,
+    place: arguments.Placement,
+    wanted: Sequence[arguments.Argument],
+    name: str,
+    options: dict[str, Any] | None = None,
+) -> Any:
+    """A call, traced: the same text wherever it is to run and whoever compiles it."""
+    import jax
+
+    def call(*given: Any) -> Any:
+        return package.kernel.fused_ep_moe(place.mesh, *given, **(options or {}))
+
+    # The trace names a program after its function.
+    call.__name__ = call.__qualname__ = name
+    return jax.jit(call).lower(*[place.struct(argument) for argument in wanted])
+
+
 @dataclasses.dataclass(frozen=True)
 class Call:
     """A compiled call with its arguments on the devices."""
@@ -57,6 +82,8 @@ class Call:
     run: Callable[[], Any]
     inputs: Inputs
     bench: Bench
+    # Another machine had compiled it.
+    known: bool = False
 
     def check(self) -> Verdict:
         """Some rows of a result against the float32 reference, computed on the CPU."""
@@ -90,9 +117,9 @@ class Caller:
         self._devices, self._backend, self._seed = list(chosen), backend, seed
         self._owned: dict[str, Any] = {}
 
-    def make(self, target: Target, tokens: int, program: str) -> Call:
+    def make(self, target: Target, tokens: int, program: str, kept: Path | None = None) -> Call:
         """A call of T tokens, compiled and with its arguments on the devices; `program` names it in
-        traces."""
+        traces. What another machine compiled of it is looked for in `kept`."""
         import jax
 
         package, layer = target.package, target.layer
@@ -114,13 +141,10 @@ class Caller:
                 array = inputs.of_call(argument.name)[0]
                 arrays.append(jax.device_put(array, place.sharding(argument)))
 
-        def call(*given: Any) -> Any:
-            return package.kernel.fused_ep_moe(place.mesh, *given, **options)
-
-        # The trace names a program after its function.
-        call.__name__ = call.__qualname__ = program
-        compiled = jax.jit(call).lower(*[place.struct(argument) for argument in wanted]).compile()
-        return Call(program, lambda: compiled(*arrays), inputs, bench)
+        with cached.cache(kept) if kept is not None else contextlib.nullcontext() as found:
+            compiled = lowered(package, place, wanted, program, options).compile()
+        known = found is not None and found.hits > 0
+        return Call(program, lambda: compiled(*arrays), inputs, bench, known)
 
 
 def timed(

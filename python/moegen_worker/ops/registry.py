@@ -24,6 +24,7 @@ OPS: dict[str, Op] = {
     "validate": _of("validate"),
     "mutants": _of("mutants"),
     "compile": _of("compile"),
+    "ahead": _of("ahead"),
     "peer": _of("peer"),
     "time": _of("time"),
     "search": _of("search"),

@@ -1,9 +1,11 @@
 """Times calls of generated kernels on this host's devices, each checked first.
 
 Params: `layer` (the plan's), `tokenAxes` (null: all of the package's), `backend` ("tpu", or "cpu":
-interpreted), `deviceKind` (null: whatever is there), `kernels` ([{name, files, tokens}]: packages
-of this layer as their files, and T; none: only says what is there), `warmup`, `repetitions`, `seed`.
-Events: `step` with `what`. Result: `{deviceKind, clock, bound, calls: [{tokens, check, seconds}]}`;
+interpreted), `deviceKind` (null: whatever is there), `kernels` ([{name, files, tokens,
+entry}]: packages of this layer as their files, T, and what `ahead` gave of the call, if anything; none: only
+says what is there), `warmup`, `repetitions`, `seed`.
+Events: `step` with `what`. Result: `{deviceKind, clock, bound, calls: [{tokens, check, seconds,
+known}]}`; `known`: it was compiled elsewhere;
 `clock` is "device" (from the profiler's trace) or "cpu" (wall time of interpreted kernels), and
 `seconds` is null where a kernel is wrong: what is wrong is not timed.
 """
@@ -30,7 +32,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     if backend == "tpu" and not tpu_present():
         raise OpError("NO_DEVICE", "this host has no TPU")
 
-    from ..device import timing
+    from ..device import cached, timing
     from ..package import loading as packages
     from ..validate.programs import Target
 
@@ -53,7 +55,12 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
                 caller = timing.Caller(chosen, backend, int(params.get("seed", 0)))
             emit("step", what=f"T = {tokens}: compiling")
             target = Target(package, params["layer"], token_axes)
-            call = caller.make(target, tokens, f"moegen_{number}")
+            kept = None
+            if kernel.get("entry") is not None:
+                kept = Path(folder) / f"kept-{number}"
+                kept.mkdir()
+                cached.put(kernel["entry"], kept)
+            call = caller.make(target, tokens, timing.program(number), kept)
             emit("step", what=f"T = {tokens}: checking")
             calls.append(call)
             checks.append(call.check())
@@ -73,6 +80,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
                 "tokens": int(kernel["tokens"]),
                 "check": check,
                 "seconds": seconds.get(call.program),
+                "known": call.known,
             }
             for kernel, call, check in zip(params["kernels"], calls, checks, strict=True)
         ],

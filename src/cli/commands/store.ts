@@ -23,11 +23,15 @@ export const store = defineCommand<Options>({
     "moegen store gc sweeps",
     "moegen store gc --compiled      # forgets what the compiler made of kernels",
     "moegen store export sweeps -o sweeps.jsonl",
+    "moegen store merge sweeps ann.jsonl bob.jsonl   # exported, e.g. copied from object storage",
   ],
   configure: (command) =>
     command
       .argument("<action>", `${ACTIONS.join(", ")}; each is safe while sweeps write`)
-      .argument("[folders...]", `store; merge: into which, and from which (default: ${STORE})`)
+      .argument(
+        "[folders...]",
+        `store; merge: into which, and from which or their exports (default: ${STORE})`,
+      )
       .option("-o, --out <file>", "export: where the records are written, a line of JSON each")
       .option("--compiled", "gc: the cache of compiled kernels instead of a store"),
   async run([action = "", ...folders], options, out) {

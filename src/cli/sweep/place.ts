@@ -65,8 +65,11 @@ export async function withPlace<T>(
     if (node === undefined) {
       out.note(`no node has ${plural(wanted.ep, "TPU device")}: the finalists are not timed`);
     }
-    const clock = node && (await clockOn({ kind: "ray", cluster, node }, wanted));
-    return work({ crew: (of, each) => cluster.crew(of, each), clock });
+    const crew: Crew = (of, each) => cluster.crew(of, each);
+    const found = node && (await clockOn({ kind: "ray", cluster, node }, wanted));
+    if (node === undefined || found === undefined) return work({ crew, clock: found });
+    const devices = chipsOf(node) * devicesAChip(deviceOf(found.device));
+    return work({ crew, clock: { ...found, ahead: { crew, devices } } });
   });
 }
 

@@ -3,6 +3,7 @@ import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
 import type { Budget } from "../../sweep/budget.ts";
 import type { ClockEvent, ClockOptions } from "../../sweep/clock.ts";
+import type { Ahead } from "../../sweep/entries.ts";
 import { FINALISTS } from "../../sweep/objectives.ts";
 import type { ProveEvent } from "../../sweep/prove.ts";
 import { droppedAs, type SweepRecord } from "../../sweep/record.ts";
@@ -23,7 +24,9 @@ export interface Stages {
   readonly sweep: Omit<SweepOptions, "budget">;
   readonly budget: Budget;
   readonly validate: boolean;
-  readonly clock: { readonly device: string; readonly options: ClockOptions } | undefined;
+  readonly clock:
+    | { readonly device: string; readonly options: ClockOptions; readonly ahead?: Ahead }
+    | undefined;
 }
 
 /** Hears each stage. */
@@ -75,14 +78,14 @@ export async function runStages(
   let lost: string | null = null;
   if (clock !== undefined) {
     const { timeFinalists } = await import("../../sweep/clock.ts");
-    const { device, options } = clock;
+    const { device, options, ahead } = clock;
     try {
       records = await timeFinalists(
         loaded,
         store,
         records,
         device,
-        { ...options, signal: budget.signal },
+        { ...options, ...defined({ ahead }), signal: budget.signal },
         report.timed,
       );
     } catch (error) {

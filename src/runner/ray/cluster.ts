@@ -1,5 +1,6 @@
 /** A Ray cluster as a place for workers: as many as its nodes have room for, while they come and go. */
 import { availableParallelism } from "node:os";
+import { defined } from "../../spec/defined.ts";
 import { requirePython, workerEnvironment, workerFolder } from "../environment.ts";
 import { EnvironmentError, RequestError } from "../errors.ts";
 import { greeting, lacking } from "../greeting.ts";
@@ -126,7 +127,7 @@ export class Cluster {
    * cluster is gone or a node's Python lacks what compiles.
    */
   async crew(
-    { ep, most = Number.POSITIVE_INFINITY, signal }: CrewOptions,
+    { ep, most = Number.POSITIVE_INFINITY, signal, runs = false }: CrewOptions,
     work: (station: Station) => Promise<void>,
   ): Promise<number> {
     const size = (): number =>
@@ -136,7 +137,11 @@ export class Cluster {
       );
     const either = AbortSignal.any([this.#lost.signal, ...(signal ? [signal] : [])]);
     const devices = Math.max(8, ep);
-    const { PYTHONPATH: _, ...env } = workerEnvironment({ devices, dumpFolder: `${FOLDER}/dump` });
+    const { LIBTPU_INIT_ARGS, XLA_FLAGS, ...rest } = workerEnvironment({
+      ...{ devices, dumpFolder: `${FOLDER}/dump` },
+    });
+    // Settings are part of what is compiled, and a machine that runs it has none of these.
+    const env = { ...rest, ...(runs ? {} : defined({ LIBTPU_INIT_ARGS, XLA_FLAGS })) };
     const berth = { resources: { CPU: 1 }, env: { ...env, PYTHONPATH: `${FOLDER}/python` } };
     return inCrowd({ size, watchers: this.#watchers, signal: either }, (stop) =>
       this.#station(berth, stop, work),
@@ -174,6 +179,8 @@ export interface CrewOptions {
   /** Devices that a kernel needs. */
   readonly ep: number;
   readonly most?: number;
+  /** What they compile is to run: the compiler is not asked for its schedule. */
+  readonly runs?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
