@@ -32,6 +32,7 @@ test("there are the models that the project names", () => {
     "qwen3-235b-a22b-ep16.moe.ts",
     "qwen3-235b-a22b-ep8.moe.ts",
     "qwen3-235b-a22b-fp8.moe.ts",
+    "qwen3-30b-a3b-auto.moe.ts",
     "qwen3-30b-a3b-ep1.moe.ts",
     "qwen3-30b-a3b-fp8.moe.ts",
     "qwen3-30b-a3b.moe.ts",

@@ -8,11 +8,14 @@ import { emitPackage } from "../../src/emit/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
 import { isStreamed } from "../../src/plan/call.ts";
 import { writePackage } from "../../src/runner/local.ts";
-import { randomPlans } from "../fuzz/plans.ts";
+import { randomPlans, severalPlans } from "../fuzz/plans.ts";
 import { long } from "../long.ts";
 
 const COUNT = long ? 40 : 20;
-const plans = randomPlans(COUNT, 23);
+const random = randomPlans(COUNT, 23);
+const SEVERAL = 3;
+const several = severalPlans(SEVERAL, 23);
+const plans = [...random, ...several];
 const python = interpreterOf(checkoutEnvironment);
 let folder = "";
 let texts: ReadonlyMap<string, string> = new Map();
@@ -36,7 +39,9 @@ async function complaints(args: readonly string[]): Promise<string> {
 
 describe(`packages of ${COUNT} random legal specs`, () => {
   test("cover what a template can branch on", () => {
-    expect(plans).toHaveLength(COUNT);
+    expect([random, several].map(({ length }) => length)).toEqual([COUNT, SEVERAL]);
+    // A folder for each schedule, beside one entry.
+    expect(texts.has("two_0/gmm/kernel.py") && texts.has("two_0/gather/kernel.py")).toBe(true);
     const kinds = (key: (plan: (typeof plans)[number]) => unknown): number =>
       new Set(plans.map(key)).size;
     expect(kinds(({ layer }) => layer.dtype)).toBe(2);

@@ -20,3 +20,22 @@ export function randomPlans(count: number, seed: number): readonly Plan[] {
   }
   return [...plans.values()];
 }
+
+/** Plans of random layers with two schedules each, whose names are no other plans'. */
+export function severalPlans(count: number, seed: number): readonly Plan[] {
+  const plans = new Map<string, Plan>();
+  for (const input of fc.sample(legalSpecs, { numRuns: 100 * count, seed })) {
+    const spec = moe({
+      ...input,
+      name: `two_${plans.size}`,
+      schedule: {
+        kind: "auto",
+        tiles: { few: { upTo: 64, use: "gather" }, many: { upTo: 512, use: "gmm" } },
+      },
+    });
+    const { plan } = judge(spec, registries);
+    if (plan !== undefined) plans.set(plan.name, plan);
+    if (plans.size === count) break;
+  }
+  return [...plans.values()];
+}

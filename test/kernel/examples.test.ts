@@ -34,7 +34,7 @@ const ON_EVERY_DEVICE = ["qwen3-30b-a3b", ...(long ? ["grok-2", "ling-mini-2.0"]
 const LONG: readonly string[] = [
   ...["deepseek-v3", "gpt-oss-120b", "grok-2", "ling-flash-2.0", "ling-mini-2.0"],
   ...["qwen3-235b-a22b-ep16", "qwen3-235b-a22b-ep8", "qwen3-235b-a22b-fp8", "qwen3-30b-a3b-fp8"],
-  "qwen3-30b-a3b-ep1",
+  ...["qwen3-30b-a3b-auto", "qwen3-30b-a3b-ep1"],
   ...["deepseek-v4-flash", "gemma-4-26b-a4b", "glm-5-fp8", "kimi-k2.5", "llama-4-scout"],
   ...["mimo-v2-flash", "nemotron-3-nano", "qwen3-next-80b-a3b"],
 ];
