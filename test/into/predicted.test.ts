@@ -9,6 +9,7 @@ import { expect, test } from "vitest";
 import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
 import { moegen } from "../cli/moegen.ts";
+import { long } from "../long.ts";
 import { contents, tinySpec, wholeTree } from "./tree.ts";
 
 /** What each request becomes on each kind of device, in a mesh of four. */
@@ -62,36 +63,39 @@ test("auto is EPMoE's where EPMoE is predicted to be faster", async () => {
   expect(backend()).toBe(before);
 });
 
-test("of several schedules the best of each bucket is compared, and their folders go with them", async () => {
-  const tree = await wholeTree();
-  const before = contents(tree);
-  const spec = tinySpec({ name: "tiny" });
-  const times = (gather: number, gmm: number): string =>
-    `predicted: { v6e: { gather: ${gather}, gmm: ${gmm}, epmoe: 20 }, v7x: { gather: 30, gmm: 40, epmoe: 20 } }`;
-  const buckets = `few: { upTo: 16, ${times(15, 60)} }, many: { upTo: 64, ${times(60, 15)} }`;
-  const text = readFileSync(spec, "utf8")
-    .replace('["v6e"]', '["v6e", "v7x"]')
-    .replace(
-      /schedule: .*/,
-      `schedule: { kind: "auto", among: ["gather", "gmm"], tiles: { ${buckets} } },`,
-    );
-  writeFileSync(spec, text);
-  const built = await moegen(["build", spec, "--into", tree]);
-  expect(built.stdout + built.stderr).toContain("tiny/gmm/kernel.py");
-  expect(built.code).toBe(0);
-  const again = await moegen(["build", spec, "--into", tree, "--json"]);
-  expect(again.code).toBe(0);
-  // Neither schedule alone is faster than EPMoE on v6e; on v7x both are slower.
-  const { stdout } = await execa(await ensureTreeEnvironment(trees.pypi.surface.jax), ["-"], {
-    cwd: tree,
-    input: SCRIPT,
-    env: { JAX_PLATFORMS: "cpu", PYTHONDONTWRITEBYTECODE: "1" },
-  });
-  expect(stdout.split("\n").slice(0, 3)).toEqual([
-    "TPU v6 lite auto fused",
-    "TPU v6 lite fused fused",
-    "TPU7x auto epmoe",
-  ]);
-  expect((await moegen(["revert", "--into", tree])).code).toBe(0);
-  expect(contents(tree)).toEqual(before);
-});
+test.runIf(long)(
+  "of several schedules the best of each bucket is compared, and their folders go with them",
+  async () => {
+    const tree = await wholeTree();
+    const before = contents(tree);
+    const spec = tinySpec({ name: "tiny" });
+    const times = (gather: number, gmm: number): string =>
+      `predicted: { v6e: { gather: ${gather}, gmm: ${gmm}, epmoe: 20 }, v7x: { gather: 30, gmm: 40, epmoe: 20 } }`;
+    const buckets = `few: { upTo: 16, ${times(15, 60)} }, many: { upTo: 64, ${times(60, 15)} }`;
+    const text = readFileSync(spec, "utf8")
+      .replace('["v6e"]', '["v6e", "v7x"]')
+      .replace(
+        /schedule: .*/,
+        `schedule: { kind: "auto", among: ["gather", "gmm"], tiles: { ${buckets} } },`,
+      );
+    writeFileSync(spec, text);
+    const built = await moegen(["build", spec, "--into", tree]);
+    expect(built.stdout + built.stderr).toContain("tiny/gmm/kernel.py");
+    expect(built.code).toBe(0);
+    const again = await moegen(["build", spec, "--into", tree, "--json"]);
+    expect(again.code).toBe(0);
+    // Neither schedule alone is faster than EPMoE on v6e; on v7x both are slower.
+    const { stdout } = await execa(await ensureTreeEnvironment(trees.pypi.surface.jax), ["-"], {
+      cwd: tree,
+      input: SCRIPT,
+      env: { JAX_PLATFORMS: "cpu", PYTHONDONTWRITEBYTECODE: "1" },
+    });
+    expect(stdout.split("\n").slice(0, 3)).toEqual([
+      "TPU v6 lite auto fused",
+      "TPU v6 lite fused fused",
+      "TPU7x auto epmoe",
+    ]);
+    expect((await moegen(["revert", "--into", tree])).code).toBe(0);
+    expect(contents(tree)).toEqual(before);
+  },
+);
