@@ -19,7 +19,8 @@ class Entries(NamedTuple):
 
     Attributes:
       numbers: (entries,) int32, the entries' numbers.
-      experts: (entries,) int32, their experts on this device; LOCAL_EXPERTS: another device's.
+      experts: (entries,) int32, their experts on this device; LOCAL_EXPERTS or more: another
+        device's, or nobody's.
       first: (LOCAL_EXPERTS + 1,) int32, the first entry of each expert, and of no expert.
     """
 
@@ -52,7 +53,7 @@ def sort_entries(ids) -> Entries:
         0..LOCAL_EXPERTS - 1: another device's, or nobody's.
     """
     ids = ids.reshape(-1)
-    experts = jnp.where((ids >= 0) & (ids < LOCAL_EXPERTS), ids, LOCAL_EXPERTS)
+    experts = jnp.where(ids < 0, LOCAL_EXPERTS, ids)
     numbers = lax.iota(jnp.int32, experts.size)
     experts, numbers = lax.sort((experts, numbers), num_keys=1, is_stable=False)
     below = experts[None, :] < lax.iota(jnp.int32, LOCAL_EXPERTS + 1)[:, None]

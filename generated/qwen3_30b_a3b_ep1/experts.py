@@ -151,11 +151,6 @@ def run_experts(r: Refs, s: Shape):
 
         with jax.named_scope("next_rows"):
             start_rows(tile + 1)
-        with jax.named_scope("await_rows"):
-
-            @pl.loop(0, _groups(r, tile))
-            def _(group):
-                _rows_copy(r, tile, group).wait()
 
         @pl.when(begins)
         def _():
@@ -171,6 +166,12 @@ def run_experts(r: Refs, s: Shape):
 
         # What the feed-forward sees of both slots is this tile's.
         own = r._replace(operand=r.operand.at[slot], results=r.results.at[slot])
+        with jax.named_scope("await_rows"):
+
+            @pl.loop(0, _groups(r, tile))
+            def _(group):
+                _rows_copy(r, tile, group).wait()
+
         with_body(s, r.tile_row_counts[tile], functools.partial(feed_forward, own, weight_slot))
         with jax.named_scope("write_results"):
 

@@ -161,7 +161,10 @@ export function scaleSpec(
   const unit = wholeBlocks(sharedLayer(plan.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
-  const topK = Math.min(plan.layer.topK, TOP_K, experts - copies);
+  const distinct = experts - copies;
+  // Where tokens choose, some expert is left out: else no choice shows, and no expert is without rows.
+  const most = plan.layer.topK < plan.layer.experts ? Math.max(1, distinct - 1) : distinct;
+  const topK = Math.min(plan.layer.topK, TOP_K, most);
   const routing = scaledRouting(plan.layer.routing, experts, topK);
   const { redundantExperts: _, wire, ...plain } = plan.layer;
   const counted: LayerSpec = {

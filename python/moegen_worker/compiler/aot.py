@@ -62,7 +62,7 @@ def kernel_names(hlo: str) -> list[str]:
 
 def offloads(hlo: str) -> list[str]:
     """Operations that an optimised program gives to the SparseCore, each once: their names in the
-    source ("jit(call)/gather"). XLA does so without asking what it costs."""
+    source ("jit(call)/sort"). XLA does so without asking what it costs."""
     found: dict[str, None] = {}
     for line in hlo.splitlines():
         if 'async_execution_thread="sparsecore"' not in line:

@@ -79,7 +79,7 @@ export const composition: Composition = {
   first: [],
   order: [
     ...["list_tiles", "first_weights"],
-    ...["next_weights", "next_rows", "await_rows", "await_weights", "await_results"],
+    ...["next_weights", "next_rows", "await_weights", "await_results", "await_rows"],
     ...["products", "write_results", "last_results"],
   ],
 };
