@@ -234,6 +234,13 @@ describe("a second schedule", () => {
       expect(result.cases.map(({ tokens }) => tokens).sort()).toEqual([32, 64]);
     });
 
+    test("explain says who runs which bucket, and why", async () => {
+      const path = written("two.moe.ts", decided([40, 94.2], [61, 61]));
+      const { stdout } = await moegen("explain", path);
+      expect(stdout).toMatch(/to64 +v6e +gather +predicted: gather 40 us, tiny 61 us/);
+      expect(stdout).toMatch(/to256 +v6e +tiny +predicted: tiny 61 us, gather 94.2 us/);
+    });
+
     test("both are compiled through one entry point", async () => {
       const path = written("two.moe.ts", decided([40, 94.2], [61, 61]));
       const { targets } = onlyObject(await moegen("compile", path, "--json")) as {

@@ -2,6 +2,7 @@
 
 import { activationName, renormalizedText } from "../../kernel/api/layer.ts";
 import type { ExpertMemory } from "../../lower/hbm.ts";
+import { isSeveral } from "../../plan/members.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
@@ -26,6 +27,7 @@ export function explainPlan(
     "",
     ...capacity(plan, paint),
     "",
+    ...choiceLines(plan, paint),
     ...memoryLines(memory, paint),
     ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint, full)]),
   ];
@@ -52,6 +54,25 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     ...quantised(plan),
     `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
+  ];
+}
+
+/** Of several schedules: who runs each bucket, and why. */
+function choiceLines(plan: Plan, paint: Paint): readonly string[] {
+  if (!isSeveral(plan)) return [];
+  const rows = plan.kernels.map(({ bucket, device, schedule = "", choice }) => {
+    const times = (choice?.times ?? []).map((time) => `${time.schedule} ${time.us} us`).join(", ");
+    const why = { prediction: "predicted", spec: "named by the spec", alone: "no other can" };
+    return [bucket, device, schedule, [why[choice?.by ?? "alone"], times].join(": ")];
+  });
+  const titles = ["bucket", "device", "schedule", "why"];
+  return [
+    paint.bold("schedules"),
+    ...table(
+      titles.map((title) => ({ title })),
+      rows.map((row) => row.map((cell) => cell.replace(/: $/, ""))),
+    ),
+    "",
   ];
 }
 
