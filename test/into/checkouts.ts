@@ -47,6 +47,7 @@ const BIASED = 'scoring: "sigmoid", renormalize: true, correctionBias: true';
 
 const ROUTING: Readonly<Record<Checkpoint["model"], string>> = {
   deepseek_v3: GROUPED,
+  kimi_k2_5: GROUPED,
   gemma4: 'scoring: "softmax", renormalize: true',
   glm4_moe: GROUPED,
   grok: 'scoring: "softmax", renormalize: false, logitSoftCap: 30',

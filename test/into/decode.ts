@@ -20,6 +20,7 @@ export interface Checkpoint {
     | "gemma4"
     | "glm4_moe"
     | "grok"
+    | "kimi_k2_5"
     | "ling"
     | "mimo_v2_flash"
     | "minimax_m2"
@@ -40,6 +41,8 @@ export interface Job extends Checkpoint {
   /** Copies of experts; with them the experts lie backwards. Absent: none, and each in its place. */
   readonly redundant?: number;
   readonly tokens: number;
+  /** Ask the server's capturer which experts were chosen. */
+  readonly capture?: boolean;
   /** Below "quantization" in a file of the server's --quantization-config-path. */
   readonly quantization?: Readonly<Record<string, unknown>>;
 }
@@ -47,6 +50,8 @@ export interface Job extends Checkpoint {
 export interface Answer {
   readonly ids?: readonly (readonly number[])[];
   readonly margins?: readonly (readonly number[])[];
+  /** By request, layer and token. */
+  readonly experts?: readonly (readonly (readonly (readonly number[])[])[])[];
   /** What the tree decided. */
   readonly backend?: string;
   readonly error?: string;

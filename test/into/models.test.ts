@@ -1,6 +1,6 @@
 /**
  * The proof on the models of 2026, on meshes with data, and with experts that a map places: epmoe and the
- * generated kernel give the same greedy tokens. It runs
+ * generated kernel give the same greedy tokens, and the same chosen experts to the server's capturer. It runs
  * where MOEGEN_SGLJAX_HEAD names a checkout, two minutes for each model, and says loudly where none does.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -15,6 +15,7 @@ const MODELS: readonly Checkpoint["model"][] = [
   "glm4_moe",
   "mimo_v2_flash",
   "deepseek_v3",
+  "kimi_k2_5",
   "gemma4",
 ];
 const TOKENS = 6;
@@ -69,6 +70,23 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
     const sources = await python([specFor(QWEN3, 4)]);
     const job = { ...QWEN3, mesh: [2, 2], ep: 4, prompt: PROMPT, requests: 2, tokens: 3 } as const;
     await sameTokens(sources, [both(job)]);
+  });
+
+  test("the server's capturer has the same chosen experts of both", async () => {
+    const sources = await python([specFor(QWEN3, 4)]);
+    const jobs = both({ ...QWEN3, ...FOUR, prompt: PROMPT, tokens: 3, capture: true });
+    const answers = await decode(sources, trees.head.surface.jax, jobs);
+    expect(answers.map(({ error, backend }) => error ?? backend)).toEqual([
+      ...["epmoe", "fused_generated"],
+    ]);
+    const [there, own] = answers.map(({ experts = [] }) =>
+      experts.flat().map((layer) => layer.map((ids) => [...ids].sort((a, b) => a - b))),
+    );
+    expect(own).toEqual(there);
+    // The prompt's tokens and all but the last new one, each with experts that there are.
+    expect(own?.map((layer) => layer.length)).toEqual([PROMPT.length + 2, PROMPT.length + 2]);
+    expect(own?.flat(2).every((id) => id >= 0 && id < 8)).toBe(true);
+    expect(new Set(own?.flat().map((ids) => ids.join())).size).toBeGreaterThan(1);
   });
 
   test("the same tokens from experts that a map places", async () => {

@@ -177,6 +177,11 @@ _OWN_CONFIG = """from transformers import PretrainedConfig
 class {name}(PretrainedConfig):
     model_type = "{model_type}"
 """
+_OUTER_CONFIG = """
+    def __init__(self, text_config=None, **fields):
+        self.text_config = PretrainedConfig(**(text_config or {}))
+        super().__init__(**fields)
+"""
 
 MODELS = {
     "qwen3_moe": qwen3_moe,
@@ -203,6 +208,7 @@ def write_checkpoint(folder: Path, model: str, dtype: str, seed: int) -> Path:
     if "auto_map" in config:
         module, name = config["auto_map"]["AutoConfig"].split(".")
         own = _OWN_CONFIG.format(name=name, model_type=config["model_type"])
+        own += _OUTER_CONFIG if "text_config" in config else ""
         (folder / f"{module}.py").write_text(own)
     if model == "grok":
         experts = {n: t for n, t in w.tensors.items() if ".block_sparse_moe.experts." in n}

@@ -9,7 +9,8 @@ line on stdin, writes one JSON answer a line on stdout:
   or {"error": "ValueError: ..."}
 
 "quantization" in a job is what a file of --quantization-config-path has below that key; "redundant" is the
-server's --ep-num-redundant-experts, with experts that lie backwards.
+server's --ep-num-redundant-experts, with experts that lie backwards; "capture" asks the server's capturer for
+the experts that tokens chose: "experts", (requests, layers, tokens, top_k).
 
 A margin is the best logit minus the second best: how far the choice is from another token.
 """
@@ -35,7 +36,9 @@ def decode(job: dict) -> dict:
             margins[row].append(round(float(values[order[-1]] - values[order[-2]]), 4))
         if step + 1 < job["new_tokens"]:
             logits = runner.step([row[-1] for row in ids])
+    captured = {"experts": runner.experts()} if job.get("capture") else {}
     return {
+        **captured,
         "ids": ids,
         "margins": margins,
         "backend": getattr(runner.config.hf_config, "moe_backend", None),

@@ -185,10 +185,21 @@ def gemma4(w: Weights, dtype: str) -> dict:
     return common("Gemma4ForConditionalGeneration", "gemma4", dtype) | {"text_config": text}
 
 
+def kimi_k2_5(w: Weights, dtype: str) -> dict:
+    """Kimi-K2.5's language model: DeepSeek-V3's, a part of a model that sees."""
+    text = deepseek_v3(w, dtype)
+    w.tensors = {f"language_model.{name}": tensor for name, tensor in w.tensors.items()}
+    return common("KimiK25ForConditionalGeneration", "kimi_k25", dtype) | {
+        "auto_map": {"AutoConfig": "configuration_kimi_k25.KimiK25Config"},
+        "text_config": text,
+    }
+
+
 MODELS = {
     "minimax_m2": minimax_m2,
     "glm4_moe": glm4_moe,
     "mimo_v2_flash": mimo_v2_flash,
     "deepseek_v3": deepseek_v3,
+    "kimi_k2_5": kimi_k2_5,
     "gemma4": gemma4,
 }

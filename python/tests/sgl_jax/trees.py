@@ -3,10 +3,12 @@
 The two surfaces differ in what a model takes and returns; `load` picks by what the tree contains.
 """
 
+import base64
 import importlib
 import importlib.util
 import inspect
 import json
+import sys
 import tempfile
 import types
 
@@ -28,6 +30,7 @@ _MODEL_MODULES = {
     "Glm4MoeForCausalLM": "glm4_moe",
     "MiMoV2FlashForCausalLM": "mimo_v2_flash",
     "DeepseekV3ForCausalLM": "deepseek_v3",
+    "KimiK25ForConditionalGeneration": "kimi_k25_vl_generation",
     "Gemma4ForConditionalGeneration": "gemma4",
 }
 
@@ -62,7 +65,8 @@ def _configure(job: dict):
     config.hf_config.ep_size = job["ep"]
     config.hf_config.ep_num_redundant_experts = job.get("redundant", 0)
     # As for --attention-backend native.
-    config.hf_config.use_absorbed_mla = False
+    for each in (config.hf_config, config.hf_text_config):
+        each.use_absorbed_mla = False
     config.configure_for_tensor_parallel(tensor)
     try:
         backend = importlib.import_module("sgl_jax.srt.layers.moe_backend")
@@ -149,14 +153,16 @@ class Runner:
         self.attention = NativeAttention(
             hf_config.num_attention_heads, self.config.num_key_value_heads, self.mesh
         )
+        self.capturer = self._capture(job) if job.get("capture") else None
         definition, state = nnx.split(self.model)
         self.state = state
 
         @jax.jit
         def forward(state, batch, pools, metadata):
             model = nnx.merge(definition, state)
-            output, cache, *_ = model(batch, pools, metadata)
-            return output.next_token_logits, cache
+            output, cache, *rest = model(batch, pools, metadata)
+            # The experts that each layer's tokens chose come last.
+            return output.next_token_logits, cache, rest[-1] if rest else None
 
         self.forward = forward
         self.slots: list[list[int]] = []
@@ -177,6 +183,33 @@ class Runner:
         self.starts = has(ForwardBatch, "extend_start_loc")
         self.indices = has(LogitsMetadata, "logits_indices")
         self.pools = hasattr(memory_pool, "MemoryPools")
+
+    def _capture(self, job: dict):
+        """The server's own capturer of chosen experts, as --enable-return-routed-experts makes it."""
+        # The same for what is not used here, and in no lock.
+        sys.modules.setdefault("pybase64", base64)
+        from sgl_jax.srt.layers import routed_experts_capturer
+
+        return routed_experts_capturer.RoutedExpertsCapturer.create(
+            mesh=self.mesh,
+            enable=True,
+            model_config=self.config,
+            num_tokens=CACHE_SLOTS,
+            max_padding=CACHE_SLOTS,
+            ep_size=job["ep"],
+        )
+
+    def experts(self) -> list:
+        """What the capturer says of each request: (layers, tokens, top_k), the last token left out, as
+        it has not gone through the layers."""
+        tokens = np.zeros((len(self.slots), CACHE_SLOTS), np.int32)
+        for row, slots in enumerate(self.slots):
+            tokens[row, : len(slots)] = slots
+        pool = types.SimpleNamespace(req_to_token=tokens)
+        return [
+            self.capturer.get_routed_experts(row, len(slots) + 1, pool, 0).tolist()
+            for row, slots in enumerate(self.slots)
+        ]
 
     def _place(self, values, dtype=jnp.int32):
         # Batches are laid over data since logits are chosen by their indices.
@@ -234,7 +267,15 @@ class Runner:
 
             pools = MemoryPools(token_to_kv_pool=self.pool)
         with jax.set_mesh(self.mesh):
-            logits, cache = self.forward(self.state, batch, pools, info)
+            logits, cache, chosen = self.forward(self.state, batch, pools, info)
+        if self.capturer is not None:
+            worker_batch = types.SimpleNamespace(
+                bid=0,
+                forward_mode=mode,
+                out_cache_loc=np.asarray(new_slots),
+                get_original_input_len=lambda: len(new_slots),
+            )
+            self.capturer.on_forward_end(chosen, worker_batch)
         if isinstance(cache, dict):
             cache = cache["token_to_kv_pool"]
         replace = getattr(self.pool, "replace_buffer", None) or self.pool.replace_kv_buffer
