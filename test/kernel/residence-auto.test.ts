@@ -49,7 +49,8 @@ test("narrower tiles with more of them on their way, before D is cut", () => {
 
 test("D is cut where only that leaves room for slots", () => {
   const { tiles } = kernelOf(GROK, "v7x", { bt: 128 });
-  expect([tiles.bf, tiles.bd]).toEqual([128, 4096]);
+  // Fewer columns than a matrix unit has would leave room for a less cut D.
+  expect([tiles.bf, tiles.bd]).toEqual([256, 2048]);
   expect(tiles.slots).toBeGreaterThan(2);
 });
 
