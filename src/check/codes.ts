@@ -68,7 +68,7 @@ export const codes = {
   ),
   MOE112: entry(
     "the schedule cannot run this layer",
-    "a schedule runs layers whose sizes fill whole TPU tiles",
+    "the layer's sizes fill whole TPU tiles, and it has nothing that the schedule does not do",
   ),
   MOE113: entry(
     "the number of weight slots or of early experts is not supported",
@@ -76,7 +76,7 @@ export const codes = {
   ),
   MOE114: entry(
     "a factor or a time is not a positive finite number",
-    "factors of the routing weights and predicted times are finite and greater than 0",
+    "factors of the routing weights are finite and greater than 0, predicted times between a nanosecond and an hour",
   ),
   MOE115: entry(
     "an index overflows 32 bits",

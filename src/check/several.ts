@@ -91,13 +91,14 @@ export function judgeSeveral(
     return { findings, resolved: [], lowered, members };
   };
   if (shared.some(isError)) return ended();
-  if (spec.layer.deterministic === true) {
+  const kinds = kindsOf(several, registries.schedules);
+  if (spec.layer.deterministic === true && kinds.length > 1) {
     findings.push(orderDiffers(registries));
     return ended();
   }
   const known = new Set(shared.map(keyOf));
   const tried: Tried[] = [];
-  for (const kind of kindsOf(several, registries.schedules)) {
+  for (const kind of kinds) {
     const schedule = registries.schedules[kind];
     if (schedule === undefined) continue;
     const one = tryOne(spec, several, schedule, registries, judgeRules);
@@ -116,7 +117,7 @@ export function judgeSeveral(
     registries,
   );
   if (other !== undefined) findings.push(other);
-  if (tried.length === 0) findings.push(nobody(registries));
+  if (tried.length === 0) findings.push(nobody(kinds));
   if (findings.some(isError)) return ended();
   const members = tried.map(({ member }) => member);
   const decided = decide(spec, several, tried);

@@ -29,6 +29,7 @@ function choiceOf({ tiles, schedule, choice, predicted }: KernelPlan): Record<st
   return {
     upTo: String(tiles.upTo),
     schedule: schedule ?? "",
+    decidedBy: pyString(choice?.by ?? "alone"),
     predictedUs: float(own?.us),
     runnerUp: next === undefined ? "None" : pyString(next.schedule),
     margin: float(margin),

@@ -43,6 +43,8 @@ describe("predicted times", () => {
     ["a device that the spec has not", "{ ⟦v5p⟧: { fused: 1, epmoe: 2 } }", "MOE102"],
     ["half a pair", "{ v6e: ⟦{ fused: 1 }⟧ as never }", "MOE102"],
     ["no time", "{ v6e: { fused: ⟦0⟧, epmoe: 2 } }", "MOE114"],
+    ["the time of no call", "{ v6e: { fused: ⟦1e-320⟧, epmoe: 2 } }", "MOE114"],
+    ["a time without end", "{ v6e: { fused: 1, epmoe: ⟦1e308⟧ } }", "MOE114"],
   ] as const)("%s is refused where it stands", async (_, predicted, code) => {
     const { found, place, plan } = await checkText(spec(predicted), code);
     expect(found).toMatchObject(place);

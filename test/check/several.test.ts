@@ -69,6 +69,25 @@ describe("a spec of several schedules", () => {
     ]);
   });
 
+  test("may have the same bits in any batch where one schedule alone takes part", async () => {
+    const same = LAYER.replace("topK: 8,", "topK: 8, deterministic: true,");
+    const of = async (more: string) =>
+      (await check("decode: { upTo: 64 }", more, two, same)).diagnostics;
+    expect(await of('among: ["gather"],')).toEqual([]);
+    expect((await of("")).map(({ code }) => code)).toEqual(["MOE137"]);
+  });
+
+  test("says of those alone that they were tried which may take part", async () => {
+    const { diagnostics } = await check(
+      "decode: { upTo: 64 }",
+      'among: ["gather"],',
+      two,
+      LAYER.replace("2048", "2000"),
+    );
+    const found = diagnostics.find(({ code }) => code === "MOE150");
+    expect(found?.message).toMatch(/tried gather$/);
+  });
+
   test("has no plan while nothing is predicted, and all members to predict", async () => {
     const { plan, undecided, members, diagnostics } = await check("decode: { upTo: 64 }");
     expect(plan).toBeUndefined();

@@ -22,11 +22,11 @@ export function orderDiffers({ schedules }: Registries): Finding {
 }
 
 /** MOE150: none of them can run the layer. */
-export function nobody({ schedules }: Registries): Finding {
+export function nobody(tried: readonly string[]): Finding {
   return error({
     code: "MOE150",
     path: ["schedule", "kind"],
-    message: `no schedule can run this layer: tried ${Object.keys(schedules).join(", ")}`,
+    message: `no schedule can run this layer: tried ${tried.join(", ")}`,
     note: "kind set to one of them says what is in its way",
   });
 }

@@ -154,6 +154,24 @@ function checkLeast(
   });
 }
 
+/** Microseconds: no call takes less than a nanosecond, or more than an hour. */
+const TIMES = { least: 1e-3, most: 3.6e9 } as const;
+
+/** A positive number that is no time of a call; what is no such number is told already. */
+function checkTime(kinds: Kinds, path: SpecPath, time: unknown): void {
+  if (typeof time !== "number" || !Number.isFinite(time) || time <= 0) return;
+  const { least, most } = TIMES;
+  if (time >= least && time <= most) return;
+  kinds.findings.push({
+    code: "MOE114",
+    severity: "error",
+    path,
+    message: `${String(path.at(-1))} = ${time} microseconds is no time of a call`,
+    detail: `${least} to ${most}`,
+    nearest: [time < least ? least : most],
+  });
+}
+
 /** Times of devices that the spec has; `judge` looks at those of one. */
 function checkPredicted(
   kinds: Kinds,
@@ -168,7 +186,9 @@ function checkPredicted(
   for (const device of devices.filter((name) => predicted[name] !== undefined)) {
     const where = [...path, device];
     const times = kinds.object(where, predicted[device]);
-    if (times !== undefined) judge(where, times);
+    if (times === undefined) continue;
+    judge(where, times);
+    for (const [name, time] of Object.entries(times)) checkTime(kinds, [...where, name], time);
   }
 }
 

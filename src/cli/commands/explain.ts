@@ -92,7 +92,9 @@ async function explainCrossovers(paths: readonly string[], options: Options, out
   const spec = await checkSpec(paths, out, options.device, { undecided: true });
   if ("exit" in spec) return spec;
   const { plan } = spec;
-  const { crossoverLines, timesOn, usualCounts } = await import("../explain/crossovers.ts");
+  const { crossoverLines, outdated, timesOn, usualCounts } = await import(
+    "../explain/crossovers.ts"
+  );
   const cache = await cacheFor(options);
   const compiling = { signal: interrupted, ...defined({ cache }) };
   const names = options.device ?? [...new Set(plan.kernels.map(({ device }) => device))];
@@ -113,7 +115,10 @@ async function explainCrossovers(paths: readonly string[], options: Options, out
     writeAtomically(options.svg, await svgOf(crossoverChart(plan.name, points)));
     out.line(`picture: ${options.svg}`);
   }
-  if (spec.members.length > 1) out.line(`next: moegen predict ${spec.path} --write`);
+  const stale = devices.some((found) => outdated(found, plan).length > 0);
+  if (spec.members.length > 1 && (spec.undecided || stale)) {
+    out.line(`next: moegen predict ${spec.path} --write`);
+  }
   const ok = devices.every(({ failures }) => failures.length === 0);
   const { diagnostics } = spec;
   return verdict(ok, { name: plan.name, devices, svg: options.svg ?? null, diagnostics });

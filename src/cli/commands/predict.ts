@@ -1,8 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Member } from "../../check/index.ts";
-import type { Plan } from "../../plan/plan.ts";
 import type { Skew } from "../../predict/routing/skew.ts";
-import type { PredictedCall } from "../../predict/write.ts";
 import { defined } from "../../spec/defined.ts";
 import { decidedKernels, defineCommand, outcome } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
@@ -19,13 +16,8 @@ import {
   OWN,
   PredictionError,
 } from "../predict/contenders.ts";
-import {
-  type Predicted,
-  predictionLines,
-  type Verdict,
-  verdictLine,
-  verdictOf,
-} from "../report/prediction.ts";
+import { type PredictedCalls, staleLine, staleTimes, timesOf } from "../predict/times.ts";
+import { type Predicted, predictionLines, verdictLine, verdictOf } from "../report/prediction.ts";
 import { nearestWord } from "../similar.ts";
 import { checkSpec } from "../specs.ts";
 
@@ -36,13 +28,6 @@ interface Options {
   readonly compare?: readonly string[];
   readonly fresh?: boolean;
   readonly write?: boolean;
-}
-
-interface PredictedCalls {
-  readonly device: string;
-  readonly tokens: number;
-  readonly predicted: readonly Predicted[];
-  readonly verdict: Verdict | null;
 }
 
 /** Decode and prefill, where nothing else is asked. */
@@ -145,9 +130,11 @@ export const predict = defineCommand<Options>({
       out.line(written ? `written to ${path}` : `${path} has these times already`);
       if (written) out.line(`next: moegen build ${path}`);
     } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
+    const stale = written === null ? staleTimes(plan, members, calls) : [];
+    for (const one of stale) out.line(out.paint.yellow(staleLine(one, loaded.path)));
     const { diagnostics } = spec;
     const told = failures.map(({ message }) => message);
-    const results = { name: plan.name, skew, calls, failures: told, written, diagnostics };
+    const results = { name: plan.name, skew, calls, failures: told, written, stale, diagnostics };
     const kernels = [
       ...calls.map(() => ({ ok: true })),
       ...failures.map(({ kind = "compiler" }) => ({ ok: false, failure: { kind } })),
@@ -155,32 +142,6 @@ export const predict = defineCommand<Options>({
     return decidedKernels(kernels, results);
   },
 });
-
-/**
- * Of every bucket on every device, from calls of the largest counts: the kernel's time and EPMoE's; of
- * several schedules the time of each that has tiles there.
- */
-function timesOf(
-  plan: Plan,
-  members: readonly Member[],
-  calls: readonly PredictedCalls[],
-): readonly PredictedCall[] {
-  return plan.kernels.flatMap(({ bucket, device, tiles }) => {
-    const call = calls.find((one) => one.device === device && one.tokens === tiles.upTo);
-    const can = members.filter((member) =>
-      member.plan.kernels.some((one) => one.bucket === bucket && one.device === device),
-    );
-    const wanted = members.length === 0 ? [plan.name] : can.map(({ kind }) => kind);
-    const times = [...wanted, BASELINE].map((name) => {
-      const found = call?.predicted.find((one) => one.name === name);
-      const field = members.length === 0 && name !== BASELINE ? "fused" : name;
-      return [field, found && found.prediction.seconds * 1e6] as const;
-    });
-    return times.some(([, time]) => time === undefined)
-      ? []
-      : [{ bucket, device, times: Object.fromEntries(times) as Readonly<Record<string, number>> }];
-  });
-}
 
 /** @throws UsageError: neither a known word nor a readable routing file. */
 async function skewOf(text: string): Promise<Skew> {

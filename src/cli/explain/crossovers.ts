@@ -140,6 +140,7 @@ export function crossoverLines(
     `  ${shown.map(({ name, mark }) => `${mark} ${name}`).join("   ")}`,
     "",
     ...changes(crossovers, plan, device),
+    ...(undecided ? [] : outdated(found, plan).map(paint.yellow)),
     ...failures.map((message) => paint.red(`  ${message}`)),
   ];
 }
@@ -150,6 +151,25 @@ function plannedAt(plan: Plan, device: string, tokens: number): string {
   const kernels = here.map((kernel) => ({ upTo: kernel.tiles.upTo, kernel }));
   const found = bucketFor(kernels, tokens)?.kernel;
   return found === undefined ? "-" : (found.schedule ?? plan.schedule);
+}
+
+/**
+ * Buckets whose times no longer decide as they stand written: run by another schedule than the one that
+ * is predicted to be the fastest at their end.
+ */
+export function outdated(
+  { device, times }: Pick<DeviceTimes, "device" | "times">,
+  { kernels, schedule: only }: Plan,
+): readonly string[] {
+  const fastest = fastestAt(times);
+  return kernels.flatMap((kernel) => {
+    const { bucket, schedule = only, choice, tiles } = kernel;
+    const best = fastest.find(({ tokens }) => tokens === tiles.upTo)?.name;
+    const named = choice?.by === "spec";
+    if (kernel.device !== device || named || best === undefined || best === schedule) return [];
+    const times = `at T = ${count(tiles.upTo)} ${best} is predicted to be faster`;
+    return [`  ${bucket} is built with ${schedule}, by the times in the spec; ${times}`];
+  });
 }
 
 /** A change within a bucket costs what lies between it and the bucket's end. */
