@@ -38,6 +38,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   // Given up, or taken from outside: no verdict.
   "WorkerError timeout": EXIT.undecided,
   "WorkerError lost": EXIT.undecided,
+  "EnvironmentError cluster-lost": EXIT.undecided,
 };
 
 /**

@@ -15,6 +15,7 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { isRecord } from "./is-record.ts";
 import { STORE_SCHEMA, type SweepRecord, weightOf } from "./record.ts";
 
 /** The folder cannot be used; told apart by its name. */
@@ -36,11 +37,8 @@ function schemaOf(value: unknown): number | undefined {
   return typeof schema === "number" ? schema : undefined;
 }
 
-function isRecord(value: unknown): value is SweepRecord {
-  if (schemaOf(value) !== STORE_SCHEMA) return false;
-  const { key, status } = value as Partial<SweepRecord>;
-  return typeof key === "string" && (status === "ok" || status === "dropped");
-}
+/** A line that is skipped: of another kind, cut, or of somebody who would write to a terminal. */
+const NO_RECORD = "not a record of a sweep; skipped and kept";
 
 /**
  * The records of a folder, the fullest of each candidate, and this sweep's own file. `open` and
@@ -54,6 +52,10 @@ export class Store {
   readonly #read = new Map<string, { offset: number; rest: string }>();
   readonly #records = new Map<string, SweepRecord>();
   readonly #warn: (text: string) => void;
+  /** Lines that are no records, by file. */
+  readonly #skipped = new Map<string, number>();
+  /** Entries of the folder that are no files, said once. */
+  readonly #odd = new Set<string>();
   /** The last append may have left half a line. */
   #torn = false;
   /** Records whose times an older moegen reckoned. */
@@ -108,7 +110,7 @@ export class Store {
     if (this.#only !== undefined) return [this.#only];
     try {
       return readdirSync(this.folder)
-        .filter((name) => name.endsWith(SUFFIX))
+        .filter((name) => name.endsWith(SUFFIX) && this.#isFile(name))
         .sort();
     } catch (error) {
       const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
@@ -116,6 +118,14 @@ export class Store {
       if (code === "ENOTDIR") throw new StoreError("store-folder", `${this.folder} is no folder`);
       throw error;
     }
+  }
+
+  #isFile(name: string): boolean {
+    const path = join(this.folder, name);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return true;
+    if (!this.#odd.has(name)) this.#warn(`${path} is no file: left out`);
+    this.#odd.add(name);
+    return false;
   }
 
   #readNew(name: string): void {
@@ -153,7 +163,7 @@ export class Store {
       return;
     }
     if (!isRecord(value)) {
-      this.#warn(`${name}: a line is not a record of a sweep; skipped and kept`);
+      this.#skipped.set(name, (this.#skipped.get(name) ?? 0) + 1);
       return;
     }
     this.#index(value);
@@ -161,6 +171,10 @@ export class Store {
 
   /** A line without its end: a sweep that writes right now, or one that was stopped in it. */
   #reportTails(): void {
+    for (const [name, lines] of this.#skipped) {
+      this.#warn(`${name}: ${lines === 1 ? "a line is" : `${lines} lines are`} ${NO_RECORD}`);
+    }
+    this.#skipped.clear();
     for (const [name, { rest }] of this.#read) {
       if (rest === "") continue;
       const value = parse(rest);

@@ -25,6 +25,9 @@ const SUFFIX = ".jsonl";
 /** Reads a store that must be there. @throws StoreError: no folder, or of a newer moegen. */
 export function openStore(folder: string, warn: (text: string) => void): Store {
   if (!existsSync(folder)) throw new StoreError("store-folder", `there is no store ${folder}`);
+  if (!statSync(folder).isDirectory()) {
+    throw new StoreError("store-folder", `${folder} is no store: neither a folder nor a file`);
+  }
   return Store.open(folder, { warn });
 }
 
@@ -48,6 +51,13 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
+/** @throws StoreError where nothing in the file is a record. */
+function exportedStore(path: string, warn: (text: string) => void): Store {
+  const store = Store.exported(path, warn);
+  if (store.records.length > 0 || statSync(path).size === 0) return store;
+  throw new StoreError("store-file", `${path} has no record of a sweep`);
+}
+
 export interface Merged {
   /** Records that the store did not have, or had less of. */
   readonly added: number;
@@ -65,7 +75,7 @@ export function mergeStores(
 ): Merged {
   const target = Store.open(into, { warn });
   const others = from.map((path) =>
-    isFile(path) ? Store.exported(path, warn) : openStore(path, warn),
+    isFile(path) ? exportedStore(path, warn) : openStore(path, warn),
   );
   const fuller = new Map<string, SweepRecord>();
   for (const record of others.flatMap(({ records }) => records)) {
@@ -118,18 +128,23 @@ export function tidyStore(folder: string, warn: (text: string) => void): Tidied 
     // Whole lines are in the new file; half a one may have been finished since.
     const added = now.subarray(read.lastIndexOf(0x0a) + 1).toString("utf8");
     if (added !== "") appendFileSync(file, added.endsWith("\n") ? added : `${added}\n`);
-    lines += now
+    lines += read
+      .subarray(0, read.lastIndexOf(0x0a) + 1)
       .toString("utf8")
       .split("\n")
       .filter((line) => line.trim() !== "").length;
     rmSync(leaving);
   }
-  return { files: names.length, dropped: lines - records.length, records: records.length };
+  return {
+    files: names.length,
+    dropped: Math.max(0, lines - records.length),
+    records: records.length,
+  };
 }
 
 function namesIn(folder: string, suffix: string): readonly string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => name.endsWith(suffix));
+  return readdirSync(folder).filter((name) => name.endsWith(suffix) && isFile(join(folder, name)));
 }
 
 /** What a store has of one spec. */

@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { STORE_SCHEMA, type SweepRecord } from "../../src/sweep/record.ts";
@@ -58,6 +65,45 @@ describe("stores", () => {
       ...measured(200),
       numerics: { error: 1e-3 },
     });
+  });
+
+  it("are data: what is cut, of another type or of somebody else is skipped, kept and counted", () => {
+    const folder = storeOf([measured(200)]);
+    const { estimate: _, ...cut } = measured(210, { bt: 32 });
+    const odd = [
+      cut,
+      { schema: STORE_SCHEMA, key: "a", status: "ok" },
+      { ...measured(220), key: "__proto__" },
+      { ...measured(230), spec: "x\u001b[31mEVIL" },
+      { ...dropped("vmem"), tiles: { bt: "16", bf: 1, bd: 1 } },
+    ];
+    writeFileSync(join(folder, "z.jsonl"), odd.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    mkdirSync(join(folder, "x.jsonl"));
+    symlinkSync(join(folder, "gone"), join(folder, "y.jsonl"));
+    const said: string[] = [];
+    expect(openStore(folder, (text) => said.push(text)).records).toEqual([measured(200)]);
+    expect(said).toEqual([
+      `${join(folder, "x.jsonl")} is no file: left out`,
+      `${join(folder, "y.jsonl")} is no file: left out`,
+      "z.jsonl: 5 lines are not a record of a sweep; skipped and kept",
+    ]);
+    expect(heldIn(Store.open(folder).records)).toHaveLength(1);
+  });
+
+  it("merge: a file that has no record, and what is neither file nor folder, are refused", () => {
+    const into = storeOf([measured(200)]);
+    const noise = join(emptyFolder(), "bin.tar.gz");
+    writeFileSync(noise, "\u0001\n{\n");
+    expect(() => mergeStores(into, [noise], quiet)).toThrow(`${noise} has no record of a sweep`);
+    expect(() => mergeStores(into, ["/dev/null"], quiet)).toThrow("neither a folder nor a file");
+    expect(keysOf(into)).toHaveLength(1);
+  });
+
+  it("gc: half a line is kept, and not counted as dropped", () => {
+    const folder = storeOf([measured(200)]);
+    const [name = ""] = readdirSync(folder);
+    appendFileSync(join(folder, name), '{"schema":');
+    expect(tidyStore(folder, quiet)).toEqual({ files: 1, records: 1, dropped: 0 });
   });
 
   it("gc: what one that was killed left in the middle is no loss", () => {

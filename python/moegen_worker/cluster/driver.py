@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -28,6 +30,8 @@ LOCAL_STORE = 100 << 20
 GONE = 8.0
 # Seconds for a station to end by itself.
 LEAVE = 2.0
+# Seconds for somebody at an address to answer, and how often is asked.
+PROBE_S, PROBES = 10.0, 3
 
 
 class Held:
@@ -213,6 +217,26 @@ def _refused(channel: Channel, code: str, error: Exception) -> None:
     channel.send({"failed": {"code": code, "message": message}})
 
 
+def _reach(address: str) -> None:
+    """Asks whether anybody listens: Ray itself waits for minutes where nobody does.
+
+    Raises:
+        OSError: nobody listens there.
+        TimeoutError: nobody answered in PROBE_S seconds, PROBES times.
+    """
+    found = re.fullmatch(r"(?:\w+://)?(\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d+)", address)
+    if found is None:
+        return
+    host, port = found[1].strip("[]"), int(found[2])
+    for left in reversed(range(PROBES)):
+        try:
+            socket.create_connection((host, port), PROBE_S).close()
+            return
+        except TimeoutError:
+            if left == 0:
+                raise
+
+
 def _connect(channel: Channel, asked: Message) -> Any:
     """Ray, connected as the runner asks; None where that fails, which it is told."""
     try:
@@ -226,9 +250,10 @@ def _connect(channel: Channel, asked: Message) -> Any:
     try:
         try:
             if wanted != "local":
+                _reach(wanted)
                 ray.init(address=wanted, namespace="moegen", **quiet)
                 return ray
-        except ConnectionError as error:
+        except (ConnectionError, OSError) as error:
             if wanted != "auto":
                 return _refused(channel, "no-cluster", error)
         ray.init(address="local", **own, **quiet)

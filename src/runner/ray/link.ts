@@ -62,9 +62,10 @@ export class Link {
     createInterface({ input: stderr, crlfDelay: Infinity }).on("line", (line) => {
       if (line.trim() !== "") this.#said = line.trim();
     });
-    void exited.then(({ how }) => {
+    void exited.then(({ how, lost }) => {
       for (const number of [...this.#open.keys()]) this.#end(number, { how, lost: false });
-      onEnd(this.#said === "" ? how : this.#said);
+      // Of one that was taken from outside the last line is of something else.
+      onEnd(lost ? `its driver was ended by ${how}` : this.#said === "" ? how : this.#said);
     });
   }
 

@@ -113,7 +113,9 @@ class Losses {
     const died = await this.sweep(store, when(60, kill)).catch((error: unknown) => error);
     this.#table.tell(
       "kill -9 of the driver at 60 ends the sweep",
-      died instanceof EnvironmentError && died.code === "cluster-lost",
+      died instanceof EnvironmentError &&
+        died.code === "cluster-lost" &&
+        died.message.includes("SIGKILL"),
       died instanceof Error ? died.message : "it went on",
     );
     const resumed = await this.sweep(Store.open(store.folder));
