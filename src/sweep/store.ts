@@ -233,3 +233,10 @@ function parse(line: string): unknown {
     return undefined;
   }
 }
+
+/** Whether a line is none of moegen's, of any schema: whoever wrote it may want it. */
+export function isForeign(line: string): boolean {
+  const value = parse(line);
+  const schema = schemaOf(value);
+  return !isRecord(value) && (schema === undefined || schema >= STORE_SCHEMA);
+}

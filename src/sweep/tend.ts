@@ -16,11 +16,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { STORE_SCHEMA, type SweepRecord, weightOf } from "./record.ts";
-import { Store, StoreError } from "./store.ts";
+import { isForeign, Store, StoreError } from "./store.ts";
 
 /** A file that is being tidied away: nobody reads it as a part of the store. */
 const LEAVING = ".leaving";
 const SUFFIX = ".jsonl";
+/** How names end that a store may have, one that is just being made as well. */
+const OURS = [SUFFIX, LEAVING, ".tmp"];
 
 /** Reads a store that must be there. @throws StoreError: no folder, or of a newer moegen. */
 export function openStore(folder: string, warn: (text: string) => void): Store {
@@ -28,7 +30,17 @@ export function openStore(folder: string, warn: (text: string) => void): Store {
   if (!statSync(folder).isDirectory()) {
     throw new StoreError("store-folder", `${folder} is no store: neither a folder nor a file`);
   }
+  const names = readdirSync(folder);
+  if (names.length > 0 && !names.some((name) => OURS.some((end) => name.endsWith(end)))) {
+    throw new StoreError("store-folder", `${folder} is no store: nothing in it ends in ${SUFFIX}`);
+  }
   return Store.open(folder, { warn });
+}
+
+/** The whole lines that say something. */
+function linesOf(read: Buffer): readonly string[] {
+  const whole = read.subarray(0, read.lastIndexOf(0x0a) + 1).toString("utf8");
+  return whole.split("\n").filter((line) => line.trim() !== "");
 }
 
 /** Writes records as one new file of the store; it is there whole or not at all. */
@@ -94,7 +106,7 @@ export function mergeStores(
 
 export interface Tidied {
   readonly files: number;
-  /** Lines that others say more than, that are no records, or that an older moegen reckoned. */
+  /** Lines that others say more than, or that an older moegen reckoned. */
   readonly dropped: number;
   readonly records: number;
 }
@@ -109,17 +121,21 @@ export function tidyStore(folder: string, warn: (text: string) => void): Tidied 
     renameSync(join(folder, name), join(folder, name.slice(0, -LEAVING.length)));
   }
   const store = openStore(folder, warn);
-  const names = namesIn(folder, SUFFIX);
-  const before = new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
+  const found = namesIn(folder, SUFFIX).map((name) => ({
+    name,
+    read: readFileSync(join(folder, name)),
+  }));
+  // A file without a line of ours is somebody else's, and stays as it is.
+  const before = found.filter(({ read }) => linesOf(read).some((line) => !isForeign(line)));
   store.refresh();
   const { records } = store;
-  if (names.length === 0) return { files: 0, dropped: 0, records: 0 };
+  if (before.length === 0) return { files: 0, dropped: 0, records: records.length };
   const file = publish(
     folder,
     records.map((record) => JSON.stringify(record)),
   );
   let lines = 0;
-  for (const [name, read] of before) {
+  for (const { name, read } of before) {
     const path = join(folder, name);
     const leaving = `${path}${LEAVING}`;
     // From here on its sweep begins a new file.
@@ -128,15 +144,13 @@ export function tidyStore(folder: string, warn: (text: string) => void): Tidied 
     // Whole lines are in the new file; half a one may have been finished since.
     const added = now.subarray(read.lastIndexOf(0x0a) + 1).toString("utf8");
     if (added !== "") appendFileSync(file, added.endsWith("\n") ? added : `${added}\n`);
-    lines += read
-      .subarray(0, read.lastIndexOf(0x0a) + 1)
-      .toString("utf8")
-      .split("\n")
-      .filter((line) => line.trim() !== "").length;
+    const foreign = linesOf(read).filter(isForeign);
+    if (foreign.length > 0) appendFileSync(file, foreign.map((line) => `${line}\n`).join(""));
+    lines += linesOf(read).length - foreign.length;
     rmSync(leaving);
   }
   return {
-    files: names.length,
+    files: before.length,
     dropped: Math.max(0, lines - records.length),
     records: records.length,
   };

@@ -106,6 +106,21 @@ describe("stores", () => {
     expect(tidyStore(folder, quiet)).toEqual({ files: 1, records: 1, dropped: 0 });
   });
 
+  it("gc: lines and files of somebody else stay, and a folder that is no store is refused", () => {
+    const folder = storeOf([measured(200)]);
+    const [mixed = ""] = readdirSync(folder);
+    appendFileSync(join(folder, mixed), "a note\n");
+    const theirs = join(folder, "theirs.jsonl");
+    writeFileSync(theirs, '{"a":1}\n{"b"');
+    expect(tidyStore(folder, quiet)).toEqual({ files: 1, records: 1, dropped: 0 });
+    expect(readFileSync(theirs, "utf8")).toBe('{"a":1}\n{"b"');
+    const [made = ""] = readdirSync(folder).filter((name) => name !== "theirs.jsonl");
+    expect(readFileSync(join(folder, made), "utf8").endsWith("\na note\n")).toBe(true);
+    const other = emptyFolder();
+    writeFileSync(join(other, "notes.txt"), "x");
+    expect(() => tidyStore(other, quiet)).toThrow(`${other} is no store`);
+  });
+
   it("gc: what one that was killed left in the middle is no loss", () => {
     const folder = storeOf([measured(200)]);
     writeFileSync(
