@@ -40,7 +40,7 @@ async function complaints(args: readonly string[]): Promise<string> {
 describe(`packages of ${COUNT} random legal specs`, () => {
   test("cover what a template can branch on", () => {
     const reasons = [...texts.values()].join().match(/(?<=decided_by=)"\w+"/g);
-    expect(reasons).toContain('"prediction"');
+    expect(reasons).toContain('"spec"');
     expect([random, several].map(({ length }) => length)).toEqual([COUNT, SEVERAL]);
     // A folder for each schedule, beside one entry.
     expect(texts.has("two_0/gmm/kernel.py") && texts.has("two_0/gather/kernel.py")).toBe(true);

@@ -170,7 +170,7 @@ describe("a second schedule", () => {
         [256, "tiny", "61.0", "gather", "0.54"],
       ]) {
         const entry = new RegExp(
-          `up_to=${upTo},\\s+schedule="${schedule}",\\s+predicted_us=${us},\\s+` +
+          `up_to=${upTo},\\s+schedule="${schedule}",\\s+decided_by="prediction",\\s+predicted_us=${us},\\s+` +
             `runner_up="${next}",\\s+margin=${margin},\\s+epmoe_us=90.0,`,
         );
         expect(table).toMatch(entry);
