@@ -1,69 +1,57 @@
 /** Whether a line of a store is a record: its writer may be anybody, and it may be cut. */
+import {
+  flag,
+  listOf,
+  maybe,
+  number,
+  objectOf,
+  optional,
+  type Shape,
+  text,
+} from "../runner/known/shape.ts";
 import { STORE_SCHEMA, type SweepRecord } from "./record.ts";
 
-type Fields = Readonly<Record<string, (value: unknown) => boolean>>;
-
-const isNumber = (value: unknown): boolean => typeof value === "number";
 /** Some text that a terminal shows as it is. */
-const isText = (value: unknown): boolean =>
+const shown: Shape = (value) =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  typeof value === "string" && !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(value);
-const isName = (value: unknown): boolean => isText(value) && value !== "" && value !== "__proto__";
-const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
-const isList = (each: (value: unknown) => boolean) => (value: unknown) =>
-  Array.isArray(value) && value.every((one) => each(one));
+  text(value) && !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(String(value));
+const name: Shape = (value) => shown(value) && value !== "" && value !== "__proto__";
 
-/** An object that has all these fields; of those that end in "?" one may be absent. */
-const has =
-  (fields: Fields) =>
-  (value: unknown): boolean =>
-    typeof value === "object" &&
-    value !== null &&
-    Object.entries(fields).every(([name, judge]) => {
-      const optional = name.endsWith("?");
-      const found: unknown = Reflect.get(value, optional ? name.slice(0, -1) : name);
-      return (optional && found === undefined) || judge(found);
-    });
-
-const COMMON: Fields = {
+const isCommon = objectOf({
   schema: (value) => value === STORE_SCHEMA,
-  key: isName,
-  spec: isName,
-  bucket: isName,
-  device: isName,
-  tokens: isNumber,
-  tiles: has({ bt: isNumber, bf: isNumber, bd: isNumber }),
-  versions: has({ jax: isTextOrNull, libtpu: isTextOrNull }),
-  vmem: has({ planned: isNumber, used: isNumber, available: isNumber }),
-  btc: isList(isNumber),
-  streamed: (value) => typeof value === "boolean",
-  seconds: isNumber,
-  "machine?": isText,
-};
-
-const isMeasured = has({
-  bundles: isNumber,
-  cycles: isNumber,
-  estimate: has({
-    ...{ seconds: isNumber, low: isNumber, high: isNumber, compute: isNumber, floor: isNumber },
-    boundBy: isText,
-  }),
-  stages: isList(has({ stage: isText, cycles: isNumber })),
-  "numerics?": has({ error: isNumber }),
-  "deviceTime?": has({
-    median: isNumber,
-    quartiles: (value) => isList(isNumber)(value) && (value as unknown[]).length === 2,
-    "paired?": isNumber,
-    run: isText,
-    host: isText,
-    "slice?": isText,
-    "libtpu?": isTextOrNull,
-    "compiled?": isText,
-  }),
+  ...{ key: name, spec: name, bucket: name, device: name },
+  tokens: number,
+  tiles: objectOf({ bt: number, bf: number, bd: number }),
+  versions: objectOf({ jax: maybe(shown), libtpu: maybe(shown) }),
+  vmem: objectOf({ planned: number, used: number, available: number }),
+  btc: listOf(number),
+  streamed: flag,
+  seconds: number,
+  machine: optional(shown),
 });
 
-const isDropped = has({ stage: isText, kind: isText, reason: isText });
-const isCommon = has(COMMON);
+const isMeasured = objectOf({
+  bundles: number,
+  cycles: number,
+  estimate: objectOf({
+    ...{ seconds: number, low: number, high: number, compute: number, floor: number },
+    boundBy: shown,
+  }),
+  stages: listOf(objectOf({ stage: shown, cycles: number })),
+  numerics: optional(objectOf({ error: number })),
+  deviceTime: optional(
+    objectOf({
+      median: number,
+      quartiles: (value) => listOf(number)(value) && (value as unknown[]).length === 2,
+      paired: optional(number),
+      ...{ run: shown, host: shown, slice: optional(shown) },
+      libtpu: optional(maybe(shown)),
+      compiled: optional(shown),
+    }),
+  ),
+});
+
+const isDropped = objectOf({ stage: shown, kind: shown, reason: shown });
 
 /** A record with all that its status has, each of its type. */
 export function isRecord(value: unknown): value is SweepRecord {

@@ -31,6 +31,11 @@ export class StoreError extends Error {
 
 const SUFFIX = ".jsonl";
 
+/** Whether there is a file, or a link to one; nothing else is read. */
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
 function schemaOf(value: unknown): number | undefined {
   const schema: unknown =
     typeof value === "object" && value !== null ? Reflect.get(value, "schema") : undefined;
@@ -122,7 +127,7 @@ export class Store {
 
   #isFile(name: string): boolean {
     const path = join(this.folder, name);
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return true;
+    if (isFile(path)) return true;
     if (!this.#odd.has(name)) this.#warn(`${path} is no file: left out`);
     this.#odd.add(name);
     return false;

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { STORE_SCHEMA, type SweepRecord, weightOf } from "./record.ts";
-import { isForeign, Store, StoreError } from "./store.ts";
+import { isFile, isForeign, Store, StoreError } from "./store.ts";
 
 /** A file that is being tidied away: nobody reads it as a part of the store. */
 const LEAVING = ".leaving";
@@ -57,10 +57,6 @@ function publish(folder: string, lines: readonly string[]): string {
     throw error;
   }
   return path;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** @throws StoreError where nothing in the file is a record. */

@@ -253,7 +253,7 @@ def _connect(channel: Channel, asked: Message) -> Any:
                 _reach(wanted)
                 ray.init(address=wanted, namespace="moegen", **quiet)
                 return ray
-        except (ConnectionError, OSError) as error:
+        except OSError as error:
             if wanted != "auto":
                 return _refused(channel, "no-cluster", error)
         ray.init(address="local", **own, **quiet)

@@ -71,7 +71,7 @@ function checkSeveralBucket(
       const known = [...names, EPMOE];
       kinds.keys(where, times, known);
       for (const one of known) {
-        if (times[one] !== undefined) kinds.factor([...where, one], times[one]);
+        if (times[one] !== undefined) checkTime(kinds, [...where, one], times[one]);
       }
     });
   }
@@ -106,7 +106,7 @@ function checkBucket(
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
       kinds.keys(where, times, ["fused", "epmoe"]);
-      for (const one of ["fused", "epmoe"]) kinds.factor([...where, one], times[one]);
+      for (const one of ["fused", "epmoe"]) checkTime(kinds, [...where, one], times[one]);
     });
   }
   kinds.positive([...path, "upTo"], bucket.upTo);
@@ -157,8 +157,9 @@ function checkLeast(
 /** Microseconds: no call takes less than a nanosecond, or more than an hour. */
 const TIMES = { least: 1e-3, most: 3.6e9 } as const;
 
-/** A positive number that is no time of a call; what is no such number is told already. */
+/** A positive number that can be the time of a call. */
 function checkTime(kinds: Kinds, path: SpecPath, time: unknown): void {
+  kinds.factor(path, time);
   if (typeof time !== "number" || !Number.isFinite(time) || time <= 0) return;
   const { least, most } = TIMES;
   if (time >= least && time <= most) return;
@@ -186,9 +187,7 @@ function checkPredicted(
   for (const device of devices.filter((name) => predicted[name] !== undefined)) {
     const where = [...path, device];
     const times = kinds.object(where, predicted[device]);
-    if (times === undefined) continue;
-    judge(where, times);
-    for (const [name, time] of Object.entries(times)) checkTime(kinds, [...where, name], time);
+    if (times !== undefined) judge(where, times);
   }
 }
 

@@ -9,6 +9,9 @@ export const text: Shape = (value) => typeof value === "string";
 /** True or false. */
 export const flag: Shape = (value) => typeof value === "boolean";
 
+/** Any number. */
+export const number: Shape = (value) => typeof value === "number";
+
 /** A finite number that is not negative. */
 export const amount: Shape = (value) =>
   typeof value === "number" && Number.isFinite(value) && value >= 0;
