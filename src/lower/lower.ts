@@ -56,13 +56,19 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
   };
 }
 
-/** The bucket that serves a call of `tokens`: the first that holds them, else the largest. */
-export function bucketFor<B extends { readonly upTo: number }>(
-  buckets: readonly B[],
+/**
+ * The kernel of the bucket that serves a call of `tokens` on a device kind: the first that holds them,
+ * else the largest; undefined: the plan has none of that kind.
+ */
+export function kernelFor(
+  { kernels }: Pick<Plan, "kernels">,
+  device: string,
   tokens: number,
-): B | undefined {
-  const ascending = [...buckets].sort((a, b) => a.upTo - b.upTo);
-  return ascending.find((bucket) => tokens <= bucket.upTo) ?? ascending.at(-1);
+): KernelPlan | undefined {
+  const ascending = kernels
+    .filter((kernel) => kernel.device === device)
+    .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
+  return ascending.find(({ tiles }) => tokens <= tiles.upTo) ?? ascending.at(-1);
 }
 
 export interface LowerForOptions {
@@ -111,12 +117,7 @@ function kernelIn(plan: Plan, device: string, tokens: number, devices: Devices):
   const vmem = (kind: string): number => devices[kind]?.vmemBytes ?? 0;
   const tightest = kinds.toSorted((a, b) => vmem(a) - vmem(b))[0];
   const kind = kinds.includes(device) ? device : tightest;
-  const found = bucketFor(
-    plan.kernels
-      .filter((kernel) => kernel.device === kind)
-      .map((kernel) => ({ upTo: kernel.tiles.upTo, kernel })),
-    tokens,
-  );
+  const found = kind === undefined ? undefined : kernelFor(plan, kind, tokens);
   if (found === undefined) throw new RangeError("the plan has no kernel");
-  return found.kernel;
+  return found;
 }

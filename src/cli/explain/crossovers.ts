@@ -1,6 +1,6 @@
 /** `explain --crossovers`: time against T of each schedule, the floor, and where the fastest changes. */
 import type { Member } from "../../check/index.ts";
-import { bucketFor } from "../../lower/lower.ts";
+import { kernelFor } from "../../lower/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import {
   type Crossover,
@@ -147,9 +147,7 @@ export function crossoverLines(
 
 /** Which schedule the plan runs a call with. */
 function plannedAt(plan: Plan, device: string, tokens: number): string {
-  const here = plan.kernels.filter((kernel) => kernel.device === device);
-  const kernels = here.map((kernel) => ({ upTo: kernel.tiles.upTo, kernel }));
-  const found = bucketFor(kernels, tokens)?.kernel;
+  const found = kernelFor(plan, device, tokens);
   return found === undefined ? "-" : (found.schedule ?? plan.schedule);
 }
 
@@ -176,12 +174,10 @@ export function outdated(
 function changes(crossovers: readonly Crossover[], plan: Plan, device: string): readonly string[] {
   if (crossovers.length === 0) return ["  one schedule is the fastest throughout"];
   return crossovers.map(({ tokens, between: [low, high], from, to }) => {
-    const ends = plan.kernels
-      .filter((kernel) => kernel.device === device)
-      .map(({ bucket, tiles }) => ({ bucket, upTo: tiles.upTo }));
-    const at = bucketFor(ends, tokens);
+    const at = kernelFor(plan, device, tokens);
+    const ends = plan.kernels.filter((kernel) => kernel.device === device);
     const within =
-      at === undefined || ends.some(({ upTo }) => upTo === low)
+      at === undefined || ends.some(({ tiles }) => tiles.upTo === low)
         ? ""
         : `, within ${at.bucket}: a bucket with upTo: ${low} would part them`;
     return `  from T = ${count(tokens)} on ${to} is faster than ${from} (between ${count(low)} and ${count(high)})${within}`;

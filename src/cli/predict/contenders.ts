@@ -69,12 +69,8 @@ async function canRun(
   { device, tokens }: Pick<Call, "device" | "tokens">,
 ): Promise<boolean> {
   if (choice.kind !== "own" || choice.schedule === undefined) return true;
-  const { bucketFor } = await import("../../lower/lower.ts");
-  const bucketOf = ({ kernels }: Plan): string | undefined => {
-    const here = kernels.filter((kernel) => kernel.device === device);
-    const buckets = here.map(({ bucket, tiles: { upTo } }) => ({ bucket, upTo }));
-    return bucketFor(buckets, tokens)?.bucket;
-  };
+  const { kernelFor } = await import("../../lower/lower.ts");
+  const bucketOf = (of: Plan): string | undefined => kernelFor(of, device, tokens)?.bucket;
   return bucketOf(choice.plan) === bucketOf(plan);
 }
 
