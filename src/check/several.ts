@@ -8,7 +8,7 @@ import {
   kindsOf,
   lowerSeveral,
   memberSpec,
-  timesOf,
+  writtenTimes,
 } from "../lower/several.ts";
 import { fits, type ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -214,7 +214,7 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
         const tiles = found.find(({ kind }) => kind === schedule)?.tiles;
         if (tiles !== undefined) chosen.push({ bucket: name, device, schedule, choice, tiles });
         if (choice.by === "prediction") {
-          const timed = timesOf(bucket, device, kinds).map((one) => one.schedule);
+          const timed = writtenTimes(bucket, device, kinds).map((one) => one.schedule);
           findings.push(...untimed(name, device, kinds, timed));
         }
       }

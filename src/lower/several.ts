@@ -34,7 +34,7 @@ export function memberSpec(spec: MoeSpec, several: SeveralSpec, schedule: Schedu
 }
 
 /** What is predicted of some schedules in a bucket on a device, fastest first. */
-export function timesOf(
+export function writtenTimes(
   { predicted }: SeveralBucket,
   device: string,
   kinds: readonly string[],
@@ -57,7 +57,7 @@ export function choose(
   device: string,
   kinds: readonly string[],
 ): { readonly schedule: string; readonly choice: ScheduleChoice } | undefined {
-  const times = timesOf(bucket, device, kinds);
+  const times = writtenTimes(bucket, device, kinds);
   if (bucket.use !== undefined && kinds.includes(bucket.use)) {
     return { schedule: bucket.use, choice: { by: "spec", times } };
   }

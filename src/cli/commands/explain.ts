@@ -100,10 +100,13 @@ async function explainCrossovers(paths: readonly string[], options: Options, out
   const names = options.device ?? [...new Set(plan.kernels.map(({ device }) => device))];
   const tokens = options.tokens ?? usualCounts(plan);
   const devices: DeviceTimes[] = [];
+  let stale = false;
   for (const device of names) {
     const found = await timesOn(device, tokens, spec, compiling, out);
+    const lines = outdated(found, plan);
     devices.push(found);
-    for (const line of ["", ...crossoverLines(found, spec, out.paint)]) out.line(line);
+    stale ||= lines.length > 0;
+    for (const line of ["", ...crossoverLines(found, spec, lines, out.paint)]) out.line(line);
   }
   if (options.svg !== undefined) {
     const { crossoverChart, svgOf } = await import("../../report/crossover-chart.ts");
@@ -115,7 +118,6 @@ async function explainCrossovers(paths: readonly string[], options: Options, out
     writeAtomically(options.svg, await svgOf(crossoverChart(plan.name, points)));
     out.line(`picture: ${options.svg}`);
   }
-  const stale = devices.some((found) => outdated(found, plan).length > 0);
   if (spec.members.length > 1 && (spec.undecided || stale)) {
     out.line(`next: moegen predict ${spec.path} --write`);
   }

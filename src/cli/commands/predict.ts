@@ -16,7 +16,7 @@ import {
   OWN,
   PredictionError,
 } from "../predict/contenders.ts";
-import { type PredictedCalls, staleLine, staleTimes, timesOf } from "../predict/times.ts";
+import { callTimes, type PredictedCalls, staleLine, staleTimes } from "../predict/times.ts";
 import { type Predicted, predictionLines, verdictLine, verdictOf } from "../report/prediction.ts";
 import { nearestWord } from "../similar.ts";
 import { checkSpec } from "../specs.ts";
@@ -125,7 +125,7 @@ export const predict = defineCommand<Options>({
     let written: boolean | null = null;
     if (write && failures.length === 0) {
       const { writePredictions } = await import("../../predict/write.ts");
-      written = await writePredictions(loaded, timesOf(plan, members, calls));
+      written = await writePredictions(loaded, callTimes(plan, members, calls));
       const { path } = loaded;
       out.line(written ? `written to ${path}` : `${path} has these times already`);
       if (written) out.line(`next: moegen build ${path}`);

@@ -98,10 +98,11 @@ export async function timesOn(
 
 const MARKS = ["●", "◆", "▲", "■", "★"];
 
-/** The page of one device: a table, the lines, and what changes where. */
+/** The page of one device: a table, the lines, what changes where, and `stale`, what `outdated` says. */
 export function crossoverLines(
   found: DeviceTimes,
   { plan, undecided }: Pick<CheckedSpec, "plan" | "undecided">,
+  stale: readonly string[],
   paint: Paint,
 ): readonly string[] {
   const { device, times, epmoe, floor, crossovers, failures } = found;
@@ -140,7 +141,7 @@ export function crossoverLines(
     `  ${shown.map(({ name, mark }) => `${mark} ${name}`).join("   ")}`,
     "",
     ...changes(crossovers, plan, device),
-    ...(undecided ? [] : outdated(found, plan).map(paint.yellow)),
+    ...(undecided ? [] : stale.map(paint.yellow)),
     ...failures.map((message) => paint.red(`  ${message}`)),
   ];
 }

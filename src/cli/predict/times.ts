@@ -31,7 +31,7 @@ const TOLERANCE = 0.02;
  * Of every bucket on every device, from calls of the largest counts: the kernel's time and EPMoE's; of
  * several schedules the time of each that has tiles there.
  */
-export function timesOf(
+export function callTimes(
   plan: Plan,
   members: readonly Member[],
   calls: readonly PredictedCalls[],
@@ -53,7 +53,7 @@ export function timesOf(
   });
 }
 
-/** What the spec says of a kernel's bucket, by the names that `timesOf` gives. */
+/** What the spec says of a kernel's bucket, by the names that `callTimes` gives. */
 function writtenOf({ choice, predicted }: KernelPlan): Readonly<Record<string, number>> {
   if (choice === undefined) return { ...predicted };
   const times = choice.times.map(({ schedule, us }) => [schedule, us] as const);
@@ -67,7 +67,7 @@ export function staleTimes(
   members: readonly Member[],
   calls: readonly PredictedCalls[],
 ): readonly StaleTime[] {
-  return timesOf(plan, members, calls).flatMap(({ bucket, device, times }) => {
+  return callTimes(plan, members, calls).flatMap(({ bucket, device, times }) => {
     const kernel = plan.kernels.find((one) => one.bucket === bucket && one.device === device);
     if (kernel === undefined) return [];
     return Object.entries(writtenOf(kernel)).flatMap(([name, written]): readonly StaleTime[] => {
