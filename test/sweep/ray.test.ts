@@ -160,14 +160,20 @@ describe("without Ray", () => {
     expect(() => parseCluster(text)).toThrow("wanted ray or ray:ADDRESS");
   });
 
-  it("at an address where nobody listens is said at once: Ray itself asks for minutes", async () => {
-    const args = ["sweep", qwen, "--tiles", "bt=64,128", "--on", "ray:127.0.0.1:1", "--json"];
-    const ran = await moegen([...args, "--store", "s"], { cwd: emptyFolder() });
-    expect(ran.code).toBe(69);
-    expect(onlyObject(ran)).toMatchObject({
-      error: { code: "no-cluster", message: expect.stringContaining("127.0.0.1:1 is not reached") },
-    });
-  });
+  it.runIf(installed)(
+    "an address where nobody listens is said at once: Ray asks for minutes",
+    async () => {
+      const args = ["sweep", qwen, "--tiles", "bt=64,128", "--on", "ray:127.0.0.1:1", "--json"];
+      const ran = await moegen([...args, "--store", "s"], { cwd: emptyFolder() });
+      expect(ran.code).toBe(69);
+      expect(onlyObject(ran)).toMatchObject({
+        error: {
+          code: "no-cluster",
+          message: expect.stringContaining("127.0.0.1:1 is not reached"),
+        },
+      });
+    },
+  );
 
   it("is said with the fix, and before anything is compiled", async () => {
     const cwd = emptyFolder();

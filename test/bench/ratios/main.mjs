@@ -1,0 +1,158 @@
+/**
+ * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--json]`: the fastest generated kernel
+ * against the fastest published one, both as predicted, for each layer, device and T of `cells.mjs`.
+ * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
+ */
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { ensureBuilt } from "../../../src/house/build.mjs";
+import { dist } from "../../../src/house/paths.mjs";
+import { say, script } from "../../../src/house/report.mjs";
+import { specOf } from "../measure.mjs";
+import { CELLS } from "./cells.mjs";
+import { waysOf } from "./ways.mjs";
+
+/** @typedef {import("./cells.mjs").Cells} Cells */
+/** @typedef {{ name: string, us: number }} Time */
+/**
+ * @typedef {object} Cell
+ * @property {string} layer
+ * @property {string} device
+ * @property {number} ep
+ * @property {number} tokens
+ * @property {number} floor microseconds
+ * @property {readonly Time[]} own fastest first
+ * @property {readonly Time[]} others fastest first
+ * @property {readonly string[]} refused ways that there are not, and why
+ */
+
+const load = (/** @type {readonly string[]} */ ...path) =>
+  import(pathToFileURL(join(dist, ...path)).href);
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+const RUN_ON = {
+  v6e: ["epmoe", "sgl-jax-v1", "sgl-jax-v2", "tpu-inference-gmm", "tpu-inference-v1"],
+  v7x: [
+    ...["epmoe", "sgl-jax-v2", "tpu-inference-gmm", "tpu-inference-fused-gmm"],
+    ...["tpu-inference-runs", "tpu-inference-rows", "tpu-inference-v1"],
+  ],
+};
+
+/** Its authors give it no more devices. */
+const MOST_EP = /** @type {Readonly<Record<string, number>>} */ ({ "tpu-inference-runs": 10 });
+
+const byTime = (/** @type {Time} */ a, /** @type {Time} */ b) => a.us - b.us;
+
+/**
+ * @param {Cells} cells
+ * @param {number} tokens
+ * @returns {Promise<Cell>}
+ */
+async function measure({ name, example, fields, device, ep }, tokens) {
+  /** @type {[Pick<typeof import("../../../src/check/index.ts"), "registries">, typeof import("../../../src/check/judge.ts"), typeof import("../../../src/cli/predict/contenders.ts"), typeof import("../../../src/predict/predict.ts"), typeof import("../../../src/runner/index.ts")]} */
+  const [{ registries }, { judge }, { contendersOf }, { predict }, { CompileCache }] =
+    await Promise.all([
+      load("check", "index.js"),
+      load("check", "judge.js"),
+      load("cli", "predict", "contenders.js"),
+      load("predict", "predict.js"),
+      load("runner", "index.js"),
+    ]);
+  const spec = await specOf(example);
+  const layer = { ...spec.layer, ...fields };
+  const call = { device, tokens, skew: /** @type {const} */ ({ kind: "uniform" }) };
+  const cache = CompileCache.usual();
+  const options = cache === undefined ? {} : { cache };
+  /** @type {Time[]} */
+  const own = [];
+  /** @type {string[]} */
+  const refused = [];
+  /** @type {Time[]} */
+  const others = [];
+  let floor = 0;
+  for (const way of waysOf(Object.values(registries.schedules), tokens)) {
+    const { schedule } = way;
+    const { axes } = spec.mesh;
+    const { plan, findings } = judge(
+      { ...spec, layer, schedule, mesh: { ep, axes }, devices: [device] },
+      registries,
+    );
+    if (plan === undefined) {
+      const error = findings.find(({ severity }) => severity === "error");
+      refused.push(`${way.name}: ${error?.code} ${error?.message}`);
+      continue;
+    }
+    if (others.length === 0) {
+      const names = (RUN_ON[device] ?? []).filter((one) => ep <= (MOST_EP[one] ?? ep));
+      const choices = names.map((one) => ({ kind: /** @type {const} */ ("published"), name: one }));
+      for (const { name: other, request, steps } of await contendersOf(choices, plan, call, {})) {
+        const found = predict(request, steps);
+        floor = found.floor.seconds * 1e6;
+        others.push({ name: other, us: found.seconds * 1e6 });
+      }
+    }
+    try {
+      const [ours] = await contendersOf([{ kind: "own", plan }], plan, call, options);
+      if (ours === undefined) continue;
+      own.push({ name: way.name, us: predict(ours.request, ours.steps).seconds * 1e6 });
+    } catch (thrown) {
+      if (!(thrown instanceof Error && thrown.name === "PredictionError")) throw thrown;
+      refused.push(`${way.name}: ${thrown.message}`);
+    }
+  }
+  own.sort(byTime);
+  others.sort(byTime);
+  return { layer: name, device, ep, tokens, floor, own, others, refused };
+}
+
+/** @param {Cell} cell */
+function ratioOf({ own: [ours], others: [other] }) {
+  return ours === undefined || other === undefined ? undefined : ours.us / other.us;
+}
+
+const us = (/** @type {number} */ value) => value.toFixed(value < 100 ? 1 : 0);
+
+/** @param {Cell} cell */
+function line(cell) {
+  const { layer, device, ep, tokens, floor, own, others, refused } = cell;
+  const [ours] = own;
+  const [other] = others;
+  return [
+    `${layer}, ${device} ep ${ep}, T ${tokens}:`,
+    ours === undefined ? "no kernel" : `${us(ours.us)} us (${ours.name})`,
+    other === undefined ? "" : `against ${us(other.us)} (${other.name}),`,
+    `ratio ${ratioOf(cell)?.toFixed(2) ?? "-"}, over floor ${ours ? (ours.us / floor).toFixed(2) : "-"}`,
+    ...own.slice(1).map(({ name, us: time }) => `; ${name} ${us(time)}`),
+    ...refused.map((why) => `; no ${why}`),
+  ].join(" ");
+}
+
+await script(async () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      tokens: { type: "string" },
+      json: { type: "boolean" },
+    },
+  });
+  await ensureBuilt();
+  const wanted = values.tokens?.split(",").map(Number);
+  const cells = CELLS.filter(({ name, device, ep }) =>
+    (values.only ?? "").split(" ").every((word) => `${name} ${device} ep${ep}`.includes(word)),
+  );
+  /** @type {Cell[]} */
+  const found = [];
+  for (const one of cells) {
+    for (const tokens of one.tokens) {
+      if (wanted !== undefined && !wanted.includes(tokens)) continue;
+      const cell = await measure(one, tokens);
+      found.push(cell);
+      say(line(cell));
+    }
+  }
+  const ratios = found.flatMap((cell) => ratioOf(cell) ?? []);
+  if (values.json) console.log(JSON.stringify({ command: "bench:ratios", cells: found }));
+  else say(`${found.length} cells, worst ratio ${Math.max(...ratios).toFixed(2)}`);
+  return ratios.length === found.length ? 0 : 1;
+});
