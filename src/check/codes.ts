@@ -182,6 +182,10 @@ export const codes = {
     "rows of two passes are not for this",
     "rows are one answer for all buckets; deterministic and sums of 8 bits need one pass at a time; in HBM weights come whole, without shared experts, biases, rows of 8 bits and quantised activations",
   ),
+  MOE145: entry(
+    "a pass cannot have so many token rows",
+    "a device brings 8 token rows to a pass, a multiple of 16 up to 128, or of 128 above: all devices together fewer than 8192; 8 with rows of dtype, in VMEM, between an even number of devices",
+  ),
   MOE150: entry(
     "no schedule can run the layer",
     "of several schedules one at least runs the layer, with tiles that fit each bucket",

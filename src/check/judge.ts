@@ -45,7 +45,7 @@ import {
   scaleBlocksFit,
   sharedAreNotAlone,
 } from "./rules/quantization.ts";
-import { rowsTaken } from "./rules/residence.ts";
+import { passesTaken, rowsTaken } from "./rules/residence.ts";
 import {
   chosenAreScored,
   epsilonFits,
@@ -95,6 +95,7 @@ const RULES: readonly Rule[] = [
   dimensionsThere,
   tokensToRoute,
   rowsTaken,
+  passesTaken,
   tilesLegal,
   rowCountsLegal,
   oneBody,

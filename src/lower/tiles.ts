@@ -116,6 +116,7 @@ export function requestOf(
     bd: tiles.bd,
     ...defined({ btc, slots: bucket.slots, early: bucket.early }),
     ...defined({ transport: bucket.transport, routes: bucket.routes, rows: bucket.rows }),
+    ...defined({ passTokens: bucket.passTokens }),
   };
 }
 

@@ -58,6 +58,8 @@ export interface TileRequest {
   readonly routes?: BucketRoutes;
   /** Where rows and results lie. Absent: "vmem". */
   readonly rows?: BucketRows;
+  /** Most token rows that a device brings to one pass. Absent: as many as fit. */
+  readonly passTokens?: number;
 }
 
 export interface LowerInput {
@@ -111,7 +113,15 @@ export interface Schedule {
    */
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
-  readonly options: readonly ("btc" | "slots" | "early" | "transport" | "routes" | "rows")[];
+  readonly options: readonly (
+    | "btc"
+    | "slots"
+    | "early"
+    | "transport"
+    | "routes"
+    | "rows"
+    | "passTokens"
+  )[];
   /** No array has a row of D for each routed entry: those of a call are of tokens alone. */
   readonly rowsByToken?: true;
   /** It can give results that are the same to the last bit in any batch. */

@@ -59,6 +59,11 @@ export interface BucketSpec {
   /** Where token rows and results lie; one answer for all buckets. Absent: "vmem". */
   readonly rows?: BucketRows;
   /**
+   * Most token rows that a device brings to one pass. Absent: as many as VMEM has room for; fewer than
+   * 16, which are 8, where it has none for 16.
+   */
+  readonly passTokens?: number;
+  /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.
    */

@@ -1,4 +1,5 @@
 /** Token buckets of a scaled spec: which there are, and the tiles of each. */
+import { SHORT_PASS } from "../kernel/api/pass-tiles.ts";
 import type { TileChoice } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
@@ -34,6 +35,11 @@ export function usualTokens(ep: number): number {
 export function transportOf({ own }: TileChoice, ep: number): Pick<BucketSpec, "transport"> {
   if (own.parts === undefined || ep % 2 === 1) return {};
   return { transport: own.parts > 0 ? "by dimensions" : "straight" };
+}
+
+/** Passes that are short for want of room stay so where there is room. */
+export function shortPassesOf({ own }: TileChoice): Pick<BucketSpec, "passTokens"> {
+  return own.pass_tokens === SHORT_PASS ? { passTokens: SHORT_PASS } : {};
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   type Made,
   named,
   type TokenCounts,
+  shortPassesOf,
   transportOf,
 } from "./scale-buckets.ts";
 
@@ -205,6 +206,7 @@ export function scaleSpec(
       slots: Math.max(2, Math.min(tiles.slots, MOST_SLOTS, local * weightTiles(tiles) - 1)),
       ...transportOf(tiles, ep),
       ...defined({ rows: tiles.rows }),
+      ...shortPassesOf(tiles),
     });
   };
   const buckets = bucketsOf(made, tilesOf, ep);

@@ -80,7 +80,7 @@ class MoePackage:
         block = {"row_block": tiles.bt} if hasattr(tiles, "row_block") else {}
         # So small they overlap wherever they may.
         overlap = {"passes_at_once": 2} if hasattr(tiles, "passes_at_once") else {}
-        return tiles._replace(pass_tokens=16, **block, **overlap)
+        return tiles._replace(pass_tokens=min(tiles.pass_tokens, CHUNK), **block, **overlap)
 
     def chunk_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens, with passes that hold three of the smallest chunks; where a

@@ -43,7 +43,10 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],
-    ["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "rows", "predicted"],
+    [
+      ...["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "rows"],
+      ...["passTokens", "predicted"],
+    ],
   ],
   [["emit"], ["reference"]],
   [[], ["name", "source", "architecture", "layer", "mesh", "devices", "schedule", "emit"]],

@@ -1,8 +1,12 @@
 /** Where token rows and results lie, against the layer, the tiles and the other buckets. */
+import { mostPassTokens, SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
+import { GROUP } from "../../kernel/loops.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { Finding } from "../diagnostic.ts";
+import { nearestOf } from "../numbers.ts";
 import { bucketPath } from "./buckets.ts";
 import { error, type Rule } from "./rule.ts";
 
@@ -39,6 +43,36 @@ function cutTiles(layer: LayerSpec, name: string, bucket: BucketSpec): readonly 
     ];
   });
 }
+
+/** Counts of token rows that a pass of `ep` devices can have, ascending. */
+function passCounts(ep: number): readonly number[] {
+  const counts = [SHORT_PASS];
+  for (let count = GROUP; count <= mostPassTokens(ep); count += count < LANES ? GROUP : LANES) {
+    counts.push(count);
+  }
+  return counts;
+}
+
+/** MOE145: token rows of a pass fill tiles, and the fewest serve rows of `dtype` alone. */
+export const passesTaken: Rule = ({ spec, sound }) => {
+  if (!sound("layer") || !sound("schedule", "tiles") || !sound("mesh", "ep")) return [];
+  const { layer, mesh } = spec;
+  return Object.entries(spec.schedule.tiles).flatMap(([name, { passTokens, rows = "vmem" }]) => {
+    if (passTokens === undefined) return [];
+    const missing =
+      passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, rows) : undefined;
+    const counts = passCounts(mesh.ep).slice(missing === undefined ? 0 : 1);
+    if (counts.includes(passTokens)) return [];
+    return [
+      error({
+        code: "MOE145",
+        path: bucketPath(name, "passTokens"),
+        message: `passTokens = ${passTokens} with ${missing ?? `ep = ${mesh.ep}`}`,
+        nearest: nearestOf(counts, passTokens),
+      }),
+    ];
+  });
+};
 
 /** MOE144: what rows of two passes do not serve yet, and buckets that disagree: one kernel serves all. */
 export const rowsTaken: Rule = ({ spec, sound, schedule }) => {

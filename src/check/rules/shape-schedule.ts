@@ -101,7 +101,9 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? ["btc", "slots", "early", "transport", "routes", "rows"];
+  const options = named?.options ?? [
+    ...["btc", "slots", "early", "transport", "routes", "rows", "passTokens"],
+  ];
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
@@ -132,6 +134,7 @@ function checkTiles(kinds: Kinds, path: SpecPath, bucket: Dict, axes: readonly s
   }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);
+  if (bucket.passTokens !== undefined) kinds.positive([...path, "passTokens"], bucket.passTokens);
 }
 
 /** A whole number of at least so much, where it is there. */

@@ -10,6 +10,7 @@ import {
 } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { rowsContext } from "../rows/reference.ts";
+import { hasShortPasses } from "./pass-tiles.ts";
 import {
   arrayArguments,
   biasesContext,
@@ -53,7 +54,14 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     ...sharedContext(layer),
     arrayArguments: arrayArguments(layer, routing.routingArguments),
     streamed: isStreamed(plan.kernels),
+    ...shortPassContext(plan),
   };
+}
+
+/** Token rows that a loop over own ones takes at a time: those of a short pass are fewer. */
+function shortPassContext({ kernels }: Plan): Record<string, unknown> {
+  const shortPasses = hasShortPasses(kernels);
+  return { shortPasses, tokenGroup: shortPasses ? "s.token_group" : "ROW_GROUP" };
 }
 
 /** What the shared experts' rows go through between the projections. */

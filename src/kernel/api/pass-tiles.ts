@@ -3,12 +3,36 @@
  * at hand. Templates of `kernel/api` and `kernel/shapes` read them, and the worker makes small ones.
  */
 import { isStreamed, passesMayOverlap } from "../../plan/call.ts";
-import type { Plan, TileChoice } from "../../plan/plan.ts";
+import type { KernelPlan, Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
 import type { AtOnce } from "../frame.ts";
 import { MOST_PASS_TOKENS } from "../routing/words.ts";
+import type { Layer } from "../rows/layout.ts";
 import { joined } from "./table.ts";
+
+/** Token rows of a device in the shortest pass: half a bfloat16 tile, what 16 of them have no room for. */
+export const SHORT_PASS = 8;
+
+/** Some kernel's passes are the shortest: its loops over own rows take as many at a time. */
+export function hasShortPasses(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.own.pass_tokens === SHORT_PASS);
+}
+
+/** What the shortest passes do not serve; undefined: nothing. */
+export function unservedShort(
+  { quantization, wire, deterministic }: Layer,
+  ep: number,
+  rows: BucketRows,
+): string | undefined {
+  if (rows !== "vmem") return `rows = "${rows}"`;
+  if (quantization?.activations !== undefined) return "quantised activations";
+  if (wire !== undefined) return "rows of 8 bits between devices";
+  if (deterministic === true) return "deterministic";
+  // Sums are cleared in groups of 16 rows of all devices.
+  return ep % 2 === 0 ? undefined : "an odd number of devices";
+}
 
 /** Limits within which a kernel divides any T over passes. */
 export interface Limits {
@@ -49,9 +73,15 @@ export function limitsOf({
   return { passTokens, rowBlock, atOnce: most > 1 ? 2 : 1 };
 }
 
+/** Token rows that a device brings to one pass at most: an index counts those of all devices. */
+export function mostPassTokens(ep: number): number {
+  return Math.floor(MOST_PASS_TOKENS / ep);
+}
+
 /** Fields and rules of both; where weights are not streamed no block of rows is kept at hand. */
 export function passTiles(plan: Plan): TileTable {
-  const most = Math.floor(MOST_PASS_TOKENS / plan.mesh.ep);
+  const most = mostPassTokens(plan.mesh.ep);
+  const short = hasShortPasses(plan.kernels);
   const pass: TileTable = {
     fields: [
       {
@@ -64,9 +94,10 @@ export function passTiles(plan: Plan): TileTable {
       {
         name: "pass_tokens",
         python:
+          (short ? `self.pass_tokens == ${SHORT_PASS} or ` : "") +
           `0 < self.pass_tokens <= ${most}` +
           " and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0",
-        text: `a multiple of 16 up to 128, of 128 above, at most ${most}`,
+        text: `${short ? `${SHORT_PASS}, or ` : ""}a multiple of 16 up to 128, of 128 above, at most ${most}`,
       },
     ],
   };

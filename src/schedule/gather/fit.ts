@@ -1,10 +1,10 @@
 /**
  * How many passes a call takes and how many rows of an expert stay at hand: what reads the
  * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
- * from skew). A pass never has fewer than 16 tokens a device.
+ * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
-import type { Limits } from "../../kernel/api/pass-tiles.ts";
+import { type Limits, SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
 import {
   choose,
   hasRoom,
@@ -33,8 +33,8 @@ import { roundTokens, sizesOf } from "./sizes.ts";
 /** Where a spec names no number: what more there are of takes no room from rows. */
 const LEAST_SLOTS = 2;
 
-/** Token rows of a device in one pass that are not cut further where passes overlap. */
-const LEAST_OVERLAPPED = 16;
+/** Token rows of a device in one pass that are cut further only where they do not fit. */
+const LEAST_PASS = 16;
 
 export interface Fit {
   readonly input: KernelInput;
@@ -175,9 +175,10 @@ function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
 function chooseOverlapped(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
   const { tiles } = request;
+  const most = tiles.passTokens ?? Number.POSITIVE_INFINITY;
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
-    const limit = roundTokens(Math.ceil(share / passes));
+    const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
     // Rounded up, several have the same.
     if (limit !== found.at(-1)?.passLimit) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
@@ -186,7 +187,7 @@ function chooseOverlapped(request: FitRequest): Fit {
         found.push(mostAtHand(slotted, limit, 1), mostAtHand(slotted, limit, 2));
       }
     }
-    if (limit <= LEAST_OVERLAPPED) break;
+    if (limit <= LEAST_PASS) break;
   }
   const fitting = found.filter((fit) => fits(fit, request.device));
   const seconds = (fit: Fit): number => secondsOf(fit, request);
@@ -203,6 +204,15 @@ export function secondsOf({ input, sizes, rowBlock }: Fit, request: FitRequest):
   return overlappedSeconds(input, request.streamed ? Math.ceil(rows / rowBlock) : 1);
 }
 
+/** The shortest passes, if they serve the layer, with the most rows at hand that fit; else undefined. */
+function shortest(request: FitRequest): Fit | undefined {
+  const { layer, ep, tiles, device } = request;
+  if (unservedShort(layer, ep, tiles.rows ?? "vmem") !== undefined) return undefined;
+  return rowBlocks(request, SHORT_PASS * ep)
+    .map((rowBlock) => attempt(request, SHORT_PASS, rowBlock))
+    .find((fit) => fits(fit, device));
+}
+
 /**
  * The passes and row block that read weights least often, of what fits; else the smallest.
  *
@@ -216,8 +226,9 @@ export function chooseFit(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
   let best: Fit | undefined;
   let smallest: Fit | undefined;
+  const most = request.tiles.passTokens ?? Number.POSITIVE_INFINITY;
   for (let passes = 1; ; passes++) {
-    const limit = roundTokens(Math.ceil(share / passes));
+    const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
     for (const rowBlock of rowBlocks(request, limit * request.ep)) {
       const fit = attempt(request, limit, rowBlock);
       smallest = fit;
@@ -226,9 +237,9 @@ export function chooseFit(request: FitRequest): Fit {
       break;
     }
     // More passes never read less than `passes` times.
-    if (limit <= 16 || (best !== undefined && passes >= best.reads)) break;
+    if (limit <= LEAST_PASS || (best !== undefined && passes >= best.reads)) break;
   }
-  const found = best ?? smallest;
+  const found = best ?? shortest(request) ?? smallest;
   if (found === undefined) throw new RangeError("a call has at least one pass");
   return found;
 }

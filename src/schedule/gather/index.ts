@@ -26,7 +26,7 @@ export const gather = {
     { name: "bf", cost: 1 },
     { name: "bt", cost: 1 },
   ],
-  options: ["btc", "slots", "early", "transport", "routes", "rows"],
+  options: ["btc", "slots", "early", "transport", "routes", "rows", "passTokens"],
   rowsByToken: true,
   deterministic: true,
   axisRule,

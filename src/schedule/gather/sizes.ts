@@ -1,12 +1,13 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
+import { SHORT_PASS } from "../../kernel/api/pass-tiles.ts";
 import type { Sizes } from "../../kernel/frame.ts";
-import { UNROLL } from "../../kernel/loops.ts";
+import { GROUP, UNROLL } from "../../kernel/loops.ts";
 import { routeWords } from "../../kernel/routing/words.ts";
 import { LANES, type Layer, roundUp } from "../../kernel/rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {
-  return roundUp(tokens, tokens <= LANES ? 16 : LANES);
+  return roundUp(tokens, tokens <= LANES ? GROUP : LANES);
 }
 
 /** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
@@ -28,7 +29,8 @@ export function sizesOf(
 ): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
-  const passTokens = roundTokens(Math.ceil(deviceShare / passes));
+  const passTokens =
+    limit === SHORT_PASS ? SHORT_PASS : roundTokens(Math.ceil(deviceShare / passes));
   const routedTokens = routesAll ? ep * passTokens : passTokens;
   return {
     tokens,
