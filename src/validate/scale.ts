@@ -21,8 +21,8 @@ import {
   bucketsOf,
   type Made,
   named,
-  type TokenCounts,
   shortPassesOf,
+  type TokenCounts,
   transportOf,
 } from "./scale-buckets.ts";
 

@@ -59,8 +59,7 @@ export const passesTaken: Rule = ({ spec, sound }) => {
   const { layer, mesh } = spec;
   return Object.entries(spec.schedule.tiles).flatMap(([name, { passTokens, rows = "vmem" }]) => {
     if (passTokens === undefined) return [];
-    const missing =
-      passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, rows) : undefined;
+    const missing = passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, rows) : undefined;
     const counts = passCounts(mesh.ep).slice(missing === undefined ? 0 : 1);
     if (counts.includes(passTokens)) return [];
     return [

@@ -10,7 +10,6 @@ import {
 } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { rowsContext } from "../rows/reference.ts";
-import { hasShortPasses } from "./pass-tiles.ts";
 import {
   arrayArguments,
   biasesContext,
@@ -24,6 +23,7 @@ import {
   routingContext,
   routingInputs,
 } from "./layer.ts";
+import { hasShortPasses } from "./pass-tiles.ts";
 
 /** Facts of the layer that several templates use. */
 export function layerContext(plan: Plan): Record<string, unknown> {

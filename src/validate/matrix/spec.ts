@@ -1,5 +1,6 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
 
+import { SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
 import type { Schedules } from "../../lower/lower.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -223,6 +224,12 @@ function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
 }
 
+/** Of the rows that the shortest passes serve one in three has them. */
+function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
+  const may = index % 3 === 1 && ep > 1 && unservedShort(layer, ep, rows) === undefined;
+  return may ? { passTokens: SHORT_PASS } : {};
+}
+
 /**
  * A row as a spec and a call of it.
  *
@@ -265,6 +272,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
               ? {}
               : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
             ...(rows === "vmem" ? {} : { rows }),
+            ...shortPasses(layer, row.ep, rows, index),
           },
         },
       },

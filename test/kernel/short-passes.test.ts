@@ -1,0 +1,80 @@
+/** Passes of 8 tokens a device: where 16 do not fit, and what keeps them from it. */
+import { expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { emitPackage } from "../../src/emit/index.ts";
+import { pallasCalls } from "../../src/plan/call.ts";
+import type { LayerSpec } from "../../src/spec/layer.ts";
+import type { MoeSpec } from "../../src/spec/spec.ts";
+import { scaleSpec } from "../../src/validate/scale.ts";
+
+/** DeepSeek-V3's routed experts. */
+const LAYER: LayerSpec = {
+  experts: 256,
+  topK: 8,
+  hidden: 7168,
+  intermediate: 2048,
+  activation: "silu",
+  dtype: "bfloat16",
+  weights: "fused",
+  quantization: {
+    weights: "float8_e4m3fn",
+    granularity: "blocks_128x128",
+    scales: "float32",
+  },
+  routing: { where: "kernel", scoring: "sigmoid", renormalize: true, scalingFactor: 2.5 },
+};
+
+function wide(ep: number, layer: Partial<LayerSpec> = {}, passTokens?: number): MoeSpec {
+  const bucket = { upTo: 2048, bt: 32, bf: 128, bd: 1024 };
+  return {
+    name: "wide",
+    layer: { ...LAYER, ...layer },
+    mesh: { ep, axes: ["expert"] },
+    devices: ["v7x"],
+    schedule: {
+      kind: "gather",
+      tiles: { all: { ...bucket, ...(passTokens === undefined ? {} : { passTokens }) } },
+    },
+    emit: { reference: true },
+  };
+}
+
+test.each([
+  ["DeepSeek-V3 at ep 128", wide(128)],
+  ["D = 8192 at ep 64", wide(64, { hidden: 8192, experts: 512 })],
+])("%s has room for 8 tokens a device", (_, spec) => {
+  const { plan, findings } = judge(spec, registries);
+  expect(findings).toEqual([]);
+  const kernel = plan?.kernels[0];
+  expect(kernel?.tiles.own.pass_tokens).toBe(8);
+  expect(kernel?.passes).toBe(2048 / spec.mesh.ep / 8);
+  const sums = pallasCalls(kernel!)[0]?.buffers.find(({ name }) => name === "token_sums");
+  expect(sums?.shape[0]).toBe((8 * spec.mesh.ep + 1) * (spec.layer.hidden / 128));
+});
+
+test("where 16 have room a pass has 16, unless the bucket says 8; and a scaled spec says so too", () => {
+  const { plan } = judge(wide(32), registries);
+  expect(plan?.kernels[0]?.tiles.own.pass_tokens).toBeGreaterThanOrEqual(16);
+  const short = judge(wide(32, {}, 8), registries).plan!;
+  expect(short.kernels[0]?.tiles.own.pass_tokens).toBe(8);
+  const { spec } = scaleSpec(short, registries.schedules.gather!, 4);
+  expect(Object.values(spec.schedule.tiles)[0]?.passTokens).toBe(8);
+});
+
+test("a package whose passes are all longer does not know of shorter ones", async () => {
+  const shapes = async (spec: MoeSpec) =>
+    (await emitPackage(judge(spec, registries).plan!)).get("shapes.py");
+  expect(await shapes(wide(32))).not.toContain("token_group");
+  expect(await shapes(wide(32, {}, 8))).toContain("def token_group");
+});
+
+test.each([
+  ["deterministic", { deterministic: true }],
+  ["rows of 8 bits between devices", { wire: { dispatch: "float8_e4m3fn" } }],
+] as const)("with %s there are none: VMEM is exceeded, or the bucket is refused", (why, layer) => {
+  const codes = (spec: MoeSpec) => judge(spec, registries).findings.map(({ code }) => code);
+  expect(codes(wide(128, layer))).toContain("MOE201");
+  const { findings } = judge(wide(32, layer, 8), registries);
+  expect(findings.map(({ message }) => message)).toContain(`passTokens = 8 with ${why}`);
+});
