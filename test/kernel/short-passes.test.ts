@@ -64,7 +64,7 @@ test("where 16 have room a pass has 16, unless the bucket says 8; and a scaled s
 
 test("a package whose passes are all longer does not know of shorter ones", async () => {
   const shapes = async (spec: MoeSpec) =>
-    (await emitPackage(judge(spec, registries).plan!)).get("shapes.py");
+    (await emitPackage(judge(spec, registries).plan!)).get("wide/shapes.py");
   expect(await shapes(wide(32))).not.toContain("token_group");
   expect(await shapes(wide(32, {}, 8))).toContain("def token_group");
 });
