@@ -134,13 +134,6 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     says: 'routes = "all" with ep = 1',
     nearest: ["own"],
   },
-  MOE145: {
-    spec: specText({
-      tiles: "{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, passTokens: ⟦24⟧ } }",
-    }),
-    says: "passTokens = 24 with ep = 4",
-    nearest: [16, 32],
-  },
   MOE114: {
     spec: layer("renormalize: true", "renormalize: true, scalingFactor: ⟦-1⟧"),
     says: "scalingFactor = -1 is not a positive finite number",

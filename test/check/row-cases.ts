@@ -1,4 +1,4 @@
-/** Cases of the diagnostics of quantised rows. */
+/** Cases of the diagnostics of quantised rows, and of the rows of a pass. */
 import type { Registries } from "../../src/lower/lower.ts";
 import { LAYER, specText } from "./marked.ts";
 
@@ -47,5 +47,12 @@ export const rowCases = {
     ),
     says: "activations with scales of 96 along the contraction",
     nearest: ['granularity: { kind: "sub_channel", block: 128 }'],
+  },
+  MOE145: {
+    spec: specText({
+      tiles: "{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, passTokens: ⟦24⟧ } }",
+    }),
+    says: "passTokens = 24 with ep = 4",
+    nearest: [16, 32],
   },
 } as const satisfies Readonly<Record<string, Case>>;
