@@ -50,13 +50,18 @@ const ROUTING: Readonly<Record<Checkpoint["model"], string>> = {
   kimi_k2_5: GROUPED,
   gemma4: 'scoring: "softmax", renormalize: true',
   glm4_moe: GROUPED,
+  glm5: GROUPED,
   grok: 'scoring: "softmax", renormalize: false, logitSoftCap: 30',
+  kimi_linear: GROUPED,
   ling: GROUPED,
+  ling_linear: GROUPED,
   mimo_v2_flash: BIASED,
   minimax_m2: BIASED,
   qwen2_moe: 'scoring: "softmax", renormalize: false',
+  qwen3_5: 'scoring: "softmax", renormalize: true',
   qwen3_moe: 'scoring: "softmax", renormalize: true',
   qwen3_moe_fp8: 'scoring: "softmax", renormalize: true',
+  qwen3_omni: 'scoring: "softmax", renormalize: true',
 };
 
 const GELU: ReadonlySet<Checkpoint["model"]> = new Set(["gemma4", "grok"]);

@@ -19,14 +19,19 @@ export interface Checkpoint {
     | "deepseek_v3"
     | "gemma4"
     | "glm4_moe"
+    | "glm5"
     | "grok"
     | "kimi_k2_5"
+    | "kimi_linear"
     | "ling"
+    | "ling_linear"
     | "mimo_v2_flash"
     | "minimax_m2"
     | "qwen2_moe"
+    | "qwen3_5"
     | "qwen3_moe"
-    | "qwen3_moe_fp8";
+    | "qwen3_moe_fp8"
+    | "qwen3_omni";
   readonly dtype: DType;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The proof on the models of 2026, on meshes with data, and with experts that a map places: epmoe and the
  * generated kernel give the same greedy tokens, and the same chosen experts to the server's capturer. It runs
- * where MOEGEN_SGLJAX_HEAD names a checkout, two minutes for each model, and says loudly where none does.
+ * where MOEGEN_SGLJAX_HEAD names a checkout, half a minute for each model, and says loudly where none does.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,17 +10,32 @@ import { trees } from "../../src/target/tree/registry.ts";
 import { build, checkoutOf, copyOf, FOUR, specFor } from "./checkouts.ts";
 import { type Checkpoint, decode, type Job } from "./decode.ts";
 
-const MODELS: readonly Checkpoint["model"][] = [
-  "minimax_m2",
-  "glm4_moe",
-  "mimo_v2_flash",
-  "deepseek_v3",
-  "kimi_k2_5",
-  "gemma4",
+const PROMPT = [497, 374, 324, 279];
+
+interface Case extends Partial<Pick<Job, "prompt" | "requests">> {
+  readonly model: Checkpoint["model"];
+  /** The tree's own back end. Absent: epmoe. */
+  readonly own?: string;
+  /** Layers of linear attention have a state that a step takes from the one before. */
+  readonly recurrent?: boolean;
+}
+
+const MODELS: readonly Case[] = [
+  { model: "minimax_m2" },
+  { model: "glm4_moe" },
+  { model: "mimo_v2_flash" },
+  { model: "deepseek_v3" },
+  { model: "kimi_k2_5" },
+  { model: "gemma4" },
+  { model: "qwen3_omni" },
+  { model: "glm5", prompt: [488, 102, 257, 28] },
+  { model: "ling_linear", prompt: [91, 102, 193, 497], recurrent: true },
+  { model: "kimi_linear", recurrent: true },
+  // It has no EPMoE, and FusedEPMoE takes as many tokens as devices divide.
+  { model: "qwen3_5", own: "fused", requests: 4, recurrent: true },
 ];
 const TOKENS = 6;
 const GIVEN = 'routing: { where: "given" },';
-const PROMPT = [497, 374, 324, 279];
 
 const checkout = checkoutOf("head");
 
@@ -52,18 +67,39 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
     }
   }
 
-  const both = (job: Omit<Job, "backend">): readonly Job[] => [
-    { ...job, backend: "epmoe" },
+  const both = (job: Omit<Job, "backend">, own = "epmoe"): readonly Job[] => [
+    { ...job, backend: own },
     { ...job, backend: "fused_generated" },
   ];
+
+  const jobOf = ({ model, prompt = PROMPT, requests = 1 }: Case): Omit<Job, "backend"> => ({
+    ...{ model, dtype: "bfloat16", ...FOUR, prompt, requests, tokens: TOKENS },
+  });
 
   test("the same tokens of each model", async () => {
     const bfloat16 = (model: Checkpoint["model"]) => specFor({ model, dtype: "bfloat16" }, 4);
     const sources = await python([bfloat16("glm4_moe"), bfloat16("gemma4")]);
-    const jobs = MODELS.map((model) =>
-      both({ model, dtype: "bfloat16", ...FOUR, prompt: PROMPT, tokens: TOKENS }),
+    await sameTokens(
+      sources,
+      MODELS.map((one) => both(jobOf(one), one.own)),
     );
-    await sameTokens(sources, jobs);
+  });
+
+  test("a prompt and the tokens after it are followed by what a longer prompt is", async () => {
+    const sources = await python([specFor({ model: "glm4_moe", dtype: "bfloat16" }, 4)]);
+    const jobs = MODELS.filter(({ recurrent }) => recurrent).map(jobOf);
+    const generated = (job: Omit<Job, "backend">): Job => ({ ...job, backend: "fused_generated" });
+    const stepped = await decode(sources, trees.head.surface.jax, jobs.map(generated));
+    const longer = jobs.map((job, at) => ({
+      ...job,
+      prompt: [...job.prompt, ...(stepped[at]?.ids?.[0]?.slice(0, 2) ?? [])],
+      tokens: TOKENS - 2,
+    }));
+    const asked = await decode(sources, trees.head.surface.jax, longer.map(generated));
+    expect(asked.map(({ error, ids }) => error ?? ids?.[0])).toEqual(
+      stepped.map(({ ids }) => ids?.[0]?.slice(2)),
+    );
+    expect(stepped.map(({ ids }) => ids?.[0]?.length)).toEqual(jobs.map(() => TOKENS));
   });
 
   test("the same tokens on two devices of data by two", async () => {

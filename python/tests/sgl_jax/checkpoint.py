@@ -7,6 +7,7 @@ in the Python environment of the sgl-jax tree (numpy, ml_dtypes, safetensors).
 import json
 from pathlib import Path
 
+import hybrids
 import ml_dtypes
 import newer
 import numpy as np
@@ -47,6 +48,23 @@ def qwen3_moe(w: Weights, dtype: str) -> dict:
         "intermediate_size": INTERMEDIATE,
         "norm_topk_prob": True,
         "hidden_act": "silu",
+    }
+
+
+def qwen3_omni(w: Weights, dtype: str) -> dict:
+    """Qwen3-Omni's thinker: Qwen3-MoE, a part of a model that hears and speaks."""
+    text = qwen3_moe(w, dtype) | {
+        "model_type": "qwen3_omni_moe_text",
+        "rope_scaling": {
+            "rope_type": "default",
+            "mrope_section": [HEAD_DIM // 4, HEAD_DIM // 8, HEAD_DIM // 8],
+            "mrope_interleaved": True,
+        },
+    }
+    w.tensors = {f"thinker.{name}": tensor for name, tensor in w.tensors.items()}
+    return common("Qwen3OmniMoeForConditionalGeneration", "qwen3_omni_moe", dtype) | {
+        "enable_audio_output": False,
+        "thinker_config": {"model_type": "qwen3_omni_moe_thinker", "text_config": text},
     }
 
 
@@ -186,10 +204,12 @@ _OUTER_CONFIG = """
 MODELS = {
     "qwen3_moe": qwen3_moe,
     "qwen3_moe_fp8": qwen3_moe_fp8,
+    "qwen3_omni": qwen3_omni,
     "qwen2_moe": qwen2_moe,
     "grok": grok,
     "ling": ling,
     **newer.MODELS,
+    **hybrids.MODELS,
 }
 
 

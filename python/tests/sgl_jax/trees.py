@@ -14,25 +14,38 @@ import types
 
 import jax
 import jax.numpy as jnp
+import memory
 import numpy as np
 from flax import nnx
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
+from memory import CACHE_SLOTS
 
-CACHE_SLOTS = 256
-
-_MODEL_MODULES = {
-    "Qwen3MoeForCausalLM": "qwen3_moe",
-    "Qwen2MoeForCausalLM": "qwen2_moe",
-    "Grok1ForCausalLM": "grok",
-    "BailingMoeV2ForCausalLM": "bailing_moe",
-    "MiniMaxM2ForCausalLM": "minimax_m2",
-    "Glm4MoeForCausalLM": "glm4_moe",
-    "MiMoV2FlashForCausalLM": "mimo_v2_flash",
-    "DeepseekV3ForCausalLM": "deepseek_v3",
-    "KimiK25ForConditionalGeneration": "kimi_k25_vl_generation",
-    "Gemma4ForConditionalGeneration": "gemma4",
+_MODULES = {
+    "Qwen3MoeForCausalLM": "models.qwen3_moe",
+    "Qwen2MoeForCausalLM": "models.qwen2_moe",
+    "Grok1ForCausalLM": "models.grok",
+    "BailingMoeV2ForCausalLM": "models.bailing_moe",
+    "BailingMoeV2_5ForCausalLM": "models.bailing_moe_linear",
+    "MiniMaxM2ForCausalLM": "models.minimax_m2",
+    "Glm4MoeForCausalLM": "models.glm4_moe",
+    "MiMoV2FlashForCausalLM": "models.mimo_v2_flash",
+    "DeepseekV3ForCausalLM": "models.deepseek_v3",
+    "KimiK25ForConditionalGeneration": "models.kimi_k25_vl_generation",
+    "KimiLinearForCausalLM": "models.kimi_linear",
+    "Qwen3_5MoeForConditionalGeneration": "models.qwen3_5",
+    "GlmMoeDsaForCausalLM": "models.glm5_moe",
+    "Gemma4ForConditionalGeneration": "models.gemma4",
+    "Qwen3OmniMoeForConditionalGeneration": ("multimodal.models.qwen3_omni_moe.qwen3_omni_thinker"),
 }
+
+# The stage of a model in several that has the experts.
+_STAGES = {
+    "Qwen3OmniMoeForConditionalGeneration": "Qwen3OmniMoeThinkerTextForConditionalGeneration",
+}
+
+# Whose layer is the tree's own fused one, if not a generated one.
+_FUSED_ALONE = ("Qwen3_5MoeForConditionalGeneration",)
 
 
 def _interpret_grouped_matmul() -> None:
@@ -44,6 +57,35 @@ def _interpret_grouped_matmul() -> None:
     # None lets the tree itself look at its devices.
     if switch is not None and switch.default is False:
         moe.gmm = lambda **arguments: gmm(**{"interpret": True, **arguments})
+
+
+def _refer_fused() -> None:
+    """The tree's own fused kernel, which no interpreter takes, as the tree's own reference of it."""
+    from sgl_jax.srt.kernels.fused_moe.v1.kernel import ref_moe
+    from sgl_jax.srt.layers import fused_moe
+
+    def refer(tokens, w1, w2, w3, topk_weights, topk_ids, top_k, act_fn, **_):
+        whole = (jax.sharding.reshard(one, P()) for one in (tokens, w1, w2, w3))
+        weights, ids = (jax.sharding.reshard(one, P()) for one in (topk_weights, topk_ids))
+        # It chooses experts itself: by the weights of those that were chosen, a token's others are 0.
+        one_hot = jax.nn.one_hot(ids, w1.shape[0], dtype=weights.dtype)
+        gating = jnp.einsum("tk,tke->te", weights, one_hot)
+        return ref_moe(*whole, gating, top_k, act_fn=act_fn)
+
+    fused_moe.fused_ep_moe = refer
+
+
+def _ask_for_no_tpu(hf_config) -> None:
+    """GLM-5 as it is where DeepSeek's config would say so, and as it is with quantized weights."""
+    if hf_config.architectures[0] != "GlmMoeDsaForCausalLM":
+        return
+    from sgl_jax.srt.models import glm5_moe
+
+    # Its kernel for latent attention is for a TPU alone.
+    attention = glm5_moe.Glm5Attention
+    glm5_moe.Glm5Attention = lambda **given: attention(**{**given, "use_absorbed": False})
+    # Its kernel for dense layers names an argument of shard_map that JAX has no more.
+    hf_config._sgl_use_fused_mlp = False
 
 
 def _configure(job: dict):
@@ -117,12 +159,10 @@ def _quantize(config, model) -> None:
 
 
 class Runner:
-    """A loaded model with its key and value cache."""
+    """A loaded model with what it keeps between steps."""
 
     def __init__(self, job: dict):
         from sgl_jax.srt.configs.load_config import LoadConfig, LoadFormat
-        from sgl_jax.srt.layers.attention.native_backend import NativeAttention
-        from sgl_jax.srt.mem_cache.memory_pool import MHATokenToKVPool
         from sgl_jax.srt.model_loader.loader import get_model_loader
 
         self.config, self.mesh = _configure(job)
@@ -130,29 +170,22 @@ class Runner:
         if "redundant" in job:
             with jax.set_mesh(self.mesh):
                 _place_experts(job, self.config, self.mesh)
+        architecture = hf_config.architectures[0]
         # The registry swallows import errors of a model's module; here they are seen.
-        importlib.import_module(f"sgl_jax.srt.models.{_MODEL_MODULES[hf_config.architectures[0]]}")
+        module = importlib.import_module(f"sgl_jax.srt.{_MODULES[architecture]}")
         self.redundant = job.get("redundant", 0) > 0
         self._find_forms()
         _interpret_grouped_matmul()
-        load_format = LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO
-        loader = get_model_loader(LoadConfig(load_format=load_format), self.mesh)
+        _ask_for_no_tpu(hf_config)
+        if architecture in _FUSED_ALONE and job["backend"] == "fused":
+            _refer_fused()
+        load = {"load_format": LoadFormat.DUMMY if job.get("dummy") else LoadFormat.AUTO}
+        if architecture in _STAGES:
+            load["model_class"] = getattr(module, _STAGES[architecture])
+        loader = get_model_loader(LoadConfig(**load), self.mesh)
         self.model = loader.load_model(model_config=self.config)
         _quantize(self.config, self.model)
-        with jax.set_mesh(self.mesh):
-            self.pool = MHATokenToKVPool(
-                # With its one page more it divides by the devices of data.
-                size=CACHE_SLOTS - (job["mesh"][0] > 1),
-                page_size=1,
-                dtype=self.config.dtype,
-                head_num=self.config.num_key_value_heads,
-                head_dim=128,
-                layer_num=hf_config.num_hidden_layers,
-                mesh=self.mesh,
-            )
-        self.attention = NativeAttention(
-            hf_config.num_attention_heads, self.config.num_key_value_heads, self.mesh
-        )
+        self.memory = memory.of(self.config, self.mesh)
         self.capturer = self._capture(job) if job.get("capture") else None
         definition, state = nnx.split(self.model)
         self.state = state
@@ -171,7 +204,6 @@ class Runner:
     def _find_forms(self) -> None:
         """Each that came with a version of its own is told by itself."""
         from sgl_jax.srt.layers.logits_processor import LogitsMetadata
-        from sgl_jax.srt.mem_cache import memory_pool
         from sgl_jax.srt.model_executor.forward_batch_info import ForwardBatch
 
         def has(kind, field):
@@ -182,7 +214,6 @@ class Runner:
 
         self.starts = has(ForwardBatch, "extend_start_loc")
         self.indices = has(LogitsMetadata, "logits_indices")
-        self.pools = hasattr(memory_pool, "MemoryPools")
 
     def _capture(self, job: dict):
         """The server's own capturer of chosen experts, as --enable-return-routed-experts makes it."""
@@ -226,6 +257,15 @@ class Runner:
         used = [slot for slots in self.slots for slot in slots]
         lens = [len(slots) for slots in self.slots]
         requests = len(lens)
+        self.memory.describe(
+            types.SimpleNamespace(
+                forward_mode=mode,
+                dp_size=1,
+                per_dp_bs_size=requests,
+                seq_lens=np.asarray(lens, np.int32),
+                extend_seq_lens=extend_lens,
+            )
+        )
         extend = {}
         metadata = {}
         if extend_lens is not None:
@@ -247,7 +287,7 @@ class Runner:
             seq_lens=self._place(lens),
             out_cache_loc=self._place(new_slots),
             positions=self._place(positions),
-            attn_backend=self.attention,
+            attn_backend=self.memory.attention,
             cache_loc=self._place(used + [0] * (CACHE_SLOTS - len(used))),
             **extend,
         )
@@ -261,13 +301,8 @@ class Runner:
         info = LogitsMetadata(
             forward_mode=mode, capture_hidden_mode=CaptureHiddenMode.NULL, **metadata
         )
-        pools = self.pool
-        if self.pools:
-            from sgl_jax.srt.mem_cache.memory_pool import MemoryPools
-
-            pools = MemoryPools(token_to_kv_pool=self.pool)
         with jax.set_mesh(self.mesh):
-            logits, cache, chosen = self.forward(self.state, batch, pools, info)
+            logits, cache, chosen = self.forward(self.state, batch, self.memory.pools, info)
         if self.capturer is not None:
             worker_batch = types.SimpleNamespace(
                 bid=0,
@@ -276,10 +311,7 @@ class Runner:
                 get_original_input_len=lambda: len(new_slots),
             )
             self.capturer.on_forward_end(chosen, worker_batch)
-        if isinstance(cache, dict):
-            cache = cache["token_to_kv_pool"]
-        replace = getattr(self.pool, "replace_buffer", None) or self.pool.replace_kv_buffer
-        replace(cache)
+        self.memory.keep(cache)
         return np.asarray(logits, np.float32)[:requests]
 
     def prefill(self, prompts: list[list[int]]) -> np.ndarray:
