@@ -25,6 +25,7 @@ import {
   TOKENS,
 } from "./checkouts.ts";
 import { decode, type Job } from "./decode.ts";
+import { record } from "./survey/decoded.ts";
 import { contents } from "./tree.ts";
 
 /** Findings of the tree's linters in files that moegen made or changed. */
@@ -88,7 +89,8 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
       for (const answer of await decode(python, "0.8.1", broken)) {
         epmoe[epmoe.findIndex(({ error }) => error !== undefined)] = answer;
       }
-      jobs("both").forEach(({ model, dtype, ep }, index) => {
+      for (const [index, job] of jobs(BACKEND[name]).entries()) {
+        const { model, dtype, ep } = job;
         const what = `${model} ${dtype} ep ${ep}`;
         const margin = CASES.find((one) => one.model === model && one.dtype === dtype)?.margin;
         expect(fused[index], what).toMatchObject({ backend: BACKEND[name] });
@@ -97,7 +99,9 @@ for (const name of ["2025-12", "head"] satisfies CheckoutName[]) {
         const smallest = Math.min(...(epmoe[index]?.margins?.[0] ?? [0]));
         expect(smallest, what).toBeGreaterThan(margin ?? 0);
         console.info(`${name}: ${what}: ${TOKENS} ids, margin ${smallest.toFixed(3)}`);
-      });
+        const older = broken.some((one) => one.model === model) ? "epmoe under 0.8.1" : undefined;
+        await record(checkout ?? "", surface.jax, job, older);
+      }
     });
 
     test("its generated tests run without a TPU, and the benchmark of head", async () => {

@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import { trees } from "../../src/target/tree/registry.ts";
 import { build, checkoutOf, copyOf, FOUR, specFor } from "./checkouts.ts";
 import { type Checkpoint, decode, type Job } from "./decode.ts";
+import { record } from "./survey/decoded.ts";
 
 const PROMPT = [497, 374, 324, 279];
 
@@ -53,8 +54,13 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
   };
 
   /** Every job's ids are those of the job before it, and each ran on the back end that it asked for. */
-  async function sameTokens(sources: string, jobs: readonly (readonly Job[])[]): Promise<void> {
-    const answers = [...(await decode(sources, trees.head.surface.jax, jobs.flat()))];
+  async function sameTokens(
+    sources: string,
+    jobs: readonly (readonly [Job, Job])[],
+    how?: string,
+  ): Promise<void> {
+    const { jax } = trees.head.surface;
+    const answers = [...(await decode(sources, jax, jobs.flat()))];
     for (const pair of jobs) {
       const ids = pair.map(({ model, backend, tokens }) => {
         const answer = answers.shift();
@@ -63,11 +69,13 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
         expect(answer?.ids?.[0], model).toHaveLength(tokens);
         return answer?.ids;
       });
-      expect(ids[1], pair[0]?.model).toEqual(ids[0]);
+      expect(ids[1], pair[0].model).toEqual(ids[0]);
+      const own = pair[0].backend === "epmoe" ? how : `beside \`${pair[0].backend}\``;
+      await record(checkout ?? "", jax, pair[1], own);
     }
   }
 
-  const both = (job: Omit<Job, "backend">, own = "epmoe"): readonly Job[] => [
+  const both = (job: Omit<Job, "backend">, own = "epmoe"): readonly [Job, Job] => [
     { ...job, backend: own },
     { ...job, backend: "fused_generated" },
   ];
@@ -104,8 +112,12 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
 
   test("the same tokens on two devices of data by two", async () => {
     const sources = await python([specFor(QWEN3, 4)]);
-    const job = { ...QWEN3, mesh: [2, 2], ep: 4, prompt: PROMPT, requests: 2, tokens: 3 } as const;
-    await sameTokens(sources, [both(job)]);
+    const how = { mesh: [2, 2], ep: 4, prompt: PROMPT, requests: 2, tokens: 3 } as const;
+    // Qwen3 says how the layer's result is to lie, Ling adds its shared experts to it as it does.
+    const jobs = (["qwen3_moe", "ling"] as const).map((model) =>
+      both({ ...how, model, dtype: "bfloat16" }),
+    );
+    await sameTokens(sources, jobs, "two requests");
   });
 
   test("the server's capturer has the same chosen experts of both", async () => {
@@ -132,6 +144,6 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
     writeFileSync(spec, text.replace("experts: 8,", placed).replace(/routing: .*/, GIVEN));
     const sources = await python([spec]);
     const job = { ...QWEN3, ...FOUR, prompt: PROMPT, redundant: REDUNDANT, tokens: TOKENS };
-    await sameTokens(sources, [both(job)]);
+    await sameTokens(sources, [both(job)], "placed by a map, four copies");
   });
 });

@@ -10,6 +10,7 @@ import { ensureTreeEnvironment } from "../../src/house/trees.mjs";
 import { trees } from "../../src/target/tree/registry.ts";
 import { BACKEND, build, checkoutOf, copyOf, FOUR, ONE, specFor, TOKENS } from "./checkouts.ts";
 import { decode, type Job } from "./decode.ts";
+import { record } from "./survey/decoded.ts";
 
 const PROMPT = [497, 374, 324, 279, 287, 478, 144];
 /** Rules for dense layers are compulsory in the tree's configs; these match none. */
@@ -86,14 +87,16 @@ describe.skipIf(checkout === undefined)("quantised weights in the head tree", ()
     const python = join(tree, "python");
     const fused = await decode(python, jax, jobs(BACKEND.head));
     const epmoe = await decode(python, jax, jobs("epmoe"));
-    CASES.forEach(({ what, margin }, index) => {
+    for (const [index, job] of jobs(BACKEND.head).entries()) {
+      const { what, margin } = CASES[index] ?? { what: "no case", margin: 0 };
       expect(fused[index], what).toMatchObject({ backend: BACKEND.head });
       expect(fused[index]?.ids, what).toEqual(epmoe[index]?.ids);
       expect(epmoe[index]?.ids?.[0], what).toHaveLength(TOKENS);
       const smallest = Math.min(...(epmoe[index]?.margins?.[0] ?? [0]));
       expect(smallest, what).toBeGreaterThan(margin);
       console.info(`head: ${what}: ${TOKENS} ids, margin ${smallest.toFixed(3)}`);
-    });
+      await record(checkout ?? "", jax, job, what);
+    }
   });
 
   test("no kernel of other weights is taken instead", async () => {
@@ -112,12 +115,15 @@ describe.skipIf(checkout === undefined)("quantised weights in the head tree", ()
       asked("auto", fp8?.quantization),
       asked(BACKEND.head, fp8?.quantization),
       asked(BACKEND.head, undefined),
+      asked(BACKEND.head, { ...int8?.quantization, ignored_layers: ["model.layers.1.mlp"] }),
     ]);
     expect(answers.slice(0, 2).map(({ backend }) => backend)).toEqual([BACKEND.head, "epmoe"]);
     expect(answers[2]?.error).toMatch(
       /weight_dtype int8 \(this layer: float8_e4m3fn\)[\s\S]*quantization: \{ weights: "float8_e4m3fn"/,
     );
     expect(answers[3]?.error).toMatch(/weight_dtype int8 \(this layer: bfloat16\)/);
+    // Said once the model is loaded, before any request.
+    expect(answers[4]?.error).toMatch(/model.layers.1.mlp: .*ignored_layers/);
   });
 
   test("its generated tests and its benchmark run quantised kernels without a TPU", async () => {

@@ -9,6 +9,7 @@ import { describe, expect, test } from "vitest";
 import { emptyFolder } from "../cli/moegen.ts";
 import { build, caseOf, FOUR, specFor } from "./checkouts.ts";
 import { decode, type Job } from "./decode.ts";
+import { record } from "./survey/decoded.ts";
 
 const named = (process.env.MOEGEN_SGLJAX_VERSIONS ?? "").split(":").filter((one) => one !== "");
 if (named.length === 0) {
@@ -54,6 +55,7 @@ describe.each(named)("%s", (version) => {
     expect(fused?.backend).toBe(backend);
     expect(fused?.ids).toEqual(epmoe?.ids);
     expect(epmoe?.ids?.[0]).toHaveLength(tiny.tokens);
+    await record(version, pinned(version), { ...tiny, ...FOUR, backend });
     console.info(`${basename(version)}: ${backend}, ${tiny.tokens} ids`);
   });
 });

@@ -156,6 +156,11 @@ def _quantize(config, model) -> None:
         return
     utilities = importlib.import_module("sgl_jax.srt.utils.quantization.quantization_utils")
     utilities.apply_moe_quantization(config, model)
+    try:
+        generated = importlib.import_module("sgl_jax.srt.layers.fused_moe_generated")
+    except ModuleNotFoundError:
+        return
+    generated.check_generated_experts(model)
 
 
 class Runner:

@@ -180,20 +180,24 @@ export function table(surveyed: readonly Surveyed[]): string {
     const span = first === last ? label(first) : `${label(first)} to ${label(last)}`;
     return `| ${span} | ${count} | ${said} |`;
   });
+  const otherwise = surveyed.some((one) => why(one) !== "");
+  const header = ["version", "tried", "models", "built", "checked", "reverted"];
+  const columns = otherwise ? [...header, "otherwise"] : header;
   return [
-    "| version | tried | models | built | checked | reverted | otherwise |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-    ...lines,
+    `| ${columns.join(" | ")} |`,
+    `| ${columns.map(() => "---").join(" | ")} |`,
+    ...lines.map((line) => (otherwise ? line : line.replace(/ {2}\|$/, ""))),
   ].join("\n");
 }
 
 function outcome(one: Surveyed): string {
-  const { models, built, checked, reverted, refused, remarks } = one;
+  const { models, built, checked, reverted } = one;
   const word = (value: boolean): string => (value ? "yes" : "no");
-  const why = (refused ?? [...one.undefined, ...remarks].join(" "))
-    .split("\n")
-    .slice(0, 4)
-    .join(" ")
-    .replaceAll("|", "\\|");
-  return [models.join(", ") || "none", word(built), word(checked), word(reverted), why].join(" | ");
+  const said = [models.join(", ") || "none", word(built), word(checked), word(reverted), why(one)];
+  return said.join(" | ");
+}
+
+function why({ refused, undefined: names, remarks }: Surveyed): string {
+  const said = refused ?? [...names, ...remarks].join(" ");
+  return said.split("\n").slice(0, 4).join(" ").replaceAll("|", "\\|");
 }

@@ -1,4 +1,5 @@
 /** The tree's own fused layer, whose parameters and mappings the generated one has. */
+import type { FileEdits } from "../../edit.ts";
 import type { Probe, Varying } from "../../tree.ts";
 
 const LAYERS = "python/sgl_jax/srt/layers";
@@ -14,6 +15,26 @@ export const ROUTES: Probe = {
 export const ROUTES_511: Probe = {
   path: `${LAYERS}/fused_moe.py`,
   has: ["FusedEPMoE.__call__(router_logits)", "FusedEPMoE.__init__(config)"],
+};
+
+/** Experts that stay as they were loaded are another layer, which a start without a kernel for it refuses. */
+const checked: FileEdits = {
+  path: "python/sgl_jax/srt/model_executor/model_runner.py",
+  edits: [
+    {
+      edit: "import",
+      code: "from sgl_jax.srt.layers.fused_moe_generated import check_generated_experts",
+    },
+    {
+      edit: "insert",
+      where: "before",
+      at: {
+        in: "ModelRunner.load_model",
+        statement: 'self.start_layer = getattr(self.model, "start_layer", 0)',
+      },
+      code: "check_generated_experts(self.model)\n",
+    },
+  ],
 };
 
 /**
@@ -38,7 +59,7 @@ export const layer: Varying = {
           ],
         },
       ],
-      edits: [],
+      edits: [checked],
       facts: {
         base: "FusedEPMoEV2",
         module: "fused_moe",
