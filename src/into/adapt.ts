@@ -17,7 +17,7 @@ export interface AdaptedSpec {
 
 /** Throws `IntoError` where the tree cannot serve such a layer. */
 export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
-  const own = [...unhosted(tree, architectureOf(spec)), ...eightBitRows(spec.layer)];
+  const own = [...unhosted(tree, architectureOf(spec)), ...eightBitRows(tree, spec.layer)];
   const adapted = tree.adapt(spec.layer);
   if ("refused" in adapted) throw refusal(tree, path, [...own, ...adapted.refused]);
   if (own.length > 0) throw refusal(tree, path, own);
@@ -52,10 +52,11 @@ function unhosted(tree: Tree, architecture: string | undefined): readonly string
   ];
 }
 
-/** A tree's own layers round no rows: a kernel that does would not give the same tokens. */
-function eightBitRows({ quantization, wire }: LayerSpec): readonly string[] {
+/** A kernel that rounds rows where the tree's own layers do not would not give the same tokens. */
+function eightBitRows({ surface }: Tree, { quantization, wire }: LayerSpec): readonly string[] {
+  const activations = surface.eightBitActivations ? undefined : quantization?.activations;
   const fields = [
-    ...(quantization?.activations === undefined ? [] : ["quantization.activations"]),
+    ...(activations === undefined ? [] : ["quantization.activations"]),
     ...(wire === undefined ? [] : ["wire"]),
   ];
   return fields.map((field) => `layer.${field}: the layers of this tree have no rows of 8 bits`);

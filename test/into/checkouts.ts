@@ -77,6 +77,8 @@ export function specFor(
 ): string {
   const [suffix, quantization] = quantized ?? ["", undefined];
   const name = `tiny_${model}_${dtype === "float32" ? "f32" : "bf16"}_ep${ep}${suffix}`;
+  // Rows of 8 bits come in registers of 32.
+  const bt = quantization?.includes("activations") === true ? 32 : 16;
   const field = quantization === undefined ? "" : `\n    quantization: ${quantization},`;
   const path = join(emptyFolder(), `${name}.moe.ts`);
   writeFileSync(
@@ -96,7 +98,7 @@ export default moe({
   },
   mesh: { ep: ${ep} },
   devices: ["${quantized === undefined ? "v6e" : "v7x"}"],
-  schedule: { kind: "gather", tiles: { all: { upTo: 64, bt: 16, bf: 256, bd: 256 } } },
+  schedule: { kind: "gather", tiles: { all: { upTo: 64, bt: ${bt}, bf: 256, bd: 256 } } },
 });
 `,
   );

@@ -38,6 +38,15 @@ const CASES: readonly Case[] = [
     margin: 0.05,
   },
   {
+    what: "int8, rows as well",
+    spec: ["_w8a8", '{ weights: "int8", granularity: "per_channel", activations: "int8" }'],
+    ...FOUR,
+    model: "qwen3_moe",
+    prompt: PROMPT,
+    quantization: { linear: DENSE, moe: { weight_dtype: "int8", activation_dtype: "int8" } },
+    margin: 0.03,
+  },
+  {
     what: "float8, a scale for 128 of a channel",
     spec: [
       "_fp8",

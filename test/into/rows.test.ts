@@ -1,11 +1,11 @@
-/** Rows of 8 bits are the kernel's alone: no tree's own layers have them. */
+/** Rows of 8 bits are sent by no tree's own layers, and multiplied by those of the newest alone. */
 import { expect, test } from "vitest";
 import { moe } from "../../src/index.ts";
 import { adaptSpec } from "../../src/into/adapt.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 
 const spec = moe({
-  name: "rows",
+  name: "eight_bits",
   layer: {
     experts: 8,
     topK: 2,
@@ -26,6 +26,8 @@ test.each(Object.values(trees))("$title refuses rows of 8 bits", (tree) => {
   const quantization = { ...weights, activations: "int8" } as const;
   const activated = { ...spec, layer: { ...layer, quantization } };
   expect(() => adaptSpec(tree, wired, "a.moe.ts")).toThrow(/layer\.wire: .*no rows of 8 bits/);
-  expect(() => adaptSpec(tree, activated, "a.moe.ts")).toThrow(/layer\.quantization\.activations/);
+  const adapted = () => adaptSpec(tree, activated, "a.moe.ts").kernel.layer.quantization;
+  if (tree.surface.eightBitActivations) expect(adapted()?.activations).toBe("int8");
+  else expect(adapted).toThrow(/layer\.quantization\.activations/);
   expect(adaptSpec(tree, spec, "a.moe.ts").plan.kernels).toHaveLength(1);
 });

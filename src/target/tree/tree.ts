@@ -71,6 +71,8 @@ export interface Surface {
   readonly meshAxes: readonly string[];
   /** Those that experts are spread over. */
   readonly epAxes: readonly [string, ...string[]];
+  /** Its layers multiply rows of 8 bits where a model's quantization config says so. Absent: never. */
+  readonly eightBitActivations?: true;
   /** The JAX that the tree pins, for the environment its tests run in. */
   readonly jax: string;
 }

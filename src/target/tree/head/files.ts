@@ -105,6 +105,7 @@ function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: st
     `dtype=${pyString(layer.dtype)}`,
     `weight_dtype=${pyString(layer.quantization?.weights ?? layer.dtype)}`,
     `scale_block=${scale ?? "None"}`,
+    `activation_dtype=${pyString(layer.quantization?.activations ?? layer.dtype)}`,
     `ep_size=${mesh.ep}`,
   ];
   return { name, arguments: fields.map((field) => `${field},`).join("\n        ") };

@@ -10,6 +10,7 @@ export const surface: Surface = {
   weights: "separate",
   meshAxes: ["data", "tensor"],
   epAxes: ["data", "tensor"],
+  eightBitActivations: true,
   jax: "0.10.2",
 };
 
