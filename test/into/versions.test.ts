@@ -16,12 +16,20 @@ if (named.length === 0) {
   console.warn("SKIPPED: the proof on any version; set MOEGEN_SGLJAX_VERSIONS to folders of some");
 }
 
-/** The JAX that a version pins, in its pyproject.toml or in the metadata beside its package. */
+/** Of those with an environment here, the JAX that a version pins, in its pyproject.toml or beside its package. */
 function pinned(version: string): string {
   const beside = readdirSync(version).find((name) => name.endsWith(".dist-info"));
   const file = beside === undefined ? join("python", "pyproject.toml") : join(beside, "METADATA");
-  const [, jax] = /jax(?:\[\w+\])?==([\d.]+)/.exec(readFileSync(join(version, file), "utf8")) ?? [];
-  if (jax === undefined) throw new Error(`${version}: ${file} pins no JAX`);
+  const pin = /jax(?:\[\w+\])?(?:==|(?<any>~=))(?<jax>[\d.]+)/.exec(
+    readFileSync(join(version, file), "utf8"),
+  )?.groups;
+  const asked = pin?.jax ?? "";
+  // "~=0.8.0" is any 0.8.
+  const minor = asked.slice(0, asked.lastIndexOf(".") + 1);
+  const jax = ["0.8.1", "0.10.2"].find((one) =>
+    pin?.any === undefined ? one === asked : one.startsWith(minor),
+  );
+  if (jax === undefined) throw new Error(`${version}: ${file} pins no JAX of an environment here`);
   return jax;
 }
 
