@@ -186,6 +186,10 @@ export const codes = {
     "a pass cannot have so many token rows",
     "a device brings 8 token rows to a pass, a multiple of 16 up to 128, or of 128 above: all devices together fewer than 8192; 8 with rows of dtype, in VMEM, between an even number of devices",
   ),
+  MOE146: entry(
+    "the experts cannot be filled up",
+    "experts of zero weights fill up the last devices where a kernel of the gather schedule chooses experts, is not deterministic and sends sums as dtype",
+  ),
   MOE150: entry(
     "no schedule can run the layer",
     "of several schedules one at least runs the layer, with tiles that fit each bucket",

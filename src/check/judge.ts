@@ -35,7 +35,7 @@ import {
   sharedFillLanes,
   weightsFitHbm,
 } from "./rules/layer.ts";
-import { expertsDivide, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
+import { expertsDivide, expertsFilledUp, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
 import {
   activationsMatchWeights,
   blocksCutRows,
@@ -85,6 +85,7 @@ const RULES: readonly Rule[] = [
   scheduleKeepsOrder,
   sharedCutOverAll,
   expertsDivide,
+  expertsFilledUp,
   meshAxes,
   tokenAxesKnown,
   weightsFitHbm,

@@ -148,6 +148,11 @@ export interface MeshInput {
    * are replicated. Default: all of `axes`.
    */
   readonly tokenAxes?: readonly string[];
+  /**
+   * Experts of zero weights fill up the last devices where `ep` does not divide the experts: no token
+   * goes to them, and they are never read. The package's `pad_experts` makes them. Default: `ep` divides.
+   */
+  readonly padExperts?: true;
 }
 
 /** Tiles for calls of up to `upTo` tokens: those that a schedule of this kind has. */

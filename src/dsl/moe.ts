@@ -30,7 +30,25 @@ function withScales(quantization: unknown): unknown {
   return isDict(quantization) ? withDefaults({ scales: "float32" }, quantization) : quantization;
 }
 
-function layerOf(value: unknown): unknown {
+/** Experts that weights lie for on `ep` devices, where they are to be filled up; else undefined. */
+function heldBy(layer: Dict, mesh: unknown): number | undefined {
+  const { experts } = layer;
+  if (!isDict(mesh) || mesh.padExperts !== true) return undefined;
+  const { ep } = mesh;
+  const sizes = Number.isInteger(experts) && Number.isInteger(ep) && (ep as number) > 0;
+  if (!sizes) return undefined;
+  const held = Math.ceil((experts as number) / (ep as number)) * (ep as number);
+  return held === experts ? undefined : held;
+}
+
+/** What `padExperts` asks for is told by the layer. */
+function meshOf(value: unknown): unknown {
+  const mesh = withDefaults({ axes: ["data", "tensor"] }, value);
+  if (isDict(mesh) && mesh.padExperts === true) delete mesh.padExperts;
+  return mesh;
+}
+
+function layerOf(value: unknown, mesh: unknown): unknown {
   const gateless = isDict(value) && value.activation === "relu2";
   const layer = withDefaults({ dtype: "bfloat16", weights: gateless ? "up" : "fused" }, value);
   if (!isDict(layer)) return layer;
@@ -45,6 +63,8 @@ function layerOf(value: unknown): unknown {
     const quantization = withScales(sharedExperts.quantization);
     layer.sharedExperts = { ...sharedExperts, quantization };
   }
+  const held = heldBy(layer, mesh);
+  if (held !== undefined) layer.heldExperts = held;
   const origin = layerOrigin(value);
   return origin === undefined ? layer : brandLayer(layer, origin);
 }
@@ -58,8 +78,8 @@ function makeSpec(input: MoeInput): MoeSpec {
   if (!isDict(raw)) return raw as MoeSpec;
   const spec = {
     ...withoutUndefined(raw),
-    layer: layerOf(raw.layer),
-    mesh: withDefaults({ axes: ["data", "tensor"] }, raw.mesh),
+    layer: layerOf(raw.layer, raw.mesh),
+    mesh: meshOf(raw.mesh),
     emit: withDefaults({ reference: true }, raw.emit ?? {}),
   };
   return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;

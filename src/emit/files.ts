@@ -1,5 +1,6 @@
 /** The modules of a package. Loads no formatter. */
 
+import { layerContext } from "../kernel/api/context.ts";
 import { isSeveral, membersOf } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
@@ -31,9 +32,15 @@ function layerFiles(plan: Plan): readonly PackageFile[] {
     template: "package/shared_quantization",
     context: sharedModuleContext,
   };
+  const padding: PackageFile = {
+    file: "padding.py",
+    template: "package/padding",
+    context: layerContext,
+  };
   const quantized = plan.layer.quantization !== undefined;
   const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);
   return [
+    ...(plan.layer.heldExperts === undefined ? [] : [padding]),
     ...(plan.emit.reference && quantized ? [quantization] : []),
     ...(plan.emit.reference ? [reference] : []),
     ...(plan.emit.reference && shared ? [sharedQuantization] : []),

@@ -68,6 +68,7 @@ export function exportsOf(plan: Plan) {
   const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
   return {
     ratio: isPredicted(plan) ? ["predicted_ratio"] : [],
+    padding: layer.heldExperts === undefined ? [] : ["pad_experts"],
     helper: withReference && quantization !== undefined ? [...unpacked, "quantize_weights"] : [],
     references: withReference ? ["reference_moe", ...routing] : [],
   };
@@ -76,10 +77,18 @@ export function exportsOf(plan: Plan) {
 /** What `__init__.py` says: where its names come from, and all of them. */
 export function initContext(plan: Plan): Record<string, unknown> {
   const { name } = plan;
-  const { ratio, helper, references } = exportsOf(plan);
-  const functions = ["fused_ep_moe", ...ratio, ...helper, ...references, "select_tiles"];
+  const { ratio, padding, helper, references } = exportsOf(plan);
+  const functions = [
+    "fused_ep_moe",
+    ...padding,
+    ...ratio,
+    ...helper,
+    ...references,
+    "select_tiles",
+  ];
   const modules: readonly (readonly [string, readonly string[]])[] = [
     ["kernel", ["fused_ep_moe"]],
+    ["padding", padding],
     ["quantization", helper],
     ["reference", references],
     ["tiles", ["TILE_TABLE", "Tiles", ...ratio, "select_tiles"]],

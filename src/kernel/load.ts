@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { projections, weightBytes } from "../spec/formats.ts";
+import { localExperts, projections, weightBytes } from "../spec/formats.ts";
 import type { KernelInput, Load } from "./frame.ts";
 import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
@@ -11,16 +11,18 @@ import { tileCounts } from "./weights/tile-shape.ts";
  */
 export function loadOf(input: KernelInput, reads: number): Load {
   const { layer, ep, layout, sizes, tiles, rows } = input;
-  const localExperts = layer.experts / ep;
+  const local = localExperts(layer, ep);
+  // The busiest devices have so much of all rows: the last ones have fewer experts that tokens go to.
+  const share = local / layer.experts;
   const passRows = sizes.tokens / sizes.passes;
   const none = (1 - layer.topK / layer.experts) ** passRows;
-  const activeExperts = localExperts * (1 - none);
-  const rowsPerExpert = (passRows * layer.topK) / ep / activeExperts;
+  const activeExperts = local * (1 - none);
+  const rowsPerExpert = (passRows * layer.topK * share) / activeExperts;
   const typicalRows = Math.max(1, Math.round(rowsPerExpert));
   const tile = layer.hidden * layer.intermediate * weightBytes(layer);
   return {
-    localExperts,
-    routedRows: (sizes.tokens * layer.topK) / ep,
+    localExperts: local,
+    routedRows: sizes.tokens * layer.topK * share,
     activeExperts,
     readExperts: activeExperts + tiles.early * none,
     rowsPerExpert,

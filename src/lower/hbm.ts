@@ -4,6 +4,7 @@ import type { Schedule } from "../schedule/schedule.ts";
 import {
   BLOCK,
   hasBlockColumns,
+  localExperts,
   projections,
   scaleBytes,
   scaleRows,
@@ -33,7 +34,7 @@ export function deviceWeights(
   const item = weightBytes(layer);
   const bias = biases === true ? (2 * intermediate + hidden) * FLOAT_BYTES : 0;
   const experts =
-    Math.ceil(layer.experts / ep) *
+    localExperts(layer, ep) *
     ((projections(layer) + 1) * hidden * intermediate * item + scales(layer, intermediate) + bias);
   const gate = sharedExperts?.gate === undefined ? 0 : hidden * FLOAT_BYTES;
   const columns = schedule?.sharedColumns(layer, ep) ?? 0;

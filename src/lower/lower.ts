@@ -5,6 +5,7 @@ import { planOfKernel } from "../plan/members.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
+import { localExperts } from "../spec/formats.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { ResolvedTiles } from "./tiles.ts";
@@ -21,7 +22,7 @@ export interface Registries {
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
   const { quantization, wire, biases, sharedExperts } = spec.layer;
-  const { redundantExperts, deterministic, scoreOn } = spec.layer;
+  const { redundantExperts, heldExperts, deterministic, scoreOn } = spec.layer;
   return {
     schema: 2,
     name: spec.name,
@@ -40,14 +41,14 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       ...(wire === undefined ? {} : { wire: { ...wire } }),
       ...defined({ biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
-      ...defined({ redundantExperts, deterministic, scoreOn }),
+      ...defined({ redundantExperts, heldExperts, deterministic, scoreOn }),
     },
     mesh: {
       ep: spec.mesh.ep,
       axes: spec.mesh.axes,
       tokenAxes: [...(spec.mesh.tokenAxes ?? spec.mesh.axes)],
     },
-    localExperts: spec.layer.experts / spec.mesh.ep,
+    localExperts: localExperts(spec.layer, spec.mesh.ep),
     emit: { ...spec.emit },
     kernels: resolved.map(({ kernel }) => {
       const predicted = spec.schedule.tiles[kernel.bucket]?.predicted?.[kernel.device];

@@ -281,6 +281,7 @@ export interface Plan {
     readonly biases?: true;
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;
+    readonly heldExperts?: number;
     readonly deterministic?: true;
     readonly scoreOn?: "input";
   };

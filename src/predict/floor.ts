@@ -1,5 +1,5 @@
 /** The least time that a call can take on the slowest device, whatever the kernel. */
-import { expertBytes, expertWeights, type Job, rowBytes, tokenShare } from "./job.ts";
+import { expertBytes, expertWeights, type Job, localExperts, rowBytes, tokenShare } from "./job.ts";
 import { topologyOf } from "./machine/topology.ts";
 import { Tally } from "./routing/sample.ts";
 
@@ -51,7 +51,7 @@ function iciFloor(job: Job): number {
   const topology = topologyOf(device, ep);
   if (topology.chips < 2) return 0;
   const perChip = ep / topology.chips;
-  const local = layer.experts / ep;
+  const local = localExperts(job);
   const share = tokenShare(job);
   const bytes = layer.sentBytes === undefined ? rowBytes(job) : layer.hidden * layer.sentBytes;
   const entering = new Float64Array(topology.chips);

@@ -40,7 +40,7 @@ export const rowBytes = ({ layer }: Job): number => layer.hidden * ROW_TYPE_BYTE
 /** Bytes of one weight; half a byte for four bits. */
 export const weightBytes = ({ layer }: Job): number => widthOf(layer.weights);
 /** Experts on one device. */
-export const localExperts = ({ layer, ep }: Job): number => layer.experts / ep;
+export const localExperts = ({ layer, ep }: Job): number => Math.ceil(layer.experts / ep);
 /** Tokens of one device, rounded up. */
 export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep);
 /** Weights of one expert. */

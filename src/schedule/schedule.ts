@@ -124,6 +124,8 @@ export interface Schedule {
   )[];
   /** No array has a row of D for each routed entry: those of a call are of tokens alone. */
   readonly rowsByToken?: true;
+  /** Its last devices may have experts of zero weights that no token goes to. */
+  readonly fillsUp?: true;
   /** It can give results that are the same to the last bit in any batch. */
   readonly deterministic?: true;
   /** Divisibility and alignment; knows nothing of VMEM. */

@@ -6,6 +6,21 @@ export const BLOCK = 128;
 /** Any block of scales is a multiple of it: rows of a packed register of 8-bit weights. */
 export const LEAST_BLOCK = 32;
 
+/** Experts of all devices that weights lie for: those of the layer, and what fills up the last devices. */
+export function heldExperts({ experts, heldExperts }: Pick<LayerSpec, "experts" | "heldExperts">) {
+  return heldExperts ?? experts;
+}
+
+/** Experts of one of `ep` devices; the last ones may be of zero weights. */
+export function localExperts({ experts }: Pick<LayerSpec, "experts">, ep: number): number {
+  return Math.ceil(experts / ep);
+}
+
+/** The fewest experts of a device that tokens go to. */
+export function leastLocalExperts(layer: Pick<LayerSpec, "experts">, ep: number): number {
+  return Math.max(0, layer.experts - (ep - 1) * localExperts(layer, ep));
+}
+
 /** Whether experts have a gate: else their weights are up and down alone. */
 export function hasGate({ activation }: Pick<LayerSpec, "activation">): boolean {
   return activation !== "relu2";

@@ -97,6 +97,11 @@ export interface LayerSpec {
    */
   readonly redundantExperts?: number;
   /**
+   * Experts that weights lie for, a multiple of `ep`: after `experts`, ones of zero weights that no token
+   * goes to (`mesh.padExperts`). Absent: `experts`.
+   */
+  readonly heldExperts?: number;
+  /**
    * A token's result is the same to the last bit whatever the batch around it, its place in it and
    * the device that it is on: sums of all devices are rounded alike and added in the order of the
    * devices, and one body of one set of tiles computes every call. Absent: right within its bound.

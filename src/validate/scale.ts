@@ -10,7 +10,13 @@ import { isSeveral, memberOf } from "../plan/members.ts";
 import type { Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
-import { sharedLayer, tokenRows, wholeBlocks } from "../spec/formats.ts";
+import {
+  heldExperts,
+  leastLocalExperts,
+  sharedLayer,
+  tokenRows,
+  wholeBlocks,
+} from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
@@ -136,6 +142,12 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
   return { ...plain, groups: { ...groups, count, kept } };
 }
 
+/** Experts that no token goes to: on the last device alone, or on it all and on others, as they were. */
+function filledUp({ layer, mesh: { ep } }: Plan, local: number): number {
+  const more = leastLocalExperts(layer, ep) > 0 ? local - 1 : local + 1;
+  return Math.min(heldExperts(layer) - layer.experts, more);
+}
+
 /**
  * The small spec, and token counts that fill its buckets.
  *
@@ -156,8 +168,10 @@ export function scaleSpec(
       return { tiles, schedule: typeof schedule === "function" ? schedule(kind) : schedule };
     })
     .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
-  const local = Math.min(Math.max(1, Math.floor(plan.layer.experts / ep)), LOCAL_EXPERTS);
-  const experts = local * ep;
+  const all = heldExperts(plan.layer);
+  const local = Math.min(Math.max(1, Math.floor(all / ep)), LOCAL_EXPERTS);
+  const held = local * ep;
+  const experts = held - filledUp(plan, local);
   const { sharedExperts, redundantExperts } = plan.layer;
   const unit = wholeBlocks(sharedLayer(plan.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
@@ -167,10 +181,11 @@ export function scaleSpec(
   const most = plan.layer.topK < plan.layer.experts ? Math.max(1, distinct - 1) : distinct;
   const topK = Math.min(plan.layer.topK, TOP_K, most);
   const routing = scaledRouting(plan.layer.routing, experts, topK);
-  const { redundantExperts: _, wire, ...plain } = plan.layer;
+  const { redundantExperts: _, heldExperts: __, wire, ...plain } = plan.layer;
   const counted: LayerSpec = {
     ...plain,
     experts,
+    ...(held === experts ? {} : { heldExperts: held }),
     topK,
     routing,
     ...(sharedExperts === undefined

@@ -48,6 +48,13 @@ export const rowCases = {
     says: "activations with scales of 96 along the contraction",
     nearest: ['granularity: { kind: "sub_channel", block: 128 }'],
   },
+  MOE146: {
+    spec: specText({
+      layer: LAYER.replace(/routing: \{[^}]*\}/, 'routing: { where: "given" }'),
+      mesh: "{ ep: 6, padExperts: ⟦true⟧ }",
+    }),
+    says: "padExperts with experts that are given",
+  },
   MOE145: {
     spec: specText({
       tiles: "{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, passTokens: ⟦24⟧ } }",

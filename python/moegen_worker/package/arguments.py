@@ -43,7 +43,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     layout = layer.get("weights", "fused")
 
     def expert(name: str, *shape: int) -> Argument:
-        return Argument(name, (e, *shape), dtype, "experts")
+        return Argument(name, (package.held_experts, *shape), dtype, "experts")
 
     def scales(weights: list[Argument]) -> list[Argument]:
         specs = [(weight, quantization.of(layer, weight.name)) for weight in weights]

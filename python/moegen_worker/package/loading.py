@@ -43,6 +43,11 @@ class MoePackage:
         return int(self.shapes.NUM_EXPERTS)
 
     @property
+    def held_experts(self) -> int:
+        """Experts of all devices that weights lie for: E, or more where E does not divide."""
+        return int(getattr(self.shapes, "HELD_EXPERTS", self.experts))
+
+    @property
     def top_k(self) -> int:
         """Experts that a token goes to."""
         return int(self.shapes.TOP_K)

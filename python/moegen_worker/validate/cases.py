@@ -24,8 +24,8 @@ class Shape:
 
     @property
     def local_experts(self) -> int:
-        """Experts of one device."""
-        return self.experts // self.ep
+        """Experts of one device; the last ones may have fewer."""
+        return -(-self.experts // self.ep)
 
 
 Gating = Callable[[np.random.Generator, Shape], Logits]
@@ -108,8 +108,9 @@ def hot_and_own(rng: np.random.Generator, shape: Shape) -> Logits:
 
 
 def hot_device(rng: np.random.Generator, shape: Shape) -> Logits:
-    """As many choices as possible on the last device."""
-    return preferring(rng, shape, np.arange(shape.experts) >= shape.experts - shape.local_experts)
+    """As many choices as possible on the last device that has all of its experts."""
+    device = shape.experts // shape.local_experts - 1
+    return preferring(rng, shape, np.arange(shape.experts) // shape.local_experts == device)
 
 
 def empty_experts(rng: np.random.Generator, shape: Shape) -> Logits:

@@ -45,8 +45,28 @@ class References:
     def arrays(self, marked: bool) -> dict[str, np.ndarray]:
         """The model's arguments by name: random weights, or fingerprints where `marked`."""
         if marked not in self._arrays:
-            self._arrays[marked] = self._maker.model(marked).arrays(self._layout)
+            made = self._maker.model(marked).arrays(self._layout)
+            self._arrays[marked] = self._filled_up(made)
         return self._arrays[marked]
+
+    def _filled_up(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays with further experts where the package holds more than tokens go to: of ones and not
+        of noughts, and of NaN where the type has it, so that what takes them shows."""
+        more = self._package.held_experts - self._package.experts
+        if more == 0:
+            return arrays
+
+        def filled(argument: arguments.Argument) -> np.ndarray:
+            array = arrays[argument.name]
+            if argument.over != "experts" or argument.shape[0] == array.shape[0]:
+                return array
+            fill = np.ones((more, *array.shape[1:]), array.dtype)
+            if np.isnan(np.asarray(np.nan, np.float32).astype(array.dtype).astype(np.float32)):
+                fill[:] = np.nan
+            return np.concatenate([array, fill])
+
+        wanted = arguments.of(self._package, self._layer, 1)
+        return {**arrays, **{one.name: filled(one) for one in wanted if one.owned}}
 
     def route(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights and ids: what a caller gives, or what the package's reference chooses."""

@@ -117,7 +117,7 @@ class Owners:
 
     def of_experts(self, ids: Array) -> Array:
         """Device of each expert."""
-        return ids // (self.experts // self.devices)
+        return ids // -(-self.experts // self.devices)
 
     def of_columns(self, part: int, tokens: Array) -> Array:
         """(T,) device that adds the `part`-th of the shared experts' parts to tokens of devices."""

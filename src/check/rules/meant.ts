@@ -39,7 +39,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
     ["alpha", "limit", "beta", "linearBeta"],
   ],
   [["layer", "routing", "groups"], ["kept"]],
-  [["mesh"], ["ep", "axes", "tokenAxes"]],
+  [["mesh"], ["ep", "axes", "tokenAxes", "padExperts"]],
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],

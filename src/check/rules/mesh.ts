@@ -1,6 +1,7 @@
 /** How the layer lies over the mesh. */
 
 import { divisors } from "../../plan/divisors.ts";
+import { heldExperts, localExperts } from "../../spec/formats.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf, show } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
@@ -19,7 +20,7 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
     const message = `ep = ${ep} exceeds ${MOST_DEVICES} devices`;
     return [error({ code: "MOE122", path: ["mesh", "ep"], message, nearest: legal.slice(-1) })];
   }
-  if (experts % ep === 0) return [];
+  if (heldExperts(spec.layer) === localExperts(spec.layer, ep) * ep) return [];
   return [
     error({
       code: "MOE106",
@@ -27,19 +28,26 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
       message: `ep = ${ep} does not divide experts = ${experts}`,
       detail: `${experts} % ${ep} = ${experts % ep}`,
       nearest: nearestOf(legal, ep),
-      note: padding(experts, ep),
+      note: "or mesh.padExperts: true: experts of zero weights, which no token goes to, fill up the last devices",
     }),
   ];
 };
 
-/** How experts that do not divide are made to: what a token is never sent to costs HBM alone. */
-function padding(experts: number, ep: number): string {
-  const padded = Math.ceil(experts / ep) * ep;
-  return (
-    `or experts: ${padded}, the last ${padded - experts} of zero weights, which a token is never sent to ` +
-    "where their router logits (and their correction bias) are -inf"
-  );
-}
+/** MOE146: what experts that no token goes to do not serve. */
+export const expertsFilledUp: Rule = ({ spec, sound, schedule }) => {
+  if (!sound("layer") || !sound("mesh", "ep") || spec.layer.heldExperts === undefined) return [];
+  const { routing, deterministic, wire } = spec.layer;
+  const served = schedule?.fillsUp === true;
+  const missing = [
+    ...(routing.where === "given" ? ["experts that are given"] : []),
+    ...(deterministic === true ? ["deterministic"] : []),
+    ...(wire?.combine === undefined ? [] : ["sums of 8 bits between devices"]),
+    ...(served ? [] : [`the schedule ${spec.schedule.kind}`]),
+  ][0];
+  if (missing === undefined) return [];
+  const message = `padExperts with ${missing}`;
+  return [error({ code: "MOE146", path: ["mesh", "padExperts"], message })];
+};
 
 /** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {

@@ -47,7 +47,8 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const further = ["quantization", "wire", "sharedExperts", "redundantExperts", "scoreOn"];
+  const counts = ["redundantExperts", "heldExperts"];
+  const further = ["quantization", "wire", "sharedExperts", "scoreOn", ...counts];
   const flags = ["biases", "deterministic"];
   const named = ["activation", "dtype", "weights", "routing"];
   kinds.keys(path, layer, [...sizes, ...named, ...further, ...flags]);
@@ -56,7 +57,7 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   kinds.oneOf([...path, "dtype"], layer.dtype, ["bfloat16", "float32"]);
   kinds.oneOf([...path, "weights"], layer.weights, LAYOUTS);
   checkRouting(kinds, [...path, "routing"], layer.routing);
-  const { quantization, biases, deterministic, sharedExperts, redundantExperts, scoreOn } = layer;
+  const { quantization, biases, deterministic, sharedExperts, scoreOn } = layer;
   if (scoreOn !== undefined) kinds.oneOf([...path, "scoreOn"], scoreOn, ["input"]);
   if (quantization !== undefined) {
     checkQuantization(kinds, [...path, "quantization"], quantization, ["activations"]);
@@ -71,8 +72,8 @@ function checkLayer(kinds: Kinds, value: unknown): void {
     kinds.wrong([...path, "deterministic"], deterministic, "true, or left out", ["true"]);
   }
   if (sharedExperts !== undefined) checkShared(kinds, [...path, "sharedExperts"], sharedExperts);
-  if (redundantExperts !== undefined) {
-    kinds.positive([...path, "redundantExperts"], redundantExperts);
+  for (const count of counts) {
+    if (layer[count] !== undefined) kinds.positive([...path, count], layer[count]);
   }
 }
 
@@ -228,7 +229,11 @@ function checkGroups(kinds: Kinds, path: SpecPath, value: unknown): void {
 function checkMesh(kinds: Kinds, value: unknown): void {
   const mesh = kinds.object(["mesh"], value);
   if (mesh === undefined) return;
-  kinds.keys(["mesh"], mesh, ["ep", "axes", "tokenAxes"]);
+  kinds.keys(["mesh"], mesh, ["ep", "axes", "tokenAxes", "padExperts"]);
+  // What `moe` did not take away.
+  if (mesh.padExperts !== undefined) {
+    kinds.wrong(["mesh", "padExperts"], mesh.padExperts, "true, or left out", ["true"]);
+  }
   kinds.positive(["mesh", "ep"], mesh.ep);
   for (const [index, axis] of kinds.list(["mesh", "axes"], mesh.axes).entries()) {
     kinds.string(["mesh", "axes", index], axis);

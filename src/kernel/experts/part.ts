@@ -1,4 +1,6 @@
 /** The loop over the local experts that have rows. */
+
+import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import type { DraftLoop } from "../loops.ts";
@@ -9,7 +11,7 @@ import { expertsBlocks } from "./blocks.ts";
 
 /** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
 function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
-  const local = layer.experts / ep;
+  const local = localExperts(layer, ep);
   const perToken = Math.min(layer.topK, local);
   return [
     `LOCAL_EXPERTS + s.all_tokens * ${perToken} // s.row_block + 1`,
@@ -46,7 +48,7 @@ export const experts: Part = {
   buffers: (input) => {
     const { layer, ep, streamed } = input;
     if (!streamed) {
-      const local: Dim = ["LOCAL_EXPERTS + 1", layer.experts / ep + 1];
+      const local: Dim = ["LOCAL_EXPERTS + 1", localExperts(layer, ep) + 1];
       return [smem("active_experts", [local], "local experts that have rows")];
     }
     const items = blocksOf(input);

@@ -1,5 +1,11 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
-import { packedRows, sharedLayer, tokenRows, wholeBlocks } from "../../spec/formats.ts";
+import {
+  heldExperts,
+  packedRows,
+  sharedLayer,
+  tokenRows,
+  wholeBlocks,
+} from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 
 export const LANES = 128;
@@ -8,6 +14,7 @@ export const SUBLANES = 8;
 export type Layer = Pick<
   LayerSpec,
   | "experts"
+  | "heldExperts"
   | "topK"
   | "hidden"
   | "intermediate"
@@ -112,7 +119,7 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
   const row = tokenRows(layer) === undefined ? packed : narrow;
   const partRow = layer.wire?.combine === undefined ? packed : narrow;
   // Given ids may say "no expert": one more row for those.
-  const rows = layer.routing.where === "kernel" ? layer.experts : layer.experts + 1;
+  const rows = layer.routing.where === "kernel" ? heldExperts(layer) : layer.experts + 1;
   return {
     itemBytes: bf16 ? 2 : 4,
     word: bf16 ? "uint32" : "float32",
@@ -127,6 +134,6 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),
-    logitLanes: roundUp(layer.experts, LANES),
+    logitLanes: roundUp(heldExperts(layer), LANES),
   };
 }

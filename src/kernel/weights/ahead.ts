@@ -3,7 +3,7 @@
  * experts whose weights start at the kernel's entry, before it is known whether they have rows.
  */
 
-import { projections, weightBytes } from "../../spec/formats.ts";
+import { leastLocalExperts, localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { expertTiles } from "../load.ts";
@@ -32,7 +32,7 @@ export function usefulSlots(input: KernelInput, device: Device): number {
   const steps = Math.max(tiles.gateUp, tiles.down);
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
   const seconds = expertBytes(layer) / bandwidth / steps;
-  const all = (layer.experts / ep) * steps;
+  const all = localExperts(layer, ep) * steps;
   const ahead = Math.ceil(entrySeconds(input, device) / seconds) + SPARE;
   return Math.max(2, 1 + Math.max(shared.gateUp, shared.down) + Math.min(all, ahead));
 }
@@ -40,7 +40,7 @@ export function usefulSlots(input: KernelInput, device: Device): number {
 /** Experts that start at entry in a call of these tokens: the generated `Shape` has the same. */
 export function earlyAt(input: KernelInput, { early, earlyTokens }: Early): number {
   if (input.sizes.tokens < earlyTokens) return 0;
-  const all = Math.min(early, input.layer.experts / input.ep);
+  const all = Math.min(early, localExperts(input.layer, input.ep));
   const free = input.tiles.slots - 1 - sharedSlots(input).gateUp;
   return input.streamed ? all : Math.min(all, Math.max(0, free));
 }
@@ -120,7 +120,7 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   // Where passes may overlap no list is there before all rows have come.
   const rowsFirst = input.sizes.passTokens > input.sizes.chunk && !passesOverlap(input);
   const most = rowsFirst ? MOST_BEFORE_CHUNKS : useful;
-  const early = Math.min(useful, most, layer.experts / ep, mostEarly(input));
+  const early = Math.min(useful, most, leastLocalExperts(layer, ep), mostEarly(input));
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));
   const chance = Math.min(0.5, gain);

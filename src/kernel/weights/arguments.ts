@@ -1,7 +1,13 @@
 /** Layouts of the expert weights: arguments, shapes and the copies that stream them. */
 
 import { pyTuple } from "../../emit/python.ts";
-import { BLOCK, hasBlockColumns, sharedApart, sharedLayer } from "../../spec/formats.ts";
+import {
+  BLOCK,
+  hasBlockColumns,
+  heldExperts,
+  sharedApart,
+  sharedLayer,
+} from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { type ArrayInput, D, E, F, LAYOUTS, S, slicesOf, type WeightInput } from "./layouts.ts";
 import {
@@ -17,10 +23,18 @@ export function sharedSize({ sharedExperts }: Pick<LayerSpec, "sharedExperts">):
   return sharedExperts === undefined ? 0 : sharedExperts.count * sharedExperts.intermediate;
 }
 
+const HELD = "HELD_EXPERTS";
+
+/** Name of the number of experts that weights lie for. */
+function heldName({ heldExperts: held }: Pick<LayerSpec, "heldExperts">): string {
+  return held === undefined ? E : HELD;
+}
+
 /** An argument as templates say it: `shape` in the package's constants, `size` in figures. */
 function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
   const axes: Readonly<Record<string, number>> = {
     [E]: layer.experts,
+    [HELD]: heldExperts(layer),
     [D]: layer.hidden,
     [F]: layer.intermediate,
     [`2 * ${F}`]: 2 * layer.intermediate,
@@ -28,8 +42,10 @@ function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
   };
   const { quantization } = layer;
   const sizes = quantization === undefined ? axes : { ...axes, ...scaleSizes(axes, quantization) };
-  const size = pyTuple(dims.map((dim) => String(sizes[dim] ?? dim)));
-  return { name, meaning, shape: pyTuple(dims), size };
+  // Weights lie for all experts of all devices.
+  const held = dims.map((dim) => (dim === E ? heldName(layer) : dim));
+  const size = pyTuple(held.map((dim) => String(sizes[dim] ?? dim)));
+  return { name, meaning, shape: pyTuple(held), size };
 }
 
 /** Scales of weight arrays, in their order; none where the weights are not quantised. */
@@ -51,6 +67,8 @@ export function weightsContext(layer: LayerSpec): Record<string, unknown> {
   const { inputs } = LAYOUTS[layer.weights];
   return {
     ...quantizationContext(layer),
+    heldName: heldName(layer),
+    ...(layer.heldExperts === undefined ? {} : { heldExperts: layer.heldExperts }),
     scaleInputs: scalesOf(layer, inputs).map((input) => ({
       ref: scaleRef(input.ref),
       ...described(layer, input),

@@ -2,7 +2,7 @@
 import type { KernelPlan, PallasCall, Stage, StageLoop } from "../../plan/plan.ts";
 import type { Bundles } from "../../runner/types.ts";
 import { onceFor } from "../../spec/once.ts";
-import { type Job, tokenShare } from "../job.ts";
+import { type Job, localExperts, tokenShare } from "../job.ts";
 import { Tally } from "../routing/sample.ts";
 import type { Here } from "../step.ts";
 import { type Counts, cyclesOf, type StageCost, stageCost } from "./cycles.ts";
@@ -48,7 +48,7 @@ export class Work {
     this.bundles = bundles;
     this.job = job;
     this.ep = job.ep;
-    this.local = job.layer.experts / job.ep;
+    this.local = localExperts(job);
     this.passTokens = Math.ceil(tokenShare(job) / kernel.passes);
     this.tally = new Tally(job.routing, job.ep, this.passTokens);
     this.rowBlock = rowBlock;

@@ -144,14 +144,19 @@ export class Tally {
   }
 
   get localExperts(): number {
-    return this.experts / this.ep;
+    return Math.ceil(this.experts / this.ep);
+  }
+
+  /** The expert after the last one of a device that tokens go to: the last devices may have fewer. */
+  private end(device: number): number {
+    return Math.min((device + 1) * this.localExperts, this.experts);
   }
 
   /** Rows of one tile that a device computes. */
   onDevice(tile: number, device: number): number {
     let rows = 0;
     const first = device * this.localExperts;
-    for (let local = 0; local < this.localExperts; local++) rows += this.of(tile, first + local);
+    for (let expert = first; expert < this.end(device); expert++) rows += this.of(tile, expert);
     return rows;
   }
 
@@ -159,8 +164,8 @@ export class Tally {
   active(tile: number, device: number): readonly number[] {
     const first = device * this.localExperts;
     const found: number[] = [];
-    for (let local = 0; local < this.localExperts; local++) {
-      if (this.of(tile, first + local) > 0) found.push(first + local);
+    for (let expert = first; expert < this.end(device); expert++) {
+      if (this.of(tile, expert) > 0) found.push(expert);
     }
     return found;
   }

@@ -28,6 +28,7 @@ export const gather = {
   ],
   options: ["btc", "slots", "early", "transport", "routes", "rows", "passTokens"],
   rowsByToken: true,
+  fillsUp: true,
   deterministic: true,
   axisRule,
   layerProblems,

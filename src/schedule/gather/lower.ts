@@ -15,7 +15,7 @@ import { isTiled, sharedOf, sharedTileOf } from "../../kernel/shared-experts/spr
 import { trafficOf } from "../../kernel/traffic.ts";
 import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, KernelPlan } from "../../plan/plan.ts";
-import { sharedLayer } from "../../spec/formats.ts";
+import { localExperts, sharedLayer } from "../../spec/formats.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import type { LowerInput } from "../schedule.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
@@ -33,7 +33,7 @@ function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   });
   const rows = Math.ceil(load.rowsPerExpert);
   return [
-    axis("ep", layer.experts, layer.experts / ep, "experts over devices"),
+    axis("ep", layer.experts, localExperts(layer, ep), "experts over devices"),
     axis("tokens", sizes.deviceShare, sizes.passTokens, "tokens of a device over passes"),
     axis("bt", rows, tiles.bt, "rows of the average active expert"),
     axis("bf", layer.intermediate, tiles.bf, "intermediate axis"),

@@ -2,7 +2,7 @@
 import { partUnit, secondsOf } from "../../kernel/collectives/choose.ts";
 import { type KernelInput, passSlots } from "../../kernel/frame.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { projections, weightBytes } from "../../spec/formats.ts";
+import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;
@@ -16,7 +16,7 @@ function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
   const matrices = projections(layer) + 1;
   const tile = seconds(matrices * tiles.bf * tiles.bd);
   const waits = (tile + timing.dmaLatency.value) / ((tiles.slots - 1) * tile);
-  const local = (matrices * layer.hidden * layer.intermediate * layer.experts) / ep;
+  const local = matrices * layer.hidden * layer.intermediate * localExperts(layer, ep);
   return seconds(local) * Math.max(1, waits);
 }
 
@@ -43,7 +43,7 @@ export function overlappedSeconds(input: KernelInput, reads: number): number {
   const work = Math.max(reads * weightSeconds(input), matrix / device.bf16Flops);
   // As simulated: an expert that waits for what another device sends waits with all slots full; and
   // nothing goes beside the only one.
-  const turns = (layer.experts / ep) * reads;
+  const turns = localExperts(layer, ep) * reads;
   const waits = Math.max(1 / tiles.slots, 1 / turns);
   const both = (moved: number): number => Math.max(moved, work + moved * waits);
   const one = both(links / 2);

@@ -9,6 +9,7 @@ import { declaredBuffers, semaphoresOf, stagesOf, streamsOf } from "../../kernel
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { trafficOf } from "../../kernel/traffic.ts";
 import type { Axis, Buffer, KernelPlan, Stream, Traffic } from "../../plan/plan.ts";
+import { localExperts } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { LowerInput } from "../schedule.ts";
 import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
@@ -42,7 +43,7 @@ function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   };
   const rows = Math.ceil(load.rowsPerExpert);
   return [
-    axis("ep", layer.experts, layer.experts / ep, "experts over devices"),
+    axis("ep", layer.experts, localExperts(layer, ep), "experts over devices"),
     axis("entries", Math.ceil(load.routedRows), entries, "entries of a device over rounds"),
     axis("bt", rows, tiles.bt, "rows of the average active expert"),
   ];

@@ -2,6 +2,7 @@
 import type { Sizes } from "../../kernel/frame.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES, roundUp } from "../../kernel/rows/layout.ts";
+import { localExperts } from "../../spec/formats.ts";
 
 /** What a round has room for, by what a device has of all entries on average. */
 export const ROUND_SHARE = 2;
@@ -28,7 +29,7 @@ export function roundOf(
   const allTokens = roundUp(tokens, ep);
   const all = allTokens * topK;
   const entries = Math.min(all, Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND));
-  const padding = Math.min(experts / ep, entries) * (GROUP - 1);
+  const padding = Math.min(localExperts({ experts }, ep), entries) * (GROUP - 1);
   return { allTokens, entries, rows: roundUp(entries + padding, GROUP) };
 }
 

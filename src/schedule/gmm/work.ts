@@ -3,18 +3,19 @@ import { type Dim, smem } from "../../kernel/declaration.ts";
 import type { KernelInput } from "../../kernel/frame.ts";
 import type { Part } from "../../kernel/part.ts";
 import { expertStreams } from "../../kernel/weights/part.ts";
+import { localExperts } from "../../spec/formats.ts";
 import { roundOf } from "./sizes.ts";
 
 /** Row tiles of one round at most: one begun for each expert. */
 function rowTiles({ layer, ep, sizes, tiles }: KernelInput): Dim {
   const { entries } = roundOf(layer, ep, sizes.tokens);
-  return ["s.row_tiles", layer.experts / ep + Math.floor(entries / tiles.bt)];
+  return ["s.row_tiles", localExperts(layer, ep) + Math.floor(entries / tiles.bt)];
 }
 
 export const work: Part = {
   buffers: (input) => {
     const { layer, ep } = input;
-    const local: Dim = ["LOCAL_EXPERTS + 1", layer.experts / ep + 1];
+    const local: Dim = ["LOCAL_EXPERTS + 1", localExperts(layer, ep) + 1];
     const tiles = [rowTiles(input)];
     return [
       smem("active_experts", [local], "experts that have rows"),

@@ -32,6 +32,9 @@ export function adapt(layer: LayerSpec, facts: Facts = { quantized: true }): Ada
   if (layer.biases === true) {
     return { refused: ["the experts of this tree's models have no biases"] };
   }
+  if (layer.heldExperts !== undefined) {
+    return { refused: ["this tree's loader has no padded experts: an ep that divides them"] };
+  }
   const weights = layer.quantization?.weights;
   if (weights !== undefined && facts.quantized !== true) {
     return {
