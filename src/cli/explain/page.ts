@@ -4,6 +4,7 @@ import { activationName, renormalizedText } from "../../kernel/api/layer.ts";
 import type { ExpertMemory } from "../../lower/hbm.ts";
 import { isSeveral } from "../../plan/members.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
+import { heldExperts, leastLocalExperts } from "../../spec/formats.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
@@ -13,6 +14,14 @@ import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
 import { timeline } from "./timeline.ts";
 import { routesLines, transportLines } from "./transport.ts";
+
+/** What fills up the last devices; nothing where `ep` divides the experts. */
+function filledUp({ layer, mesh }: Plan): string {
+  const held = heldExperts(layer);
+  if (held === layer.experts) return "";
+  const fewest = leastLocalExperts(layer, mesh.ep);
+  return `, the last ${held - layer.experts} of ${held} of zero weights; the last device has ${fewest} that tokens go to`;
+}
 
 /** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
 export function explainPlan(
@@ -52,7 +61,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
     ...quantised(plan),
-    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device`,
+    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device${filledUp(plan)}`,
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];
 }

@@ -129,6 +129,10 @@ function sharedText(layer: Plan["layer"]): string {
   return quantization === undefined ? layer.dtype : quantizationText(quantization);
 }
 
-function meshLine({ mesh, localExperts }: Plan): string {
-  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device.`;
+function meshLine({ mesh, localExperts, layer }: Plan): string {
+  const padded =
+    layer.heldExperts === undefined
+      ? ""
+      : `,\nthe last ${layer.heldExperts - layer.experts} of zero weights that no token goes to`;
+  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device${padded}.`;
 }

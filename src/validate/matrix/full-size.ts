@@ -48,9 +48,10 @@ function intermediateOf(row: Row, index: number): number {
 function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
   const experts = expertsOf(row);
   const { sharedExperts, redundantExperts, deterministic } = small;
+  const { heldExperts: _, ...plain } = small;
   const sharedColumns = deterministic === true ? Math.max(512, 64 * row.ep) : 512;
   return {
-    ...small,
+    ...plain,
     experts,
     hidden: HIDDEN[row.hidden],
     intermediate: intermediateOf(row, index),

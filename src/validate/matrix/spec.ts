@@ -1,6 +1,5 @@
 /** A row of the matrix as a spec and a call: small, so that a row costs seconds. */
 
-import { SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
 import type { Schedules } from "../../lower/lower.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -13,9 +12,9 @@ import type {
   SharedExperts,
 } from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
+import { fewerExperts, heldRows, shortPasses } from "./turns.ts";
 
 /** A row made ready to run. */
 export interface MatrixCall {
@@ -218,18 +217,6 @@ const FORMS = {
   "further axes": "further",
 } as const;
 
-/** Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. */
-function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
-  const may = row.ep > 1 && layer.deterministic !== true && layer.wire?.combine === undefined;
-  return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
-}
-
-/** Of the rows that the shortest passes serve one in three has them. */
-function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
-  const may = index % 3 === 1 && ep > 1 && unservedShort(layer, ep, rows) === undefined;
-  return may ? { passTokens: SHORT_PASS } : {};
-}
-
 /**
  * A row as a spec and a call of it.
  *
@@ -239,7 +226,8 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   // The first: the one that has every feature.
   const [schedule] = Object.values(schedules);
   if (schedule === undefined) throw new RangeError("there is no schedule");
-  const layer = layerOf(row, index);
+  const whole = layerOf(row, index);
+  const layer = { ...whole, ...fewerExperts(whole, row.ep, index) };
   const tokens = tokensOf(row);
   const one = row.mesh === "one axis";
   const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];

@@ -1,0 +1,27 @@
+/** What rows of the matrix take in turn: no feature of its own, or what only some rows can have. */
+import { SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
+import type { Row } from "./fields.ts";
+
+/** Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. */
+export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
+  const may = row.ep > 1 && layer.deterministic !== true && layer.wire?.combine === undefined;
+  return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
+}
+
+/** Of the rows that the shortest passes serve one in three has them. */
+export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
+  const may = index % 3 === 1 && ep > 1 && unservedShort(layer, ep, rows) === undefined;
+  return may ? { passTokens: SHORT_PASS } : {};
+}
+
+/** In one of four rows that it serves the last expert of the last device is one that no token goes to. */
+export function fewerExperts(layer: LayerSpec, ep: number, index: number) {
+  const { experts, topK, routing, redundantExperts, deterministic, wire } = layer;
+  const served =
+    routing.where === "kernel" && routing.groups === undefined && redundantExperts === undefined;
+  const may = ep > 1 && experts > ep && deterministic !== true && wire?.combine === undefined;
+  if (index % 4 !== 3 || !served || !may || topK >= experts) return {};
+  return { experts: experts - 1, heldExperts: experts };
+}
