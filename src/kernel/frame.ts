@@ -76,6 +76,8 @@ export interface KernelInput {
   readonly rows: BucketRows;
   /** Of several devices whose passes may overlap: how many of them are here at a time. */
   readonly atOnce: AtOnce;
+  /** Token rows go to the devices that need them alone. Absent: to all. */
+  readonly byNeed?: true;
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;
   /** Operands of 8 bits. */

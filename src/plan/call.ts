@@ -35,6 +35,16 @@ export function holdsTwoPasses(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => holdsTwo(tiles.rows));
 }
 
+/** Token rows go to the devices that need them alone, in every kernel of a package or in none. */
+export function goByNeed(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.byNeed === true);
+}
+
+/** Token rows go to all devices, perhaps through others: copies follow a table. */
+export function isRelayed({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
+  return mesh.ep > 1 && !goByNeed(kernels);
+}
+
 /** Rows of one pass may come while the experts take those of another: one device has none to wait for. */
 export function passesMayOverlap({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
   return mesh.ep > 1 && holdsTwoPasses(kernels);

@@ -173,6 +173,8 @@ export interface TileChoice {
   readonly streamed: boolean;
   /** Where token rows lie; one answer for a package. Absent: in VMEM, of one pass. */
   readonly rows?: BucketRows;
+  /** Token rows go to the devices that need them alone; one answer for a package. Absent: to all. */
+  readonly byNeed?: true;
   /** What only its schedule has, by the names of the tile table. */
   readonly own: Readonly<Record<string, number>>;
 }

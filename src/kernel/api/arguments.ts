@@ -1,11 +1,11 @@
 /** Arguments of the generated call: how each is sharded, and what of it the kernel gets. */
 
 import { pyString, pyTuple } from "../../emit/python.ts";
-import { holdsTwoPasses } from "../../plan/call.ts";
+import { isRelayed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import { mayRouteAll } from "../routing/all-tokens.ts";
+import { planRoutesAll } from "../routing/all-tokens.ts";
 import type { Shared } from "../shared-experts/spread.ts";
 import { biasesContext, sharedContext, weightsContext } from "../weights/arguments.ts";
 import { quantizationContext, sharedQuantizationContext } from "../weights/quantization.ts";
@@ -107,7 +107,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
   const routing = routingInputs(layer);
   const sharedNames = namesOf(sharedContext(layer).sharedInputs);
   // The table of copies between devices is no argument of the call, but one of the kernel.
-  const last = [...sharedNames, ...(plan.mesh.ep > 1 ? ["relays"] : [])];
+  const last = [...sharedNames, ...(isRelayed(plan) ? ["relays"] : [])];
   const inputs = [...experts, ...routing.map(({ name }) => name), ...last];
   const specs = [
     ...experts.map(() => "by_expert"),
@@ -115,7 +115,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     ...(shared === undefined
       ? []
       : sharedNames.map((name) => sharedSpec(name, shared, sharedLayer(layer), true))),
-    ...(plan.mesh.ep > 1 ? ["P()"] : []),
+    ...(isRelayed(plan) ? ["P()"] : []),
   ];
   const replicated = others.length > 0;
   return {
@@ -123,8 +123,7 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
     rowsOfBlocks: rowsOfBlocks(plan.layer),
     tokensReplicated: replicated,
     tokensReordered: tokensReordered(plan.mesh),
-    ownBlock:
-      tokensReordered(plan.mesh) && !mayRouteAll(layer, plan.mesh.ep, holdsTwoPasses(plan.kernels)),
+    ownBlock: tokensReordered(plan.mesh) && !planRoutesAll(plan),
     tokenAxes: names(tokenAxes),
     tokenOrder: names(order),
     replicatedAxes: names(others),

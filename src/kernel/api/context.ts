@@ -1,6 +1,6 @@
 /** Facts of the layer and of the mesh, as many templates use them. */
 import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
-import { isStreamed } from "../../plan/call.ts";
+import { isRelayed, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import {
   quantizationText,
@@ -42,6 +42,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     ...sharedActivationContext(layer),
     ep: mesh.ep,
     distributed: mesh.ep > 1,
+    relayed: isRelayed(plan),
     devicesText: mesh.ep === 1 ? "1 device" : `${mesh.ep} devices`,
     // As the worker's own: JAX's CPU client needs more threads than devices, and some for copies.
     interpreterThreads: Math.max(64, 4 * mesh.ep),

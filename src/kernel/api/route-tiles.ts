@@ -1,16 +1,16 @@
 /** The tile of a kernel whose devices may route the tokens of all. */
-import { holdsTwo, holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
-import { mayRouteAll } from "../routing/all-tokens.ts";
+import type { KernelInput } from "../frame.ts";
+import { mayRouteAll, planRoutesAll } from "../routing/all-tokens.ts";
 
 /** As the plan and the tile table have it. */
 export function ownRoutes(
-  { layer, tiles }: Pick<Plan, "layer"> & { readonly tiles: Pick<TileChoice, "rows"> },
+  input: Pick<KernelInput, "layer" | "rows" | "byNeed">,
   ep: number,
   most: number,
 ): TileChoice["own"] {
-  return mayRouteAll(layer, ep, holdsTwo(tiles.rows)) ? { route_all_tokens: most } : {};
+  return mayRouteAll(input.layer, ep, input) ? { route_all_tokens: most } : {};
 }
 
 /** The same out of a plan's own tiles. */
@@ -19,8 +19,8 @@ export function routesIn({ route_all_tokens: most = 0 }: TileChoice["own"]): num
 }
 
 /** Field and rule; nothing where a device has all tokens, or is given their experts. */
-export function routeTiles({ layer, mesh: { ep }, kernels }: Plan): TileTable {
-  if (!mayRouteAll(layer, ep, holdsTwoPasses(kernels))) return { fields: [], rules: [] };
+export function routeTiles(plan: Plan): TileTable {
+  if (!planRoutesAll(plan)) return { fields: [], rules: [] };
   return {
     fields: [
       {

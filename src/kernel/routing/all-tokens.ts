@@ -3,11 +3,18 @@
  * a block of 128 tokens is routed in the time of one of 8, and lists that nobody sends cost no exchange.
  */
 import { holdsTwo } from "../../plan/call.ts";
+import type { Plan } from "../../plan/plan.ts";
 import { onceFor } from "../../spec/once.ts";
 import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { Sizes } from "../frame.ts";
 import { LANES, type Layer, layoutOf } from "../rows/layout.ts";
+
+/** How token rows of several devices come and go. */
+interface RowsOf {
+  readonly rows?: BucketRows;
+  readonly byNeed?: true;
+}
 
 /** Cycles of one more block of 128 tokens, of sorting one more token, and of one device's list less. */
 const BLOCK_CYCLES = 1000;
@@ -18,14 +25,24 @@ const ANY = 2 ** 31 - 1;
 
 /**
  * Where a kernel of several devices routes, it may route for all; given ids come by token, and where
- * passes overlap the lists that arrive say that the rows before are no longer needed there.
+ * passes overlap the lists that arrive say that the rows before are no longer needed there. Of rows
+ * that go where they are needed each device lists its own.
  */
 export function mayRouteAll(
   layer: Pick<Layer, "routing">,
   ep: number,
-  twoPasses: boolean,
+  { rows, byNeed }: RowsOf,
 ): boolean {
-  return !twoPasses && ep > 1 && layer.routing.where === "kernel";
+  return !holdsTwo(rows) && byNeed !== true && ep > 1 && layer.routing.where === "kernel";
+}
+
+/** The same of the kernels of a plan. */
+export function planRoutesAll({
+  layer,
+  mesh,
+  kernels,
+}: Pick<Plan, "layer" | "mesh" | "kernels">): boolean {
+  return kernels.every(({ tiles }) => mayRouteAll(layer, mesh.ep, tiles));
 }
 
 /** Whether the devices of a call do so. */
@@ -71,12 +88,12 @@ export function routeAllTokens(
     readonly layer: Layer;
     readonly ep: number;
     readonly device: Device;
-    readonly tiles: { readonly rows?: BucketRows };
+    readonly tiles: RowsOf;
   },
   { upTo, routes }: { readonly upTo: number; readonly routes: BucketRoutes },
   sizes: (tokens: number, all: boolean) => Sizes,
 ): number {
-  if (routes === "own" || !mayRouteAll(layer, ep, holdsTwo(tiles.rows))) return 0;
+  if (routes === "own" || !mayRouteAll(layer, ep, tiles)) return 0;
   if (routes === "all") return ANY;
   return known(layer, [device.name, ep, upTo].join(), () => fastestBelow(upTo));
 

@@ -1,11 +1,10 @@
 /** Which of their answers the functions of the routing have in a plan. */
-import { holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { scoredLater } from "../../spec/formats.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { layoutOf } from "../rows/layout.ts";
-import { mayRouteAll } from "./all-tokens.ts";
+import { planRoutesAll } from "./all-tokens.ts";
 import { sharesRegisters } from "./words.ts";
 
 const HERE = "kernel/routing";
@@ -56,18 +55,16 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
 }
 
 /** Templates by the name of what they answer. */
-export function routingBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<string, string>> {
+export function routingBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const { layer, mesh } = plan;
   const { routing } = layer;
+  const all = planRoutesAll(plan);
   return {
     ...(routing.where === "kernel"
       ? inKernelBlocks(routing, layer)
       : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
-    tokens_held: mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels))
-      ? `${HERE}/tokens_held`
-      : NO_BLOCK,
-    route_all: mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels))
-      ? `${HERE}/route_all`
-      : NO_BLOCK,
+    tokens_held: all ? `${HERE}/tokens_held` : NO_BLOCK,
+    route_all: all ? `${HERE}/route_all` : NO_BLOCK,
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
     exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
   };

@@ -1,13 +1,12 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
-import { holdsTwo, holdsTwoPasses } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { DEVICES, PEERS } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
-import { mayRouteAll, routesAll } from "./all-tokens.ts";
+import { mayRouteAll, planRoutesAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
 import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
 import { sharesRegisters, TOKEN_BITS } from "./words.ts";
@@ -127,9 +126,10 @@ function stages(frame: Frame): readonly Draft[] {
   ];
 }
 
-function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
+function context(plan: Plan): Record<string, unknown> {
+  const { layer, mesh } = plan;
   const layout = layoutOf(layer);
-  const all = mayRouteAll(layer, mesh.ep, holdsTwoPasses(kernels));
+  const all = planRoutesAll(plan);
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
   // Rows that are no expert are of no group that is kept, and the experts of those are k at least.
   const maskedRows = paddedExperts && !(layer.routing.where === "kernel" && layer.routing.groups);
@@ -154,10 +154,11 @@ function context({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   };
 }
 
-function logitsSemaphores({ layer, ep, rows }: KernelInput) {
+function logitsSemaphores(input: KernelInput) {
+  const { layer, ep } = input;
   if (!inKernel({ layer })) return [];
   const meaning = "router logits in VMEM";
-  if (!mayRouteAll(layer, ep, holdsTwo(rows))) return [dma("logits_arrived", ONE, meaning)];
+  if (!mayRouteAll(layer, ep, input)) return [dma("logits_arrived", ONE, meaning)];
   return [
     dma("logits_sent", ONE, "own router logits left"),
     dma("logits_arrived", ["EP_SIZE", ep], `${meaning}, by device`),
@@ -174,7 +175,7 @@ export const routing: Part = {
     dma("lists_moved", ONE, "routing data between VMEM and SMEM"),
   ],
   streams: (frame) => {
-    const all = mayRouteAll(frame.layer, frame.ep, holdsTwo(frame.rows));
+    const all = mayRouteAll(frame.layer, frame.ep, frame);
     return [
       inKernel(frame) ? logitsIn(frame) : routingIn(frame),
       ...(all ? [logitsOut(frame)] : []),

@@ -1,6 +1,6 @@
 /** What the templates say of quantised token and activated rows. */
 
-import { rowsInHbm } from "../../plan/call.ts";
+import { isRelayed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -8,7 +8,8 @@ import { packedPart, sumsGoStraight } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
 /** How token rows, sums and results lie in VMEM, and which of them are quantised. */
-export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unknown> {
+export function rowsContext(plan: Plan): Record<string, unknown> {
+  const { layer, kernels } = plan;
   const inHbm = rowsInHbm(kernels);
   const layout = layoutOf(layer, inHbm);
   const narrow = takesNarrowRows(
@@ -40,7 +41,7 @@ export function rowsContext({ layer, mesh, kernels }: Plan): Record<string, unkn
     partRow: part,
     straightSums: straight,
     /** Sums go through other devices, which add theirs. */
-    relayedSums: mesh.ep > 1 && !straight,
+    relayedSums: isRelayed(plan) && !straight,
     /** Two sizes of packed rows: each with its name. */
     partRows: part === "PART_ROW",
     partText: !summed ? `two ${layer.dtype} in each` : "four int8 in each and its scale",

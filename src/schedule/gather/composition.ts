@@ -3,10 +3,13 @@ import { api } from "../../kernel/api/part.ts";
 import { collectives } from "../../kernel/collectives/part.ts";
 import { constants } from "../../kernel/constants.ts";
 import { devices } from "../../kernel/devices/barrier.ts";
+import { expertRows } from "../../kernel/experts/expert-rows.ts";
 import { experts } from "../../kernel/experts/part.ts";
 import { feedForward } from "../../kernel/feed-forward/part.ts";
 import type { Composition, Part } from "../../kernel/part.ts";
 import { routing } from "../../kernel/routing/part.ts";
+import { routesOut } from "../../kernel/routing/routes-out.ts";
+import { resultOut } from "../../kernel/rows/result-out.ts";
 import { tokensIn } from "../../kernel/rows/tokens-in.ts";
 import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
@@ -15,18 +18,18 @@ import { weights } from "../../kernel/weights/part.ts";
 import { rowsInHbm } from "../../plan/call.ts";
 import type { Stage, Turn } from "../../plan/plan.ts";
 import { gatherBlocks } from "./blocks.ts";
-import { expertRows } from "./expert-rows.ts";
-import { resultOut } from "./result-out.ts";
-import { routesOut } from "./routes-out.ts";
 import { rowsOut } from "./rows-out.ts";
 import { sumsOut } from "./sums-out.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
   modules: ({ kernels }) => [
-    { name: "kernel", template: "gather/kernel" },
-    { name: "transport", template: "gather/transport" },
-    { name: "experts", template: `gather/${rowsInHbm(kernels) ? "hbm/" : ""}experts` },
+    { name: "kernel", template: "kernel/passes/kernel" },
+    { name: "transport", template: "kernel/passes/transport" },
+    {
+      name: "experts",
+      template: rowsInHbm(kernels) ? "gather/hbm/experts" : "kernel/passes/experts",
+    },
   ],
   blocks: gatherBlocks,
 };

@@ -4,17 +4,19 @@ import { limitsOf } from "../../kernel/api/pass-tiles.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
+import { passesContext } from "../../kernel/passes/context.ts";
+import { lower, type Passes, seconds } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedHeld } from "../../kernel/shared-experts/spread.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { Schedule } from "../schedule.ts";
-import { composition } from "./composition.ts";
-import { gatherContext } from "./context.ts";
-import { lower, seconds } from "./lower.ts";
+import { composition, inTurns } from "./composition.ts";
 import { tileTable } from "./tiles.ts";
 
 /** Phases from one pass to the next where the sums of one leave before: `stride` of the template. */
 const PHASES_IN_TURN = 3;
+
+const passes: Passes = { composition, inTurns };
 
 export const gather = {
   kind: "gather",
@@ -33,8 +35,8 @@ export const gather = {
   axisRule,
   layerProblems,
   sharedColumns: sharedHeld,
-  lower,
-  seconds,
+  lower: (input) => lower(passes, input),
+  seconds: (input) => seconds(passes, input),
   tileTable,
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;
@@ -45,5 +47,5 @@ export const gather = {
   dequantizationText,
   roundedWeights,
   rowsText,
-  files: (plan) => modulesOf(composition, plan, gatherContext),
+  files: (plan) => modulesOf(composition, plan, (of) => passesContext(composition, of)),
 } as const satisfies Schedule;

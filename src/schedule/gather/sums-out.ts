@@ -61,7 +61,7 @@ function buffers(input: KernelInput) {
 
 /** What has left for others to route by: lists, or logits for small T. */
 function listsOut(layer: KernelInput["layer"], ep: number): readonly string[] {
-  return ["routes_out", ...(mayRouteAll(layer, ep, false) ? ["logits_out"] : [])];
+  return ["routes_out", ...(mayRouteAll(layer, ep, {}) ? ["logits_out"] : [])];
 }
 
 /** Each is rounded on its own device, own ones like the others, and goes straight: one rounding. */

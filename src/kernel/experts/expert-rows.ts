@@ -1,11 +1,11 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
-import { type Dim, smem } from "../../kernel/declaration.ts";
-import { weighsRows } from "../../kernel/feed-forward/row-scales.ts";
-import type { Frame } from "../../kernel/frame.ts";
-import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
-import type { Draft, Part } from "../../kernel/part.ts";
-import { routesAll } from "../../kernel/routing/all-tokens.ts";
-import { weightStreams } from "../../kernel/weights/scales.ts";
+import { type Dim, smem } from "../declaration.ts";
+import { weighsRows } from "../feed-forward/row-scales.ts";
+import type { Frame } from "../frame.ts";
+import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
+import type { Draft, Part } from "../part.ts";
+import { routesAll } from "../routing/all-tokens.ts";
+import { weightStreams } from "../weights/scales.ts";
 import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
 
 function combine({ layer, load, streamed }: Frame): Draft {

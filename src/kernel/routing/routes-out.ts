@@ -1,12 +1,12 @@
 /** Every device's sorted entries to every other one, and all of them to the scalar unit. */
-import { type Dim, dma, INT, ONE, smem, vmem } from "../../kernel/declaration.ts";
-import { type Frame, passesOverlap } from "../../kernel/frame.ts";
-import { PEERS } from "../../kernel/loops.ts";
-import type { Draft, Part } from "../../kernel/part.ts";
-import { mayRouteAll, routesAll } from "../../kernel/routing/all-tokens.ts";
-import { listCopy, where } from "../../kernel/routing/lists.ts";
-import { holdsTwo } from "../../plan/call.ts";
+
 import type { Stream } from "../../plan/plan.ts";
+import { type Dim, dma, INT, ONE, smem, vmem } from "../declaration.ts";
+import { type Frame, passesOverlap } from "../frame.ts";
+import { PEERS } from "../loops.ts";
+import type { Draft, Part } from "../part.ts";
+import { mayRouteAll, routesAll } from "./all-tokens.ts";
+import { listCopy, where } from "./lists.ts";
 
 function routesOutOf({ ep, sizes }: Frame): Stream {
   return {
@@ -38,8 +38,9 @@ function sendRoutes({ passes }: Frame["sizes"]): Draft {
 }
 
 export const routesOut: Part = {
-  buffers: ({ layer, ep, sizes, rows }) => {
-    const sources = mayRouteAll(layer, ep, holdsTwo(rows)) ? "s.sources" : "EP_SIZE";
+  buffers: (input) => {
+    const { layer, ep, sizes } = input;
+    const sources = mayRouteAll(layer, ep, input) ? "s.sources" : "EP_SIZE";
     // Mosaic takes no row out of an odd number of them.
     const odd = ep > 1 && ep % 2 === 1;
     const words: readonly Dim[] = [

@@ -1,20 +1,20 @@
-/** What the templates of the package say of a plan of this schedule. */
+/** What the templates of a kernel in passes say of its plan. */
 
-import { limitsOf } from "../../kernel/api/pass-tiles.ts";
-import { type Context, contextOf } from "../../kernel/context.ts";
-import { layoutOf } from "../../kernel/rows/layout.ts";
-import { takesNarrowRows } from "../../kernel/rows/widening.ts";
-import { isStreamed, rowsInHbm } from "../../plan/call.ts";
+import { goByNeed, isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
-import { composition } from "./composition.ts";
+import { limitsOf } from "../api/pass-tiles.ts";
+import { type Context, contextOf } from "../context.ts";
+import type { Composition } from "../part.ts";
+import { layoutOf } from "../rows/layout.ts";
+import { takesNarrowRows } from "../rows/widening.ts";
 import { sizesOf } from "./sizes.ts";
 
 /**
  * What the templates of all parts are told, from the plan's first kernel and the kinds of all.
  * @throws RangeError for a plan without a kernel.
  */
-export function gatherContext(plan: Plan): Context {
+export function passesContext(composition: Composition, plan: Plan): Context {
   const { layer, mesh, kernels } = plan;
   const [first] = kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
@@ -32,6 +32,7 @@ export function gatherContext(plan: Plan): Context {
     streamed: isStreamed(kernels),
     rows: first.tiles.rows ?? "vmem",
     atOnce: limits.atOnce,
+    ...(goByNeed(kernels) ? { byNeed: true } : {}),
     narrow: takesNarrowRows(layer, names),
   });
 }

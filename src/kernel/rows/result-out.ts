@@ -1,9 +1,9 @@
 /** The devices' sums of this device's tokens, added up, rounded and written. */
-import { dma, TWO } from "../../kernel/declaration.ts";
-import { passesOverlap } from "../../kernel/frame.ts";
-import { GROUP } from "../../kernel/loops.ts";
-import type { Part } from "../../kernel/part.ts";
-import { sumsGoStraight } from "../../kernel/rows/types.ts";
+import { dma, TWO } from "../declaration.ts";
+import { passesOverlap } from "../frame.ts";
+import { GROUP } from "../loops.ts";
+import type { Part } from "../part.ts";
+import { sumsGoStraight } from "./types.ts";
 
 export const resultOut: Part = {
   context: ({ layer, mesh }) => {

@@ -1,25 +1,24 @@
 /** One bucket on one device as a plan. */
 
-import { ownEarly } from "../../kernel/api/early-tiles.ts";
-import { limitsOf, ownTiles } from "../../kernel/api/pass-tiles.ts";
-import { ownRoutes, routesIn } from "../../kernel/api/route-tiles.ts";
-import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
-import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
-import { type Frame, passesOverlap, type Sizes } from "../../kernel/frame.ts";
-import { loadOf } from "../../kernel/load.ts";
-import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
-import { semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
-import { routeAllTokens } from "../../kernel/routing/all-tokens.ts";
-import { takesNarrowRows } from "../../kernel/rows/widening.ts";
-import { isTiled, sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
-import { trafficOf } from "../../kernel/traffic.ts";
-import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
-import type { Axis, KernelPlan } from "../../plan/plan.ts";
+import type { Axis, KernelPlan, Stage } from "../../plan/plan.ts";
+import type { LowerInput } from "../../schedule/schedule.ts";
 import { localExperts, sharedLayer } from "../../spec/formats.ts";
 import { deviceOf } from "../../target/device/registry.ts";
-import type { LowerInput } from "../schedule.ts";
+import { ownEarly } from "../api/early-tiles.ts";
+import { limitsOf, ownTiles } from "../api/pass-tiles.ts";
+import { ownRoutes, routesIn } from "../api/route-tiles.ts";
+import { dequantizationFor } from "../feed-forward/dequantize.ts";
+import { defaultRowCounts } from "../feed-forward/rules.ts";
+import { type Frame, passesOverlap, type Sizes } from "../frame.ts";
+import { loadOf } from "../load.ts";
+import { buffersOf, usageOf } from "../memory/usage.ts";
+import { type Composition, semaphoresOf, stagesOf, streamsOf } from "../part.ts";
+import { routeAllTokens } from "../routing/all-tokens.ts";
+import { takesNarrowRows } from "../rows/widening.ts";
+import { isTiled, sharedOf, sharedTileOf } from "../shared-experts/spread.ts";
+import { trafficOf } from "../traffic.ts";
+import { tileShapeOf } from "../weights/tile-shape.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
-import { composition, inTurns } from "./composition.ts";
 import { chooseFit, type FitRequest, secondsOf } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
@@ -41,19 +40,34 @@ function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
   ];
 }
 
+/** What kernels that go through their experts in passes differ in. */
+export interface Passes {
+  readonly composition: Composition;
+  /** Token rows go to the devices that need them alone. Absent: to all. */
+  readonly byNeed?: true;
+  /** Stages where passes overlap, each with its turn. Absent: none do. */
+  readonly inTurns?: (stages: readonly Stage[]) => readonly Stage[];
+}
+
 /** Weights arrive in tiles where the schedule cuts F or D; else a whole expert at a time. */
 function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
   return streamed === true || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
 /** What the passes of a call are chosen from. */
-function requestOf(input: LowerInput): FitRequest {
+function requestOf(
+  { composition, byNeed }: Pick<Passes, "composition" | "byNeed">,
+  input: LowerInput,
+): FitRequest {
   const { layer, ep, device, devices, tiles, tokens } = input;
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
     sizesOf(layer, count, ep, roundTokens(most), all);
+  const routed = { layer, ep, device, tiles: { ...tiles, ...(byNeed === true ? { byNeed } : {}) } };
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
   return {
+    composition,
+    ...(byNeed === true ? { byNeed } : {}),
     layer,
     ep,
     device,
@@ -67,24 +81,25 @@ function requestOf(input: LowerInput): FitRequest {
     narrow: takesNarrowRows(layer, devices),
     ...(input.own === undefined ? {} : { limits: limitsOf(input.own) }),
     routeAllTokens:
-      input.own === undefined ? routeAllTokens(input, routes, sizes) : routesIn(input.own),
+      input.own === undefined ? routeAllTokens(routed, routes, sizes) : routesIn(input.own),
     transport: input.own?.parts ?? tiles.transport ?? "auto",
     kinds: devices.map(deviceOf),
   };
 }
 
 /** Seconds of a call whose passes may overlap: tiles decide how many slots weights have, and so on. */
-export function seconds(input: LowerInput): number | undefined {
+export function seconds(passes: Passes, input: LowerInput): number | undefined {
   const { tiles, ep } = input;
   if (!passesOverlap({ rows: tiles.rows ?? "vmem", ep })) return undefined;
-  const request = requestOf(input);
+  const request = requestOf(passes, input);
   return secondsOf(chooseFit(request), request);
 }
 
 /** The kernel with the tiles asked for; whether it fits is for others to judge. */
-export function lower(input: LowerInput): KernelPlan {
+export function lower(passes: Passes, input: LowerInput): KernelPlan {
+  const { composition, byNeed, inTurns = (stages) => stages } = passes;
   const { layer, ep, device, tiles, tokens } = input;
-  const request = requestOf(input);
+  const request = requestOf(passes, input);
   const { streamed } = request;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const fit = tradeRows(chooseFit(request), request);
@@ -93,7 +108,7 @@ export function lower(input: LowerInput): KernelPlan {
     shared !== undefined && isTiled(shared, streamed)
       ? sharedTileOf(shared, tileShapeOf(layer, tiles))
       : undefined;
-  const ahead = runAhead(fit, input);
+  const ahead = runAhead(composition, fit, input);
   const frame: Frame = { ...ahead.input, load: loadOf(ahead.input, fit.reads), btc };
   const buffers = buffersOf(composition, ahead.input, device);
   const streams = streamsOf(composition, frame);
@@ -112,6 +127,7 @@ export function lower(input: LowerInput): KernelPlan {
       slots: ahead.input.tiles.slots,
       streamed,
       ...(fit.input.rows === "vmem" ? {} : { rows: fit.input.rows }),
+      ...(byNeed === true ? { byNeed } : {}),
       own: {
         ...ownEarly(ahead.early),
         ...ownTiles(
@@ -119,8 +135,8 @@ export function lower(input: LowerInput): KernelPlan {
           passesOverlap(frame),
           sharedTile,
         ),
-        ...(ep === 1 ? {} : { parts: fit.input.parts }),
-        ...ownRoutes(input, ep, request.routeAllTokens),
+        ...(ep === 1 || byNeed === true ? {} : { parts: fit.input.parts }),
+        ...ownRoutes(fit.input, ep, request.routeAllTokens),
       },
     },
     passes: fit.sizes.passes,

@@ -1,9 +1,9 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { SHORT_PASS } from "../../kernel/api/pass-tiles.ts";
-import type { Sizes } from "../../kernel/frame.ts";
-import { GROUP, UNROLL } from "../../kernel/loops.ts";
-import { routeWords } from "../../kernel/routing/words.ts";
-import { LANES, type Layer, roundUp } from "../../kernel/rows/layout.ts";
+import { SHORT_PASS } from "../api/pass-tiles.ts";
+import type { Sizes } from "../frame.ts";
+import { GROUP, UNROLL } from "../loops.ts";
+import { routeWords } from "../routing/words.ts";
+import { LANES, type Layer, roundUp } from "../rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {

@@ -1,8 +1,8 @@
 /** Passes that may overlap: how long a call takes, in so many of them. */
-import { partUnit, secondsOf } from "../../kernel/collectives/choose.ts";
-import { type KernelInput, passSlots } from "../../kernel/frame.ts";
-import { LANES } from "../../kernel/rows/layout.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
+import { partUnit, secondsOf } from "../collectives/choose.ts";
+import { type KernelInput, passSlots } from "../frame.ts";
+import { LANES } from "../rows/layout.ts";
 
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;

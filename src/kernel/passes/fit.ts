@@ -4,29 +4,17 @@
  * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
-import { type Limits, SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
-import {
-  choose,
-  hasRoom,
-  partUnit,
-  type Transport,
-  wholeParts,
-} from "../../kernel/collectives/choose.ts";
-import {
-  type AtOnce,
-  type KernelInput,
-  passesOverlap,
-  type Sizes,
-  type Ways,
-} from "../../kernel/frame.ts";
-import { UNROLL } from "../../kernel/loops.ts";
-import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
-import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../../kernel/routing/words.ts";
-import { LANES, type Layer, layoutOf, roundUp } from "../../kernel/rows/layout.ts";
-import { sumsGoStraight } from "../../kernel/rows/types.ts";
+import type { TileRequest } from "../../schedule/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { TileRequest } from "../schedule.ts";
-import { composition } from "./composition.ts";
+import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
+import { choose, hasRoom, partUnit, type Transport, wholeParts } from "../collectives/choose.ts";
+import { type AtOnce, type KernelInput, passesOverlap, type Sizes, type Ways } from "../frame.ts";
+import { UNROLL } from "../loops.ts";
+import { buffersOf, usageOf } from "../memory/usage.ts";
+import type { Composition } from "../part.ts";
+import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../routing/words.ts";
+import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
+import { sumsGoStraight } from "../rows/types.ts";
 import { overlappedSeconds } from "./overlap.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
@@ -49,6 +37,7 @@ export interface Fit {
 }
 
 export interface FitRequest {
+  readonly composition: Composition;
   readonly layer: Layer;
   readonly ep: number;
   readonly device: Device;
@@ -64,6 +53,8 @@ export interface FitRequest {
   readonly kinds: readonly Device[];
   /** Largest T for which each device routes the tokens of all. */
   readonly routeAllTokens: number;
+  /** Token rows go to the devices that need them alone. */
+  readonly byNeed?: true;
 }
 
 /**
@@ -71,9 +62,10 @@ export interface FitRequest {
  * all of its rows at once, so that it is predicted once for a bucket and not for each pass size.
  */
 function partsOf(
-  { layer, ep, device, tiles, tokens, transport, kinds }: FitRequest,
+  { layer, ep, device, tiles, tokens, transport, kinds, byNeed }: FitRequest,
   sizes: Sizes,
 ): number {
+  if (byNeed === true) return 0;
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
   const { row, rowPitch, partRow } = layout;
@@ -112,6 +104,7 @@ export function attempt(
     // One device has no passes that overlap.
     rows: ep === 1 && tiles.rows === "two passes" ? "vmem" : (tiles.rows ?? "vmem"),
     atOnce,
+    ...(request.byNeed === true ? { byNeed: true } : {}),
     ways: request.ways,
     narrow,
   };
@@ -120,7 +113,7 @@ export function attempt(
   return { input, sizes, passLimit, rowBlock, atOnce, reads: sizes.passes * Math.max(1, blocks) };
 }
 
-function fits({ input, sizes }: Fit, device: Device): boolean {
+function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
     sizes.allTokens <= MOST_PASS_TOKENS &&
@@ -162,12 +155,12 @@ const OVERLAPPED_SKEW = 2;
 
 /** Passes of so many rows, with twice an expert's mean of its rows at hand if they fit; else the fewest. */
 function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
-  const { ep, tiles, device, tokens } = request;
+  const { ep, tiles, tokens } = request;
   const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock, atOnce);
   const passes = Math.ceil(Math.ceil(tokens / ep) / limit);
   const most = Math.max(tiles.bt, OVERLAPPED_SKEW * meanRows(request, passes));
   const all = rowBlocks(request, limit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
-  const found = all.find((rowBlock) => fits(fitting(rowBlock), device));
+  const found = all.find((rowBlock) => fits(fitting(rowBlock), request));
   return fitting(found ?? tiles.bt);
 }
 
@@ -189,7 +182,7 @@ function chooseOverlapped(request: FitRequest): Fit {
     }
     if (limit <= LEAST_PASS) break;
   }
-  const fitting = found.filter((fit) => fits(fit, request.device));
+  const fitting = found.filter((fit) => fits(fit, request));
   const seconds = (fit: Fit): number => secondsOf(fit, request);
   const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
   if (best === undefined) throw new RangeError("a call has at least one pass");
@@ -206,11 +199,11 @@ export function secondsOf({ input, sizes, rowBlock }: Fit, request: FitRequest):
 
 /** The shortest passes, if they serve the layer, with the most rows at hand that fit; else undefined. */
 function shortest(request: FitRequest): Fit | undefined {
-  const { layer, ep, tiles, device } = request;
+  const { layer, ep, tiles } = request;
   if (unservedShort(layer, ep, tiles.rows ?? "vmem") !== undefined) return undefined;
   return rowBlocks(request, SHORT_PASS * ep)
     .map((rowBlock) => attempt(request, SHORT_PASS, rowBlock))
-    .find((fit) => fits(fit, device));
+    .find((fit) => fits(fit, request));
 }
 
 /**
@@ -232,7 +225,7 @@ export function chooseFit(request: FitRequest): Fit {
     for (const rowBlock of rowBlocks(request, limit * request.ep)) {
       const fit = attempt(request, limit, rowBlock);
       smallest = fit;
-      if (!fits(fit, request.device)) continue;
+      if (!fits(fit, request)) continue;
       if (best === undefined || fit.reads < best.reads) best = fit;
       break;
     }

@@ -1,10 +1,11 @@
 /** Rows of the experts out of HBM, a row tile ahead of their use. */
-import { type Dim, dma, smem, TWO } from "../../kernel/declaration.ts";
-import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../../kernel/loops.ts";
-import type { Draft } from "../../kernel/part.ts";
-import { weightStreams } from "../../kernel/weights/scales.ts";
+
 import type { Stream } from "../../plan/plan.ts";
+import { type Dim, dma, smem, TWO } from "../declaration.ts";
+import type { Frame, KernelInput } from "../frame.ts";
+import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
+import type { Draft } from "../part.ts";
+import { weightStreams } from "../weights/scales.ts";
 
 /** Lists of an expert and of the next one. */
 export function expertBuffers({ sizes }: KernelInput) {

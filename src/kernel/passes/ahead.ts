@@ -1,11 +1,12 @@
 /** Slots and early experts of a kernel whose rows and passes are chosen: what VMEM has left is theirs. */
-import { earlyIn } from "../../kernel/api/early-tiles.ts";
-import type { KernelInput } from "../../kernel/frame.ts";
-import { buffersOf, usageOf } from "../../kernel/memory/usage.ts";
-import { type Early, earlyAt, earlyOf, usefulSlots } from "../../kernel/weights/ahead.ts";
+
+import type { LowerInput } from "../../schedule/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
-import type { LowerInput } from "../schedule.ts";
-import { composition } from "./composition.ts";
+import { earlyIn } from "../api/early-tiles.ts";
+import type { KernelInput } from "../frame.ts";
+import { buffersOf, usageOf } from "../memory/usage.ts";
+import type { Composition } from "../part.ts";
+import { type Early, earlyAt, earlyOf, usefulSlots } from "../weights/ahead.ts";
 import { attempt, type Fit, type FitRequest, meanRows, rowBlocks } from "./fit.ts";
 
 /** Part of VMEM that slots beyond two may fill: what the compiler adds is known to some percent. */
@@ -16,7 +17,7 @@ function withSlots(input: KernelInput, slots: number): KernelInput {
 }
 
 /** Most slots that are of use and that VMEM has room for, beside what the kernel needs at least. */
-function slotsFor(input: KernelInput, device: Device): number {
+function slotsFor(composition: Composition, input: KernelInput, device: Device): number {
   const hasRoom = (slots: number): boolean => {
     const { vmem } = usageOf(buffersOf(composition, withSlots(input, slots), device), device);
     return vmem.used <= MOST_FILLED * vmem.available;
@@ -40,17 +41,17 @@ const MOST_SKEW = 4;
  * the most rows. An expert with more rows than those has its weights read again.
  */
 export function tradeRows(fit: Fit, request: FitRequest): Fit {
-  const { device, tiles, streamed } = request;
+  const { composition, device, tiles, streamed } = request;
   if (!streamed || tiles.slots !== undefined || request.limits !== undefined) return fit;
   const least = MOST_SKEW * meanRows(request, fit.sizes.passes);
   const useful = usefulSlots(fit.input, device);
-  let best = { fit, slots: slotsFor(fit.input, device) };
+  let best = { fit, slots: slotsFor(composition, fit.input, device) };
   for (const rowBlock of rowBlocks(request, fit.sizes.allTokens)) {
     if (best.slots >= useful) break;
     if (rowBlock >= fit.rowBlock || rowBlock < least) continue;
     const next = attempt(request, fit.passLimit, rowBlock, fit.atOnce);
     if (next.reads > fit.reads) continue;
-    const slots = slotsFor(next.input, device);
+    const slots = slotsFor(composition, next.input, device);
     if (slots > best.slots) best = { fit: next, slots };
   }
   return best.fit;
@@ -58,10 +59,12 @@ export function tradeRows(fit: Fit, request: FitRequest): Fit {
 
 /** The kernel's input with its slots and early experts, and the latter as the tile table has them. */
 export function runAhead(
+  composition: Composition,
   { input }: { readonly input: KernelInput },
   { device, tiles, own }: Pick<LowerInput, "device" | "tiles" | "own">,
 ): { readonly input: KernelInput; readonly early: Early } {
-  const slotted = tiles.slots === undefined ? withSlots(input, slotsFor(input, device)) : input;
+  const slotted =
+    tiles.slots === undefined ? withSlots(input, slotsFor(composition, input, device)) : input;
   const early =
     own !== undefined
       ? earlyIn(own)

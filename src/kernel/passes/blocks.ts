@@ -1,0 +1,34 @@
+/** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
+import type { Plan } from "../../plan/plan.ts";
+import { tokensReordered } from "../api/arguments.ts";
+import { weighsRows } from "../feed-forward/row-scales.ts";
+import { NO_BLOCK } from "../part.ts";
+import { planRoutesAll } from "../routing/all-tokens.ts";
+import { pairsOrWords } from "../rows/packing.ts";
+import { sharedOf } from "../shared-experts/spread.ts";
+
+const HERE = "kernel/passes";
+
+/** What the kernel says of the tokens that shared experts compute on a device. */
+function aboutShared({ layer, mesh: { ep } }: Plan): string {
+  const shared = sharedOf(layer, ep);
+  if (shared === undefined) return NO_BLOCK;
+  if (shared.blocks === ep && ep > 1) return `${HERE}/about_shared/all`;
+  return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
+}
+
+/** Templates by the name of what they answer. */
+export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const { layer, mesh } = plan;
+  const all = planRoutesAll(plan);
+  const given = layer.routing.where !== "kernel";
+  const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
+  return {
+    about_shared: aboutShared(plan),
+    combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
+    weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
+    valid_tokens: all ? NO_BLOCK : valid,
+    start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,
+    store_rows: `${HERE}/store_rows/${pairsOrWords(layer)}`,
+  };
+}
