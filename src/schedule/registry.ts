@@ -1,9 +1,10 @@
 /** Every dispatch/combine scheme: a folder beside this file and a line here. */
 import { gather } from "./gather/index.ts";
 import { gmm } from "./gmm/index.ts";
+import { runs } from "./runs/index.ts";
 import type { Schedule } from "./schedule.ts";
 
-const registry = { gather, gmm } as const;
+const registry = { gather, gmm, runs } as const;
 
 export type ScheduleName = keyof typeof registry;
 

@@ -26,6 +26,7 @@ test("there are the models that the project names", () => {
     "llama-4-scout.moe.ts",
     "mimo-v2-flash.moe.ts",
     "minimax-m2.5.moe.ts",
+    "mixtral-8x7b-runs.moe.ts",
     "mixtral-8x7b.moe.ts",
     "nemotron-3-nano.moe.ts",
     "qwen2-57b-a14b.moe.ts",

@@ -1,0 +1,34 @@
+/** Which of their answers the functions of this schedule have in a plan. */
+import { NO_BLOCK } from "../../kernel/part.ts";
+import { passesBlocks } from "../../kernel/passes/blocks.ts";
+import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import type { Plan } from "../../plan/plan.ts";
+
+const HERE = "runs";
+const SHARED = "kernel/passes";
+
+/** Templates by the name of what they answer. */
+export function runsBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const { layer, mesh } = plan;
+  const type = pairsOrWords(layer);
+  const alone = mesh.ep === 1;
+  const between = (name: string): string => (alone ? NO_BLOCK : `${HERE}/${name}`);
+  return {
+    ...passesBlocks(plan),
+    about_rows: `${HERE}/about_rows`,
+    meet: between("meet"),
+    passes: `${SHARED}/in_turn`,
+    routes: alone ? `${SHARED}/routes/alone` : `${HERE}/routes`,
+    finish: alone ? `${SHARED}/finish/alone` : `${HERE}/finish`,
+    pass_barrier: between("pass_barrier"),
+    exchange: between("exchange"),
+    routes_sent: `${SHARED}/routes_sent`,
+    reduce_scatter: between("return_sums"),
+    pack_sum: alone ? NO_BLOCK : `${SHARED}/pack_sum/${type}`,
+    add_sum: alone ? NO_BLOCK : `${SHARED}/add_sum/${type}`,
+    write_output: `${SHARED}/write_output/rows`,
+    token_sum: `${SHARED}/token_sum/${type}`,
+    add_parts: NO_BLOCK,
+    await_sums_sent: between("await_sums_sent"),
+  };
+}

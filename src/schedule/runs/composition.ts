@@ -1,0 +1,63 @@
+/** The parts of the schedule, and the order of their stages. */
+import { api } from "../../kernel/api/part.ts";
+import { constants } from "../../kernel/constants.ts";
+import { devices } from "../../kernel/devices/barrier.ts";
+import { expertRows } from "../../kernel/experts/expert-rows.ts";
+import { experts } from "../../kernel/experts/part.ts";
+import { feedForward } from "../../kernel/feed-forward/part.ts";
+import type { Composition, Part } from "../../kernel/part.ts";
+import { routing } from "../../kernel/routing/part.ts";
+import { routesOut } from "../../kernel/routing/routes-out.ts";
+import { layoutOf } from "../../kernel/rows/layout.ts";
+import { resultOut } from "../../kernel/rows/result-out.ts";
+import { tokensIn } from "../../kernel/rows/tokens-in.ts";
+import { shapes } from "../../kernel/shapes.ts";
+import { sharedExperts } from "../../kernel/shared-experts/part.ts";
+import { biases } from "../../kernel/weights/biases.ts";
+import { weights } from "../../kernel/weights/part.ts";
+import { runsBlocks } from "./blocks.ts";
+import { lists } from "./lists.ts";
+import { rowsOut, runRow } from "./rows-out.ts";
+import { sumsBack } from "./sums-back.ts";
+
+/** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
+const body: Part = {
+  modules: () =>
+    ["kernel", "transport", "experts"].map((name) => ({ name, template: `kernel/passes/${name}` })),
+  context: ({ layer }) => ({ runRow: runRow(layoutOf(layer)) }),
+  blocks: runsBlocks,
+};
+
+/** All devices meet between passes too. */
+const meetings: Part = { ...devices, context: () => ({ barrierText: "is here" }) };
+
+export const composition: Composition = {
+  parts: [
+    body,
+    shapes,
+    api,
+    meetings,
+    tokensIn,
+    routing,
+    lists,
+    rowsOut,
+    routesOut,
+    sumsBack,
+    weights,
+    sharedExperts,
+    biases,
+    constants,
+    feedForward,
+    expertRows,
+    experts,
+    resultOut,
+  ],
+  first: [rowsOut, sumsBack],
+  order: [
+    ...["first_weights", "barrier", "constants", "load_rows", "route", "sort", "send_routes"],
+    ...["list_leaving", "send_rows", "exchange_routes", "list_coming", "active_experts"],
+    ...["zero_sums", "await_rows", "shared_experts", "merge", "gather", "operand"],
+    ...["await_weights", "await_biases", "products", "activation", "combine", "next_weights"],
+    ...["return_sums", "add_sums", "write_output", "pass_barrier"],
+  ],
+};

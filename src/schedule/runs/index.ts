@@ -1,0 +1,41 @@
+/** Token rows to the devices that need them alone, and one sum back from each. */
+import { earlyTiles } from "../../kernel/api/early-tiles.ts";
+import { limitsOf, passTiles } from "../../kernel/api/pass-tiles.ts";
+import { joined, weightTiles } from "../../kernel/api/table.ts";
+import { modulesOf } from "../../kernel/context.ts";
+import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
+import { axisRule } from "../../kernel/feed-forward/rules.ts";
+import { passesContext } from "../../kernel/passes/context.ts";
+import { lower, type Passes } from "../../kernel/passes/lower.ts";
+import { rowsText } from "../../kernel/rows/text.ts";
+import { kernelSteps } from "../../predict/plan/kernel.ts";
+import type { Schedule } from "../schedule.ts";
+import { composition } from "./composition.ts";
+import { layerProblems } from "./rules.ts";
+
+const passes: Passes = { composition, byNeed: true };
+
+export const runs = {
+  kind: "runs",
+  summary: "token rows to the devices that need them alone, one sum back from each",
+  axes: [
+    { name: "bd", cost: 3 },
+    { name: "bf", cost: 1 },
+    { name: "bt", cost: 1 },
+  ],
+  options: ["btc", "slots", "early"],
+  rowsByToken: true,
+  axisRule,
+  layerProblems,
+  sharedColumns: () => 0,
+  lower: (input) => lower(passes, input),
+  tileTable: (plan) => joined(weightTiles(plan), earlyTiles(plan), passTiles(plan)),
+  steps: (kernel, bundles, job) => {
+    const { streamed, own } = kernel.tiles;
+    return kernelSteps(kernel, bundles, job, streamed ? { rowBlock: limitsOf(own).rowBlock } : {});
+  },
+  dequantizationText,
+  roundedWeights,
+  rowsText,
+  files: (plan) => modulesOf(composition, plan, (of) => passesContext(composition, of)),
+} as const satisfies Schedule;

@@ -1,0 +1,92 @@
+/** Token rows to the devices that have an expert for them, side by side. */
+import { type BufferDeclaration, type Dim, dma, ONE, vmem } from "../../kernel/declaration.ts";
+import type { Frame, KernelInput } from "../../kernel/frame.ts";
+import { type DraftLoop, PEERS, UNROLL } from "../../kernel/loops.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
+import { heldRows, wordType } from "../../kernel/rows/types.ts";
+import type { Stream } from "../../plan/plan.ts";
+import { allGroups, groupsOf } from "./expected.ts";
+
+/** One trip for each group of rows that leaves, or comes. */
+export function groups(frame: Frame): DraftLoop {
+  return { over: "copies", each: 1, fixed: (frame.ep - 1) * groupsOf(frame) };
+}
+
+/** Name of the sublanes of the longer of a row and its sums. */
+export function runRow({ row, partRow }: KernelInput["layout"]): "ROW" | "PART_ROW" {
+  return row >= partRow ? "ROW" : "PART_ROW";
+}
+
+function buffers({ layout, ep, sizes }: KernelInput): readonly BufferDeclaration[] {
+  const lanes: Dim = ["LANES", LANES];
+  const rows = vmem(
+    "token_rows",
+    [heldRows(layout, sizes.allTokens + 1), lanes],
+    wordType(layout),
+    "packed token rows of this device, of others by device, and one that no token owns; then sums on their way",
+  );
+  if (ep === 1) return [rows];
+  const sublanes = sizes.passTokens * Math.max(layout.row, layout.partRow);
+  const run: readonly Dim[] = [
+    ["EP_SIZE", ep],
+    [`s.pass_tokens * ${runRow(layout)}`, sublanes],
+    lanes,
+  ];
+  const meaning = "by device: packed token rows that go there, then their sums that come back";
+  return [rows, vmem("runs", run, wordType(layout), meaning)];
+}
+
+function rowsOutOf(frame: Frame): Stream {
+  const copies = allGroups(frame);
+  return {
+    name: "rows_out",
+    from: "VMEM",
+    to: "VMEM",
+    remote: true,
+    source: "runs",
+    destination: "token_rows",
+    issuedBy: "send_rows",
+    awaitedBy: "await_rows",
+    semaphore: "rows_sent, rows_arrived",
+    bytes: copies * UNROLL * frame.load.sentRowBytes,
+    copies,
+    meaning: "token rows to each device that needs them",
+  };
+}
+
+function stages(frame: Frame): readonly Draft[] {
+  const pass = { per: "pass", trips: frame.sizes.passes } as const;
+  const loops = [PEERS, groups(frame)];
+  return [
+    {
+      name: "send_rows",
+      meaning: "rows of each run side by side, and on their way",
+      reads: ["token_rows", "leaving_tokens", "rows_leaving"],
+      writes: ["runs"],
+      ...pass,
+      loops,
+    },
+    {
+      name: "await_rows",
+      meaning: "rows that other devices send are here",
+      reads: ["rows_coming"],
+      writes: ["token_rows"],
+      ...pass,
+      loops,
+    },
+  ];
+}
+
+export const rowsOut: Part = {
+  buffers,
+  semaphores: ({ ep }) =>
+    ep === 1
+      ? []
+      : [
+          dma("rows_sent", ONE, "token rows left"),
+          dma("rows_arrived", ["EP_SIZE", ep], "token rows of a device arrived"),
+        ],
+  streams: (frame) => (frame.ep === 1 ? [] : [rowsOutOf(frame)]),
+  stages: (frame) => (frame.ep === 1 ? [] : stages(frame)),
+};

@@ -1,0 +1,148 @@
+/**
+ * What rows that go where they are needed take and refuse, how many those are, and that a kernel is right
+ * however unevenly they do. By default one format on simulated devices; `npm run test:long`: all.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import type { MoeInput } from "../../src/index.ts";
+import { moe } from "../../src/index.ts";
+import { sizesOf } from "../../src/kernel/passes/sizes.ts";
+import { groupsOf, shareOf } from "../../src/schedule/runs/expected.ts";
+import { moegen, onlyObject } from "../cli/moegen.ts";
+import { long } from "../long.ts";
+
+const layer = {
+  experts: 16,
+  topK: 4,
+  hidden: 1024,
+  intermediate: 512,
+  activation: "silu",
+  routing: { where: "kernel", scoring: "softmax", renormalize: true },
+} as const;
+const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
+
+function spec(more: object, ep = 4, tile: object = {}): MoeInput {
+  const tiles = { bf: 512, bd: 1024, ...tile };
+  return {
+    name: "runs_only",
+    layer: { ...layer, ...more },
+    mesh: { ep, axes: ["data", "tensor"] },
+    devices: ["v7x"],
+    schedule: {
+      kind: "runs",
+      tiles: { small: { upTo: 64, bt: 64, ...tiles }, large: { upTo: 1024, bt: 128, ...tiles } },
+    },
+  };
+}
+
+const messages = (more: object): readonly string[] =>
+  judge(moe(spec(more)), registries).findings.map(({ message }) => message);
+
+test.each([
+  ["wire.combine", { wire: { combine: "int8" } }],
+  ["sharedExperts", { sharedExperts: { count: 1, intermediate: 512 } }],
+  ["deterministic", { deterministic: true }],
+])("%s is refused by name", (name, more) => {
+  expect(messages(more).join()).toContain(`runs has no ${name}`);
+});
+
+test("rows that are quantised on their way out are not refused", () => {
+  expect(messages({ wire: { dispatch: "int8" } })).toEqual([]);
+});
+
+describe("expected rows", () => {
+  const made = { ...layer, activation: { kind: "silu" } } as never;
+
+  test("a token has an expert on a device unless all its choices are elsewhere", () => {
+    // 16 experts on 4 devices: four different ones of the 12 elsewhere, of all fours.
+    expect(shareOf(made, 4)).toBeCloseTo(1 - (12 * 11 * 10 * 9) / (16 * 15 * 14 * 13), 12);
+    expect(shareOf(made, 1)).toBe(1);
+    // Five experts elsewhere, six choices: one is here.
+    expect(shareOf({ ...layer, experts: 10, topK: 6 } as never, 2)).toBe(1);
+  });
+
+  test("come in whole groups: between their number and one group more", () => {
+    for (const tokens of [4, 64, 1024, 32_768]) {
+      const sizes = sizesOf(made, tokens, 4, 8192);
+      const rows = (tokens / 4) * shareOf(made, 4);
+      const groups = groupsOf({ layer: made, ep: 4, sizes });
+      expect(groups).toBeGreaterThanOrEqual(rows / 8);
+      expect(groups).toBeLessThan(rows / 8 + 1);
+    }
+  });
+});
+
+const blocks = { kind: "sub_channel", block: 32 } as const;
+const FORMATS: Readonly<Record<string, readonly [more: object, tile?: object]>> = {
+  bfloat16: [{}],
+  "bfloat16 in weight tiles": [{}, { bf: 256, bd: 512 }],
+  "float4, biased, side by side": [
+    {
+      weights: "side_by_side",
+      biases: true,
+      activation: swigluoai,
+      quantization: { weights: "float4_e2m1fn", granularity: blocks, scales: "bfloat16" },
+    },
+  ],
+  "float8 in blocks": [
+    {
+      quantization: { weights: "float8_e4m3fn", granularity: "blocks_128x128", scales: "float32" },
+    },
+  ],
+  "int8 rows": [
+    {
+      quantization: {
+        weights: "int8",
+        granularity: "per_channel",
+        scales: "float32",
+        activations: "int8",
+      },
+    },
+  ],
+  "int8 rows between devices alone": [{ wire: { dispatch: "int8" } }],
+  float32: [{ dtype: "float32" }],
+  "separate, biased": [{ weights: "separate", biases: true, activation: swigluoai }],
+  "rows of 12 sublanes, experts' rows weighed": [{ hidden: 3072, scoreOn: "input" }, { bd: 3072 }],
+  "given routing": [{ routing: { where: "given" }, activation: "gelu" }],
+  "no gate, groups, correction bias": [
+    {
+      weights: "up",
+      activation: "relu2",
+      routing: {
+        ...layer.routing,
+        scoring: "sigmoid",
+        correctionBias: true,
+        groups: { count: 4, kept: 2, score: "sum_of_top_2" },
+      },
+    },
+  ],
+};
+
+describe.sequential("on simulated devices", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "moegen-runs-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const names = Object.keys(FORMATS).slice(0, long ? undefined : 1);
+  const devices = long ? [1, 2, 4, 8] : [4];
+  test.each(names.flatMap((name) => devices.map((ep) => [name, ep] as const)))(
+    "%s, ep %i: right under any skew",
+    async (name, ep) => {
+      const file = join(folder, "runs.moe.ts");
+      const [more = {}, tile = {}] = FORMATS[name] ?? [];
+      const written = JSON.stringify(spec(more, ep, tile));
+      writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+      // All rows go to one device, or none to some; several passes, the last not full.
+      const cases = ["--case", "hot-device,empty-experts,odd,ids"];
+      const ran = await moegen(["validate", file, ...cases, "--json"]);
+      expect(ran.stderr).not.toContain("fault of moegen");
+      expect(onlyObject(ran)).toMatchObject({ ok: true });
+    },
+  );
+});
