@@ -115,6 +115,13 @@ test("rows are legal, distinct, few and always the same", () => {
   expect(matrixRows()).toEqual(rows);
 });
 
+test("some rows have the shortest passes, some fewer experts than weights lie for", () => {
+  const specs = rows.map((row, index) => callOf(row, index, schedules).spec);
+  const short = specs.filter(({ schedule }) => schedule.tiles.all?.passTokens !== undefined);
+  expect(short.length).toBeGreaterThanOrEqual(3);
+  expect(specs.filter(({ layer }) => layer.heldExperts !== undefined).length).toBeGreaterThan(2);
+});
+
 test("a value that leads nowhere is known in time", () => {
   expect(canBe({ scoring: "given", renormalize: "yes" })).toBe(false);
   expect(canBe({ topK: 16, experts: "few" })).toBe(false);

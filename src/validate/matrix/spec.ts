@@ -227,7 +227,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   const [schedule] = Object.values(schedules);
   if (schedule === undefined) throw new RangeError("there is no schedule");
   const whole = layerOf(row, index);
-  const layer = { ...whole, ...fewerExperts(whole, row.ep, index) };
+  const layer = { ...whole, ...fewerExperts(whole, row.ep) };
   const tokens = tokensOf(row);
   const one = row.mesh === "one axis";
   const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];
@@ -260,7 +260,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
               ? {}
               : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
             ...(rows === "vmem" ? {} : { rows }),
-            ...shortPasses(layer, row.ep, rows, index),
+            ...shortPasses(layer, row.ep, rows),
           },
         },
       },

@@ -10,18 +10,18 @@ export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows 
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
 }
 
-/** Of the rows that the shortest passes serve one in three has them. */
-export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
-  const may = index % 3 === 1 && ep > 1 && unservedShort(layer, ep, rows) === undefined;
+/** The shortest passes, where they serve a row: few are of rows of `dtype` and not deterministic. */
+export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows) {
+  const may = ep > 1 && unservedShort(layer, ep, rows) === undefined;
   return may ? { passTokens: SHORT_PASS } : {};
 }
 
-/** In one of four rows that it serves the last expert of the last device is one that no token goes to. */
-export function fewerExperts(layer: LayerSpec, ep: number, index: number) {
+/** The last expert of the last device is one that no token goes to, where that serves a row: in few. */
+export function fewerExperts(layer: LayerSpec, ep: number) {
   const { experts, topK, routing, redundantExperts, deterministic, wire } = layer;
   const served =
     routing.where === "kernel" && routing.groups === undefined && redundantExperts === undefined;
   const may = ep > 1 && experts > ep && deterministic !== true && wire?.combine === undefined;
-  if (index % 4 !== 3 || !served || !may || topK >= experts) return {};
+  if (!served || !may || topK >= experts) return {};
   return { experts: experts - 1, heldExperts: experts };
 }
