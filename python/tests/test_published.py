@@ -23,6 +23,10 @@ W1, W2 = RNG.standard_normal((E, 2, D, F)), RNG.standard_normal((E, F, D))
 B1, B2 = RNG.standard_normal((E, 2, F)), RNG.standard_normal((E, D))
 S1, S2, S3 = (RNG.standard_normal(shape) for shape in ((D, 8), (8, D), (D, 8)))
 GATE = RNG.standard_normal(D)
+# Of identity experts, behind the experts': two are chosen, one by its bias.
+IDENTITY = 3
+IDENTITY_LOGITS = np.append(LOGITS, [LOGITS.max() + 0.3, -0.2, LOGITS.max() - 0.1])
+IDENTITY_BIAS = np.append(BIAS, [0.0, 0.0, 0.4])
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -74,6 +78,16 @@ def phimoe() -> np.ndarray:
         selected = scores.argmax()
         result += softmax(gates)[selected] * expert(selected)
         scores[selected] = -np.inf
+    return result
+
+
+def longcat() -> np.ndarray:
+    """transformers, models/longcat_flash: a softmax over experts and identity experts, a bias that
+    picks alone, scaled; from E on the row itself."""
+    probabilities = softmax(IDENTITY_LOGITS)
+    result = np.zeros(D)
+    for e in np.argsort(-(probabilities + IDENTITY_BIAS), kind="stable")[:K]:
+        result += 6.0 * probabilities[e] * (X if e >= E else expert(e))
     return result
 
 
@@ -261,6 +275,19 @@ FAMILIES = {
         {**PLAIN, "routing": {**KERNEL, "renormalize": False, "scoreNear": 0.5}},
         phimoe(),
     ),
+    "LongCat-Flash": (
+        {
+            **PLAIN,
+            "identityExperts": IDENTITY,
+            "routing": {
+                **KERNEL,
+                "renormalize": False,
+                "scalingFactor": 6.0,
+                "correctionBias": True,
+            },
+        },
+        longcat(),
+    ),
     "Llama-4": (
         {
             **PLAIN,
@@ -330,7 +357,10 @@ def test_family(family: str) -> None:
     if layer.get("sharedExperts"):
         gate = GATE if layer["sharedExperts"].get("gate") else None
         weights = model.Weights(W1, W2, shared_w1=S1, shared_w2=S2, shared_w3=S3, shared_gate=gate)
-    bias = BIAS if layer["routing"].get("correctionBias") else None
-    shares, ids = oracle.route(layer, LOGITS[None], bias)
+    identity = "identityExperts" in layer
+    logits, bias = (IDENTITY_LOGITS, IDENTITY_BIAS) if identity else (LOGITS, BIAS)
+    biased = layer["routing"].get("correctionBias")
+    shares, ids = oracle.route(layer, logits[None], bias if biased else None)
+    assert (ids >= E).any() == identity and (ids < E).any()
     found = oracle.moe(layer, X[None], weights, shares, ids)[0]
     assert found == pytest.approx(wanted, rel=1e-12)

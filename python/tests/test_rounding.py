@@ -232,6 +232,18 @@ def test_weights_are_rounded_where_an_expert_has_more_rows_than_a_small_body() -
     assert mean() < mean(routed=TOKENS * TOP_K // EXPERTS) < mean(routed=0)
 
 
+def test_a_multiple_of_a_row_has_one_error_for_each_mantissa() -> None:
+    rng = np.random.default_rng(3)
+    tokens = rng.standard_normal((2, 512)).astype(ml_dtypes.bfloat16)
+    given = np.array([[0.7], [0.7]]) * tokens.astype(np.float64)
+    # The second token has an expert's result as well.
+    total = given + np.array([[0.0], [0.3]]) * rng.standard_normal((2, 512))
+    variance = grid.nearest(total, tokens.dtype)
+    alone, beside = rounding.alike_errors(tokens, given, total, variance)
+    # Of 512 values about four share a mantissa.
+    assert (variance[0] ** 2).sum() < alone and beside == 0.0
+
+
 def test_an_infinite_row_has_an_error_where_its_activation_is_at_a_bound() -> None:
     layer = {**LAYER, "activation": {"kind": "situ", "beta": 1.0, "linearBeta": 2.0}}
     inputs = made(0, layer=layer)

@@ -218,6 +218,10 @@ export const codes = {
     "a softmax of near logits does not fit the routing",
     "scoreNear is below 2, with softmax scores, without scoreChosen, groups and a correction bias",
   ),
+  MOE164: entry(
+    "identity experts are beside what they do not fit",
+    "identity experts add rows as they come: without wire, quantised activations, deterministic, redundant experts and groups, and with D whole where it fills no registers",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -28,6 +28,7 @@ import {
 } from "./rules/deterministic.ts";
 import { gateIsThere } from "./rules/gate.ts";
 import { deviceList, nameIsFree, nameIsIdentifier, nameIsNoModule } from "./rules/identity.ts";
+import { identityFits } from "./rules/identity-experts.ts";
 import type { Dict } from "./rules/kinds.ts";
 import {
   configProblems,
@@ -69,6 +70,7 @@ const RULES: readonly Rule[] = [
   chosenAreScored,
   epsilonFits,
   redundantFit,
+  identityFits,
   gateIsThere,
   sharedFillLanes,
   scaleBlocksFit,

@@ -106,6 +106,12 @@ export interface LayerInput {
    */
   readonly redundantExperts?: number;
   /**
+   * Identity experts (LongCat-Flash's zero-computation ones): so many further ids that a router
+   * chooses among, behind `experts`. What one gives is the token itself, times its weight. They have
+   * no weights and no row goes to them: a token's own device adds what they give. Default: none.
+   */
+  readonly identityExperts?: number;
+  /**
    * A token's result is the same to the last bit whatever the batch around it, its place in it and
    * the device that it is on. It costs time: `moegen explain` says how much. Default: a result is
    * right within its bound, and its last bits may depend on these.

@@ -81,6 +81,8 @@ export function referenceBlocks({ layer }: Plan): Blocks {
     activation_formula: activationBlock(layer.activation),
     ...sharedActivationBlocks(layer),
     reference_groups: groupsBlock(layer),
+    reference_identity:
+      layer.identityExperts === undefined ? NO_BLOCK : "package/reference/identity",
     add_expert: `package/reference/add_expert/${expert}${layer.biases === true ? "_biased" : ""}`,
     weighed: `package/reference/weighed/${weighsRows(layer) ? "rows" : "result"}`,
     expert_rows: weighsRows(layer) ? "package/reference/expert_rows" : NO_BLOCK,

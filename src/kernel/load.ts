@@ -1,5 +1,11 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { localExperts, projections, weightBytes } from "../spec/formats.ts";
+import {
+  chanceOfExpert,
+  localExperts,
+  projections,
+  shareOfExperts,
+  weightBytes,
+} from "../spec/formats.ts";
 import type { KernelInput, Load } from "./frame.ts";
 import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
@@ -15,14 +21,14 @@ export function loadOf(input: KernelInput, reads: number): Load {
   // The busiest devices have so much of all rows: the last ones have fewer experts that tokens go to.
   const share = local / layer.experts;
   const passRows = sizes.tokens / sizes.passes;
-  const none = (1 - layer.topK / layer.experts) ** passRows;
+  const none = (1 - chanceOfExpert(layer)) ** passRows;
   const activeExperts = local * (1 - none);
-  const rowsPerExpert = (passRows * layer.topK * share) / activeExperts;
+  const rowsPerExpert = (passRows * layer.topK * share * shareOfExperts(layer)) / activeExperts;
   const typicalRows = Math.max(1, Math.round(rowsPerExpert));
   const tile = layer.hidden * layer.intermediate * weightBytes(layer);
   return {
     localExperts: local,
-    routedRows: sizes.tokens * layer.topK * share,
+    routedRows: sizes.tokens * layer.topK * share * shareOfExperts(layer),
     activeExperts,
     readExperts: activeExperts + tiles.early * none,
     rowsPerExpert,

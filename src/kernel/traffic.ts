@@ -1,6 +1,13 @@
 /** Bytes and FLOPs of one call on one device, and the least that any kernel needs. */
 import type { Buffer, Stream, Traffic } from "../plan/plan.ts";
-import { projections, sharedLayer, tokenRows, weightBytes } from "../spec/formats.ts";
+import {
+  chanceOfExpert,
+  idsOf,
+  projections,
+  sharedLayer,
+  tokenRows,
+  weightBytes,
+} from "../spec/formats.ts";
 import type { Frame } from "./frame.ts";
 import { sharedLoad } from "./shared-experts/load.ts";
 import { sharedOf } from "./shared-experts/spread.ts";
@@ -27,8 +34,8 @@ export function trafficOf(
   const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
   const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
   // Experts that are active in at least one pass.
-  const everActive = load.localExperts * (1 - (1 - layer.topK / layer.experts) ** sizes.tokens);
-  const routing = layer.routing.where === "kernel" ? layer.experts * 4 : layer.topK * 8;
+  const everActive = load.localExperts * (1 - (1 - chanceOfExpert(layer)) ** sizes.tokens);
+  const routing = layer.routing.where === "kernel" ? idsOf(layer) * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
   const shared = sharedOf(layer, ep)?.size ?? 0;
   const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));

@@ -22,7 +22,7 @@ export interface Registries {
 /** Bucket-major, as `Plan.kernels` asks. */
 export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Plan {
   const { quantization, wire, biases, sharedExperts } = spec.layer;
-  const { redundantExperts, heldExperts, deterministic, scoreOn } = spec.layer;
+  const { redundantExperts, heldExperts, identityExperts, deterministic, scoreOn } = spec.layer;
   return {
     schema: 2,
     name: spec.name,
@@ -41,7 +41,7 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
       ...(wire === undefined ? {} : { wire: { ...wire } }),
       ...defined({ biases }),
       ...(sharedExperts === undefined ? {} : { sharedExperts: { ...sharedExperts } }),
-      ...defined({ redundantExperts, heldExperts, deterministic, scoreOn }),
+      ...defined({ redundantExperts, heldExperts, identityExperts, deterministic, scoreOn }),
     },
     mesh: {
       ep: spec.mesh.ep,

@@ -23,6 +23,7 @@ import type { KernelPlan } from "../plan/plan.ts";
 import type { LowerInput, Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
 import { defined } from "../spec/defined.ts";
+import { idsOf } from "../spec/formats.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
@@ -129,7 +130,7 @@ function holdingMost(
   { upTo }: BucketSpec,
   values: readonly number[],
 ): readonly number[] {
-  const rows = (2 * upTo * layer.topK) / layer.experts;
+  const rows = (2 * upTo * layer.topK) / idsOf(layer);
   const most = Math.min(FULL_ROWS, rows, values[0] ?? 0);
   return values.filter((value) => value >= most);
 }

@@ -29,6 +29,8 @@ export interface FamilyData {
   /** Weights multiply what experts take. Default: what they give. */
   readonly scoreOn?: "input";
   readonly routing: RoutingData;
+  /** Ids behind the experts' that give the token as it is. Default: none. */
+  readonly identity?: Field<number>;
   readonly shared?: SharedData | undefined | ((config: ConfigReader) => SharedData | undefined);
   /** Default: every layer has experts. */
   readonly sparse?: SparseRule;
@@ -78,6 +80,7 @@ function fieldsOf(
     "routing.groups": typeof routing.groups === "object" ? routing.groups.count : undefined,
     "routing.renormEpsilon.atLeast":
       typeof routing.renormEpsilon === "object" ? routing.renormEpsilon.atLeast : undefined,
+    identityExperts: data.identity,
     "routing.scalingFactor": routing.scalingFactor,
     "routing.logitSoftCap": routing.logitSoftCap,
     "routing.scoreNear": routing.scoreNear,
@@ -106,6 +109,8 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
   );
   const said = typeof data.shared === "function" ? data.shared(config) : data.shared;
   const shared = said === undefined ? undefined : sharedOf(config, said, intermediate);
+  const { identity = 0 } = data;
+  const identityExperts = numberOf(config, "identityExperts", identity);
   data.inspect?.(config);
   return {
     layer: {
@@ -117,6 +122,7 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
       dtype: config.dtype(),
       ...(data.biases === true ? { biases: true as const } : {}),
       routing: routingOf(config, data.routing),
+      ...(identityExperts === 0 ? {} : { identityExperts }),
       ...defined({ sharedExperts: shared, scoreOn: data.scoreOn }),
     },
     layers: sparseLayers(config, data.sparse, data.depth),

@@ -1,23 +1,23 @@
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
-import { field, numberOf } from "./field.ts";
+import { field } from "./field.ts";
 import { refuseRouting } from "./refuse.ts";
 
-const ZERO = "zero_expert_num";
+const KIND = "zero_expert_type";
 
+/** Experts that compute nothing give the token; of another kind they would give something else. */
 function inspect(config: ConfigReader): void {
-  const zero = numberOf(config, "routing", field(256, ZERO));
-  if (zero === 0) return;
-  const message = `${zero} more experts that the router may choose return the token as it is, which the kernel does not have`;
-  refuseRouting(config, ZERO, message);
+  const kind = config.get(KIND) ?? "identity";
+  if (kind === "identity") return;
+  const message = `experts without weights of ${KIND} ${JSON.stringify(kind)} give something else than the token`;
+  refuseRouting(config, KIND, message);
 }
 
 /**
  * LongCat-Flash: softmax over the experts and `zero_expert_num` identity ones, a correction bias that
- * picks the ids only, no renormalisation, scaled. With routing given, a choice of an identity expert
- * is any expert at weight 0, and the caller adds the token times the weight.
+ * picks the ids only, no renormalisation, scaled.
  * Source: transformers 5.24, models/longcat_flash (LongcatFlashTopkRouter, LongcatFlashExperts) and
- * its configuration class.
+ * its configuration class; arXiv:2509.01322, equation 1.
  */
 export const longcat = family({
   names: ["LongcatFlashForCausalLM", "LongcatFlashNgramForCausalLM"],
@@ -31,6 +31,7 @@ export const longcat = family({
     scalingFactor: field(6, "routed_scaling_factor"),
     correctionBias: true,
   },
+  identity: field(256, "zero_expert_num"),
   depth: "num_layers",
   inspect,
   notes: () => ["the dense MLPs that run beside the experts are the caller's"],

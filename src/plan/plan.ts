@@ -284,6 +284,7 @@ export interface Plan {
     readonly sharedExperts?: SharedExperts;
     readonly redundantExperts?: number;
     readonly heldExperts?: number;
+    readonly identityExperts?: number;
     readonly deterministic?: true;
     readonly scoreOn?: "input";
   };

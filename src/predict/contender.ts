@@ -39,6 +39,7 @@ export function layerOf({ layer }: Plan): JobLayer {
   return {
     experts: layer.experts,
     topK: layer.topK,
+    ...defined({ identity: layer.identityExperts }),
     hidden: layer.hidden,
     intermediate: layer.intermediate,
     weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",

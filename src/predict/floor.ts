@@ -1,7 +1,7 @@
 /** The least time that a call can take on the slowest device, whatever the kernel. */
 import { expertBytes, expertWeights, type Job, localExperts, rowBytes, tokenShare } from "./job.ts";
 import { topologyOf } from "./machine/topology.ts";
-import { Tally } from "./routing/sample.ts";
+import { NOBODY, Tally } from "./routing/sample.ts";
 
 export interface Floor {
   /** Seconds: active experts' weights and own rows, once, at the published bandwidth. */
@@ -59,7 +59,8 @@ function iciFloor(job: Job): number {
     const home = Math.floor(Math.floor(token / share) / perChip);
     const chips = new Set<number>();
     for (let choice = 0; choice < routing.topK; choice++) {
-      const expert = routing.ids[token * routing.topK + choice] ?? 0;
+      const expert = routing.ids[token * routing.topK + choice] ?? NOBODY;
+      if (expert === NOBODY) continue;
       chips.add(Math.floor(Math.floor(expert / local) / perChip));
     }
     for (const chip of chips) {

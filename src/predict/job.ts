@@ -7,6 +7,8 @@ import { type WeightType, widthOf } from "./weights.ts";
 export interface JobLayer {
   readonly experts: number;
   readonly topK: number;
+  /** Further ids that tokens may choose and that no row goes to; absent: there are none. */
+  readonly identity?: number;
   readonly hidden: number;
   readonly intermediate: number;
   readonly weights: WeightType;

@@ -1,4 +1,5 @@
 /** Samples the routing of a call and simulates it. */
+import { defined } from "../spec/defined.ts";
 import type { DeviceFacts } from "../target/device/facts.ts";
 import type { Job, JobLayer } from "./job.ts";
 import { type Simulated, simulate } from "./machine/simulate.ts";
@@ -18,8 +19,9 @@ export interface JobRequest {
 
 /** A call with its routing drawn. */
 export function jobOf({ skew, seed = 0, ...request }: JobRequest): Job {
-  const { experts, topK } = request.layer;
-  const routing = sampleRouting({ tokens: request.tokens, experts, topK, skew, seed });
+  const { experts, topK, identity } = request.layer;
+  const asked = { tokens: request.tokens, experts, topK, skew, seed };
+  const routing = sampleRouting({ ...asked, ...defined({ identity }) });
   return { ...request, routing };
 }
 

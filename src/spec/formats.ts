@@ -31,6 +31,26 @@ export function scoredLater(routing: Extract<RoutingSpec, { where: "kernel" }>):
   return routing.scoreChosen === true || routing.scoreNear !== undefined;
 }
 
+/** Ids that a token's choice is among: those of experts, then those of identity experts. */
+export function idsOf({
+  experts,
+  identityExperts = 0,
+}: Pick<LayerSpec, "experts" | "identityExperts">): number {
+  return experts + identityExperts;
+}
+
+/** Of a token's choices, the share that goes to experts where all ids are as likely. */
+export function shareOfExperts(layer: Pick<LayerSpec, "experts" | "identityExperts">): number {
+  return layer.experts / idsOf(layer);
+}
+
+/** The chance that a token goes to an expert, all ids as likely. */
+export function chanceOfExpert(
+  layer: Pick<LayerSpec, "experts" | "identityExperts" | "topK">,
+): number {
+  return layer.topK / idsOf(layer);
+}
+
 /** Projections of a row before the activation: gate and up, or up alone. */
 export function projections(layer: Pick<LayerSpec, "activation">): 1 | 2 {
   return hasGate(layer) ? 2 : 1;

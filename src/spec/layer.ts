@@ -102,6 +102,12 @@ export interface LayerSpec {
    */
   readonly heldExperts?: number;
   /**
+   * Identity experts (LongCat-Flash's zero-computation ones): so many further ids that a router
+   * chooses among, behind `experts`. What one gives is the token itself, times its weight. They have
+   * no weights and no row goes to them: a token's own device adds what they give. Absent: none.
+   */
+  readonly identityExperts?: number;
+  /**
    * A token's result is the same to the last bit whatever the batch around it, its place in it and
    * the device that it is on: sums of all devices are rounded alike and added in the order of the
    * devices, and one body of one set of tiles computes every call. Absent: right within its bound.

@@ -12,6 +12,7 @@ import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
 import {
   heldExperts,
+  idsOf,
   leastLocalExperts,
   sharedLayer,
   tokenRows,
@@ -172,13 +173,18 @@ export function scaleSpec(
   const local = Math.min(Math.max(1, Math.floor(all / ep)), LOCAL_EXPERTS);
   const held = local * ep;
   const experts = held - filledUp(plan, local);
-  const { sharedExperts, redundantExperts } = plan.layer;
+  const { sharedExperts, redundantExperts, identityExperts } = plan.layer;
   const unit = wholeBlocks(sharedLayer(plan.layer), LANES);
   // Half of the experts are copies at most: with one expert in all there is none to copy.
   const copies = Math.min(redundantExperts ?? 0, Math.floor(experts / 2));
-  const distinct = experts - copies;
+  // As many of the ids as of the model's, one at least.
+  const identity =
+    identityExperts === undefined
+      ? 0
+      : Math.max(1, Math.round((identityExperts * experts) / plan.layer.experts));
+  const distinct = experts - copies + identity;
   // Where tokens choose, some expert is left out: else no choice shows, and no expert is without rows.
-  const most = plan.layer.topK < plan.layer.experts ? Math.max(1, distinct - 1) : distinct;
+  const most = plan.layer.topK < idsOf(plan.layer) ? Math.max(1, distinct - 1) : distinct;
   const topK = Math.min(plan.layer.topK, TOP_K, most);
   const routing = scaledRouting(plan.layer.routing, experts, topK);
   const { redundantExperts: _, heldExperts: __, wire, ...plain } = plan.layer;
@@ -188,6 +194,7 @@ export function scaleSpec(
     ...(held === experts ? {} : { heldExperts: held }),
     topK,
     routing,
+    ...(identity === 0 ? {} : { identityExperts: identity }),
     ...(sharedExperts === undefined
       ? {}
       : {

@@ -192,6 +192,25 @@ const combinations: Readonly<Record<string, Combination>> = {
     says: "redundantExperts = 128 leaves no expert of experts = 128",
     nearest: [64, 112],
   },
+  "top-k beyond experts and identity experts": {
+    code: "MOE105",
+    spec: field("identityExperts: 2").replace("topK: 8", "topK: ⟦132⟧"),
+    says: "topK = 132 exceeds experts + identityExperts = 130",
+    nearest: [32],
+  },
+  "identity experts beside rows of 8 bits": {
+    code: "MOE164",
+    spec: field('identityExperts: 4, wire: ⟦{ combine: "int8" }⟧'),
+    says: "a token's own row is added as it came: rows and sums between devices have 8 bits",
+  },
+  "identity experts beside groups": {
+    code: "MOE164",
+    spec: routing('groups: ⟦{ count: 4, kept: 2, score: "max" }⟧').replace(
+      "topK: 8",
+      "topK: 8, identityExperts: 4",
+    ),
+    says: "identity experts are of no group",
+  },
   "scoring beside given routing": {
     code: "MOE102",
     spec: layer(
@@ -257,6 +276,8 @@ test("each of the new fields is accepted where it is legal", async () => {
     specText({ mesh: '{ ep: 4, tokenAxes: ["data"] }' }),
     routing("scoreChosen: true"),
     routing("scoreNear: 0.02"),
+    field("identityExperts: 64"),
+    given("identityExperts: 1"),
   ];
   for (const text of texts) expect((await checkText(text)).diagnostics).toEqual([]);
 });

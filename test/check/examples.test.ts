@@ -24,6 +24,7 @@ test("there are the models that the project names", () => {
     "ling-mini-2.0-int8.moe.ts",
     "ling-mini-2.0.moe.ts",
     "llama-4-scout.moe.ts",
+    "longcat-flash.moe.ts",
     "mimo-v2-flash.moe.ts",
     "minimax-m2.5.moe.ts",
     "mixtral-8x7b-runs.moe.ts",

@@ -62,4 +62,13 @@ export const rowCases = {
     says: "passTokens = 24 with ep = 4",
     nearest: [16, 32],
   },
+  MOE164: {
+    spec: specText({
+      layer: LAYER.replace(
+        "topK: 8,",
+        "topK: 8,\n    identityExperts: 4,\n    deterministic: ⟦true⟧,",
+      ),
+    }),
+    says: "a token's own device alone adds its row, in that device's place of the order",
+  },
 } as const satisfies Readonly<Record<string, Case>>;

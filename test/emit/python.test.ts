@@ -12,9 +12,9 @@ import { randomPlans, severalPlans } from "../fuzz/plans.ts";
 import { long } from "../long.ts";
 
 const COUNT = long ? 40 : 20;
-const random = randomPlans(COUNT, 23);
+const random = randomPlans(COUNT, 31);
 const SEVERAL = 3;
-const several = severalPlans(SEVERAL, 23);
+const several = severalPlans(SEVERAL, 31);
 const plans = [...random, ...several];
 const python = interpreterOf(checkoutEnvironment);
 let folder = "";
@@ -56,6 +56,7 @@ describe(`packages of ${COUNT} random legal specs`, () => {
     for (const choice of ["groups", "correctionBias", "scoreChosen", "scoreNear", "logitSoftCap"]) {
       expect(routing).toContain(choice);
     }
+    expect(kinds(({ layer }) => layer.identityExperts !== undefined)).toBe(2);
     expect(kinds(({ mesh }) => mesh.ep)).toBeGreaterThan(4);
     expect(kinds(({ kernels }) => isStreamed(kernels))).toBe(2);
     expect(kinds(({ emit }) => emit.reference)).toBe(2);

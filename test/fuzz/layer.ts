@@ -9,6 +9,7 @@ import type {
   SharedExpertsInput,
   Wire,
 } from "../../src/index.ts";
+import { defined } from "../../src/spec/defined.ts";
 import { activationsWith } from "../../src/spec/formats.ts";
 
 /** An arbitrary for every field, the optional ones too. */
@@ -129,6 +130,7 @@ const fields: Fields<LayerInput> = {
   routing,
   sharedExperts,
   redundantExperts: fc.integer({ min: 1, max: 8 }),
+  identityExperts: fc.integer({ min: 1, max: 40 }),
 };
 
 const REQUIRED = ["experts", "topK", "hidden", "intermediate", "activation", "routing"] as const;
@@ -190,6 +192,7 @@ export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
     const {
       quantization,
       redundantExperts,
+      identityExperts,
       dtype,
       deterministic,
       wire: rows,
@@ -201,7 +204,11 @@ export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
     const quantized = quantization !== undefined && float === 0;
     const routing = strict === 0 ? made.routing : agreed(made.routing, experts, topK);
     const wired = rows !== undefined && eight === 0 && (strict === 0 || ep > 1);
-    const copies = strict === 0 || (routing.where === "given" && experts - topK > 8);
+    const exact = deterministic !== undefined && eight === 1;
+    const grouped = routing.where !== "given" && routing.groups !== undefined;
+    const rounded = quantized && eight === 1;
+    const identity = identityExperts !== undefined && !wired && !exact && !grouped && !rounded;
+    const copies = strict === 0 || (!identity && routing.where === "given" && experts - topK > 8);
     return {
       ...layer,
       experts,
@@ -209,7 +216,8 @@ export function layersFor(ep: number): fc.Arbitrary<LayerInput> {
       routing,
       ...(quantized ? { quantization: quantizedFor(quantization, eight, strict) } : {}),
       ...(wired ? { wire: rows } : {}),
-      ...(deterministic !== undefined && eight === 1 ? { deterministic } : {}),
+      ...(exact ? { deterministic } : {}),
+      ...(strict === 0 || identity ? defined({ identityExperts }) : {}),
       ...(shared === undefined ? {} : { sharedExperts: sharedFor(shared, quantized, strict) }),
       ...(dtype === undefined || ((quantized || wired) && strict > 0) ? {} : { dtype }),
       ...(redundantExperts !== undefined && copies ? { redundantExperts } : {}),

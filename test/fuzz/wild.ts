@@ -90,6 +90,7 @@ const layer = fc.oneof(
           { count: 1, intermediate: 256, quantization: { weights: "int8" } },
         ),
         redundantExperts: size,
+        identityExperts: size,
       },
       { requiredKeys: [] },
     ),

@@ -36,9 +36,10 @@ const LONG: readonly string[] = [
   ...["qwen3-235b-a22b-ep16", "qwen3-235b-a22b-ep8", "qwen3-235b-a22b-fp8", "qwen3-30b-a3b-fp8"],
   ...["qwen3-30b-a3b-auto", "qwen3-30b-a3b-ep1"],
   ...["deepseek-v4-flash", "gemma-4-26b-a4b", "glm-5-fp8", "kimi-k2.5", "llama-4-scout"],
-  ...["mimo-v2-flash", "mixtral-8x7b-runs", "nemotron-3-nano", "qwen3-next-80b-a3b"],
+  ...["longcat-flash", "mimo-v2-flash", "mixtral-8x7b-runs", "nemotron-3-nano"],
+  "qwen3-next-80b-a3b",
 ];
-/** DeepSeek-V3's and GPT-OSS's in bfloat16; DeepSeek-V4's, Kimi-K2.5's, Llama-4's, Nemotron-3's; of own routes. */
+/** DeepSeek-V3's and GPT-OSS's in bfloat16; DeepSeek-V4's, Kimi-K2.5's, Llama-4's, LongCat's, Nemotron-3's; of own routes. */
 const ONLY_LONG: readonly string[] = [
   "kernel/activation/clamped_swiglu",
   "kernel/activation/relu2",
@@ -54,6 +55,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/passes/start_logits/own",
   "kernel/passes/valid_tokens/plain",
   "kernel/passes/weigh_rows",
+  "kernel/routing/identity_weight/logits",
   "kernel/routing/scores/sqrt_softplus",
   "kernel/routing/sqrt_softplus",
   "kernel/rows/scaled_rows",

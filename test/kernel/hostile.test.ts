@@ -2,7 +2,7 @@
  * What one token should not have, and that must not touch another: logits that are NaN or infinite,
  * ids given twice, rows that are not finite. Each scoring with experts that fill vector registers
  * (E 8 and 16) and that do not (E 6, 10, 12), on 1, 2 and 4 simulated devices; out-of-bounds reads
- * raise. Nine of sixteen kernels by default, `npm run test:long` runs all.
+ * raise. All but seven kernels by default, `npm run test:long` runs all.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { emitPackage } from "../../src/emit/index.ts";
@@ -10,6 +10,7 @@ import { CaseRun } from "../../src/runner/case-run.ts";
 import { withWorker, writePackage } from "../../src/runner/index.ts";
 import type { CaseResult } from "../../src/runner/types.ts";
 import { planOf, sizeOf } from "../../src/runner/validate.ts";
+import { defined } from "../../src/spec/defined.ts";
 import type { LayerSpec, RoutingSpec } from "../../src/spec/layer.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { long } from "../long.ts";
@@ -21,6 +22,7 @@ interface Kernel {
   readonly topK: number;
   readonly ep: number;
   readonly routing: RoutingSpec;
+  readonly identityExperts?: number;
   /** Rows and sums of 8 bits: a row's scale is what says that it is not finite. */
   readonly narrow?: "int8" | "float8_e4m3fn";
 }
@@ -43,6 +45,20 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     topK: 4,
     ep: 1,
     routing: scored("softmax", false, { scoreChosen: true }),
+  },
+  "identity experts, E 10": {
+    experts: 10,
+    topK: 4,
+    ep: 2,
+    identityExperts: 5,
+    routing: scored("softmax", false, { scalingFactor: 6, correctionBias: true }),
+  },
+  "identity experts given, E 8": {
+    experts: 8,
+    topK: 4,
+    ep: 2,
+    identityExperts: 3,
+    routing: { where: "given" },
   },
   "softmax of the near, E 10": {
     experts: 10,
@@ -124,6 +140,7 @@ function specOf(kernel: Kernel, name: string): MoeSpec {
       ...{ experts, topK, hidden: 256, intermediate: 128, routing },
       ...{ activation: "silu", dtype: "bfloat16", weights: "fused" },
       ...narrowed(kernel),
+      ...defined({ identityExperts: kernel.identityExperts }),
     },
     mesh: { ep, axes: ["expert"] },
     devices: ["v6e"],

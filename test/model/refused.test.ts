@@ -30,9 +30,13 @@ const refused: Readonly<Record<string, Refused>> = {
     config: { architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 2 ** 53, ...SIZES },
     says: "the config says 9007199254740992 layers in num_hidden_layers, 1000 are the most",
   },
-  "LongCat: identity experts, 256 in its class": {
-    config: { architectures: ["LongcatFlashForCausalLM"], expert_ffn_hidden_size: 2048 },
-    says: "256 more experts that the router may choose return the token as it is",
+  "LongCat: experts without weights that are not the identity": {
+    config: {
+      architectures: ["LongcatFlashForCausalLM"],
+      expert_ffn_hidden_size: 2048,
+      zero_expert_type: "drop",
+    },
+    says: 'experts without weights of zero_expert_type "drop" give something else',
     answer: given,
   },
   "Phi-3.5-MoE: sparsemixer of other than two": {

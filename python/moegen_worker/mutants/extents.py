@@ -194,7 +194,16 @@ def _is_padding_of_scores(context: Context, node: ast.Call) -> bool:
     if raw or routing.get("correctionBias") or routing.get("groups"):
         return False
     parts = [ast.unparse(argument) for argument in node.args]
-    return parts[:2] == ["expert < NUM_EXPERTS", "candidates"]
+    return parts[:2] in (["expert < NUM_EXPERTS", "candidates"], ["expert < NUM_IDS", "candidates"])
+
+
+def _is_no_weight(context: Context, node: ast.Call) -> bool:
+    """Whether what is kept from being added is lost anyway: where a token's row is not finite, an
+    expert's result is not a number, unless the activation has a bound."""
+    bounded = not isinstance(context.layer["activation"], str)
+    if bounded or context.layer["routing"].get("where") == "given":
+        return False
+    return ast.unparse(node.args[0]) == "weight == 0.0"
 
 
 def _where(context: Context, node: ast.Call) -> Iterator[Found]:
@@ -205,6 +214,8 @@ def _where(context: Context, node: ast.Call) -> Iterator[Found]:
         return
     for side, other in ((node.args[1], node.args[2]), (node.args[2], node.args[1])):
         if ast.unparse(other) == "jnp.nan":
+            continue
+        if side is node.args[2] and _is_no_weight(context, node):
             continue
         whole = f"jnp.broadcast_to({ast.unparse(side)}, jnp.shape({ast.unparse(node)}))"
         yield found(context, "mask", "dropped", node, whole)

@@ -36,7 +36,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     """In the order of the call, for T = `tokens`."""
     import jax.numpy as jnp
 
-    e, d, f, k = package.experts, package.hidden, package.intermediate, package.top_k
+    d, f, k = package.hidden, package.intermediate, package.top_k
     s = model.shared_size(layer)
     dtype = _dtype(package, quantization.of(layer, "w1"))
     single = jnp.float32
@@ -65,9 +65,9 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     if layer["routing"].get("where") == "given":
         arguments += [row("topk_weights", k, single), row("topk_ids", k, jnp.int32)]
     else:
-        arguments += [row("gating_output", e, single)]
+        arguments += [row("gating_output", package.ids, single)]
         if layer["routing"].get("correctionBias"):
-            arguments += [Argument("correction_bias", (e,), single)]
+            arguments += [Argument("correction_bias", (package.ids,), single)]
     if s:
         # Every device has its own columns where they fill whole lanes.
         own = quantization.of(layer, "shared_w1")

@@ -48,6 +48,11 @@ class MoePackage:
         return int(getattr(self.shapes, "HELD_EXPERTS", self.experts))
 
     @property
+    def ids(self) -> int:
+        """Ids that tokens choose among: E of experts, then those of identity experts."""
+        return int(getattr(self.shapes, "NUM_IDS", self.experts))
+
+    @property
     def top_k(self) -> int:
         """Experts that a token goes to."""
         return int(self.shapes.TOP_K)

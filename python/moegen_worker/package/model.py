@@ -27,7 +27,7 @@ class Weights:
     shared_w2: Array | None = None  # (S, D)
     shared_w3: Array | None = None  # (D, S): up
     shared_gate: Array | None = None  # (D,)
-    correction_bias: Array | None = None  # (E,)
+    correction_bias: Array | None = None  # (E,), and of identity experts behind it
     # Scales of quantised weights, and the layer that says how they lie; None: weights are plain.
     w1_scale: Array | None = None  # (E, 2, ...)
     w2_scale: Array | None = None  # (E, ...)
@@ -100,6 +100,11 @@ def shared_size(layer: Layer) -> int:
     return 0 if shared is None else int(shared["count"]) * int(shared["intermediate"])
 
 
+def identity_experts(layer: Layer) -> int:
+    """Z: ids behind those of experts; what one gives is the token."""
+    return int(layer.get("identityExperts", 0))
+
+
 def random(
     layer: Layer, sizes: tuple[int, int, int], dtype: Any, rng: np.random.Generator
 ) -> Weights:
@@ -124,7 +129,7 @@ def random(
         if layer["sharedExperts"].get("gate"):
             weights["shared_gate"] = normal(d, scale=d**-0.5)
     if layer["routing"].get("correctionBias"):
-        weights["correction_bias"] = normal(e, scale=BIAS_SCALE)
+        weights["correction_bias"] = normal(e + identity_experts(layer), scale=BIAS_SCALE)
     return Weights(**weights)
 
 

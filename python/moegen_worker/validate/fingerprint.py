@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..package import quantization
-from ..package.model import Layer
+from ..package.model import Layer, identity_experts
 from . import oracle
 
 
@@ -22,10 +22,11 @@ def scales(count: int) -> np.ndarray:
 
 
 def tokens(count: int, hidden: int, dtype: Any) -> np.ndarray:
-    """(T, D): column 0 drives the gate, column 1 carries the token's scale."""
+    """(T, D): the last column but one drives the gate, the last carries the token's scale. No expert
+    answers there: what does is an identity expert."""
     rows = np.zeros((count, hidden), np.float32)
-    rows[:, 0] = 1.0
-    rows[:, 1] = scales(count)
+    rows[:, -2] = 1.0
+    rows[:, -1] = scales(count)
     return rows.astype(dtype)
 
 
@@ -35,8 +36,8 @@ def weights(
     """w1 (E, 2, D, F), or (E, 1, D, F) without a gate, and w2 (E, F, D)."""
     w1 = np.zeros((experts, projections, hidden, intermediate), dtype)
     if projections == 2:
-        w1[:, 0, 0, :] = 1.0
-    w1[:, -1, 1, :] = 1.0
+        w1[:, 0, -2, :] = 1.0
+    w1[:, -1, -1, :] = 1.0
     w2 = np.zeros((experts, intermediate, hidden), dtype)
     for expert in range(experts):
         w2[expert, :, expert] = 1.0 / intermediate
@@ -44,12 +45,14 @@ def weights(
 
 
 def read(layer: Layer, result: Any, experts: int, down: Any) -> np.ndarray:
-    """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen.
+    """(T, E) routing weights that a (T, D) result shows; zero where an expert was not chosen. Where
+    there are identity experts, (T, E + 1): last what those weigh together.
 
     `down` (F, D): the first expert's.
     """
     result = np.asarray(result, np.float64)
-    return result[:, :experts] / _answers(layer, np.ones(len(result)), down)[:, None]
+    shown = result[:, :experts] / _answers(layer, np.ones(len(result)), down)[:, None]
+    return np.append(shown, result[:, -2:-1], axis=1) if identity_experts(layer) else shown
 
 
 def _answers(layer: Layer, shares: Any, down: Any) -> np.ndarray:

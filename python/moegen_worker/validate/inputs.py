@@ -82,7 +82,7 @@ class InputMaker:
         self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
         self._random = self.exact.quantized(layer)
         # Logits of further hostile tokens, (E,) each.
-        self.near_epsilon = epsilons.rows(layer, package.experts, self._random.correction_bias)
+        self.near_epsilon = epsilons.rows(layer, package.ids, self._random.correction_bias)
 
     def model(self, marked: bool) -> model.Weights:
         """Random weights, or fingerprints; the same for every case."""
@@ -107,6 +107,15 @@ class InputMaker:
         weights, ids = oracle.route(layer, self.copies.logits(logits))
         return weights, self.copies.spread(ids)
 
+    def _of_all_ids(self, rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:
+        """(T, E) with the identity experts' logits behind: some experts', each token the last but
+        one's, which has hostile ones if it has."""
+        identity = self._package.ids - self._package.experts
+        if identity == 0:
+            return logits
+        others = rng.integers(0, logits.shape[1], identity)
+        return np.concatenate([logits, np.roll(logits[:, others], 2, axis=0)], axis=1)
+
     def make(self, case: Case, tokens: int, route: Route) -> Inputs:
         """Inputs of a case's calls: a function of the case, the seed and T; `route`: who chooses
         experts."""
@@ -114,7 +123,7 @@ class InputMaker:
         rows, logits, weights, ids = [], [], [], []
         for call in range(case.calls):
             rng = generator(self._seed, case.name, call)
-            gating = case.gating(rng, self.shape(tokens))
+            gating = self._of_all_ids(rng, case.gating(rng, self.shape(tokens)))
             if case.far:
                 gating = far(self._layer["routing"], gating)
             if case.hostile:
@@ -129,9 +138,11 @@ class InputMaker:
             logits.append(gating)
             weight, chosen = route(gating)
             if case.padding:
-                chosen = absent(rng, chosen, package.experts)
+                chosen = absent(rng, chosen, package.ids)
             if case.hostile and self._layer["routing"].get("where") == "given":
-                weight, chosen = hostile.given(weight, chosen, package.experts, crowded=call > 0)
+                weight, chosen = hostile.given(weight, chosen, package.ids, crowded=call > 0)
+                # Whatever the row of a token that goes to no expert is.
+                rows[-1][~((chosen >= 0) & (chosen < package.ids)).any(axis=-1), 0] = np.nan
             weights.append(weight)
             ids.append(chosen)
         arrays = [np.stack(parts) for parts in (rows, logits, weights, ids)]

@@ -99,7 +99,13 @@ def ids(
     tolerance = expected.shown(result.shape[1])
     for call in range(result.shape[0]):
         chosen, down = inputs.ids[call], inputs.model.plain("w2", 0)
-        weights = fingerprint.shown(layer, inputs.weights[call], down)
+        weights = np.where(
+            chosen < experts,
+            fingerprint.shown(layer, inputs.weights[call], down),
+            inputs.weights[call],
+        )
+        # Identity experts show together, behind the others.
+        chosen = np.minimum(chosen, experts)
         shown = fingerprint.read(layer, result[call], experts, down)
         wanted = np.zeros_like(shown)
         np.add.at(wanted, (np.arange(len(chosen))[:, None], chosen), weights)

@@ -5,7 +5,9 @@ It shares no code with the generated reference, so that a mistake in one shows a
 `renormalize`, `renormEpsilon` (added, or a dictionary: `atLeast`), `scalingFactor`, `logitSoftCap`,
 `scoreChosen`, `scoreNear`, `groups`, `correctionBias`; and `sharedExperts` with `intermediate`
 and perhaps an `activation`; `quantization` with the
-type of quantised `activations`; `scoreOn` "input": a weight multiplies what its expert takes.
+type of quantised `activations`; `scoreOn` "input": a weight multiplies what its expert takes;
+`identityExperts`: so many ids behind the experts' give the token itself, times its weight
+(LongCat-Flash, arXiv:2509.01322, equation 1).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..package import quantization
-from ..package.model import Layer, Weights
+from ..package.model import Layer, Weights, identity_experts
 
 Array = NDArray[np.float64]
 
@@ -178,6 +180,8 @@ def contributions(layer: Layer, x: Any, weights: Weights, shares: Any, ids: Any)
     range is a padded token's: nothing, whatever its share."""
 
     def part(share: float, e: int) -> Array:
+        if len(weights.w2) <= e < len(weights.w2) + identity_experts(layer):
+            return share * np.asarray(x, np.float64)
         if not 0 <= e < len(weights.w2):
             return np.zeros(len(x))
         if layer.get("scoreOn") == "input":

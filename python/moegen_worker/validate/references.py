@@ -108,11 +108,11 @@ class References:
         tokens = 4
         rng = generator(self._seed, "reference")
         weights = self._maker.model(marked=False)
-        logits = rng.standard_normal((tokens, self._package.experts)).astype(np.float32)
+        logits = rng.standard_normal((tokens, self._package.ids)).astype(np.float32)
         logits[0] = np.round(logits[0])
         x = rng.standard_normal((1, tokens, self._package.hidden), np.float32)
         if self._routing is None:
-            shares, ids = hostile.given(*self._maker.given(logits), self._package.experts)
+            shares, ids = hostile.given(*self._maker.given(logits), self._package.ids)
         else:
             shares, ids = oracle.route(self._layer, logits, weights.correction_bias)
             for asked in (logits, self._hostile_logits(rng)):
@@ -159,7 +159,7 @@ class References:
         """Tokens of each hostile kind, as far as references are compiled for so many."""
         further = self._maker.near_epsilon
         count = min(2 * (len(hostile.LOGITS) + len(further)), self._most)
-        logits = rng.standard_normal((count, self._package.experts)).astype(np.float32)
+        logits = rng.standard_normal((count, self._package.ids)).astype(np.float32)
         return hostile.placed(hostile.logits(rng, logits, self._package.top_k), further)
 
     def _compare_routing(self, logits: np.ndarray) -> Verdict | None:

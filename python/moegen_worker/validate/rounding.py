@@ -62,6 +62,8 @@ MARGIN = 1.03
 # For the second order of some roundings, and of float32.
 SLACK = 1.05
 SHOWN_FLOAT32 = 2e-5
+# Of a row, what else may be in it for its values to be rounded as the token's multiple: two steps.
+ALIKE = 2.0**-7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,27 +167,52 @@ class Model:
             sums[owner, chosen] += share * result
             noise[owner, chosen] += share**2 * (variance + self._share * result**2)
             sources[chosen] += share[:, 0] ** 4 * few
+        given = self._add_identity(tokens, shares, ids, home, sums, noise)
         self._add_shared(rows, home, sums, noise, sources)
         variance, fourth, largest = self._sent(sums, noise, home)
         total = sums.sum(axis=0)
         variance += self._owners.devices * (UNIT * total) ** 2
-        variance += nearest(total, self._dtype, largest)
+        rounded = nearest(total, self._dtype, largest)
+        variance += rounded
+        if self._narrow:
+            sources += alike_errors(tokens, given, total, rounded)
         mean = variance.sum(axis=-1)
         return Expected(mean, np.sqrt(2.0 * ((variance**2 + fourth).sum(axis=-1) + sources)))
 
+    def _add_identity(
+        self, tokens: Array, shares: Array, ids: Array, home: Array, sums: Array, noise: Array
+    ) -> Array:
+        """What identity experts give (T, D), which a token's own device adds."""
+        first = self._owners.experts
+        chosen = (ids >= first) & (ids < first + model.identity_experts(self._layer))
+        share = np.where(chosen, shares, 0.0).sum(axis=-1, keepdims=True)
+        # An infinite row that none of them has.
+        with np.errstate(invalid="ignore"):
+            given = np.where(share == 0.0, 0.0, share * np.asarray(tokens, np.float64))
+        places = np.arange(len(tokens))
+        sums[home, places] += given
+        noise[home, places] += self._share * given**2
+        return given
+
     def shown(self, count: int) -> Array:
-        """(T, E) how much, relative, a routing weight may be off that a fingerprint shows: at most
-        half a step, which is u = 2^-8 of the smallest, for each rounding on its way."""
+        """(T, E), or (T, E + 1) with identity experts: how much, relative, a routing weight may be off
+        that a fingerprint shows: at most half a step, which is u = 2^-8 of the smallest, for each
+        rounding on its way."""
+        identity = model.identity_experts(self._layer) > 0
         experts = np.arange(self._owners.experts)
         if not self._narrow:
-            return np.full((count, len(experts)), SHOWN_FLOAT32)
+            return np.full((count, len(experts) + identity), SHOWN_FLOAT32)
         away = self._owners.of_experts(experts) != self._owners.of_tokens(count)[:, None]
         if self._layer.get("deterministic") or self._rounds_results:
             away = np.ones_like(away)
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
         weights = 0.0 if self._rounded_above("routed") is None else 7.0
-        return (2.0 + away + weights) * 2.0**-8 * SLACK
+        roundings = 2.0 + away + weights
+        if identity:
+            # An identity expert's are rounded as the result.
+            roundings = np.append(roundings, np.ones((count, 1)), axis=1)
+        return roundings * 2.0**-8 * SLACK
 
     def _rounded_above(self, kind: str) -> int | None:
         """Bodies of more rows round "routed" or "shared" weights times their scales; None: none."""
@@ -311,6 +338,26 @@ class Model:
                 added, largest = passed_on(sums, ways, home, self._dtype)
             result += added
         return result, fourth, largest
+
+
+def alike_errors(tokens: Array, given: Array, total: Array, variance: Array) -> Array:
+    """(T,) what the variance of a row's squared error has beyond that of independent errors.
+
+    A row that is a multiple of its token's, but for less than a step, has the same error where that
+    has the same mantissa, of which there are 128: all that share one are one source. `given` (T, D):
+    that multiple; `variance`: of the rounding of `total`.
+    """
+    more = np.zeros(len(tokens))
+    finite = np.isfinite(total).all(axis=-1) & np.isfinite(variance).all(axis=-1)
+    for token in np.flatnonzero(finite & given.any(axis=-1)):
+        others = np.linalg.norm(total[token] - given[token])
+        if others > ALIKE * np.linalg.norm(given[token]):
+            continue
+        mantissas = np.abs(np.frexp(np.asarray(tokens[token], np.float64))[0])
+        _, places = np.unique(mantissas, return_inverse=True)
+        shared = np.bincount(places, weights=variance[token])
+        more[token] = (shared**2).sum() - (variance[token] ** 2).sum()
+    return more
 
 
 def _through(slope: Array, variance: Array) -> Array:

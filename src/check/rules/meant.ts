@@ -12,6 +12,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
       "biases",
       "sharedExperts",
       "redundantExperts",
+      "identityExperts",
       "deterministic",
       "scoreOn",
     ],

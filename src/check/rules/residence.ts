@@ -18,7 +18,8 @@ function unservedInPasses({ wire, deterministic }: LayerSpec): string | undefine
 
 /** What a layer has that is served with rows in VMEM alone; undefined: nothing. */
 function unservedInHbm(layer: LayerSpec): string | undefined {
-  const { biases, sharedExperts, wire, quantization } = layer;
+  const { biases, sharedExperts, identityExperts, wire, quantization } = layer;
+  if (identityExperts !== undefined) return "identity experts";
   if (sharedExperts !== undefined) return "shared experts";
   if (biases === true) return "biases";
   if (wire !== undefined) return "rows of 8 bits between devices";

@@ -11,14 +11,16 @@ const MOST_CHOSEN = 32;
  * for.
  */
 export const topKWithinExperts: Rule = ({ spec, sound }) => {
-  const { topK, experts, redundantExperts = 0 } = spec.layer ?? {};
+  const { topK, experts, redundantExperts = 0, identityExperts = 0 } = spec.layer ?? {};
   if (!sound("layer", "topK") || !sound("layer", "experts")) return [];
   const path = ["layer", "topK"];
   const copies = sound("layer", "redundantExperts") && redundantExperts < experts;
-  // A copy is no further choice.
-  const distinct = copies ? experts - redundantExperts : experts;
+  // A copy is no further choice, an identity expert is one.
+  const identity = sound("layer", "identityExperts") ? identityExperts : 0;
+  const distinct = (copies ? experts - redundantExperts : experts) + identity;
   if (topK > distinct) {
-    const whose = distinct === experts ? "experts" : "experts - redundantExperts";
+    const less = copies && redundantExperts > 0 ? " - redundantExperts" : "";
+    const whose = `experts${less}${identity > 0 ? " + identityExperts" : ""}`;
     const message = `topK = ${topK} exceeds ${whose} = ${distinct}`;
     const nearest = [Math.min(distinct, MOST_CHOSEN)];
     return [error({ code: "MOE105", path, message, detail: `${topK} > ${distinct}`, nearest })];
@@ -60,7 +62,7 @@ export const nearIsSoftmax: Rule = ({ spec, sound }) => {
   const beside = NOT_NEAR.find((name) => routing[name] !== undefined);
   if (beside !== undefined) {
     const message = `scoreNear chooses by logits alone, without ${beside}`;
-    return [error({ code: "MOE161", path: [...path, beside], message, nearest: ["undefined"] })];
+    return [error({ code: "MOE161", path: [...path, beside], message, nearest: [] })];
   }
   if (near < FURTHEST) return [];
   const message = `scoreNear = ${near} leaves out nothing: no two logits are further apart`;

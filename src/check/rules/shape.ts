@@ -47,7 +47,7 @@ function checkLayer(kinds: Kinds, value: unknown): void {
   // What an unknown architecture or a bad config left out is reported as such, not again here.
   if (layer === undefined || layerIncomplete(value)) return;
   const sizes = ["experts", "topK", "hidden", "intermediate"];
-  const counts = ["redundantExperts", "heldExperts"];
+  const counts = ["redundantExperts", "heldExperts", "identityExperts"];
   const further = ["quantization", "wire", "sharedExperts", "scoreOn", ...counts];
   const flags = ["biases", "deterministic"];
   const named = ["activation", "dtype", "weights", "routing"];

@@ -56,7 +56,9 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
             ? []
             : [`logits capped at ${routing.logitSoftCap}`]),
         ].join(", ");
-  const sizes = `E ${layer.experts}, top-${layer.topK}, D ${layer.hidden}, F ${layer.intermediate}`;
+  const { identityExperts } = layer;
+  const identity = identityExperts === undefined ? "" : ` and ${identityExperts} identity ones`;
+  const sizes = `E ${layer.experts}${identity}, top-${layer.topK}, D ${layer.hidden}, F ${layer.intermediate}`;
   return [
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,

@@ -3,6 +3,7 @@ import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
 import { isRelayed, isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import {
+  idsOf,
   quantizationText,
   sharedActivation,
   sharedApart,
@@ -33,6 +34,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     name,
     source: pyDocText(plan.source ?? ""),
     experts: layer.experts,
+    ...identityContext(layer),
     topK: layer.topK,
     hidden: layer.hidden,
     intermediate: layer.intermediate,
@@ -65,6 +67,23 @@ function shortPassContext({ kernels }: Plan): Record<string, unknown> {
   return { shortPasses, tokenGroup: shortPasses ? "s.token_group" : "ROW_GROUP" };
 }
 
+/** Ids that are no expert's: the token as it is. */
+function identityContext(layer: LayerSpec): Record<string, unknown> {
+  const { identityExperts } = layer;
+  const has = identityExperts !== undefined;
+  return {
+    ...(has ? { identityExperts } : {}),
+    /** Ids in all: the constant that has them, and how many. */
+    ids: has ? "NUM_IDS" : "NUM_EXPERTS",
+    idCount: idsOf(layer),
+    /** Of what clears the sums of a pass. */
+    sumsArguments: has ? "r, s, me" : "r, s",
+    alsoIdentity: has ? "; identity experts give the token itself" : "",
+    /** What a token's sum begins at in the reference. */
+    firstSum: has ? "_identity_rows(tokens, weights, ids)" : "jnp.zeros_like(tokens)",
+  };
+}
+
 /** What the shared experts' rows go through between the projections. */
 function sharedActivationContext(layer: LayerSpec): Record<string, unknown> {
   const own = sharedActivation(layer);
@@ -84,7 +103,9 @@ export function headerContext(plan: Plan): Record<string, unknown> {
 }
 
 function layerLine({ layer }: Plan): string {
-  const size = `${layer.experts} experts, top-${layer.topK}, hidden ${layer.hidden}, intermediate ${layer.intermediate}`;
+  const { identityExperts } = layer;
+  const identity = identityExperts === undefined ? "" : ` and ${identityExperts} identity ones`;
+  const size = `${layer.experts} experts${identity}, top-${layer.topK}, hidden ${layer.hidden}, intermediate ${layer.intermediate}`;
   const { routing } = layer;
   const text =
     routing.where === "given"

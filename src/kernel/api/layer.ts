@@ -1,7 +1,7 @@
 /** Activation and routing as the templates say them, kernel and reference alike. */
 
 import { pyFloat } from "../../emit/python.ts";
-import { hasGate, scoredLater } from "../../spec/formats.ts";
+import { hasGate, idsOf, scoredLater } from "../../spec/formats.ts";
 import type { Activation, LayerSpec, RenormEpsilon, RoutingSpec } from "../../spec/layer.ts";
 
 const WORDS: Readonly<Record<ReturnType<typeof activationName>, string>> = {
@@ -129,9 +129,15 @@ interface RoutingInput {
   readonly referenceText: string;
 }
 
-function givenInputs({ topK, redundantExperts }: LayerSpec): readonly RoutingInput[] {
+function givenInputs({
+  topK,
+  experts,
+  identityExperts,
+  redundantExperts,
+}: LayerSpec): readonly RoutingInput[] {
   const both = { shape: "(num_tokens, TOP_K)", size: `(T, ${topK})`, spec: "by_token" } as const;
   const ids = redundantExperts === undefined ? "expert ids" : "ids of physical experts";
+  const identity = identityExperts === undefined ? "" : `, from ${experts} on of identity experts`;
   return [
     {
       ...both,
@@ -147,7 +153,7 @@ function givenInputs({ topK, redundantExperts }: LayerSpec): readonly RoutingInp
       ref: "given_ids",
       // Of 64 bits JAX would take the lower half, which is another expert.
       dtype: "jnp.int32",
-      text: `int32 ${ids}; one out of range contributes nothing`,
+      text: `int32 ${ids}${identity}; one out of range contributes nothing`,
       referenceText: "; ids out of range contribute nothing",
     },
   ];
@@ -155,14 +161,16 @@ function givenInputs({ topK, redundantExperts }: LayerSpec): readonly RoutingInp
 
 /** The routing's arguments in their order. */
 export function routingInputs(layer: LayerSpec): readonly RoutingInput[] {
-  const { routing, experts } = layer;
+  const { routing } = layer;
+  const ids = idsOf(layer);
+  const idsName = layer.identityExperts === undefined ? "NUM_EXPERTS" : "NUM_IDS";
   if (routing.where === "given") return givenInputs(layer);
   const router = routing.scoring === "none" ? "router scores" : "router logits";
   const logits: RoutingInput = {
     name: "gating_output",
     ref: "router_logits",
-    shape: "(num_tokens, NUM_EXPERTS)",
-    size: `(T, ${experts})`,
+    shape: `(num_tokens, ${idsName})`,
+    size: `(T, ${ids})`,
     dtype: "jnp.floating",
     spec: "by_token",
     text: `${router}, sharded like tokens; taken as float32`,
@@ -172,8 +180,8 @@ export function routingInputs(layer: LayerSpec): readonly RoutingInput[] {
   const bias: RoutingInput = {
     name: "correction_bias",
     ref: "correction_bias",
-    shape: "(NUM_EXPERTS,)",
-    size: `(${experts},)`,
+    shape: `(${idsName},)`,
+    size: `(${ids},)`,
     dtype: "jnp.floating",
     spec: "P()",
     text: "added to the scores for the choice of experts; taken as float32",

@@ -27,6 +27,8 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     about_shared: aboutShared(plan),
     combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
+    zero_sums: `${HERE}/zero_sums/${layer.identityExperts === undefined ? "plain" : "identity"}`,
+    identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
     valid_tokens: all ? NO_BLOCK : valid,
     start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,
     store_rows: `${HERE}/store_rows/${pairsOrWords(layer)}`,

@@ -5,6 +5,7 @@
  */
 
 import type { TileRequest } from "../../schedule/schedule.ts";
+import { chanceOfExpert } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
 import { choose, hasRoom, partUnit, type Transport, wholeParts } from "../collectives/choose.ts";
@@ -125,7 +126,7 @@ function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boole
 
 /** Rows of an expert in a pass, uniform routing. */
 export function meanRows({ layer, tokens }: FitRequest, passes: number): number {
-  return Math.ceil((tokens / passes) * (layer.topK / layer.experts));
+  return Math.ceil((tokens / passes) * chanceOfExpert(layer));
 }
 
 /** Row blocks to try: all rows of a pass, then halves, down to one row tile. */

@@ -1,6 +1,6 @@
 /** Which of their answers the functions of the routing have in a plan. */
 import type { Plan } from "../../plan/plan.ts";
-import { scoredLater } from "../../spec/formats.ts";
+import { idsOf, scoredLater } from "../../spec/formats.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { layoutOf } from "../rows/layout.ts";
@@ -38,7 +38,7 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
   const choose = chooseBlock(routing);
   const by = choose.startsWith("by_scores") ? "scores" : "keys";
   const best = groups?.score === "max" ? "by_best" : "by_two_best";
-  const padded = layoutOf(layer).expertRows !== layer.experts;
+  const padded = layoutOf(layer).expertRows !== idsOf(layer);
   // What a key stands for is asked by those that weigh it, or add up groups' scores.
   const asked =
     by === "keys" && (choose === "by_keys" || choose === "near" || groups !== undefined);
@@ -65,6 +65,10 @@ export function routingBlocks(plan: Plan): Readonly<Record<string, string>> {
       : { routing_choice: `${HERE}/route_given`, route: `${HERE}/route/given` }),
     tokens_held: all ? `${HERE}/tokens_held` : NO_BLOCK,
     route_all: all ? `${HERE}/route_all` : NO_BLOCK,
+    identity_weight:
+      layer.identityExperts === undefined
+        ? NO_BLOCK
+        : `${HERE}/identity_weight/${routing.where === "kernel" ? "logits" : "given"}`,
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
     exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
   };

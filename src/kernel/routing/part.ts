@@ -1,6 +1,7 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
 import type { Plan } from "../../plan/plan.ts";
+import { idsOf } from "../../spec/formats.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { DEVICES, PEERS } from "../loops.ts";
@@ -130,13 +131,18 @@ function context(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
   const layout = layoutOf(layer);
   const all = planRoutesAll(plan);
-  const paddedExperts = inKernel({ layer }) && layout.expertRows !== layer.experts;
+  const paddedExperts = inKernel({ layer }) && layout.expertRows !== idsOf(layer);
   // Rows that are no expert are of no group that is kept, and the experts of those are k at least.
   const maskedRows = paddedExperts && !(layer.routing.where === "kernel" && layer.routing.groups);
   return {
     sharedRegisters: sharesRegisters(mesh.ep),
     choiceStride: sharesRegisters(mesh.ep) ? "choice_stride" : "lane_tokens",
     mayRouteAll: all,
+    identityAlone: layer.identityExperts !== undefined && !sharesRegisters(mesh.ep),
+    identityBehind:
+      layer.identityExperts === undefined ? "" : ", then the identity experts' together",
+    placedWeights: layer.identityExperts === undefined ? "weights" : "[*weights, identity_weight]",
+    tokenWeights: layer.identityExperts === undefined ? "TOP_K" : "(TOP_K + 1)",
     routedTokens: all ? "routed_tokens" : "pass_tokens",
     sources: all ? "s.sources" : "EP_SIZE",
     tokenBits: TOKEN_BITS,
@@ -149,7 +155,7 @@ function context(plan: Plan): Record<string, unknown> {
     // What is not chosen beside experts that were.
     rowsThatAreNone: paddedExperts ? "rows that are no expert, and of " : "",
     orNone: maskedRows ? " or none" : "",
-    paddedLogits: layout.logitLanes !== layer.experts,
+    paddedLogits: layout.logitLanes !== idsOf(layer),
     widerLanes: layout.expertLanes !== layout.expertRows,
   };
 }

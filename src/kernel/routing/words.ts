@@ -30,11 +30,19 @@ export const MOST_ROUTE_WORDS = 2 ** 17;
 /** Token rows of all devices in one pass at most: one more index stands for "no token". */
 export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
 
+/** Weights of a token in the routes: of each choice, and what its identity experts weigh together. */
+export function weightsOfToken({
+  topK,
+  identityExperts,
+}: Pick<Layer, "topK" | "identityExperts">): number {
+  return identityExperts === undefined ? topK : topK + 1;
+}
+
 /** Entries, then weights by choice, then the first entry of each expert. */
 export function routeWords(layer: Layer, tokens: number, ep: number) {
   const weightsAt = roundUp(tokens * layer.topK + UNROLL, LANES);
   const choiceStride = sharesRegisters(ep) ? strideOf(tokens) : roundUp(tokens, LANES);
-  const offsetsAt = weightsAt + roundUp(layer.topK * choiceStride, LANES);
+  const offsetsAt = weightsAt + roundUp(weightsOfToken(layer) * choiceStride, LANES);
   const words = roundUp(offsetsAt + layoutOf(layer).expertLanes, 1024);
   return { choiceStride, weightsAt, offsetsAt, routeWords: words };
 }

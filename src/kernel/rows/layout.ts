@@ -1,6 +1,7 @@
 /** What follows from the layer alone: how a token row lies in VMEM, and padded counts. */
 import {
   heldExperts,
+  idsOf,
   packedRows,
   sharedLayer,
   tokenRows,
@@ -15,6 +16,7 @@ export type Layer = Pick<
   LayerSpec,
   | "experts"
   | "heldExperts"
+  | "identityExperts"
   | "topK"
   | "hidden"
   | "intermediate"
@@ -119,7 +121,9 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
   const row = tokenRows(layer) === undefined ? packed : narrow;
   const partRow = layer.wire?.combine === undefined ? packed : narrow;
   // Given ids may say "no expert": one more row for those.
-  const rows = layer.routing.where === "kernel" ? heldExperts(layer) : layer.experts + 1;
+  // Of held experts that no token goes to, and of identity experts, there is one kind at most.
+  const logits = Math.max(heldExperts(layer), idsOf(layer));
+  const rows = layer.routing.where === "kernel" ? logits : idsOf(layer) + 1;
   return {
     itemBytes: bf16 ? 2 : 4,
     word: bf16 ? "uint32" : "float32",
@@ -134,6 +138,6 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),
-    logitLanes: roundUp(heldExperts(layer), LANES),
+    logitLanes: roundUp(logits, LANES),
   };
 }

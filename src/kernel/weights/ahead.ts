@@ -3,7 +3,13 @@
  * experts whose weights start at the kernel's entry, before it is known whether they have rows.
  */
 
-import { leastLocalExperts, localExperts, projections, weightBytes } from "../../spec/formats.ts";
+import {
+  chanceOfExpert,
+  leastLocalExperts,
+  localExperts,
+  projections,
+  weightBytes,
+} from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { expertTiles } from "../load.ts";
@@ -124,7 +130,7 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));
   const chance = Math.min(0.5, gain);
-  const some = 1 - layer.topK / layer.experts;
+  const some = 1 - chanceOfExpert(layer);
   const earlyTokens = some <= 0 ? 1 : Math.ceil(Math.log(chance) / Math.log(some));
   return { early, earlyTokens: Math.max(1, earlyTokens) };
 }

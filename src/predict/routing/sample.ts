@@ -6,17 +6,22 @@ export interface RoutingRequest {
   readonly tokens: number;
   readonly experts: number;
   readonly topK: number;
+  /** Further ids, as likely as experts, that no row goes to; absent: none. */
+  readonly identity?: number;
   readonly skew: Skew;
   readonly seed: number;
 }
 
-/** Expert ids, `topK` a token. */
+/** Expert ids, `topK` a token; NOBODY where the token chose what is no expert. */
 export interface Routing {
   readonly tokens: number;
   readonly experts: number;
   readonly topK: number;
   readonly ids: Int32Array;
 }
+
+/** In the place of an expert: no row goes anywhere. */
+export const NOBODY = -1;
 
 /** Draws before the rest of a token's experts are taken in order of their weight. */
 const PATIENCE = 64;
@@ -27,6 +32,17 @@ const PATIENCE = 64;
  * @throws RoutingError where k experts cannot be drawn.
  */
 export function sampleRouting(request: RoutingRequest): Routing {
+  const { experts, identity = 0, seed } = request;
+  const routing = sampleExperts(request);
+  // A recorded routing says itself what its tokens chose.
+  if (identity === 0 || request.skew.kind === "recorded") return routing;
+  const random = seeded(seed + 1);
+  const share = identity / (experts + identity);
+  const ids = routing.ids.map((expert) => (random() < share ? NOBODY : expert));
+  return { ...routing, ids };
+}
+
+function sampleExperts(request: RoutingRequest): Routing {
   const { tokens, experts, topK, skew } = request;
   if (topK > experts) throw new RoutingError(`top-${topK} of ${experts} experts cannot be`);
   const ids = new Int32Array(tokens * topK);
@@ -84,24 +100,24 @@ function replay(
   request: RoutingRequest,
   ids: Int32Array,
 ) {
-  const { tokens, topK, experts } = request;
+  const { tokens, topK, experts, identity = 0 } = request;
   recorded.forEach((token, index) => {
     if (token.length !== topK) {
       throw new RoutingError(
         `token ${index + 1} of the routing file has ${token.length} experts, the layer top-${topK}`,
       );
     }
-    const wrong = token.find((expert) => expert >= experts);
+    const wrong = token.find((expert) => expert >= experts + identity);
     if (wrong !== undefined) {
       throw new RoutingError(
-        `token ${index + 1} of the routing file goes to expert ${wrong}; the last is ${experts - 1}`,
+        `token ${index + 1} of the routing file goes to expert ${wrong}; the last is ${experts + identity - 1}`,
       );
     }
   });
   for (let token = 0; token < tokens; token++) {
     const source = recorded[token % recorded.length] ?? [];
     source.forEach((expert, choice) => {
-      ids[token * topK + choice] = expert;
+      ids[token * topK + choice] = expert < experts ? expert : NOBODY;
     });
   }
 }
@@ -125,7 +141,9 @@ export class Tally {
       const at = Math.floor((token % share) / tile);
       const row = (at * ep + source) * routing.experts;
       for (let choice = 0; choice < routing.topK; choice++) {
-        const index = row + (routing.ids[token * routing.topK + choice] ?? 0);
+        const expert = routing.ids[token * routing.topK + choice] ?? NOBODY;
+        if (expert === NOBODY) continue;
+        const index = row + expert;
         this.counts[index] = (this.counts[index] ?? 0) + 1;
       }
     }
@@ -175,6 +193,6 @@ export class Tally {
 export function imbalance(routing: Routing, ep: number): number {
   const tally = new Tally(routing, ep, routing.tokens);
   const rows = Array.from({ length: ep }, (_, device) => tally.onDevice(0, device));
-  const mean = (routing.tokens * routing.topK) / ep;
+  const mean = rows.reduce((sum, own) => sum + own, 0) / ep;
   return mean === 0 ? 1 : Math.max(...rows) / mean;
 }

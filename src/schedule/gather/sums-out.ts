@@ -4,7 +4,7 @@ import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
-import { DEVICES, GROUP } from "../../kernel/loops.ts";
+import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
@@ -105,6 +105,25 @@ function reduceScatter(frame: Frame): Draft {
   };
 }
 
+/** Own tokens' sums begin at what their identity experts give. */
+function zeroSums({ layer, sizes }: Frame): Draft {
+  const identity = layer.identityExperts !== undefined;
+  return {
+    name: "zero_sums",
+    meaning: identity
+      ? "clear the sums; own rows times their identity experts' weights"
+      : "clear the sums",
+    reads: identity ? ["token_rows", "all_routes"] : [],
+    writes: ["token_sums"],
+    per: "pass",
+    trips: sizes.passes,
+    loops: [
+      { over: "all tokens", each: GROUP },
+      ...(identity ? [{ over: "own tokens", each: UNROLL } as const] : []),
+    ],
+  };
+}
+
 function sumsOutOf(frame: Frame): Stream {
   const { layer, ep, sizes, load } = frame;
   const straight = sumsGoStraight(layer);
@@ -149,15 +168,7 @@ export const sumsOut: Part = {
   streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
   stages: (frame) => {
     const { layer, ep, sizes } = frame;
-    const zero: Draft = {
-      name: "zero_sums",
-      meaning: "clear the sums",
-      reads: [],
-      writes: ["token_sums"],
-      per: "pass",
-      trips: sizes.passes,
-      loops: [{ over: "all tokens", each: GROUP }],
-    };
+    const zero = zeroSums(frame);
     if (ep === 1) return [zero];
     const overlap = passesOverlap(frame);
     const more = overlap ? passSlots(frame) > 1 : sizes.passes > 1 && needsPassBarrier(layer);

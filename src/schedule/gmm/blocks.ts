@@ -21,7 +21,7 @@ function collectiveBlocks({ mesh: { ep, axes, tokenAxes } }: Plan): Blocks {
     entries: `${HERE}/entries/${alone ? "alone" : "distributed"}`,
     experts: `${HERE}/experts/${rounds}`,
     about_rounds: `${HERE}/about_rounds/${rounds}`,
-    result: `${HERE}/result/${alone ? "alone" : replicated ? "replicated" : "distributed"}`,
+    result: `${HERE}/result/${replicated && !alone ? "replicated" : "own"}`,
   };
 }
 
@@ -35,10 +35,13 @@ export function gmmBlocks(plan: Plan): Blocks {
   } = apiBlocks(plan);
   const { reference_groups = NO_BLOCK } = referenceBlocks(plan);
   const biased = layer.biases === true;
+  const identity = layer.identityExperts !== undefined;
   return {
     ...{ scale_arrays, gate_up_bias_array, routing_arrays, reference_groups },
     down_bias_array: biased ? `${HERE}/down_bias` : NO_BLOCK,
     routes: `${HERE}/routes/${layer.routing.where === "given" ? "given" : "chosen"}`,
+    identity: identity ? `${HERE}/identity/rows` : NO_BLOCK,
+    identity_dispatch: identity ? `${HERE}/identity/dispatch` : NO_BLOCK,
     weight_slot: "kernel/experts/resident/slot/first",
     scale_block: scaleBlockTemplate(layer),
     ...collectiveBlocks(plan),

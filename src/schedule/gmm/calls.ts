@@ -1,6 +1,7 @@
 /** What XLA does around the Pallas kernel, with its bytes under uniform routing. */
 import type { Frame } from "../../kernel/frame.ts";
 import type { Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
+import { idsOf } from "../../spec/formats.ts";
 import { MOST_ALONE, roundOf } from "./sizes.ts";
 
 /** Calls whose rows XLA moves one by one. */
@@ -31,7 +32,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       : [
           {
             ...{ kind: "xla", name: "routing", operations: 3 },
-            bytes: 4 * sizes.deviceShare * layer.experts,
+            bytes: 4 * sizes.deviceShare * idsOf(layer),
             meaning: "scores, top-k and weights of own tokens",
           },
         ];

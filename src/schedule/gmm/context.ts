@@ -18,6 +18,12 @@ function callContext(plan: Plan): Context {
   return { ...all, expertArrays, arrayCount: count + 1 };
 }
 
+/** This device's tokens' sums of all devices, with what their identity experts give. */
+function ownSums({ layer, mesh: { ep } }: Plan, axes: string): string {
+  const sums = ep === 1 ? "sums" : `lax.psum_scatter(sums, ${axes}, tiled=True)`;
+  return layer.identityExperts === undefined ? sums : `(${sums} + identity)`;
+}
+
 /**
  * What the templates of all parts are told, from the plan's first kernel and the kinds of all.
  * @throws RangeError for a plan without a kernel.
@@ -27,6 +33,7 @@ export function gmmContext(plan: Plan): Context {
   const [first] = kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
   const { ep, axes, tokenAxes } = mesh;
+  const tokenAxesName = tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES";
   const input: KernelInput = {
     ...{ layer, ep, device: deviceOf(first.device), layout: layoutOf(layer) },
     ...{ parts: 0, streamed: false, rows: "vmem", atOnce: 1, narrow: false },
@@ -37,8 +44,9 @@ export function gmmContext(plan: Plan): Context {
     ...headerContext(plan),
     ...callContext(plan),
     ...contextOf(composition, plan, input),
+    ownSums: ownSums(plan, tokenAxesName),
     // Where tokens are replicated each device has a share of them in between.
-    tokenAxesName: tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES",
+    tokenAxesName,
     collectsText: ep === 1 ? "" : ", gathers all devices' token rows",
     returnsText: ep === 1 ? "" : ", and gives each device its own tokens' sums (reduce-scatter)",
     roundShare: ROUND_SHARE,

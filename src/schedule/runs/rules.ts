@@ -14,6 +14,9 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   if (layer.sharedExperts !== undefined) {
     refuse("sharedExperts", "sharedExperts: leave them to the caller, or use another kind");
   }
+  if (layer.identityExperts !== undefined) {
+    refuse("identityExperts", "identityExperts: use another kind");
+  }
   if (layer.deterministic === true) {
     refuse("deterministic", "deterministic: a token's own device adds its sums first");
   }

@@ -14,6 +14,7 @@ import type {
 import type { Quantization } from "../../spec/quantization.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import { copiesOf, expertsOf, GROUPS, type Row } from "./fields.ts";
+import { identityOf } from "./identity.ts";
 import { fewerExperts, heldRows, shortPasses } from "./turns.ts";
 
 /** A row made ready to run. */
@@ -178,6 +179,7 @@ function layerOf(row: Row, index: number): LayerSpec {
     ...(row.shared === "none" ? {} : { sharedExperts: { ...sharedSize(row), ...gate } }),
     ...(row.deterministic === "yes" ? { deterministic: true as const } : {}),
     ...(copies === 0 ? {} : { redundantExperts: copies }),
+    ...identityOf(row),
   };
 }
 

@@ -2,6 +2,32 @@
 import { added, hub, type Published, routing, shared, sizes, transformers } from "./published.ts";
 
 export const said: Readonly<Record<string, Published>> = {
+  "LongCat-Flash: identity experts": {
+    source: transformers("longcat_flash/configuration_longcat_flash.py"),
+    config: {
+      architectures: ["LongcatFlashForCausalLM"],
+      expert_ffn_hidden_size: 2048,
+      hidden_act: "silu",
+      hidden_size: 6144,
+      moe_topk: 12,
+      n_routed_experts: 512,
+      num_layers: 28,
+      routed_scaling_factor: 6.0,
+      zero_expert_num: 256,
+      zero_expert_type: "identity",
+      torch_dtype: "bfloat16",
+    },
+    layer: {
+      ...sizes(512, 12, 6144, 2048),
+      identityExperts: 256,
+      routing: routing("softmax", {
+        renormalize: false,
+        scalingFactor: 6,
+        correctionBias: true,
+      }),
+    },
+    layers: 28,
+  },
   "DeepSeek-V4-Flash: the square root of softplus": {
     source: hub("deepseek-ai/DeepSeek-V4-Flash"),
     config: {

@@ -30,6 +30,7 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.biases === true) problems.push("the experts of this tree's models have no biases");
   if (layer.heldExperts !== undefined) problems.push("this tree's loader has no padded experts");
   if (layer.redundantExperts !== undefined) problems.push("this tree has no redundant experts");
+  if (layer.identityExperts !== undefined) problems.push("this tree has no identity experts");
   if (layer.quantization !== undefined) {
     problems.push("EPMoE of this tree has no quantised weights: no scales are loaded or handed on");
   }

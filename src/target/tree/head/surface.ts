@@ -24,6 +24,9 @@ export function adapt(layer: LayerSpec, facts: Facts = { quantized: true }): Ada
       refused: ["the models of this tree that can use a generated kernel compute silu or gelu"],
     };
   }
+  if (layer.identityExperts !== undefined) {
+    return { refused: ["the models of this tree have no identity experts"] };
+  }
   if (layer.scoreOn !== undefined) {
     return {
       refused: ["the models of this tree weigh what experts give, not what they take (scoreOn)"],

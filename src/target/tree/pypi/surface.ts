@@ -28,6 +28,7 @@ export function adapt(layer: LayerSpec): Adapted {
   if (layer.sharedExperts) problems.push("the models of this tree have no shared experts");
   if (layer.heldExperts !== undefined) problems.push("this tree's loader has no padded experts");
   if (layer.redundantExperts) problems.push("this tree has no redundant experts");
+  if (layer.identityExperts !== undefined) problems.push("this tree has no identity experts");
   if (layer.quantization !== undefined) {
     problems.push("EPMoE of this tree has no quantised weights: no scales are loaded or handed on");
   }
