@@ -2,8 +2,8 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
-import type { Activation, RoutingSpec, SharedExperts, WeightLayout } from "../spec/layer.ts";
-import type { DType, Quantization, QuantizedDType, Wire } from "../spec/quantization.ts";
+import type { LayerSpec } from "../spec/layer.ts";
+import type { QuantizedDType } from "../spec/quantization.ts";
 import type { BucketRows, PredictedTimes } from "../spec/schedule.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
@@ -268,26 +268,8 @@ export interface Plan {
   readonly source?: string;
   /** Its kind; `auto`: each kernel names its own. */
   readonly schedule: string;
-  readonly layer: {
-    readonly experts: number;
-    readonly topK: number;
-    readonly hidden: number;
-    readonly intermediate: number;
-    readonly activation: Activation;
-    readonly dtype: DType;
-    readonly routing: RoutingSpec;
-    /** Layout of the gate and up weights; a choice of the plan, not of the template. */
-    readonly weights: WeightLayout;
-    readonly quantization?: Quantization;
-    readonly wire?: Wire;
-    readonly biases?: true;
-    readonly sharedExperts?: SharedExperts;
-    readonly redundantExperts?: number;
-    readonly heldExperts?: number;
-    readonly identityExperts?: number;
-    readonly deterministic?: true;
-    readonly scoreOn?: "input";
-  };
+  /** As the spec has it; how its weights lie is a choice of the plan, not of the template. */
+  readonly layer: LayerSpec;
   readonly mesh: {
     readonly ep: number;
     readonly axes: readonly [string, ...string[]];
