@@ -1,6 +1,7 @@
 /**
- * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--json]`: the fastest generated kernel
- * against the fastest published one, both as predicted, for each layer, device and T of `cells.mjs`.
+ * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--json]`: the fastest
+ * generated kernel against the fastest published one, both as predicted, for each layer, device and T of
+ * `cells.mjs`; with --narrow those that send rows, or rows and sums, in 8 bits.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
  */
 import { join } from "node:path";
@@ -47,9 +48,10 @@ const byTime = (/** @type {Time} */ a, /** @type {Time} */ b) => a.us - b.us;
 /**
  * @param {Cells} cells
  * @param {number} tokens
+ * @param {boolean} narrow
  * @returns {Promise<Cell>}
  */
-async function measure({ name, example, fields, device, ep }, tokens) {
+async function measure({ name, example, fields, device, ep }, tokens, narrow) {
   /** @type {[Pick<typeof import("../../../src/check/index.ts"), "registries">, typeof import("../../../src/check/judge.ts"), typeof import("../../../src/cli/predict/contenders.ts"), typeof import("../../../src/predict/predict.ts"), typeof import("../../../src/runner/index.ts")]} */
   const [{ registries }, { judge }, { contendersOf }, { predict }, { CompileCache }] =
     await Promise.all([
@@ -71,11 +73,11 @@ async function measure({ name, example, fields, device, ep }, tokens) {
   /** @type {Time[]} */
   const others = [];
   let floor = 0;
-  for (const way of waysOf(Object.values(registries.schedules), tokens)) {
-    const { schedule } = way;
+  for (const way of waysOf(Object.values(registries.schedules), layer, tokens, narrow)) {
     const { axes } = spec.mesh;
+    const kernel = { layer: way.layer, schedule: way.schedule };
     const { plan, findings } = judge(
-      { ...spec, layer, schedule, mesh: { ep, axes }, devices: [device] },
+      { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
       registries,
     );
     if (plan === undefined) {
@@ -133,6 +135,7 @@ await script(async () => {
     options: {
       only: { type: "string" },
       tokens: { type: "string" },
+      narrow: { type: "boolean" },
       json: { type: "boolean" },
     },
   });
@@ -146,7 +149,7 @@ await script(async () => {
   for (const one of cells) {
     for (const tokens of one.tokens) {
       if (wanted !== undefined && !wanted.includes(tokens)) continue;
-      const cell = await measure(one, tokens);
+      const cell = await measure(one, tokens, values.narrow === true);
       found.push(cell);
       say(line(cell));
     }

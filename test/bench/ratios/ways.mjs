@@ -2,26 +2,49 @@
 
 /** @typedef {import("../../../src/spec/spec.ts").MoeSpec} MoeSpec */
 /** @typedef {import("../../../src/schedule/schedule.ts").Schedule} Schedule */
-/** @typedef {{ name: string, schedule: MoeSpec["schedule"] }} Way */
+/** @typedef {{ name: string, schedule: MoeSpec["schedule"], layer: MoeSpec["layer"] }} Way */
+
+/** What devices send each other in 8 bits, as the published kernels of v7x do. */
+const WIRES = /** @type {const} */ ([
+  ["", undefined],
+  [", 8-bit rows", { dispatch: "float8_e4m3fn" }],
+  [", 8-bit rows and sums", { dispatch: "float8_e4m3fn", combine: "int8" }],
+]);
 
 /**
- * Every registered schedule with a bucket up to `tokens`, its tiles left to `auto`, and with rows in
- * HBM where it can.
+ * Every registered schedule with a bucket up to `tokens`, its tiles left to `auto`; with rows in HBM and
+ * experts whole where it can; with rows and sums in 8 bits where that is asked for.
  * @param {readonly Schedule[]} schedules
+ * @param {MoeSpec["layer"]} layer
  * @param {number} tokens
+ * @param {boolean} narrow
  * @returns {readonly Way[]}
  */
-export function waysOf(schedules, tokens) {
-  return schedules.flatMap(({ kind, axes, options }) => {
+export function waysOf(schedules, layer, tokens, narrow) {
+  return schedules.flatMap((schedule) => {
+    const { kind, axes, options } = schedule;
     const auto = Object.fromEntries(axes.map(({ name }) => [name, { kind: "auto" }]));
-    const way = (/** @type {string} */ name, /** @type {object} */ more) => {
-      const tiles = { only: { upTo: tokens, ...auto, ...more } };
-      const schedule = /** @type {Way["schedule"]} */ (/** @type {unknown} */ ({ kind, tiles }));
-      return { name, schedule };
-    };
-    return [
-      way(kind, {}),
-      ...(options.includes("rows") ? [way(`${kind} from HBM`, { rows: "hbm" })] : []),
+    const whole = axes
+      .filter(({ name }) => name !== "bt")
+      .map(({ name }) => [name, schedule.axisRule(layer, name).legal.at(-1)]);
+    const residences = [
+      ["", {}],
+      ...(options.includes("rows") && !narrow
+        ? [[" from HBM", { rows: "hbm", ...Object.fromEntries(whole) }]]
+        : []),
     ];
+    const wires = narrow ? WIRES.slice(1) : WIRES.slice(0, 1);
+    return wires.flatMap(([sent, wire]) =>
+      residences.map(([from, more]) => ({
+        name: `${kind}${from}${sent}`,
+        schedule: /** @type {Way["schedule"]} */ (
+          /** @type {unknown} */ ({
+            kind,
+            tiles: { only: { upTo: tokens, ...auto, .../** @type {object} */ (more) } },
+          })
+        ),
+        layer: wire === undefined ? layer : { ...layer, wire },
+      })),
+    );
   });
 }
