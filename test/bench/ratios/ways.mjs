@@ -29,6 +29,7 @@ export function waysOf(schedules, layer, tokens, narrow) {
       .map(({ name }) => [name, schedule.axisRule(layer, name).legal.at(-1)]);
     const residences = [
       ["", {}],
+      ...(options.includes("rows") ? [[" in two passes", { rows: "two passes" }]] : []),
       ...(options.includes("rows") && !narrow
         ? [[" from HBM", { rows: "hbm", ...Object.fromEntries(whole) }]]
         : []),
