@@ -18,6 +18,8 @@ EVERYTHING = {
 
 class Package:
     experts, hidden, intermediate, top_k = 8, 256, 384, 2
+    # No experts of zero weights, and no ids without an expert.
+    held_experts = ids = experts
     ep, axes, dtype = 4, ("data", "tensor"), "bfloat16"
 
 
