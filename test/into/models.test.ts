@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { trees } from "../../src/target/tree/registry.ts";
-import { build, checkoutOf, copyOf, FOUR, specFor } from "./checkouts.ts";
+import { build, caseOf, checkoutOf, copyOf, FOUR, specFor } from "./checkouts.ts";
 import { type Checkpoint, decode, type Job } from "./decode.ts";
 import { record } from "./survey/decoded.ts";
 
@@ -112,10 +112,10 @@ describe.skipIf(checkout === undefined)("the head tree", () => {
 
   test("the same tokens on two devices of data by two", async () => {
     const sources = await python([specFor(QWEN3, 4)]);
-    const how = { mesh: [2, 2], ep: 4, prompt: PROMPT, requests: 2, tokens: 3 } as const;
+    const how = { mesh: [2, 2], ep: 4, requests: 2, tokens: 3 } as const;
     // Qwen3 says how the layer's result is to lie, Ling adds its shared experts to it as it does.
     const jobs = (["qwen3_moe", "ling"] as const).map((model) =>
-      both({ ...how, model, dtype: "bfloat16" }),
+      both({ ...caseOf(model, "bfloat16"), ...how }),
     );
     await sameTokens(sources, jobs, "two requests");
   });
