@@ -1,7 +1,8 @@
 /** Token buckets of a scaled spec: which there are, and the tiles of each. */
-import { SHORT_PASS } from "../kernel/api/pass-tiles.ts";
+import { SHORT_PASS, unservedShort } from "../kernel/api/pass-tiles.ts";
 import type { TileChoice } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { SeveralBucket } from "../spec/several.ts";
 
@@ -37,9 +38,14 @@ export function transportOf({ own }: TileChoice, ep: number): Pick<BucketSpec, "
   return { transport: own.parts > 0 ? "by dimensions" : "straight" };
 }
 
-/** Passes that are short for want of room stay so where there is room. */
-export function shortPassesOf({ own }: TileChoice): Pick<BucketSpec, "passTokens"> {
-  return own.pass_tokens === SHORT_PASS ? { passTokens: SHORT_PASS } : {};
+/** Passes that are short for want of room stay so where there is room, if so many devices have such. */
+export function shortPassesOf(
+  { own, rows = "vmem" }: TileChoice,
+  layer: LayerSpec,
+  ep: number,
+): Pick<BucketSpec, "passTokens"> {
+  const served = unservedShort(layer, ep, rows) === undefined;
+  return own.pass_tokens === SHORT_PASS && served ? { passTokens: SHORT_PASS } : {};
 }
 
 /**

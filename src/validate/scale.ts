@@ -228,7 +228,7 @@ export function scaleSpec(
       slots: Math.max(2, Math.min(tiles.slots, MOST_SLOTS, local * weightTiles(tiles) - 1)),
       ...transportOf(tiles, ep),
       ...defined({ rows: tiles.rows }),
-      ...shortPassesOf(tiles),
+      ...shortPassesOf(tiles, counted, ep),
     });
   };
   const buckets = bucketsOf(made, tilesOf, ep);
