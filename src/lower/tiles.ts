@@ -24,7 +24,7 @@ import type { LowerInput, Schedule, TileAxis, TileRequest } from "../schedule/sc
 import { isAuto, members } from "../spec/choice.ts";
 import { defined } from "../spec/defined.ts";
 import { idsOf } from "../spec/formats.ts";
-import type { BucketSpec } from "../spec/schedule.ts";
+import { type BucketOption, type BucketSpec, bucketOptions } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 
@@ -138,8 +138,16 @@ function holdingMost(
 /** How much more than the least a kernel with larger tiles may read from HBM. */
 const MOST_EXTRA_TRAFFIC = 1.05;
 
+/** A bucket without what its schedule has no such option for: the checker refuses that, and goes on. */
+function served(bucket: BucketSpec, { options }: Target["schedule"]): BucketSpec {
+  const own: Partial<Record<BucketOption, unknown>> & BucketSpec = { ...bucket };
+  for (const option of bucketOptions) if (!options.includes(option)) delete own[option];
+  return own;
+}
+
 /** Numbers for one bucket on one device; not ok where `auto` finds nothing that fits. */
-export function resolveTiles(target: Target, name: string, bucket: BucketSpec): Resolution {
+export function resolveTiles(target: Target, name: string, written: BucketSpec): Resolution {
+  const bucket = served(written, target.schedule);
   const order = target.schedule.axes.map((axis) => axis.name);
   const axes = order.filter((axis) => isAuto(bucket[axis]));
   const found = TILE_AXES.map((axis) => [axis, candidates(target, bucket, axis)] as const);

@@ -5,7 +5,7 @@ import type { Job } from "../predict/job.ts";
 import type { Step } from "../predict/step.ts";
 import type { Bundles } from "../runner/types.ts";
 import type { LayerSpec } from "../spec/layer.ts";
-import type { BucketRoutes, BucketRows, BucketTransport } from "../spec/schedule.ts";
+import type { BucketOption, BucketRoutes, BucketRows, BucketTransport } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 
 export type TileAxis = "bt" | "bf" | "bd";
@@ -113,15 +113,7 @@ export interface Schedule {
    */
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
-  readonly options: readonly (
-    | "btc"
-    | "slots"
-    | "early"
-    | "transport"
-    | "routes"
-    | "rows"
-    | "passTokens"
-  )[];
+  readonly options: readonly BucketOption[];
   /** No array has a row of D for each routed entry: those of a call are of tokens alone. */
   readonly rowsByToken?: true;
   /** Its last devices may have experts of zero weights that no token goes to. */

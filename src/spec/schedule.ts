@@ -70,6 +70,18 @@ export interface BucketSpec {
   readonly predicted?: Readonly<Record<string, PredictedTimes>>;
 }
 
+/** What a bucket may name beside its tiles, where its schedule has it. */
+export const bucketOptions = [
+  "btc",
+  "slots",
+  "early",
+  "transport",
+  "routes",
+  "rows",
+  "passTokens",
+] as const;
+export type BucketOption = (typeof bucketOptions)[number];
+
 export interface ScheduleSpec {
   /** Key of `src/schedule/registry.ts`; of several schedules see `several.ts`. */
   readonly kind: string;

@@ -12,6 +12,7 @@ import type { MoeInput } from "../../src/index.ts";
 import { moe } from "../../src/index.ts";
 import { sizesOf } from "../../src/kernel/passes/sizes.ts";
 import { groupsOf, shareOf } from "../../src/schedule/runs/expected.ts";
+import type { MoeSpec } from "../../src/spec/spec.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
 
@@ -48,6 +49,16 @@ test.each([
   ["deterministic", { deterministic: true }],
 ])("%s is refused by name", (name, more) => {
   expect(messages(more).join()).toContain(`runs has no ${name}`);
+});
+
+test("what a bucket may name of gather's alone is refused, not lowered", () => {
+  const { schedule, ...others } = moe(spec({}));
+  const tiles = { ...schedule.tiles, small: { ...schedule.tiles.small, rows: "hbm" } };
+  const refused = judge({ ...others, schedule: { ...schedule, tiles } } as MoeSpec, registries);
+  expect(refused.plan).toBeUndefined();
+  expect(new Set(refused.findings.map(({ path }) => path.join(".")))).toEqual(
+    new Set(["schedule.tiles.small.rows"]),
+  );
 });
 
 test("rows that are quantised on their way out are not refused", () => {

@@ -2,6 +2,7 @@
 import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
+import { bucketOptions } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import type { SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
@@ -101,9 +102,7 @@ function checkBucket(
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
-  const options = named?.options ?? [
-    ...["btc", "slots", "early", "transport", "routes", "rows", "passTokens"],
-  ];
+  const options = named?.options ?? bucketOptions;
   kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
