@@ -1,4 +1,6 @@
 /** A name that nobody knows: the one that was meant, in the same object or in another one. */
+import { TILE_AXES } from "../../lower/tiles.ts";
+import { bucketOptions } from "../../spec/schedule.ts";
 import type { SpecPath } from "../diagnostic.ts";
 
 /** Fields by the object that has them; the path of a bucket stands for that of each. */
@@ -44,10 +46,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],
-    [
-      ...["upTo", "bt", "bf", "bd", "btc", "slots", "early", "transport", "routes", "rows"],
-      ...["passTokens", "predicted"],
-    ],
+    ["upTo", ...TILE_AXES, ...bucketOptions, "predicted"],
   ],
   [["emit"], ["reference"]],
   [[], ["name", "source", "architecture", "layer", "mesh", "devices", "schedule", "emit"]],
