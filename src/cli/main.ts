@@ -15,6 +15,10 @@ if (old === undefined) {
   // Only now: an older Node may not even load it.
   const { main } = await import("./program.ts");
   process.exitCode = await main(args);
+  // A fault of moegen may have left a worker or a timer behind that nobody ends.
+  if (process.exitCode === EXIT.internal) {
+    process.stdout.write("", () => process.stderr.write("", () => process.exit()));
+  }
 } else {
   if (args.includes("--json")) {
     const error = { code: "old-node", ...old };
