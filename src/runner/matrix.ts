@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { emitPackage } from "../emit/index.ts";
 import { schedules } from "../schedule/registry.ts";
-import { type Field, fields, MANY_DEVICES, type Row } from "../validate/matrix/fields.ts";
+import { type Feature, fields, MANY_DEVICES, type Row } from "../validate/matrix/fields.ts";
 import { matrixRows } from "../validate/matrix/rows.ts";
 import { callOf } from "../validate/matrix/spec.ts";
 import { CaseRun } from "./case-run.ts";
@@ -42,7 +42,7 @@ export interface MatrixRowResult {
 
 /** How often a value was run, and right. */
 export interface FeatureCount {
-  readonly field: Field;
+  readonly field: Feature;
   readonly value: string;
   readonly passed: number;
   readonly rows: number;
@@ -67,7 +67,7 @@ interface Numbered {
 }
 
 function chosen({ all, rows }: MatrixOptions): readonly Numbered[] {
-  const numbered = matrixRows({ all: all ?? false }).map((features, index) => ({
+  const numbered = matrixRows(schedules, { all: all ?? false }).map((features, index) => ({
     row: index + 1,
     features,
   }));
@@ -145,8 +145,12 @@ async function runRow(
 }
 
 function countFeatures(results: readonly MatrixRowResult[]): readonly FeatureCount[] {
-  const values = { ...fields, ep: [...fields.ep, ...MANY_DEVICES] };
-  return (Object.keys(values) as readonly Field[]).flatMap((field) =>
+  const values = {
+    schedule: Object.keys(schedules),
+    ...fields,
+    ep: [...fields.ep, ...MANY_DEVICES],
+  };
+  return (Object.keys(values) as readonly Feature[]).flatMap((field) =>
     values[field].flatMap((value) => {
       const rows = results.filter(({ features }) => features[field] === value);
       if (rows.length === 0) return [];

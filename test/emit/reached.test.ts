@@ -80,10 +80,17 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
   ];
 }
 
-const specs = matrixRows({ all: true }).flatMap((row, index) => [
-  callOf(row, index, schedules).spec,
-  fullSizeOf(row, index, schedules).spec,
-]);
+const [first] = Object.keys(schedules);
+const rows = matrixRows(schedules, { all: true });
+/** Of the schedule that has every feature. */
+const specs = rows.flatMap((row, index) =>
+  row.schedule === first
+    ? [callOf(row, index, schedules).spec, fullSizeOf(row, index, schedules).spec]
+    : [],
+);
+const ofOthers = rows.flatMap((row, index) =>
+  row.schedule === first ? [] : [callOf(row, index, schedules).spec],
+);
 /** As one of several schedules: the modules that choose among them. */
 function asSeveral(plan: Plan): Plan {
   const choice = { by: "spec", times: [] } as const;
@@ -108,12 +115,12 @@ function otherwiseMade(spec: MoeSpec): readonly MoeSpec[] {
   });
 }
 
-/** As many are enough, whose schedules have fewer templates. */
+/** As many are enough beside their rows of the matrix: their schedules have fewer templates. */
 const oneInThree = (_: MoeSpec, index: number): boolean => index % 3 === 0;
 
 const rare = rareSpecs(specs);
 const single = [
-  ...[...specs, ...rare, ...[...specs, ...rare].filter(oneInThree).flatMap(otherwiseMade)]
+  ...[...specs, ...ofOthers, ...rare, ...rare.filter(oneInThree).flatMap(otherwiseMade)]
     .map((spec) => judge(spec, registries).plan)
     .filter((plan) => plan !== undefined),
   ...randomPlans(100, 15),

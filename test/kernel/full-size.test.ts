@@ -4,6 +4,7 @@
  * `npm run bench:aot` compiles all of them.
  */
 import { beforeAll, describe, expect, test } from "vitest";
+import { schedules } from "../../src/schedule/registry.ts";
 import type { Row as MatrixRow } from "../../src/validate/matrix/fields.ts";
 import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { compileEntries, type Row } from "../bench/aot/compile.mjs";
@@ -24,7 +25,7 @@ function rowLike(like: Partial<MatrixRow>): string {
     row.quantization !== "float4 rows" &&
     row.sharedWeights === "same" &&
     Object.entries(like).every(([field, value]) => row[field as keyof MatrixRow] === value);
-  return `row-${String(matrixRows().findIndex(has) + 1).padStart(2, "0")}`;
+  return `row-${String(matrixRows(schedules).findIndex(has) + 1).padStart(2, "0")}`;
 }
 
 /**

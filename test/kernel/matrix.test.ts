@@ -1,15 +1,16 @@
 /**
  * The feature matrix on 1, 2, 4 and 8 simulated devices, each kernel against the float32 reference:
- * rows that have each value of each feature, and with `npm run test:long` all of them, where
+ * rows that have each value of each feature and each schedule, and with `npm run test:long` all of them, where
  * every two features meet. `moegen validate --matrix --all` adds 16 and 32 devices.
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type MatrixResult, validateMatrix } from "../../src/runner/index.ts";
+import { schedules } from "../../src/schedule/registry.ts";
 import type { Row } from "../../src/validate/matrix/fields.ts";
 import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { long } from "../long.ts";
 
-const all = matrixRows();
+const all = matrixRows(schedules);
 const TIMES = 1;
 
 const featuresOf = (row: Row): readonly string[] =>

@@ -1,15 +1,19 @@
 /** The rows of the matrix: legal, few, and every two features meet. */
 import { describe, expect, test } from "vitest";
 import { judge } from "../../src/check/judge.ts";
-import { schedules } from "../../src/schedule/registry.ts";
+import { scheduleOf, schedules } from "../../src/schedule/registry.ts";
+import type { BucketSpec } from "../../src/spec/schedule.ts";
 import { devices } from "../../src/target/device/registry.ts";
 import { type Field, fields, MANY_DEVICES, type Row } from "../../src/validate/matrix/fields.ts";
 import { canBe, isLegal, matrixRows } from "../../src/validate/matrix/rows.ts";
 import { callOf } from "../../src/validate/matrix/spec.ts";
 
 const names = Object.keys(fields) as readonly Field[];
-const rows = matrixRows();
-const all = matrixRows({ all: true });
+const every = matrixRows(schedules);
+const all = matrixRows(schedules, { all: true });
+const [first, ...others] = Object.values(schedules).map(({ kind }) => kind);
+/** Those of the schedule that has every feature. */
+const rows = every.filter(({ schedule }) => schedule === first);
 
 /** Pairs of values of two fields that no row has. */
 function unmet(list: readonly Row[], a: Field, b: Field): readonly string[] {
@@ -98,7 +102,7 @@ test("every two values of two fields meet, but for pairs that mean nothing", () 
 
 test("on 16 and on 32 devices every value is met", () => {
   for (const ep of MANY_DEVICES) {
-    const here = all.filter((row) => row.ep === ep);
+    const here = all.filter((row) => row.ep === ep && row.schedule === first);
     for (const name of names.filter((field) => field !== "ep")) {
       const missing = fields[name].filter((value) => !here.some((row) => row[name] === value));
       // 16 experts on 16 devices are enough for top-16.
@@ -111,8 +115,94 @@ test("rows are legal, distinct, few and always the same", () => {
   expect(all.every((row) => isLegal(row))).toBe(true);
   expect(new Set(all.map((row) => JSON.stringify(row))).size).toBe(all.length);
   expect(rows.length).toBeLessThanOrEqual(63);
-  expect(all.slice(0, rows.length)).toEqual(rows);
-  expect(matrixRows()).toEqual(rows);
+  expect(all.slice(0, every.length)).toEqual(every);
+  expect(matrixRows(schedules)).toEqual(every);
+});
+
+const BY_TRANSPORT = ["transport lines", "transport pairs"];
+const SHARED = [
+  "shared plain",
+  "shared gated",
+  "sharedWeights plain",
+  "sharedWeights int4 channels",
+  "sharedWeights float8 blocks",
+];
+
+/** What each other schedule refuses: written out, so that one value more or less is seen. */
+const REFUSED: Readonly<Record<string, readonly string[]>> = {
+  gmm: [
+    "scoreOn input",
+    ...SHARED,
+    "activations 8 bits",
+    "wire dispatch",
+    "wire combine",
+    "wire both",
+    "deterministic yes",
+    "tiles streamed",
+    ...BY_TRANSPORT,
+    "rows hbm",
+  ],
+  runs: [...SHARED, "wire combine", "wire both", "deterministic yes", ...BY_TRANSPORT, "rows hbm"],
+};
+
+describe.each(others)("%s", (kind) => {
+  const own = every.filter(({ schedule }) => schedule === kind);
+
+  test("has every weight format on 1, 2, 4 and 8 devices, and a row on 16 and on 32", () => {
+    expect(unmet(own, "quantization", "ep")).toEqual([]);
+    expect(own.length).toBeLessThanOrEqual(28);
+    const many = all.filter(({ schedule, ep }) => schedule === kind && ep > 8);
+    expect(many.map(({ ep }) => ep)).toEqual([...MANY_DEVICES]);
+  });
+
+  test("has every value but those that it refuses", () => {
+    const missing = names.flatMap((name) =>
+      fields[name]
+        .filter((value) => !own.some((row) => row[name] === value))
+        .map((value) => `${name} ${value}`),
+    );
+    expect(missing).toEqual(REFUSED[kind]);
+  });
+});
+
+/** Where a spec says what a field is about. */
+const PLACES: Readonly<Partial<Record<Field, string>>> = {
+  scoreOn: "layer.scoreOn",
+  shared: "layer.sharedExperts",
+  sharedWeights: "layer.sharedExperts",
+  activations: "layer.quantization",
+  wire: "layer.wire",
+  deterministic: "layer.deterministic",
+  tiles: "schedule.tiles.all.bf",
+  transport: "schedule.tiles.all.transport",
+  rows: "schedule.tiles.all.rows",
+};
+
+const refused = Object.entries(REFUSED).flatMap(([kind, values]) =>
+  values.map((value) => ({ kind, value })),
+);
+
+test.each(refused)("$kind has no row of $value: the checker refuses it there", (one) => {
+  const { kind, value } = one;
+  const name = names.find((field) => value.startsWith(`${field} `)) ?? "ep";
+  const index = rows.findIndex((row) => value === `${name} ${row[name]}`);
+  const row = rows[index];
+  if (row === undefined) throw new Error(`no row has ${value}`);
+  const { spec } = callOf(row, index, schedules);
+  const place = PLACES[name] ?? "";
+  // No tile or option but those that it has, and the one that is asked about.
+  const kept = ["upTo", "bt", ...scheduleOf(kind).axes.map((axis) => axis.name)];
+  const tiles = Object.entries(spec.schedule.tiles.all ?? {}).filter(
+    ([key]) => kept.includes(key) || place === `schedule.tiles.all.${key}`,
+  );
+  const all = Object.fromEntries(tiles) as BucketSpec & object;
+  const { findings } = judge(
+    { ...spec, schedule: { kind, tiles: { all } } },
+    { schedules, devices },
+  );
+  const places = findings.filter(({ severity }) => severity === "error").map(({ path }) => path);
+  expect(places.map((path) => path.join("."))).toContainEqual(expect.stringContaining(place));
+  expect(place).not.toBe("");
 });
 
 test("some rows have the shortest passes, some fewer experts than weights lie for", () => {

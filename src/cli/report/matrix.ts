@@ -65,10 +65,10 @@ function inWords(features: Row): string {
   const names = (Object.keys(fields) as readonly Field[]).filter(
     (name) => !["ep", "tokens"].includes(name) && !(name === "scaling" && features.scaling === 1),
   );
-  return names
+  const values = names
     .filter((name) => LOUD.has(name) || !silent.has(features[name]))
-    .map((name) => (features[name] === "yes" ? name : `${LABELS[name] ?? ""}${features[name]}`))
-    .join(", ");
+    .map((name) => (features[name] === "yes" ? name : `${LABELS[name] ?? ""}${features[name]}`));
+  return [features.schedule, ...values].join(", ");
 }
 
 /** Fields whose "none" is a value like any other. */

@@ -54,10 +54,16 @@ export type Field = keyof typeof fields;
 /** Devices that only the whole matrix simulates: minutes, not seconds. */
 export const MANY_DEVICES = [16, 32] as const;
 
-/** One combination: a value for each field. */
+/** One combination: a value for each field, and the schedule that runs it. */
 export type Row = {
   readonly [F in Field]: F extends "ep" ? number : (typeof fields)[F][number];
+} & {
+  /** Its kind. */
+  readonly schedule: string;
 };
+
+/** What a report counts: the fields, and the schedules. */
+export type Feature = keyof Row;
 
 /** E of each kind: divisible by ep, and for "odd" by nothing that is convenient. */
 export function expertsOf({ experts, ep }: Pick<Row, "experts" | "ep">): number {

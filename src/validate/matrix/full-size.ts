@@ -65,7 +65,7 @@ function layerOf(row: Row, index: number, small: LayerSpec): LayerSpec {
 /**
  * The row at full size: `index` tells rows apart that only their sizes do.
  *
- * @throws RangeError where there is no schedule.
+ * @throws RangeError where its schedule is none of these.
  */
 export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullSize {
   const { spec } = callOf(row, index, schedules);
@@ -73,14 +73,13 @@ export function fullSizeOf(row: Row, index: number, schedules: Schedules): FullS
   if (schedule === undefined) throw new RangeError(`no schedule ${spec.schedule.kind}`);
   const layer = layerOf(row, index, spec.layer);
   const [decode, prefill] = TOKENS[row.tokens];
-  const cut = (axis: "bf" | "bd", size: number): number =>
-    row.tiles === "resident"
-      ? size
-      : (schedule
-          .axisRule(layer, axis)
-          .legal.filter((n) => n <= STREAMED[axis])
-          .at(-1) ?? size);
-  const tiles = { bf: cut("bf", layer.intermediate), bd: cut("bd", layer.hidden) };
+  const cut = (axis: "bf" | "bd", size: number): Partial<BucketSpec> => {
+    if (!schedule.axes.some(({ name }) => name === axis)) return {};
+    if (row.tiles === "resident") return { [axis]: size };
+    const { legal } = schedule.axisRule(layer, axis);
+    return { [axis]: legal.filter((n) => n <= STREAMED[axis]).at(-1) ?? size };
+  };
+  const tiles = { ...cut("bf", layer.intermediate), ...cut("bd", layer.hidden) };
   const [least = 16] = schedule.axisRule(layer, "bt").legal;
   const exact = layer.deterministic === true;
   const bucket = (upTo: number, btc: BucketSpec["btc"], bt: number): BucketSpec => ({

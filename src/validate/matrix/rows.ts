@@ -3,7 +3,12 @@
  * row. Built greedily, row by row (the AETG way). Our own, because the packages there are for this
  * lose pairs where fields constrain each other (covertable 2.5.2 lost 205 of 1,700 here), and a
  * pair that was lost is a pair of features that never met.
+ *
+ * The first schedule, which has every feature, has those rows. Each other one has rows in which every
+ * weight format meets every number of devices, and each value that it serves is met.
  */
+import type { Schedules } from "../../lower/lower.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
 import {
   type Constraint,
   constraints,
@@ -12,7 +17,9 @@ import {
   MANY_DEVICES,
   type Row,
 } from "./fields.ts";
+import { isServed } from "./served.ts";
 
+type Unplaced = Omit<Row, "schedule">;
 type Partly = Readonly<Partial<Record<Field, Row[Field]>>>;
 type Values = Readonly<Record<Field, readonly Row[Field][]>>;
 
@@ -83,8 +90,10 @@ class Unmet {
     this.#pairs = new Map(pairs.map((pair) => [keyOf(pair), pair]));
   }
 
-  first(): Pair | undefined {
-    return this.#pairs.values().next().value;
+  /** The first of those that rows are made for. */
+  first(wanted: (pair: Pair) => boolean): Pair | undefined {
+    for (const pair of this.#pairs.values()) if (wanted(pair)) return pair;
+    return undefined;
   }
 
   /** Keys of those that one more value would meet, beside what is known. */
@@ -98,11 +107,11 @@ class Unmet {
     });
   }
 
-  countIn(row: Row): number {
+  countIn(row: Unplaced): number {
     return NAMES.reduce((sum, name) => sum + this.metBy(row, name, row[name]).length, 0) / 2;
   }
 
-  meet(row: Row): void {
+  meet(row: Unplaced): void {
     for (const name of NAMES) {
       for (const key of this.metBy(row, name, row[name])) this.#pairs.delete(key);
     }
@@ -126,7 +135,7 @@ function shuffled<T>(list: readonly T[], next: () => number): readonly T[] {
 }
 
 /** Fills a row up field by field, each time with the value that meets most. */
-function completed(start: Partly, unmet: Unmet, values: Values, next: () => number): Row {
+function completed(start: Partly, unmet: Unmet, values: Values, next: () => number): Unplaced {
   let row = start;
   for (const name of shuffled(NAMES, next)) {
     if (row[name] !== undefined) continue;
@@ -137,16 +146,25 @@ function completed(start: Partly, unmet: Unmet, values: Values, next: () => numb
     if (best === undefined) throw new RangeError(`no value of ${name} can follow`);
     row = { ...row, [name]: best.value };
   }
-  return row as Row;
+  return row as Unplaced;
 }
 
-/** Rows that meet every pair of values that can meet. */
-function covering(values: Values, wanted: (pair: Pair) => boolean = () => true): readonly Row[] {
-  const pairs = pairsOf(values).filter(wanted);
+const every = (): boolean => true;
+
+/**
+ * Rows that meet every pair of values that is `wanted` and can meet. Which rows is led by the pairs
+ * that are worth meeting, the wanted ones among them.
+ */
+function covering(
+  values: Values,
+  wanted: (pair: Pair) => boolean = every,
+  worth: (pair: Pair) => boolean = wanted,
+): readonly Unplaced[] {
+  const pairs = pairsOf(values).filter(worth);
   const unmet = new Unmet(pairs.filter(([a, x, b, y]) => canBe({ [a]: x, [b]: y }, values)));
   const next = numbers(1);
-  const rows: Row[] = [];
-  for (let pair = unmet.first(); pair !== undefined; pair = unmet.first()) {
+  const rows: Unplaced[] = [];
+  for (let pair = unmet.first(wanted); pair !== undefined; pair = unmet.first(wanted)) {
     const [a, x, b, y] = pair;
     const tried = Array.from({ length: TRIES }, () =>
       completed({ [a]: x, [b]: y }, unmet, values, next),
@@ -161,13 +179,15 @@ function covering(values: Values, wanted: (pair: Pair) => boolean = () => true):
 }
 
 /** Rows with the field on in as few of them as meet every value that it can meet, and off in the rest. */
-function spread(rows: readonly Row[]): readonly Row[] {
-  const valuesOf = (row: Row): readonly string[] => NAMES.map((name) => `${name} ${row[name]}`);
+function spread(rows: readonly Unplaced[]): readonly Unplaced[] {
+  const valuesOf = (row: Unplaced): readonly string[] =>
+    NAMES.map((name) => `${name} ${row[name]}`);
   const legal = rows.filter((row) => isLegal({ ...row, [SPREAD]: "yes" }));
   const unmet = new Set(legal.flatMap(valuesOf));
-  const chosen = new Set<Row>();
+  const chosen = new Set<Unplaced>();
   while (unmet.size > 0) {
-    const meets = (row: Row): number => valuesOf(row).filter((value) => unmet.has(value)).length;
+    const meets = (row: Unplaced): number =>
+      valuesOf(row).filter((value) => unmet.has(value)).length;
     const best = legal.reduce((most, row) => (meets(row) > meets(most) ? row : most));
     chosen.add(best);
     for (const value of valuesOf(best)) unmet.delete(value);
@@ -175,10 +195,71 @@ function spread(rows: readonly Row[]): readonly Row[] {
   return rows.map((row) => ({ ...row, [SPREAD]: chosen.has(row) ? "yes" : "no" }));
 }
 
-/** The same on every run: pairwise on up to 8 devices; `all` adds every value on 16 and on 32. */
-export function matrixRows({ all = false }: { readonly all?: boolean } = {}): readonly Row[] {
-  const usual = spread(covering(fields));
+/** The first legal row with a value, of the first value of each other field where that can be. */
+function leastWith(name: Field, value: Row[Field]): Unplaced {
+  let row: Partly = { [name]: value };
+  for (const other of [...NAMES, SPREAD] as const) {
+    if (row[other] !== undefined) continue;
+    const found = fields[other].find((one) => canBe({ ...row, [other]: one }));
+    if (found === undefined) throw new RangeError(`${name} ${value} leads nowhere`);
+    row = { ...row, [other]: found };
+  }
+  return row as Unplaced;
+}
+
+/** The values of each field that a schedule serves: what it refuses is its own to say. */
+export function servedValues(schedule: Schedule): Values {
+  const served = (Object.keys(fields) as readonly Field[]).map((name) => [
+    name,
+    fields[name].filter((value) =>
+      isServed({ ...leastWith(name, value), schedule: schedule.kind }, schedule),
+    ),
+  ]);
+  return Object.fromEntries(served);
+}
+
+/** Every weight format on every number of devices, and every value. */
+function rowsOfOther(schedule: Schedule): readonly Row[] {
+  const values = servedValues(schedule);
+  const formats = ([a, , b]: Pair): boolean =>
+    (a === "ep" && b === "quantization") || (a === "quantization" && b === "ep");
+  const rows = [...covering(values, formats, every)];
+  for (const name of NAMES) {
+    for (const value of values[name]) {
+      if (rows.some((row) => row[name] === value)) continue;
+      rows.push(completed({ [name]: value }, new Unmet([]), values, numbers(1)));
+    }
+  }
+  return rows.map((row) => ({ ...row, [SPREAD]: "no", schedule: schedule.kind }));
+}
+
+/** One row on each number of devices that only the whole matrix has. */
+function rowsOfMany(schedule: Schedule): readonly Row[] {
+  const values = servedValues(schedule);
+  return MANY_DEVICES.map((ep) => {
+    const of = { ...values, ep: [ep] };
+    const row = completed({ ep }, new Unmet([]), of, numbers(ep));
+    return { ...row, [SPREAD]: "no", schedule: schedule.kind };
+  });
+}
+
+/**
+ * The same on every run: of the first schedule pairwise on up to 8 devices, of the others what is said
+ * above; `all` adds every value on 16 and on 32 of the first, a row on each of the others.
+ *
+ * @throws RangeError where there is no schedule.
+ */
+export function matrixRows(
+  schedules: Schedules,
+  { all = false }: { readonly all?: boolean } = {},
+): readonly Row[] {
+  const [first, ...others] = Object.values(schedules);
+  if (first === undefined) throw new RangeError("there is no schedule");
+  const ofFirst = (rows: readonly Unplaced[]): readonly Row[] =>
+    spread(rows).map((row) => ({ ...row, schedule: first.kind }));
+  const usual = [...ofFirst(covering(fields)), ...others.flatMap(rowsOfOther)];
   if (!all) return usual;
   const many = { ...fields, ep: MANY_DEVICES };
-  return [...usual, ...spread(covering(many, ([a, , b]) => a === "ep" || b === "ep"))];
+  const onMany = covering(many, ([a, , b]) => a === "ep" || b === "ep");
+  return [...usual, ...ofFirst(onMany), ...others.flatMap(rowsOfMany)];
 }

@@ -37,7 +37,7 @@ async function matrixEntries() {
     load("validate", "matrix", "full-size.js"),
     load("schedule", "registry.js"),
   ]);
-  return matrixRows().map((row, index) => {
+  return matrixRows(schedules).map((row, index) => {
     const { spec, tokens } = fullSizeOf(row, index, schedules);
     return {
       name: spec.name.replace("row_", "row-"),

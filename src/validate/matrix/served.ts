@@ -1,0 +1,14 @@
+/** Whether a schedule takes a row: it says itself what of a layer and of a bucket it has. */
+import type { Schedule } from "../../schedule/schedule.ts";
+import type { Row } from "./fields.ts";
+import { layerOf } from "./layer.ts";
+
+/** Whether the schedule refuses nothing of the row; identity experts are in the rows of who has them. */
+export function isServed(row: Row, schedule: Schedule): boolean {
+  const { options, axes } = schedule;
+  if (row.transport !== "straight" && !options.includes("transport")) return false;
+  if (row.rows !== "vmem" && !options.includes("rows")) return false;
+  if (row.tiles === "streamed" && !axes.some(({ name }) => name !== "bt")) return false;
+  if (row.deterministic === "yes" && schedule.deterministic !== true) return false;
+  return schedule.layerProblems(layerOf(row, 0)).length === 0;
+}
