@@ -94,9 +94,11 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     nearest: [2, 3, 4],
   },
   MOE144: {
-    spec: tiles('{ upTo: 256, bt: 64, bf: ⟦384⟧, bd: 2048, rows: "hbm" }'),
-    says: 'bf = 384 with rows = "hbm": an expert\'s weights come whole',
-    nearest: [768],
+    spec: specText({
+      tiles: `{ decode: ${BUCKET.replace("}", ', rows: ⟦"hbm"⟧ }')}, prefill: ${BUCKET.replace("256", "2048")} }`,
+    }),
+    says: 'rows = "hbm", but not in prefill',
+    nearest: ["vmem"],
   },
   MOE136: {
     spec: specText({

@@ -103,6 +103,27 @@ test("in VMEM weights may be cut, and biases, shared experts and rows of 8 bits 
   }
 });
 
+test("out of HBM the rows of a block come while the weights of the last one stream by", async () => {
+  const layer = { biases: true, wire: { dispatch: "int8" } } as const;
+  const tiles = { all: { upTo: 8192, bt: 32, bf: 128, bd: 2048, rows: "hbm" } } as const;
+  const spec = { ...specOf("hbm", layer), schedule: { kind: "gather", tiles } };
+  const { plan, findings } = judge(spec, registries);
+  if (plan === undefined) throw new Error(JSON.stringify(findings));
+  const { buffers, semaphores, stages } = allOf(only(plan));
+  const block = (only(plan).tiles.own.row_block ?? 0) / 32;
+  expect(block).toBeGreaterThan(1);
+  // Nine sublanes of words and scales, in whole tiles of HBM.
+  const gathered = buffers.find(({ name }) => name === "gathered_rows");
+  expect([gathered?.slots, gathered?.shape]).toEqual([block, [32 * 16, 128]]);
+  expect(semaphores.find(({ name }) => name === "rows_gathered")?.count).toBe(block);
+  const names = stages.map(({ name }) => name);
+  const places = ["await_gathered", "operand", "merge", "gather", "await_weights", "activation"];
+  const found = places.map((name) => names.indexOf(name));
+  expect(found).toEqual([...found].sort((a, b) => a - b));
+  const experts = (await emitPackage(plan)).get("resident/experts.py") ?? "";
+  expect(experts).toContain("next_total = _bring_rows(r, s, me, item + 1, items)");
+});
+
 test("where weights bind passes follow each other, with room for one", () => {
   const bound = (rows: BucketRows): KernelPlan => {
     const { schedule, ...spec } = specOf(rows, { intermediate: 2048 });
@@ -175,9 +196,8 @@ test("weights that bind are read once: passes cost what they read", () => {
 test("what is not served is refused with its name, a bucket beside it too", () => {
   const said = (spec: MoeSpec): readonly string[] =>
     judge(spec, registries).findings.map(({ code, message }) => `${code} ${message}`);
-  expect(said(specOf("hbm", { biases: true }))).toEqual(['MOE144 rows = "hbm" with biases']);
-  expect(said(specOf("hbm", { wire: { dispatch: "int8" } }))).toEqual([
-    'MOE144 rows = "hbm" with rows of 8 bits between devices',
+  expect(said(specOf("hbm", { wire: { combine: "int8" } }))).toEqual([
+    'MOE144 rows = "hbm" with sums of 8 bits between devices',
   ]);
   const spec = specOf("hbm");
   const few = { upTo: 64, bt: 16, bf: 256, bd: 4096 };

@@ -2,9 +2,7 @@
 import { mostPassTokens, SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { isAuto, isChoices } from "../../spec/choice.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import type { BucketSpec } from "../../spec/schedule.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { bucketPath } from "./buckets.ts";
@@ -18,31 +16,10 @@ function unservedInPasses({ wire, deterministic }: LayerSpec): string | undefine
 
 /** What a layer has that is served with rows in VMEM alone; undefined: nothing. */
 function unservedInHbm(layer: LayerSpec): string | undefined {
-  const { biases, sharedExperts, identityExperts, wire, quantization } = layer;
+  const { sharedExperts, identityExperts } = layer;
   if (identityExperts !== undefined) return "identity experts";
   if (sharedExperts !== undefined) return "shared experts";
-  if (biases === true) return "biases";
-  if (wire !== undefined) return "rows of 8 bits between devices";
-  if (quantization?.activations !== undefined) return "quantised activations";
   return unservedInPasses(layer);
-}
-
-/** Weights come whole: the tiles of a bucket that are not the whole axis. */
-function cutTiles(layer: LayerSpec, name: string, bucket: BucketSpec): readonly Finding[] {
-  return (["bf", "bd"] as const).flatMap((axis) => {
-    const size = axis === "bf" ? layer.intermediate : layer.hidden;
-    const tile = bucket[axis];
-    if (tile === undefined || tile === size) return [];
-    const text = isAuto(tile) ? "auto" : isChoices(tile) ? "choices" : `${tile}`;
-    return [
-      error({
-        code: "MOE144",
-        path: bucketPath(name, axis),
-        message: `${axis} = ${text} with rows = "hbm": an expert's weights come whole`,
-        nearest: [size],
-      }),
-    ];
-  });
 }
 
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */
@@ -87,7 +64,6 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest: ["vmem"] }),
     ];
     if (missing !== undefined) return refused(`rows = "${rows}" with ${missing}`);
-    if (other !== undefined) return refused(`rows = "${rows}", but not in ${other}`);
-    return rows === "hbm" ? cutTiles(spec.layer, name, bucket) : [];
+    return other === undefined ? [] : refused(`rows = "${rows}", but not in ${other}`);
   });
 };

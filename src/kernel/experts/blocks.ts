@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the loop over experts have in a plan. */
-import { holdsTwoPasses, isStreamed } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { isTiled, leavesSlots, sharedOf } from "../shared-experts/spread.ts";
@@ -23,6 +23,11 @@ function beginBlock(turn: Turn, { kernels, mesh: { ep } }: Pick<Plan, "kernels" 
   return holdsTwoPasses(kernels) ? "overlapped" : "distributed";
 }
 
+/** The loop itself: token rows come one by one where they lie in HBM. */
+function runBlock(way: "streamed" | "resident", { kernels }: Plan): string {
+  return `${HERE}/${way}/run_experts${rowsInHbm(kernels) ? "_from_hbm" : ""}`;
+}
+
 /** Work is a block of an expert's rows, through weight tiles. */
 function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>> {
   const { layer } = plan;
@@ -35,7 +40,7 @@ function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>
       ? "ragged_hidden"
       : "ragged";
   return {
-    run_experts: `${HERE}/streamed/run_experts`,
+    run_experts: runBlock("streamed", plan),
     tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
     weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,
     begin_experts: `${HERE}/streamed/begin/${beginBlock(turn, plan)}`,
@@ -55,7 +60,7 @@ export function expertsBlocks(plan: Plan): Readonly<Record<string, string>> {
   const turn = sharedTurn(plan, streamed);
   if (streamed) return streamedBlocks(plan, turn);
   return {
-    run_experts: `${HERE}/resident/run_experts`,
+    run_experts: runBlock("resident", plan),
     weight_slot: `${HERE}/resident/slot/${RESIDENT_SLOTS[turn]}`,
     begin_experts: `${HERE}/resident/begin/${beginBlock(turn, plan)}`,
   };

@@ -35,7 +35,7 @@ export const expertRows: Part = {
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
-  semaphores: ({ rows }) => (rows === "hbm" ? expertSemaphores : []),
+  semaphores: (input) => (input.rows === "hbm" ? expertSemaphores(input) : []),
   streams: (frame) => (frame.rows === "hbm" ? expertCopies(frame) : []),
   stages: (frame) => {
     if (frame.rows === "hbm") return [...expertStages(frame), combine(frame)];

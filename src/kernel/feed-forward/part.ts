@@ -1,11 +1,12 @@
 /** The feed-forward of one row tile of one routed expert: gate and up, activation, down. */
 import { hasGate, projections } from "../../spec/formats.ts";
 import { activationName } from "../api/layer.ts";
-import { type Dim, FLOAT, TWO, vmem } from "../declaration.ts";
+import { type Dim, FLOAT, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { expertTiles } from "../load.ts";
 import { rows as overRows } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
+import { gatheredTiles } from "../rows/gathered.ts";
 import { fillsLanes, LANES, SUBLANES } from "../rows/layout.ts";
 import { elementType, operandType, rowColumns, wordType } from "../rows/types.ts";
 import { tileDims } from "../weights/part.ts";
@@ -94,8 +95,7 @@ function streamedBuffers(input: KernelInput) {
 function buffers(input: KernelInput) {
   const { layer, layout, tiles, streamed, rows } = input;
   const { bt, held } = rowDims(input);
-  // One is filled while the other is used.
-  const both = rows === "hbm" ? [TWO] : [];
+  const at = rows === "hbm" ? [gatheredTiles(input)] : [];
   const gathered: Dim = ["s.tiles.bt * ROW_PITCH", Math.max(tiles.bt, 16) * layout.rowPitch];
   const results: Dim = [
     `${held[0]} // SUBLANES * SUM_ROW * TILE_PITCH`,
@@ -105,12 +105,12 @@ function buffers(input: KernelInput) {
   return [
     vmem(
       "gathered_rows",
-      [...both, gathered, lanes],
+      [...at, gathered, lanes],
       wordType(layout),
       rows === "hbm"
-        ? "packed rows of a row tile, side by side"
+        ? "packed rows of row tiles, side by side"
         : "packed rows of one expert, side by side; and of tokens that come or go",
-      both[0]?.[1],
+      at[0]?.[1],
     ),
     ...(scalesRows(layer)
       ? [vmem("row_scales", [held, lanes], FLOAT, "scales of the operand's rows")]

@@ -22,12 +22,18 @@ function quantizedBlocks({ layer, kernels }: Plan): Readonly<Record<string, stri
   };
 }
 
+/** What quantises rows knows where they go. */
+function packBlock(layer: Plan["layer"], inHbm: boolean): string {
+  const packing = packingOf(layer);
+  return `kernel/rows/pack_rows/${packing}${inHbm && packing !== "quantized" ? "_to_hbm" : ""}`;
+}
+
 /** Templates by the name of what they answer. */
 export function rowBlocks(plan: Plan): Readonly<Record<string, string>> {
   const inHbm = rowsInHbm(plan.kernels);
   return {
     load_rows: `kernel/rows/load_rows${inHbm ? "_to_hbm" : ""}`,
-    pack_rows: `kernel/rows/pack_rows/${packingOf(plan.layer)}${inHbm ? "_to_hbm" : ""}`,
+    pack_rows: packBlock(plan.layer, inHbm),
     ...quantizedBlocks(plan),
   };
 }

@@ -1,6 +1,6 @@
 /** What the templates say of quantised token and activated rows. */
 
-import { isRelayed, rowsInHbm } from "../../plan/call.ts";
+import { isRelayed, isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -24,6 +24,7 @@ export function rowsContext(plan: Plan): Record<string, unknown> {
   return {
     ...packedTexts(layer, layout),
     rowsInHbm: inHbm,
+    gatheredTiles: isStreamed(kernels) ? "row_block // bt" : "2",
     quantizedRows: quantized,
     quantizedRowsText:
       layer.quantization?.activations === undefined

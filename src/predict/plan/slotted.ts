@@ -1,4 +1,4 @@
-/** Steps of copies that have slots of their own: rows an expert ahead of their use. */
+/** Steps of copies that have slots of their own: rows an expert, or a block, ahead of their use. */
 import type { Stage, Stream } from "../../plan/plan.ts";
 import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
@@ -33,7 +33,7 @@ export function waitFor(stream: string): Step {
   return { do: "wait", stream };
 }
 
-/** Which expert's rows a copy is of. */
+/** Which block's rows a copy is of. */
 type Which = "first" | "next";
 
 /** Steps of one Pallas call's copies with slots of their own, from its plan and the rows at hand. */
@@ -55,7 +55,7 @@ export class Slotted {
   }
 
   /**
-   * A stage of such copies: they come an expert ahead. What the machine takes for the issue of a copy
+   * A stage of such copies: they come a block ahead. What the machine takes for the issue of a copy
    * is part of the compiler's count.
    */
   steps(stage: Stage, cycles: Quantity): readonly Step[] {
@@ -68,7 +68,7 @@ export class Slotted {
     ];
   }
 
-  /** Copies of an expert's rows, if it has any. */
+  /** Copies of a block's rows, if there is one. */
   rows(stream: Stream, which: Which): Step {
     const bytes = (here: Here): number => stream.bytes * this.part(which, here);
     const copies = (here: Here): number => stream.copies * this.part(which, here);
@@ -79,7 +79,7 @@ export class Slotted {
     };
   }
 
-  /** What an expert has of a device's routed rows in a call, on average. */
+  /** What a block has of a device's routed rows in a call, on average. */
   private part(which: Which, here: Here): number {
     const all = Math.max(1, (this.job.tokens * this.job.layer.topK) / this.job.ep);
     return this.work.rowsAfter(here, which === "first") / all;

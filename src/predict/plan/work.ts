@@ -146,11 +146,16 @@ export class Work {
     return this.tally.of(here.trip("pass"), here.device * this.local + here.trip("expert"));
   }
 
-  /** Rows of the first local expert that has any, of all or of those after this one; 0: none has. */
+  /**
+   * Rows of the next block: of this expert where it has more than this one, else of the first local
+   * expert after it, or of all, that has any; 0: none has.
+   */
   rowsAfter(here: Here, all: boolean): number {
+    const rest = all ? 0 : this.rowsOf(here) - (here.trip("block") + 1) * this.rowBlock;
+    if (rest > 0) return Math.min(rest, this.rowBlock);
     for (let local = all ? 0 : here.trip("expert") + 1; local < this.local; local++) {
       const rows = this.tally.of(here.trip("pass"), here.device * this.local + local);
-      if (rows > 0) return rows;
+      if (rows > 0) return Math.min(rows, this.rowBlock);
     }
     return 0;
   }

@@ -234,11 +234,11 @@ export const constraints: readonly Constraint[] = [
   },
   ...onlyInVmem("shared", "none"),
   ...onlyInVmem("sharedWeights", "same"),
-  ...onlyInVmem("biases", "no"),
-  ...onlyInVmem("wire", "none"),
-  ...onlyInVmem("activations", "none"),
-  ...onlyInVmem("tiles", "resident"),
   ...onlyInVmem("deterministic", "no"),
+  {
+    fields: ["rows", "wire"],
+    legal: ({ rows, wire }) => rows === "vmem" || wire === "none" || wire === "dispatch",
+  },
   {
     // float4 weights are for a device whose chips hold pairs.
     fields: ["transport", "quantization"],

@@ -12,8 +12,8 @@ const WIRES = /** @type {const} */ ([
 ]);
 
 /**
- * Every registered schedule with a bucket up to `tokens`, its tiles left to `auto`; with rows in HBM and
- * experts whole where it can; with rows and sums in 8 bits where that is asked for.
+ * Every registered schedule with a bucket up to `tokens`, its tiles left to `auto`; with rows of two
+ * passes, or in HBM, where it can; with rows and sums in 8 bits where that is asked for.
  * @param {readonly Schedule[]} schedules
  * @param {MoeSpec["layer"]} layer
  * @param {number} tokens
@@ -24,15 +24,10 @@ export function waysOf(schedules, layer, tokens, narrow) {
   return schedules.flatMap((schedule) => {
     const { kind, axes, options } = schedule;
     const auto = Object.fromEntries(axes.map(({ name }) => [name, { kind: "auto" }]));
-    const whole = axes
-      .filter(({ name }) => name !== "bt")
-      .map(({ name }) => [name, schedule.axisRule(layer, name).legal.at(-1)]);
     const residences = [
       ["", {}],
       ...(options.includes("rows") ? [[" in two passes", { rows: "two passes" }]] : []),
-      ...(options.includes("rows") && !narrow
-        ? [[" from HBM", { rows: "hbm", ...Object.fromEntries(whole) }]]
-        : []),
+      ...(options.includes("rows") && !narrow ? [[" from HBM", { rows: "hbm" }]] : []),
     ];
     const wires = narrow ? WIRES.slice(1) : WIRES.slice(0, 1);
     return wires.flatMap(([sent, wire]) =>
