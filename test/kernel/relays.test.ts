@@ -148,16 +148,31 @@ test("by dimensions a block crosses to each chip once, straight twice or more", 
 });
 
 test("rows that no token owns stay where they are, but for those of a group", async () => {
-  const { plan } = await checkFile("examples/grok-2.moe.ts");
-  const bytes = (tokens: number, stream: string): number =>
-    allOf(lowerFor(plan!, { device: "v7x", tokens }, registries)).streams.find(
-      ({ name }) => name === stream,
-    )!.bytes;
+  const bytes = async (name: string, tokens: number, stream: string): Promise<number> => {
+    const { plan } = await checkFile(`examples/${name}.moe.ts`);
+    const lowered = lowerFor(plan!, { device: "v7x", tokens }, registries);
+    const found = allOf(lowered).streams.find((one) => one.name === stream);
+    return found!.bytes / (7 * plan!.layer.hidden * 2);
+  };
   for (const stream of ["rows_out", "sums_out"]) {
-    // One token, eight and nine of each of 8 devices, to 7 others: groups of 8 rows of 8192 bfloat16.
-    expect(bytes(8, stream)).toBe(7 * 8 * 8192 * 2);
-    expect(bytes(64, stream)).toBe(7 * 8 * 8192 * 2);
-    expect(bytes(72, stream)).toBe(7 * 16 * 8192 * 2);
+    // Of 8 devices, to 7 others, of 8192 bfloat16: one token, five, eight; then groups of 8 rows.
+    for (const [tokens, rows] of [
+      [8, 1],
+      [40, 5],
+      [64, 8],
+      [72, 16],
+    ] as const) {
+      expect(await bytes("grok-2", tokens, stream), `T ${tokens}`).toBe(rows);
+    }
+    // 2880 of them, and what fills 12 sublanes: two rows begin at a register.
+    for (const [tokens, rows] of [
+      [8, 2],
+      [24, 4],
+    ] as const) {
+      expect(await bytes("gpt-oss-120b", tokens, stream), `T ${tokens}`).toBeCloseTo(
+        (rows * 3072) / 2880,
+      );
+    }
   }
 });
 

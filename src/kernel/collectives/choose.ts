@@ -7,7 +7,7 @@ import { relaySteps } from "../../predict/plan/relays.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import { UNROLL } from "../loops.ts";
-import { type Layout, SUBLANES } from "../rows/layout.ts";
+import { type Layout, sentUnit } from "../rows/layout.ts";
 
 /** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
 export type Transport = BucketTransport | number;
@@ -34,10 +34,8 @@ const WORTH = 0.97;
 const LEAST_PART = 4;
 
 /** Least token rows of a part: they fill whole registers; the template has it as PART_UNIT. */
-export function partUnit({ row, partRow }: Pick<Layout, "row" | "partRow">): number {
-  let unit = LEAST_PART;
-  while ((unit * row) % SUBLANES !== 0 || (unit * partRow) % SUBLANES !== 0) unit *= 2;
-  return unit;
+export function partUnit(layout: Pick<Layout, "row" | "partRow">): number {
+  return Math.max(LEAST_PART, sentUnit(layout));
 }
 
 /** Rows of a part that one trip of a loop over them takes. */

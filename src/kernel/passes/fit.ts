@@ -10,14 +10,13 @@ import type { Device } from "../../target/device/device.ts";
 import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
 import { choose, hasRoom, partUnit, type Transport, wholeParts } from "../collectives/choose.ts";
 import { type AtOnce, type KernelInput, passesOverlap, type Sizes, type Ways } from "../frame.ts";
-import { UNROLL } from "../loops.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
 import type { Composition } from "../part.ts";
 import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
 import { overlappedSeconds } from "./overlap.ts";
-import { roundTokens, sizesOf } from "./sizes.ts";
+import { roundTokens, sentOf, sizesOf } from "./sizes.ts";
 
 /** Where a spec names no number: what more there are of takes no room from rows. */
 const LEAST_SLOTS = 2;
@@ -70,7 +69,7 @@ function partsOf(
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
   const { row, rowPitch, partRow } = layout;
-  const all = roundUp(Math.ceil(tokens / ep), UNROLL);
+  const all = sentOf(layer, Math.ceil(tokens / ep), Number.POSITIVE_INFINITY);
   const unit = partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const straight = sumsGoStraight(layer);

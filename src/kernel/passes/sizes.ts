@@ -3,7 +3,7 @@ import { SHORT_PASS } from "../api/pass-tiles.ts";
 import type { Sizes } from "../frame.ts";
 import { GROUP, UNROLL } from "../loops.ts";
 import { routeWords } from "../routing/words.ts";
-import { LANES, type Layer, roundUp } from "../rows/layout.ts";
+import { LANES, type Layer, layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {
@@ -11,8 +11,9 @@ export function roundTokens(tokens: number): number {
 }
 
 /** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
-export function sentOf(deviceShare: number, passTokens: number): number {
-  return Math.min(passTokens, roundUp(deviceShare, UNROLL));
+export function sentOf(layer: Layer, deviceShare: number, passTokens: number): number {
+  const unit = deviceShare < UNROLL ? sentUnit(layoutOf(layer)) : UNROLL;
+  return Math.min(passTokens, roundUp(deviceShare, unit));
 }
 
 /**
@@ -37,7 +38,7 @@ export function sizesOf(
     deviceShare,
     passes,
     passTokens,
-    sentTokens: sentOf(deviceShare, passTokens),
+    sentTokens: sentOf(layer, deviceShare, passTokens),
     allTokens: ep * passTokens,
     routedTokens,
     sources: routesAll ? 1 : ep,

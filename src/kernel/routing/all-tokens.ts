@@ -8,7 +8,8 @@ import { onceFor } from "../../spec/once.ts";
 import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { Sizes } from "../frame.ts";
-import { LANES, type Layer, layoutOf } from "../rows/layout.ts";
+import { UNROLL } from "../loops.ts";
+import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 
 /** How token rows of several devices come and go. */
 interface RowsOf {
@@ -56,7 +57,7 @@ function secondsOf(layer: Layer, ep: number, device: Device, sizes: Sizes): numb
   const exchange = (bytes: number): number =>
     timing.remoteLatency.value + ((ep - 1) * bytes) / timing.ici.linkBandwidth.value;
   if (routesAll(sizes, ep)) {
-    const logits = exchange(4 * sizes.sentTokens * layoutOf(layer).logitLanes);
+    const logits = exchange(4 * roundUp(sizes.sentTokens, UNROLL) * layoutOf(layer).logitLanes);
     const cycles =
       (sizes.laneTokens / LANES) * BLOCK_CYCLES + ep * sizes.deviceShare * TOKEN_CYCLES;
     // They leave before the rows come in from HBM.

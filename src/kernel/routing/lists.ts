@@ -1,6 +1,9 @@
 /** Copies that routing makes: what comes in, and lists between the vector and the scalar unit. */
+
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
+import { UNROLL } from "../loops.ts";
+import { roundUp } from "../rows/layout.ts";
 import { routesAll } from "./all-tokens.ts";
 
 /** Started and awaited in one stage. */
@@ -63,7 +66,7 @@ export function logitsOut({ ep, layout, sizes }: Frame): Stream {
     issuedBy: "send_logits",
     awaitedBy: "await_logits",
     semaphore: "logits_sent, logits_arrived",
-    bytes: (ep - 1) * 4 * sizes.sentTokens * layout.logitLanes * sizes.passes,
+    bytes: (ep - 1) * 4 * roundUp(sizes.sentTokens, UNROLL) * layout.logitLanes * sizes.passes,
     copies: (ep - 1) * sizes.passes,
     meaning: "router logits to every other device",
   });

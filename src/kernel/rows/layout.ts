@@ -70,6 +70,13 @@ export function tileUnit(layer: Pick<Layer, "quantization">): number {
   return wholeBlocks(layer, LANES);
 }
 
+/** Least token rows of which packed rows and sums fill whole registers: what devices send each other. */
+export function sentUnit({ row, partRow }: Pick<Layout, "row" | "partRow">): number {
+  let unit = 1;
+  while ((unit * row) % SUBLANES !== 0 || (unit * partRow) % SUBLANES !== 0) unit *= 2;
+  return unit;
+}
+
 type Weights = Pick<Layer, "dtype" | "quantization" | "sharedExperts">;
 
 /** Least rows of D that copies of all weights can begin at, those of the shared experts too. */
