@@ -7,7 +7,6 @@ import { torusOf } from "../../predict/machine/torus.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
-import { UNROLL } from "../loops.ts";
 import { NO_BLOCK, type Part } from "../part.ts";
 import { layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
@@ -59,8 +58,7 @@ function context(plan: Plan): Record<string, unknown> {
   return {
     overlapped: passesMayOverlap(plan),
     partUnit: partUnit(layoutOf(layer)),
-    /** Absent: rows go by groups of UNROLL alone. */
-    ...(sentUnit(layoutOf(layer)) < UNROLL ? { sentUnit: sentUnit(layoutOf(layer)) } : {}),
+    sentUnit: sentUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
     tori: names.map((name) => {
