@@ -113,10 +113,11 @@ def routes_copy(r: Refs, s: Shape, source, peer):
 def logits_out_copy(r: Refs, s: Shape, source, first_token, peer):
     """All-gather of the router logits of device `source`: to its block of `peer`."""
     block = pl.multiple_of(source * s.pass_tokens, ROW_GROUP)
+    rows = pl.cdiv(s.sent_tokens, UNROLL) * UNROLL
     return _remote_copy(
         s,
-        r.router_logits.at[pl.ds(first_token, s.sent_tokens)],
-        r.logits.at[pl.ds(block, s.sent_tokens)],
+        r.router_logits.at[pl.ds(first_token, rows)],
+        r.logits.at[pl.ds(block, rows)],
         r.logits_sent.at[0],
         r.logits_arrived.at[source],
         peer,
