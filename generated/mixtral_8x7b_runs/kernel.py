@@ -7,11 +7,12 @@ routing: softmax, renormalised.
 Expert parallelism 8 over mesh axes data x tensor: 1 experts a device.
 Figures: https://huggingface.co/mistralai/Mixtral-8x7B-v0.1/blob/main/config.json
 
-Schedule "runs": every device sends a token row once to each device that has an expert for it, side
-by side with the others that go there: a run. That device multiplies the rows of its own experts
-while their weights stream through VMEM, adds the weighted results to float32 sums by row, and
-returns the run's sums to where its rows left from; the token's device adds them up. Buffers have
-static sizes that no routing can overflow; experts without tokens stream no weights.
+Schedule "runs": every device sends a token row once to each chip that has an expert for it, side by
+side with the others that go there: a run. The chip's device at the same place takes it and, where
+chips have two, hands on what the other needs. Each multiplies the rows of its own experts while
+their weights stream through VMEM and adds the weighted results to float32 sums by row; the sums of
+a chip are added and return to where its rows left from, where the token's device adds them up.
+Buffers have static sizes that no routing can overflow; experts without tokens stream no weights.
 """
 
 import contextlib
@@ -46,9 +47,14 @@ from .shapes import (
 )
 from .tiles import Tiles, select_tiles
 from .transport import (
+    add_handed,
     add_sums,
+    await_chips,
     barrier,
+    hand_back,
+    hand_on,
     list_coming,
+    list_handed,
     list_leaving,
     load_rows,
     return_sums,
@@ -100,6 +106,13 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
             exchange_routes(r, s, me)
         with jax.named_scope("list_coming"):
             list_coming(r, s, me)
+        if s.tiles.chip_devices > 1:
+            with jax.named_scope("list_handed"):
+                list_handed(r, s, me)
+            with jax.named_scope("await_chips"):
+                await_chips(r, s, me)
+            with jax.named_scope("hand_on"):
+                hand_on(r, s, me)
         run_experts(r, s, me)
 
         @pl.when(pass_index + 1 < s.passes)
@@ -107,6 +120,11 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
             with jax.named_scope("next_weights"):
                 start_first_experts(r, s)
 
+        if s.tiles.chip_devices > 1:
+            with jax.named_scope("hand_back"):
+                hand_back(r, s, me)
+            with jax.named_scope("add_handed"):
+                add_handed(r, s, me)
         with jax.named_scope("return_sums"):
             return_sums(r, s, me)
         with jax.named_scope("add_sums"):

@@ -162,7 +162,7 @@ class Refs(NamedTuple):
     result_tiles: results in tiles of 8 rows by 128 columns
     positions_smem: positions, for scalar reads
     own_entries: this device's entries sorted by expert
-    leaving_tokens: own tokens by the device that their rows go to
+    leaving_tokens: by the device that rows go to: their tokens, or places here
     rows_leaving: how many go to each device
     rows_coming: how many come from each device
     places: by token: where its row comes to; of own tokens, for whom each was listed last
@@ -215,6 +215,10 @@ class Refs(NamedTuple):
     routes_arrived: jax.Ref
     sums_sent: jax.Ref
     sums_arrived: jax.Ref
+    handed_rows_sent: jax.Ref
+    handed_rows_arrived: jax.Ref
+    handed_sums_sent: jax.Ref
+    handed_sums_arrived: jax.Ref
     gate_up_arrived: jax.Ref
     down_arrived: jax.Ref
     output_written: jax.Ref
@@ -267,6 +271,10 @@ def scratch(s: Shape) -> dict:
         "routes_arrived": dma((EP_SIZE,)),
         "sums_sent": dma((1,)),
         "sums_arrived": dma((EP_SIZE,)),
+        "handed_rows_sent": dma((1,)),
+        "handed_rows_arrived": dma((EP_SIZE,)),
+        "handed_sums_sent": dma((1,)),
+        "handed_sums_arrived": dma((EP_SIZE,)),
         "gate_up_arrived": dma((s.tiles.slots,)),
         "down_arrived": dma((s.tiles.slots,)),
         "output_written": dma((2,)),

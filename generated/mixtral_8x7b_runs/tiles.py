@@ -23,6 +23,7 @@ class Tiles(NamedTuple):
       early_tokens: least token count T for which they do: below, too many have none.
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
+      chip_devices: devices of a chip that a row goes to once; 1: once to each device that needs it.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -36,6 +37,7 @@ class Tiles(NamedTuple):
     early_tokens: int
     pass_tokens: int
     row_block: int
+    chip_devices: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -73,6 +75,7 @@ class Tiles(NamedTuple):
                 self.row_block > 0 and self.row_block % self.bt == 0,
                 "a positive multiple of bt",
             ),
+            ("chip_devices", self.chip_devices, self.chip_devices in (1, 2), "1 or 2"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -93,6 +96,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=7,
             pass_tokens=32,
             row_block=256,
+            chip_devices=1,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -106,6 +110,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=12,
             pass_tokens=256,
             row_block=1024,
+            chip_devices=1,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -121,6 +126,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=10,
             pass_tokens=32,
             row_block=256,
+            chip_devices=2,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -134,6 +140,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             early_tokens=14,
             pass_tokens=128,
             row_block=512,
+            chip_devices=2,
             vmem_limit_bytes=67108864,
         ),
     ),

@@ -135,20 +135,79 @@ def _sums_copy(r: Refs, s: Shape, source, device, group):
     )
 
 
-def _entries_for(r: Refs, s: Shape, source, device):
-    """Where those for experts of `device` begin among the entries of `source`, and how many."""
+def each_chip(s: Shape, me):
+    """Loop decorator over the devices at this one's place on the other chips, nearest first."""
+
+    def decorate(step):
+        @pl.loop(1, EP_SIZE // s.tiles.chip_devices)
+        def _(distance):
+            step((me + distance * s.tiles.chip_devices) % EP_SIZE)
+
+    return decorate
+
+
+def each_alike(me):
+    """Loop decorator over the devices at this one's place on all chips of two, itself first.
+
+    Their rows come to this device alone and go on from here to the other of the chip: `me ^ 1`. A
+    run's number is the device that it would go to straight; of those that go on here it is
+    `source ^ 1`, to which nothing is sent from here otherwise.
+    """
+
+    def decorate(step):
+        @pl.loop(0, EP_SIZE // 2)
+        def _(distance):
+            step((me + 2 * distance) % EP_SIZE)
+
+    return decorate
+
+
+def _handed_rows_copy(r: Refs, s: Shape, source, device, group):
+    """A group of rows of `source` from a device to `device`, the other of its chip."""
+    leaving = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
+    first = (source * s.pass_tokens + group * UNROLL) * ROW
+    coming = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
+    return _remote_copy(
+        s,
+        r.runs.at[source ^ 1, leaving],
+        r.token_rows.at[coming],
+        r.handed_rows_sent.at[0],
+        r.handed_rows_arrived.at[source],
+        device,
+    )
+
+
+def _handed_sums_copy(r: Refs, s: Shape, source, device, group):
+    """The sums of the same rows back to `device`, where those went on from."""
+    first = (source * s.pass_tokens + group * UNROLL) * ROW
+    leaving = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
+    coming = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
+    return _remote_copy(
+        s,
+        r.token_rows.at[leaving],
+        r.runs.at[source ^ 1, coming],
+        r.handed_sums_sent.at[0],
+        r.handed_sums_arrived.at[source],
+        device,
+    )
+
+
+def _entries_for(r: Refs, s: Shape, source, device, devices=1):
+    """Where those for experts of `device`, and `devices` in all, begin among the entries of
+    `source`, and how many they are."""
     offsets = source * s.route_words + s.offsets_at + device * LOCAL_EXPERTS
     first = r.all_routes[offsets]
-    return first, r.all_routes[offsets + LOCAL_EXPERTS] - first
+    return first, r.all_routes[offsets + devices * LOCAL_EXPERTS] - first
 
 
-def _run_of(s: Shape, device):
-    """Where the tokens of the run for a device begin in leaving_tokens."""
-    return device * (s.pass_tokens + UNROLL)
+def _run_of(s: Shape, run):
+    """Where the tokens of a run begin in leaving_tokens."""
+    return run * (s.pass_tokens + UNROLL)
 
 
 def list_leaving(r: Refs, s: Shape, me):
-    """Lists this device's tokens that have an expert on another, for each other device.
+    """Lists this device's tokens that have an expert on another chip, for each other chip, and
+    those that have one on the other device of this chip.
 
     Reads  own_routes      VMEM
            own_entries     (weights_at,) int32, SMEM
@@ -168,9 +227,16 @@ def list_leaving(r: Refs, s: Shape, me):
         for i in range(ROW_GROUP):
             r.places[group * ROW_GROUP + i] = -1
 
-    @each_peer(me)
-    def _(peer):
-        first, length = _entries_for(r, s, me, peer)
+    devices = s.tiles.chip_devices
+    chips = EP_SIZE // devices
+
+    # Each other chip by its device at this one's place; last the other device of this chip.
+    @pl.loop(1, chips + devices - 1)
+    def _(distance):
+        is_here = distance == chips
+        peer = jnp.where(is_here, me ^ 1, (me + distance * devices) % EP_SIZE)
+        first_device = jnp.where(is_here, peer, peer - peer % devices)
+        first, length = _entries_for(r, s, me, first_device, jnp.where(is_here, 1, devices))
         run = _run_of(s, peer)
 
         def visit(index, count):
@@ -187,68 +253,151 @@ def list_leaving(r: Refs, s: Shape, me):
         r.rows_leaving[peer] = count
 
 
+def _list_run(r: Refs, s: Shape, source, device):
+    """Puts places in the entries of `source` for experts of `device`, this one.
+
+    The rows of a run come in the order in which its tokens are first met: here as where they leave.
+    """
+    first, length = _entries_for(r, s, source, device)
+    block = source * s.pass_tokens
+    entries = source * s.route_words + first
+
+    def visit(index, count):
+        entry = r.all_routes[entries + index]
+        token = entry & TOKEN_MASK
+        is_new = r.places[token] < 0
+        place = jnp.where(is_new, block + count, r.places[token])
+        r.places[token] = place
+        r.all_routes[entries + index] = entry - token + place
+        return count + jnp.where(is_new, 1, 0)
+
+    r.rows_coming[source] = lax.fori_loop(0, length, visit, jnp.int32(0))
+
+
+def _list_chip_run(r: Refs, s: Shape, source, me):
+    """Puts places in the entries of `source` for experts of this chip, and lists the places of
+    those rows that go on to the other device, as `_list_run` finds them there."""
+    first, length = _entries_for(r, s, source, me - me % 2, 2)
+    second, _ = _entries_for(r, s, source, me | 1)
+    block = source * s.pass_tokens
+    entries = source * s.route_words
+    run = _run_of(s, source ^ 1)
+    goes_on = TOKEN_MASK + 1
+
+    def visit(entry_at, counts):
+        count, handed = counts
+        entry = r.all_routes[entries + entry_at]
+        token = entry & TOKEN_MASK
+        known = r.places[token]
+        place = jnp.where(known < 0, block + count, known & TOKEN_MASK)
+        is_others = (entry_at >= second) == (me % 2 == 0)
+        is_listed = known > TOKEN_MASK
+        r.places[token] = place + jnp.where(is_others | is_listed, goes_on, 0)
+        # One that does not go on, or is listed already, is overwritten.
+        r.leaving_tokens[run + handed] = place
+        r.all_routes[entries + entry_at] = entry - token + place
+        more = jnp.where(is_others & ~is_listed, 1, 0)
+        return count + jnp.where(known < 0, 1, 0), handed + more
+
+    counts = (jnp.int32(0), jnp.int32(0))
+    count, handed = lax.fori_loop(first, first + length, visit, counts)
+    for i in range(UNROLL):
+        r.leaving_tokens[run + handed + i] = s.all_tokens
+    r.rows_coming[source] = count
+    r.rows_leaving[source ^ 1] = handed
+
+
+def list_coming(r: Refs, s: Shape, me):
+    """Puts the places of rows that other chips send here in their tokens' entries for this chip.
+
+    Reads  all_routes      (EP_SIZE * route_words,) int32, SMEM
+    Writes all_routes      those entries
+           rows_coming     (EP_SIZE,) int32, SMEM
+           places          (all_tokens,) int32, SMEM: where the row of another's token arrives, and
+                           above TOKEN_MASK whether it goes on
+           leaving_tokens  places of the rows that go on to the chip's other device, by run, SMEM
+           rows_leaving    how many go on, by run, SMEM
+
+    A device has at most pass_tokens different tokens, so that all places are in its block.
+    """
+
+    @each_chip(s, me)
+    def _(source):
+        if s.tiles.chip_devices > 1:
+            _list_chip_run(r, s, source, me)
+        else:
+            _list_run(r, s, source, me)
+
+
+def list_handed(r: Refs, s: Shape, me):
+    """The same for the rows that the other device of the chip sends, its own and those handed on:
+    places in the entries for experts of this device."""
+
+    @each_alike(me)
+    def _(source):
+        _list_run(r, s, source ^ 1, me)
+
+
+def _lay_group(r: Refs, s: Shape, run, group):
+    """Lays a group of rows of a run side by side: those that leaving_tokens has."""
+    first = group * UNROLL
+    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(UNROLL)]
+    rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
+    for i in range(UNROLL):
+        r.runs[run, pl.ds(pl.multiple_of((first + i) * ROW, ROW), ROW), :] = rows[i]
+
+
 def send_rows(r: Refs, s: Shape, me):
     """Lays the rows of each run side by side and sends them, in groups of UNROLL.
 
     Reads  token_rows  block `me`, VMEM
-    Writes runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM, but for block `me`
+    Writes runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM, by device
     """
 
-    @each_peer(me)
+    @each_chip(s, me)
     def _(peer):
-        run = _run_of(s, peer)
-
         @pl.loop(0, pl.cdiv(r.rows_leaving[peer], UNROLL))
         def _(group):
-            first = group * UNROLL
-            tokens = [r.leaving_tokens[run + first + i] for i in range(UNROLL)]
-            rows = [
-                r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens
-            ]
-            for i in range(UNROLL):
-                r.runs[peer, pl.ds(pl.multiple_of((first + i) * ROW, ROW), ROW), :] = rows[i]
+            _lay_group(r, s, peer, group)
             _rows_copy(r, s, me, peer, group).start()
 
 
-def list_coming(r: Refs, s: Shape, me):
-    """Puts the place that a row has here for its token in the entries of this device's experts.
+def await_chips(r: Refs, s: Shape, me):
+    """Waits for the rows that other chips send."""
 
-    Reads  all_routes   (EP_SIZE * route_words,) int32, SMEM
-    Writes all_routes   the entries of other devices' tokens for experts of this one
-           rows_coming  (EP_SIZE,) int32, SMEM
-           places       (all_tokens,) int32, SMEM: where the row of another's token arrives
+    @each_chip(s, me)
+    def _(source):
+        @pl.loop(0, pl.cdiv(r.rows_coming[source], UNROLL))
+        def _(group):
+            _rows_copy(r, s, source, me, group).wait_recv()
 
-    The rows of a run come in the order in which its tokens are first met: here as in
-    `list_leaving`. A device has at most pass_tokens different ones, so that all places are in its
-    block.
+
+def hand_on(r: Refs, s: Shape, me):
+    """Sends the other device of the chip the rows that it needs of those that are here.
+
+    Reads  token_rows  block `me` and those of devices at its place on other chips, VMEM
+    Writes runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM, of the other places
     """
 
-    @each_peer(me)
-    def _(peer):
-        first, length = _entries_for(r, s, peer, me)
-        block = peer * s.pass_tokens
-        entries = peer * s.route_words + first
-
-        def visit(index, count):
-            entry = r.all_routes[entries + index]
-            token = entry & TOKEN_MASK
-            is_new = r.places[token] < 0
-            place = jnp.where(is_new, block + count, r.places[token])
-            r.places[token] = place
-            r.all_routes[entries + index] = entry - token + place
-            return count + jnp.where(is_new, 1, 0)
-
-        r.rows_coming[peer] = lax.fori_loop(0, length, visit, jnp.int32(0))
+    @each_alike(me)
+    def _(source):
+        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], UNROLL))
+        def _(group):
+            _lay_group(r, s, source ^ 1, group)
+            _handed_rows_copy(r, s, source, me ^ 1, group).start()
 
 
 def await_rows(r: Refs, s: Shape, me):
-    """Waits for the rows that other devices send."""
+    """Waits for the rows that the other device of the chip sends; alone on it, for those of all."""
+    if s.tiles.chip_devices == 1:
+        await_chips(r, s, me)
+        return
 
-    @each_peer(me)
-    def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
+    @each_alike(me)
+    def _(source):
+        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
         def _(group):
-            _rows_copy(r, s, peer, me, group).wait_recv()
+            _handed_rows_copy(r, s, source ^ 1, me, group).wait_recv()
 
 
 def _rows_in(r: Refs, s: Shape, first_token, chunk):
@@ -300,10 +449,83 @@ def load_rows(r: Refs, s: Shape, me, first_token):
             _rows_in(r, s, first_token, chunk + 2).start()
 
 
-def return_sums(r: Refs, s: Shape, me):
-    """Returns the sums of the rows that came, rounded, in groups of UNROLL.
+def _round_group(r: Refs, s: Shape, source, group):
+    """Rounds the sums of a group of rows of `source` to where the rows were: they are not
+    needed.
+    """
+    first = source * s.pass_tokens + group * UNROLL
+    rows = []
+    for i in range(UNROLL):
+        start = pl.multiple_of((first + i) * SUM_ROW, SUM_ROW)
+        low = r.token_sums[pl.ds(start, ROW), :]
+        high = r.token_sums[pl.ds(start + ROW, ROW), :]
+        rows.append(pack(low, high))
+    for i in range(UNROLL):
+        start = pl.multiple_of((first + i) * ROW, ROW)
+        r.token_rows[pl.ds(start, ROW), :] = rows[i]
+
+
+def _add_group(r: Refs, s: Shape, run, group):
+    """Adds a group of sums that came back for a run to those of its rows here."""
+    first = group * UNROLL
+    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(UNROLL)]
+    starts = [pl.multiple_of((first + i) * ROW, ROW) for i in range(UNROLL)]
+    arrived = [r.runs[run, pl.ds(start, ROW), :] for start in starts]
+    for i in range(UNROLL):
+        start = pl.multiple_of(tokens[i] * SUM_ROW, SUM_ROW)
+        low, high = unpack(arrived[i])
+        r.token_sums[pl.ds(start, ROW), :] += low
+        r.token_sums[pl.ds(start + ROW, ROW), :] += high
+
+
+def hand_back(r: Refs, s: Shape, me):
+    """Returns the sums of the rows that the other device of the chip handed on, rounded, to it.
 
     Reads  token_sums  float32, VMEM
+    Writes token_rows  uint32, VMEM: the rows are no longer needed here
+           runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM of that device
+
+    A device has all rows of a run before it returns a sum: their places are free then.
+    """
+
+    @each_alike(me)
+    def _(source):
+        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], UNROLL))
+        def _(group):
+            _handed_rows_copy(r, s, source, me ^ 1, group).wait_send()
+
+    @each_alike(me)
+    def _(source):
+        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+        def _(group):
+            _round_group(r, s, source ^ 1, group)
+            _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).start()
+
+
+def add_handed(r: Refs, s: Shape, me):
+    """Adds the sums that the other device of the chip returns to those of the same rows here.
+
+    Reads  runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM, of the other places
+    Adds   token_sums  float32, VMEM, own tokens' and those of devices at this one's place
+    """
+
+    @each_alike(me)
+    def _(source):
+        groups = pl.cdiv(r.rows_leaving[source ^ 1], UNROLL)
+
+        @pl.loop(0, groups)
+        def _(group):
+            _handed_sums_copy(r, s, source, me, group).wait_recv()
+
+        @pl.loop(0, groups)
+        def _(group):
+            _add_group(r, s, source ^ 1, group)
+
+
+def return_sums(r: Refs, s: Shape, me):
+    """Returns the sums of the rows that other chips sent, rounded, in groups of UNROLL.
+
+    Reads  token_sums  float32, VMEM: of this chip, where it has two devices
     Writes token_rows  uint32, VMEM: the rows are no longer needed here
            runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM of the tokens' devices
 
@@ -311,39 +533,29 @@ def return_sums(r: Refs, s: Shape, me):
     """
     await_routes_sent(r, s, me)
 
-    @each_peer(me)
+    @each_chip(s, me)
     def _(peer):
         @pl.loop(0, pl.cdiv(r.rows_leaving[peer], UNROLL))
         def _(group):
             _rows_copy(r, s, me, peer, group).wait_send()
 
-    @each_peer(me)
+    @each_chip(s, me)
     def _(peer):
         @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
         def _(group):
-            first = peer * s.pass_tokens + group * UNROLL
-            rows = []
-            for i in range(UNROLL):
-                start = pl.multiple_of((first + i) * SUM_ROW, SUM_ROW)
-                low = r.token_sums[pl.ds(start, ROW), :]
-                high = r.token_sums[pl.ds(start + ROW, ROW), :]
-                rows.append(pack(low, high))
-            for i in range(UNROLL):
-                start = pl.multiple_of((first + i) * ROW, ROW)
-                r.token_rows[pl.ds(start, ROW), :] = rows[i]
+            _round_group(r, s, peer, group)
             _sums_copy(r, s, peer, me, group).start()
 
 
 def add_sums(r: Refs, s: Shape, me):
-    """Adds the sums that other devices return to those of this device's tokens.
+    """Adds the sums that other chips return to those of this device's tokens.
 
     Reads  runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM
     Adds   token_sums  float32, VMEM, block `me`; and the sums that no token owns
     """
 
-    @each_peer(me)
+    @each_chip(s, me)
     def _(peer):
-        run = _run_of(s, peer)
         groups = pl.cdiv(r.rows_leaving[peer], UNROLL)
 
         @pl.loop(0, groups)
@@ -352,15 +564,7 @@ def add_sums(r: Refs, s: Shape, me):
 
         @pl.loop(0, groups)
         def _(group):
-            first = group * UNROLL
-            tokens = [r.leaving_tokens[run + first + i] for i in range(UNROLL)]
-            starts = [pl.multiple_of((first + i) * ROW, ROW) for i in range(UNROLL)]
-            arrived = [r.runs[peer, pl.ds(start, ROW), :] for start in starts]
-            for i in range(UNROLL):
-                start = pl.multiple_of(tokens[i] * SUM_ROW, SUM_ROW)
-                low, high = unpack(arrived[i])
-                r.token_sums[pl.ds(start, ROW), :] += low
-                r.token_sums[pl.ds(start + ROW, ROW), :] += high
+            _add_group(r, s, peer, group)
 
 
 def write_output(r: Refs, s: Shape, me, first_token):
@@ -408,8 +612,16 @@ def write_output(r: Refs, s: Shape, me, first_token):
     for chunk in range(max(0, chunks - 2), chunks):
         copy_out(chunk).wait()
 
-    @each_peer(me)
+    @each_chip(s, me)
     def _(peer):
         @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
         def _(group):
             _sums_copy(r, s, peer, me, group).wait_send()
+
+    if s.tiles.chip_devices > 1:
+
+        @each_alike(me)
+        def _(source):
+            @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+            def _(group):
+                _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).wait_send()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from moegen_worker.package import model, quantization
-from moegen_worker.validate import grid, metrics, oracle, rounding
+from moegen_worker.validate import grid, metrics, oracle, rounding, ways
 from moegen_worker.validate.inputs import Inputs
 from moegen_worker.validate.rounding import Expected, Owners
 
@@ -251,3 +251,15 @@ def test_an_infinite_row_has_an_error_where_its_activation_is_at_a_bound() -> No
     assert np.isfinite(exact(inputs, layer)[3]).all()
     mean = expected(inputs, layer=layer).mean
     assert 0.0 < mean[3] < 100.0 * mean[4]
+
+
+def test_sums_of_a_chip_of_two_devices_leave_it_together() -> None:
+    (way,) = ways.through_chips(4)
+    # Sums of tokens of device 1: device 0 shares its chip; 3 is at its place, and has those of 2.
+    assert way[1].tolist() == [1, 1, 3, 1]
+    assert way[2].tolist() == [2, 0, 2, 2]
+    sums = np.arange(1.0, 5.0).reshape(4, 1, 1)
+    sent, new = ways.grown(sums, way[1], home=1)
+    assert sent[[0, 2, 3], 0, 0].tolist() == [1.0, 3.0, 7.0]
+    # What device 3 sends is rounded once more: it is the sum of two.
+    assert new[[0, 2, 3], 0].tolist() == [True, True, True]

@@ -1,5 +1,6 @@
 /** What a part of a kernel is worked out from: the layer, and what was chosen for one call of it. */
 import { holdsTwo } from "../plan/call.ts";
+import type { ByNeed } from "../plan/plan.ts";
 import type { BucketRows } from "../spec/schedule.ts";
 import type { Device } from "../target/device/device.ts";
 import type { Dequantization } from "./feed-forward/dequantize.ts";
@@ -76,8 +77,8 @@ export interface KernelInput {
   readonly rows: BucketRows;
   /** Of several devices whose passes may overlap: how many of them are here at a time. */
   readonly atOnce: AtOnce;
-  /** Token rows go to the devices that need them alone. Absent: to all. */
-  readonly byNeed?: true;
+  /** To whom token rows go, of those that need them; one answer for a package. Absent: to all. */
+  readonly byNeed?: ByNeed;
   /** Absent: weights are plain, or it does not matter. */
   readonly ways?: Ways;
   /** Operands of 8 bits. */

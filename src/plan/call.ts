@@ -1,6 +1,6 @@
 /** The calls of a kernel, by kind. */
 import type { BucketRows } from "../spec/schedule.ts";
-import type { KernelPlan, PallasCall, Plan } from "./plan.ts";
+import type { ByNeed, KernelPlan, PallasCall, Plan } from "./plan.ts";
 
 /** The Pallas calls alone, in order. */
 export function pallasCalls({ calls }: Pick<KernelPlan, "calls">): readonly PallasCall[] {
@@ -35,14 +35,14 @@ export function holdsTwoPasses(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => holdsTwo(tiles.rows));
 }
 
-/** Token rows go to the devices that need them alone, in every kernel of a package or in none. */
-export function goByNeed(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => tiles.byNeed === true);
+/** To whom token rows go of those that need them, in every kernel of a package; undefined: to all. */
+export function goByNeed(kernels: readonly KernelPlan[]): ByNeed | undefined {
+  return kernels.find(({ tiles }) => tiles.byNeed !== undefined)?.tiles.byNeed;
 }
 
 /** Token rows go to all devices, perhaps through others: copies follow a table. */
 export function isRelayed({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
-  return mesh.ep > 1 && !goByNeed(kernels);
+  return mesh.ep > 1 && goByNeed(kernels) === undefined;
 }
 
 /** Rows of one pass may come while the experts take those of another: one device has none to wait for. */

@@ -76,6 +76,8 @@ export interface Stream {
   readonly slots?: number;
   /** Absent: what is remote goes from each device to each other, all at once. */
   readonly relays?: Relays;
+  /** The same, to those at its place on other chips alone, or to the others of its chip. */
+  readonly reach?: "other chips" | "own chip";
   readonly meaning: string;
 }
 
@@ -160,6 +162,11 @@ export interface Stage {
   readonly turn?: Turn;
 }
 
+/**
+ * To whom token rows go once, of those that need them: each device; or each chip, where it has two devices.
+ */
+export type ByNeed = "devices" | "chips";
+
 export interface TileChoice {
   readonly bucket: string;
   readonly upTo: number;
@@ -173,8 +180,8 @@ export interface TileChoice {
   readonly streamed: boolean;
   /** Where token rows lie; one answer for a package. Absent: in VMEM, of one pass. */
   readonly rows?: BucketRows;
-  /** Token rows go to the devices that need them alone; one answer for a package. Absent: to all. */
-  readonly byNeed?: true;
+  /** Token rows go to the devices or chips that need them alone; one answer for a package. Absent: to all. */
+  readonly byNeed?: ByNeed;
   /** What only its schedule has, by the names of the tile table. */
   readonly own: Readonly<Record<string, number>>;
 }

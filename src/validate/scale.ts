@@ -143,6 +143,13 @@ function scaledRouting(routing: RoutingSpec, experts: number, topK: number): Rou
   return { ...plain, groups: { ...groups, count, kept } };
 }
 
+/** Kinds of devices: first, as the scaled kernel is made as theirs, those whose rows go through a chip's others. */
+function kindsOf({ kernels }: Plan): readonly string[] {
+  const through = ({ tiles: { own } }: Plan["kernels"][number]): number => own.chip_devices ?? 0;
+  const sorted = [...kernels].sort((a, b) => through(b) - through(a));
+  return [...new Set(sorted.map(({ device }) => device))];
+}
+
 /** Experts that no token goes to: on the last device alone, or on it all and on others, as they were. */
 function filledUp({ layer, mesh: { ep } }: Plan, local: number): number {
   const more = leastLocalExperts(layer, ep) > 0 ? local - 1 : local + 1;
@@ -161,7 +168,7 @@ export function scaleSpec(
   schedule: Schedule | ((kind: string) => Schedule),
   ep = plan.mesh.ep,
 ): Scaled {
-  const [device, ...others] = [...new Set(plan.kernels.map((kernel) => kernel.device))];
+  const [device, ...others] = kindsOf(plan);
   if (device === undefined) throw new RangeError("the plan has no kernel");
   const made = plan.kernels
     .filter((kernel) => kernel.device === device)

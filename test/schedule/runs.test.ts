@@ -11,8 +11,12 @@ import { judge } from "../../src/check/judge.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { moe } from "../../src/index.ts";
 import { sizesOf } from "../../src/kernel/passes/sizes.ts";
+import { allOf } from "../../src/plan/call.ts";
+import type { Stream } from "../../src/plan/plan.ts";
+import { sendAll } from "../../src/predict/plan/sends.ts";
 import { groupsOf, shareOf } from "../../src/schedule/runs/expected.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
+import { deviceOf } from "../../src/target/device/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
 
@@ -26,13 +30,18 @@ const layer = {
 } as const;
 const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
 
-function spec(more: object, ep = 4, tile: object = {}): MoeInput {
+function spec(
+  more: object,
+  ep = 4,
+  tile: object = {},
+  devices: MoeInput["devices"] = ["v7x"],
+): MoeInput {
   const tiles = { bf: 512, bd: 1024, ...tile };
   return {
     name: "runs_only",
     layer: { ...layer, ...more },
     mesh: { ep, axes: ["data", "tensor"] },
-    devices: ["v7x"],
+    devices,
     schedule: {
       kind: "runs",
       tiles: { small: { upTo: 64, bt: 64, ...tiles }, large: { upTo: 1024, bt: 128, ...tiles } },
@@ -84,6 +93,49 @@ describe("expected rows", () => {
       expect(groups).toBeGreaterThanOrEqual(rows / 8);
       expect(groups).toBeLessThan(rows / 8 + 1);
     }
+  });
+});
+
+describe("chips of two devices", () => {
+  const kernelsOf = (ep: number, devices: MoeInput["devices"]) => {
+    const { plan } = judge(moe(spec({}, ep, {}, devices)), registries);
+    return plan?.kernels.filter(({ bucket }) => bucket === "large") ?? [];
+  };
+  const streamsOf = (ep: number, devices: MoeInput["devices"]) =>
+    kernelsOf(ep, devices).map((kernel) => {
+      const { streams } = allOf(kernel);
+      const between = streams.filter(({ name }) => /^(rows|sums)_(out|handed)$/.test(name));
+      return new Map(between.map((stream) => [stream.name, stream]));
+    });
+  /** Copies from device 0 to each, where there is one pass. */
+  const copiesOf = (stream: Stream | undefined, ep: number): readonly number[] => {
+    if (stream === undefined) return [];
+    const sent = sendAll(stream, { device: deviceOf("v7x"), ep }, 1);
+    const here = { device: 0, trip: () => 0 };
+    return Array.from({ length: ep }, (_, to) => (sent.do === "send" ? sent.copies(here, to) : 0));
+  };
+
+  test("a package has them where one kind of device has", () => {
+    const own = (ep: number, devices: MoeInput["devices"]) =>
+      kernelsOf(ep, devices).map(({ tiles }) => tiles.own.chip_devices);
+    expect(own(4, ["v6e", "v7x"])).toEqual([1, 2]);
+    expect(own(4, ["v6e"])).toEqual([undefined]);
+    // All on one chip.
+    expect(own(2, ["v7x"])).toEqual([undefined]);
+  });
+
+  test("a row crosses to the device at its place on each other chip, and goes on from there", () => {
+    const [streams] = streamsOf(8, ["v7x"]);
+    const crossing = copiesOf(streams?.get("rows_out"), 8);
+    const handed = copiesOf(streams?.get("rows_handed"), 8);
+    expect(crossing.map((copies) => copies > 0)).toEqual([0, 0, 1, 0, 1, 0, 1, 0].map(Boolean));
+    expect(handed.map((copies) => copies > 0)).toEqual([0, 1, 0, 0, 0, 0, 0, 0].map(Boolean));
+    // More rows than one device needs, fewer than both.
+    const [straight] = streamsOf(8, ["v6e"]);
+    const one = copiesOf(straight?.get("rows_out"), 8)[2] ?? 0;
+    expect(crossing[2]).toBeGreaterThan(one);
+    expect(crossing[2]).toBeLessThan(2 * one);
+    expect(handed[1]).toBeCloseTo(4 * one, 9);
   });
 });
 
@@ -142,18 +194,20 @@ describe.sequential("on simulated devices", () => {
 
   const names = Object.keys(FORMATS).slice(0, long ? undefined : 1);
   const devices = long ? [1, 2, 4, 8] : [4];
-  test.each(names.flatMap((name) => devices.map((ep) => [name, ep] as const)))(
-    "%s, ep %i: right under any skew",
-    async (name, ep) => {
-      const file = join(folder, "runs.moe.ts");
-      const [more = {}, tile = {}] = FORMATS[name] ?? [];
-      const written = JSON.stringify(spec(more, ep, tile));
-      writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
-      // All rows go to one device, or none to some; several passes, the last not full.
-      const cases = ["--case", "hot-device,empty-experts,odd,ids"];
-      const ran = await moegen(["validate", file, ...cases, "--json"]);
-      expect(ran.stderr).not.toContain("fault of moegen");
-      expect(onlyObject(ran)).toMatchObject({ ok: true });
-    },
+  // By chips of two devices; and straight to each device.
+  const kinds = long ? (["v7x", "v6e"] as const) : (["v7x"] as const);
+  const all = names.flatMap((name) =>
+    devices.flatMap((ep) => kinds.map((kind) => [name, ep, kind] as const)),
   );
+  test.each(all)("%s, ep %i, %s: right under any skew", async (name, ep, kind) => {
+    const file = join(folder, "runs.moe.ts");
+    const [more = {}, tile = {}] = FORMATS[name] ?? [];
+    const written = JSON.stringify(spec(more, ep, tile, [kind]));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    // All rows go to one device, or none to some; several passes, the last not full.
+    const cases = ["--case", "hot-device,empty-experts,odd,ids"];
+    const ran = await moegen(["validate", file, ...cases, "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
 });

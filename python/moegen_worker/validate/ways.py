@@ -17,6 +17,14 @@ def straight(devices: int) -> Array:
     return np.broadcast_to(np.arange(devices)[:, None], (1, devices, devices))
 
 
+def through_chips(devices: int) -> Array:
+    """The same where devices 2 i and 2 i + 1 share a chip, whose sums are added before they leave it:
+    on the device at the place that the block's own has on its chip."""
+    home, device = np.indices((devices, devices))
+    here = (device % 2 == home % 2) | (device // 2 == home // 2)
+    return np.where(here, home, device ^ 1)[None]
+
+
 def gather_steps(topology: Any, relays: Any) -> list[Array]:
     """By device, (steps, 4) of its all-gather: block, part, peer (itself: none), awaited."""
     found = []
@@ -30,9 +38,10 @@ def gather_steps(topology: Any, relays: Any) -> list[Array]:
 def ways_of(package: MoePackage, count: int) -> Array:
     """(parts, block, device): whom a device sends its sums of a part of a block to, in a call of T
     tokens on devices that do not say where they sit; the block's own device: itself."""
-    parts = 0
-    if package.topology is not None and package.tiles is not None:
-        parts = int(getattr(package.tiles.select_tiles(None, count), "parts", 0))
+    tiles = None if package.tiles is None else package.tiles.select_tiles(None, count)
+    if getattr(tiles, "chip_devices", 1) == 2:
+        return through_chips(package.ep)
+    parts = int(getattr(tiles, "parts", 0))
     if package.topology is None or parts == 0:
         return straight(package.ep)
     found = np.tile(np.arange(package.ep)[:, None], (parts, 1, package.ep))

@@ -2,6 +2,7 @@
 
 import { goByNeed, isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { defined } from "../../spec/defined.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { limitsOf } from "../api/pass-tiles.ts";
 import { type Context, contextOf } from "../context.ts";
@@ -32,7 +33,7 @@ export function passesContext(composition: Composition, plan: Plan): Context {
     streamed: isStreamed(kernels),
     rows: first.tiles.rows ?? "vmem",
     atOnce: limits.atOnce,
-    ...(goByNeed(kernels) ? { byNeed: true } : {}),
+    ...defined({ byNeed: goByNeed(kernels) }),
     narrow: takesNarrowRows(layer, names),
   });
 }

@@ -4,7 +4,9 @@
  * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
+import type { ByNeed } from "../../plan/plan.ts";
 import type { TileRequest } from "../../schedule/schedule.ts";
+import { defined } from "../../spec/defined.ts";
 import { chanceOfExpert } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
@@ -53,8 +55,8 @@ export interface FitRequest {
   readonly kinds: readonly Device[];
   /** Largest T for which each device routes the tokens of all. */
   readonly routeAllTokens: number;
-  /** Token rows go to the devices that need them alone. */
-  readonly byNeed?: true;
+  /** To whom token rows go, of those that need them. Absent: to all. */
+  readonly byNeed?: ByNeed;
 }
 
 /**
@@ -65,7 +67,7 @@ function partsOf(
   { layer, ep, device, tiles, tokens, transport, kinds, byNeed }: FitRequest,
   sizes: Sizes,
 ): number {
-  if (byNeed === true) return 0;
+  if (byNeed !== undefined) return 0;
   const inHbm = tiles.rows === "hbm";
   const layout = layoutOf(layer, inHbm);
   const { row, rowPitch, partRow } = layout;
@@ -104,7 +106,7 @@ export function attempt(
     // One device has no passes that overlap.
     rows: ep === 1 && tiles.rows === "two passes" ? "vmem" : (tiles.rows ?? "vmem"),
     atOnce,
-    ...(request.byNeed === true ? { byNeed: true } : {}),
+    ...defined({ byNeed: request.byNeed }),
     ways: request.ways,
     narrow,
   };

@@ -1,7 +1,8 @@
 /** One bucket on one device as a plan. */
 
-import type { Axis, KernelPlan, Stage } from "../../plan/plan.ts";
+import type { Axis, ByNeed, KernelPlan, Stage, TileChoice } from "../../plan/plan.ts";
 import type { LowerInput } from "../../schedule/schedule.ts";
+import { defined } from "../../spec/defined.ts";
 import { localExperts, sharedLayer } from "../../spec/formats.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { ownEarly } from "../api/early-tiles.ts";
@@ -9,7 +10,7 @@ import { limitsOf, ownTiles } from "../api/pass-tiles.ts";
 import { ownRoutes, routesIn } from "../api/route-tiles.ts";
 import { dequantizationFor } from "../feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../feed-forward/rules.ts";
-import { type Frame, passesOverlap, type Sizes } from "../frame.ts";
+import { type Frame, type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { loadOf } from "../load.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
 import { type Composition, semaphoresOf, stagesOf, streamsOf } from "../part.ts";
@@ -43,8 +44,10 @@ function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
 /** What kernels that go through their experts in passes differ in. */
 export interface Passes {
   readonly composition: Composition;
-  /** Token rows go to the devices that need them alone. Absent: to all. */
-  readonly byNeed?: true;
+  /** To whom token rows go, of those that need them. Absent: to all. */
+  readonly byNeed?: ByNeed;
+  /** Tiles that the schedule alone has. */
+  readonly own?: (input: KernelInput) => TileChoice["own"];
   /** Stages where passes overlap, each with its turn. Absent: none do. */
   readonly inTurns?: (stages: readonly Stage[]) => readonly Stage[];
 }
@@ -63,11 +66,11 @@ function requestOf(
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
     sizesOf(layer, count, ep, roundTokens(most), all);
-  const routed = { layer, ep, device, tiles: { ...tiles, ...(byNeed === true ? { byNeed } : {}) } };
+  const routed = { layer, ep, device, tiles: { ...tiles, ...defined({ byNeed }) } };
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
   return {
     composition,
-    ...(byNeed === true ? { byNeed } : {}),
+    ...defined({ byNeed }),
     layer,
     ep,
     device,
@@ -127,7 +130,7 @@ export function lower(passes: Passes, input: LowerInput): KernelPlan {
       slots: ahead.input.tiles.slots,
       streamed,
       ...(fit.input.rows === "vmem" ? {} : { rows: fit.input.rows }),
-      ...(byNeed === true ? { byNeed } : {}),
+      ...defined({ byNeed }),
       own: {
         ...ownEarly(ahead.early),
         ...ownTiles(
@@ -135,8 +138,9 @@ export function lower(passes: Passes, input: LowerInput): KernelPlan {
           passesOverlap(frame),
           sharedTile,
         ),
-        ...(ep === 1 || byNeed === true ? {} : { parts: fit.input.parts }),
+        ...(ep === 1 || byNeed !== undefined ? {} : { parts: fit.input.parts }),
         ...ownRoutes(fit.input, ep, request.routeAllTokens),
+        ...passes.own?.(fit.input),
       },
     },
     passes: fit.sizes.passes,

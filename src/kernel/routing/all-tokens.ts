@@ -3,7 +3,7 @@
  * a block of 128 tokens is routed in the time of one of 8, and lists that nobody sends cost no exchange.
  */
 import { holdsTwo } from "../../plan/call.ts";
-import type { Plan } from "../../plan/plan.ts";
+import type { ByNeed, Plan } from "../../plan/plan.ts";
 import { onceFor } from "../../spec/once.ts";
 import type { BucketRoutes, BucketRows } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
@@ -14,7 +14,7 @@ import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 /** How token rows of several devices come and go. */
 interface RowsOf {
   readonly rows?: BucketRows;
-  readonly byNeed?: true;
+  readonly byNeed?: ByNeed;
 }
 
 /** Cycles of one more block of 128 tokens, of sorting one more token, and of one device's list less. */
@@ -34,7 +34,7 @@ export function mayRouteAll(
   ep: number,
   { rows, byNeed }: RowsOf,
 ): boolean {
-  return !holdsTwo(rows) && byNeed !== true && ep > 1 && layer.routing.where === "kernel";
+  return !holdsTwo(rows) && byNeed === undefined && ep > 1 && layer.routing.where === "kernel";
 }
 
 /** The same of the kernels of a plan. */

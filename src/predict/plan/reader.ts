@@ -16,7 +16,6 @@ const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row 
 export class KernelReader {
   private readonly kernel: Read;
   private readonly job: Job;
-  private readonly ep: number;
   private readonly work: Work;
   private readonly items: Items;
   private readonly slotted: Slotted;
@@ -33,7 +32,6 @@ export class KernelReader {
     this.stride = stride;
     this.kernel = kernel;
     this.job = job;
-    this.ep = job.ep;
     this.work = new Work(kernel, bundles, job, rowBlock);
     this.slotted = new Slotted(kernel, this.work, job);
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
@@ -221,7 +219,7 @@ export class KernelReader {
       ...starts.filter(isIn).map((stream) => this.start(stream, stage)),
       ...waits.filter(isIn).map(({ name }) => waitFor(name)),
       { do: "compute", stage: stage.name, cycles },
-      ...starts.filter(remote).map((stream) => sendAll(stream, this.ep, this.kernel.passes)),
+      ...starts.filter(remote).map((stream) => sendAll(stream, this.job, this.kernel.passes)),
       ...waits
         .filter(remote)
         .filter(mine)

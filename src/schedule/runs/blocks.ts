@@ -2,6 +2,7 @@
 import { NO_BLOCK } from "../../kernel/part.ts";
 import { passesBlocks } from "../../kernel/passes/blocks.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { goByNeed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "runs";
@@ -12,23 +13,29 @@ export function runsBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
   const type = pairsOrWords(layer);
   const alone = mesh.ep === 1;
+  const ways = goByNeed(plan.kernels) ?? "devices";
   const between = (name: string): string => (alone ? NO_BLOCK : `${HERE}/${name}`);
+  const byChips = (name: string): string => (ways === "chips" ? `${HERE}/chips/${name}` : NO_BLOCK);
   return {
     ...passesBlocks(plan),
-    about_rows: `${HERE}/about_rows`,
+    about_rows: `${HERE}/about_rows/${ways}`,
     meet: between("meet"),
     passes: `${SHARED}/in_turn`,
-    routes: alone ? `${SHARED}/routes/alone` : `${HERE}/routes`,
-    finish: alone ? `${SHARED}/finish/alone` : `${HERE}/finish`,
+    routes: alone ? `${SHARED}/routes/alone` : `${HERE}/routes/${ways}`,
+    finish: alone ? `${SHARED}/finish/alone` : `${HERE}/finish/${ways}`,
     pass_barrier: between("pass_barrier"),
     exchange: between("exchange"),
+    each_chip: byChips("each_chip"),
+    lists: between(`lists/${ways}`),
+    hand_on: byChips("hand_on"),
+    await_rows: between(`await_rows/${ways}`),
     routes_sent: `${SHARED}/routes_sent`,
-    reduce_scatter: between("return_sums"),
+    reduce_scatter: between(`return_sums/${ways}`),
     pack_sum: alone ? NO_BLOCK : `${SHARED}/pack_sum/${type}`,
     add_sum: alone ? NO_BLOCK : `${SHARED}/add_sum/${type}`,
     write_output: `${SHARED}/write_output/rows`,
     token_sum: `${SHARED}/token_sum/${type}`,
     add_parts: NO_BLOCK,
-    await_sums_sent: between("await_sums_sent"),
+    await_sums_sent: between(`await_sums_sent/${ways}`),
   };
 }

@@ -15,7 +15,9 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
+import { goByNeed } from "../../plan/call.ts";
 import { runsBlocks } from "./blocks.ts";
+import { handed } from "./handed.ts";
 import { lists } from "./lists.ts";
 import { rowsOut, runRow } from "./rows-out.ts";
 import { sumsBack } from "./sums-back.ts";
@@ -24,7 +26,10 @@ import { sumsBack } from "./sums-back.ts";
 const body: Part = {
   modules: () =>
     ["kernel", "transport", "experts"].map((name) => ({ name, template: `kernel/passes/${name}` })),
-  context: ({ layer }) => ({ runRow: runRow(layoutOf(layer)) }),
+  context: ({ layer, kernels }) => ({
+    runRow: runRow(layoutOf(layer)),
+    eachRun: goByNeed(kernels) === "chips" ? "each_chip(s, me)" : "each_peer(me)",
+  }),
   blocks: runsBlocks,
 };
 
@@ -43,6 +48,7 @@ export const composition: Composition = {
     rowsOut,
     routesOut,
     sumsBack,
+    handed,
     weights,
     sharedExperts,
     biases,
@@ -55,9 +61,18 @@ export const composition: Composition = {
   first: [rowsOut, sumsBack],
   order: [
     ...["first_weights", "barrier", "constants", "load_rows", "route", "sort", "send_routes"],
-    ...["list_leaving", "send_rows", "exchange_routes", "list_coming", "active_experts"],
+    ...[
+      "list_leaving",
+      "send_rows",
+      "exchange_routes",
+      "list_coming",
+      "list_handed",
+      "await_chips",
+      "hand_on",
+    ],
+    "active_experts",
     ...["zero_sums", "await_rows", "shared_experts", "merge", "gather", "operand"],
     ...["await_weights", "await_biases", "products", "activation", "combine", "next_weights"],
-    ...["return_sums", "add_sums", "write_output", "pass_barrier"],
+    ...["hand_back", "add_handed", "return_sums", "add_sums", "write_output", "pass_barrier"],
   ],
 };

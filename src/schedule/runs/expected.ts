@@ -1,6 +1,11 @@
-/** How many rows go from one device to another, where each goes once to each device that needs it. */
+/** How many rows go from one device to another, where each goes once to each that needs it. */
+
+import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
+
+/** What is expected of a kernel's runs. */
+type Runs = Pick<Frame, "layer" | "ep" | "sizes">;
 
 /** Probability that a token has an expert on a given device, its choices being different experts. */
 export function shareOf({ experts, topK }: Frame["layer"], ep: number): number {
@@ -13,7 +18,7 @@ export function shareOf({ experts, topK }: Frame["layer"], ep: number): number {
 }
 
 /** Expected groups of UNROLL rows from one device to another in one pass, uniform routing. */
-export function groupsOf({ layer, ep, sizes }: Pick<Frame, "layer" | "ep" | "sizes">): number {
+export function groupsOf({ layer, ep, sizes }: Runs): number {
   const tokens = Math.round(sizes.deviceShare / sizes.passes);
   const share = shareOf(layer, ep);
   if (share >= 1) return Math.ceil(tokens / UNROLL);
@@ -27,7 +32,13 @@ export function groupsOf({ layer, ep, sizes }: Pick<Frame, "layer" | "ep" | "siz
   return expected;
 }
 
-/** The same to all other devices, in all passes of a call. */
-export function allGroups(frame: Pick<Frame, "layer" | "ep" | "sizes">): number {
-  return (frame.ep - 1) * frame.sizes.passes * groupsOf(frame);
+/** The same from one device to all other chips, the experts of a chip together. */
+export function crossingGroups(frame: Runs & Pick<Frame, "device">): number {
+  const chips = frame.ep / chipDevices(frame);
+  return (chips - 1) * groupsOf({ ...frame, ep: chips });
+}
+
+/** And from one device to the other of its chip: rows of its own, and of devices at its place on other chips. */
+export function handedGroups(frame: Runs & Pick<Frame, "device">): number {
+  return chipDevices(frame) === 1 ? 0 : (frame.ep / 2) * groupsOf(frame);
 }

@@ -1,4 +1,6 @@
 /** Token rows to the devices that need them alone, and one sum back from each. */
+
+import { byNeedOf, chipTile, chipTiles } from "../../kernel/api/chip-tiles.ts";
 import { earlyTiles } from "../../kernel/api/early-tiles.ts";
 import { limitsOf, passTiles } from "../../kernel/api/pass-tiles.ts";
 import { joined, weightTiles } from "../../kernel/api/table.ts";
@@ -9,11 +11,14 @@ import { passesContext } from "../../kernel/passes/context.ts";
 import { lower, type Passes } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
-import type { Schedule } from "../schedule.ts";
+import type { LowerInput, Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { layerProblems } from "./rules.ts";
 
-const passes: Passes = { composition, byNeed: true };
+/** Of a kernel for these kinds of devices. */
+function passesOf({ devices, ep }: Pick<LowerInput, "devices" | "ep">): Passes {
+  return { composition, byNeed: byNeedOf(devices, ep), own: chipTile };
+}
 
 export const runs = {
   kind: "runs",
@@ -28,8 +33,9 @@ export const runs = {
   axisRule,
   layerProblems,
   sharedColumns: () => 0,
-  lower: (input) => lower(passes, input),
-  tileTable: (plan) => joined(weightTiles(plan), earlyTiles(plan), passTiles(plan)),
+  lower: (input) => lower(passesOf(input), input),
+  tileTable: (plan) =>
+    joined(weightTiles(plan), earlyTiles(plan), passTiles(plan), chipTiles(plan)),
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;
     return kernelSteps(kernel, bundles, job, streamed ? { rowBlock: limitsOf(own).rowBlock } : {});

@@ -1,14 +1,31 @@
 /** Which rows go where, and where those that come will be: worked out alike on both sides. */
+
+import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { type Dim, smem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
 import type { Part } from "../../kernel/part.ts";
 import { listCopy } from "../../kernel/routing/lists.ts";
 
-/** Entries of one device's tokens for experts of others; as many of others' tokens are for its own. */
-function entries({ layer, ep, sizes }: Frame): DraftLoop {
-  const fixed = ((sizes.deviceShare / sizes.passes) * layer.topK * (ep - 1)) / ep;
-  return { over: "copies", each: 1, fixed };
+const trips = (fixed: number): DraftLoop => ({ over: "copies", each: 1, fixed });
+
+/** Entries of one device's tokens for the experts of so many devices; as many others' tokens have for its own. */
+function entries({ layer, ep, sizes }: Frame, devices: number): DraftLoop {
+  return trips(((sizes.deviceShare / sizes.passes) * layer.topK * devices) / ep);
+}
+
+/** Loops over runs that leave, and over the entries of each. */
+function leaving(frame: Frame): readonly DraftLoop[] {
+  const { ep } = frame;
+  if (chipDevices(frame) === 1) return [PEERS, entries(frame, ep - 1)];
+  return [trips(ep / 2), entries(frame, ep - 1)];
+}
+
+/** The same of those that come straight: of a chip's experts together. */
+function coming(frame: Frame): readonly DraftLoop[] {
+  const { ep } = frame;
+  if (chipDevices(frame) === 1) return [PEERS, entries(frame, ep - 1)];
+  return [trips(ep / 2 - 1), entries(frame, ep - 2)];
 }
 
 export const lists: Part = {
@@ -17,7 +34,11 @@ export const lists: Part = {
     const devices: Dim = ["EP_SIZE", ep];
     const leaving: Dim = ["EP_SIZE * (s.pass_tokens + UNROLL)", ep * (sizes.passTokens + UNROLL)];
     return [
-      smem("leaving_tokens", [leaving], "own tokens by the device that their rows go to"),
+      smem(
+        "leaving_tokens",
+        [leaving],
+        "by the device that rows go to: their tokens, or places here",
+      ),
       smem("rows_leaving", [devices], "how many go to each device"),
       smem("rows_coming", [devices], "how many come from each device"),
       smem(
@@ -54,7 +75,7 @@ export const lists: Part = {
         reads: ["own_routes", "own_entries"],
         writes: ["all_routes", "leaving_tokens", "rows_leaving", "places"],
         ...pass,
-        loops: [{ over: "all tokens", each: GROUP }, PEERS, entries(frame)],
+        loops: [{ over: "all tokens", each: GROUP }, ...leaving(frame)],
       },
       {
         name: "list_coming",
@@ -62,8 +83,20 @@ export const lists: Part = {
         reads: ["all_routes"],
         writes: ["all_routes", "rows_coming", "places"],
         ...pass,
-        loops: [PEERS, entries(frame)],
+        loops: coming(frame),
       },
+      ...(chipDevices(frame) === 1
+        ? []
+        : [
+            {
+              name: "list_handed",
+              meaning: "the same of rows that come through the other device of the chip",
+              reads: ["all_routes"],
+              writes: ["all_routes", "rows_coming", "places"],
+              ...pass,
+              loops: [trips(frame.ep / 2), entries(frame, frame.ep / 2)],
+            },
+          ]),
     ];
   },
 };

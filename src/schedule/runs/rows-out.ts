@@ -1,16 +1,22 @@
 /** Token rows to the devices that have an expert for them, side by side. */
+
+import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { type BufferDeclaration, type Dim, dma, ONE, vmem } from "../../kernel/declaration.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { type DraftLoop, PEERS, UNROLL } from "../../kernel/loops.ts";
+import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
-import { allGroups, groupsOf } from "./expected.ts";
+import { crossingGroups } from "./expected.ts";
 
-/** One trip for each group of rows that leaves, or comes. */
-export function groups(frame: Frame): DraftLoop {
-  return { over: "copies", each: 1, fixed: (frame.ep - 1) * groupsOf(frame) };
+/** One trip for each chip that rows go to straight, or come from; and for each group of those. */
+export function crossing(frame: Frame): readonly [DraftLoop, DraftLoop] {
+  const chips = frame.ep / chipDevices(frame) - 1;
+  return [
+    { over: "copies", each: 1, fixed: chips },
+    { over: "copies", each: 1, fixed: crossingGroups(frame) },
+  ];
 }
 
 /** Name of the sublanes of the longer of a row and its sums. */
@@ -38,7 +44,8 @@ function buffers({ layout, ep, sizes }: KernelInput): readonly BufferDeclaration
 }
 
 function rowsOutOf(frame: Frame): Stream {
-  const copies = allGroups(frame);
+  const copies = crossingGroups(frame) * frame.sizes.passes;
+  const byChips = chipDevices(frame) > 1;
   return {
     name: "rows_out",
     from: "VMEM",
@@ -47,17 +54,18 @@ function rowsOutOf(frame: Frame): Stream {
     source: "runs",
     destination: "token_rows",
     issuedBy: "send_rows",
-    awaitedBy: "await_rows",
+    awaitedBy: byChips ? "await_chips" : "await_rows",
     semaphore: "rows_sent, rows_arrived",
     bytes: copies * UNROLL * frame.load.sentRowBytes,
     copies,
-    meaning: "token rows to each device that needs them",
+    ...(byChips ? { reach: "other chips" } : {}),
+    meaning: `token rows to each ${byChips ? "chip" : "device"} that needs them`,
   };
 }
 
 function stages(frame: Frame): readonly Draft[] {
   const pass = { per: "pass", trips: frame.sizes.passes } as const;
-  const loops = [PEERS, groups(frame)];
+  const loops = crossing(frame);
   return [
     {
       name: "send_rows",
@@ -68,8 +76,8 @@ function stages(frame: Frame): readonly Draft[] {
       loops,
     },
     {
-      name: "await_rows",
-      meaning: "rows that other devices send are here",
+      name: chipDevices(frame) > 1 ? "await_chips" : "await_rows",
+      meaning: "rows that are sent here straight have come",
       reads: ["rows_coming"],
       writes: ["token_rows"],
       ...pass,

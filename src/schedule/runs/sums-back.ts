@@ -1,16 +1,18 @@
 /** Sums of the rows that came back to where those left from, and added to those of the tokens. */
+
+import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame } from "../../kernel/frame.ts";
-import { GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
+import { GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import type { Stream } from "../../plan/plan.ts";
-import { allGroups } from "./expected.ts";
-import { groups } from "./rows-out.ts";
+import { crossingGroups } from "./expected.ts";
+import { crossing } from "./rows-out.ts";
 
 function sumsOutOf(frame: Frame): Stream {
-  const copies = allGroups(frame);
+  const copies = crossingGroups(frame) * frame.sizes.passes;
   return {
     name: "sums_out",
     from: "VMEM",
@@ -23,6 +25,7 @@ function sumsOutOf(frame: Frame): Stream {
     semaphore: "sums_sent, sums_arrived",
     bytes: copies * UNROLL * frame.load.partRowBytes,
     copies,
+    ...(chipDevices(frame) > 1 ? { reach: "other chips" } : {}),
     meaning: "sums of rows back to their tokens' devices",
   };
 }
@@ -42,6 +45,7 @@ function zeroSums({ passes }: Frame["sizes"]): Draft {
 function stages(frame: Frame): readonly Draft[] {
   const { layer, sizes } = frame;
   const pass = { per: "pass", trips: sizes.passes } as const;
+  const [peers, groups] = crossing(frame);
   const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
   const between = { per: "pass", trips: sizes.passes - 1 } as const;
   return [
@@ -53,7 +57,7 @@ function stages(frame: Frame): readonly Draft[] {
       writes: ["token_rows", "runs"],
       waits: ["rows_out", "routes_out"],
       ...pass,
-      loops: [PEERS, PEERS, groups(frame), PEERS, groups(frame)],
+      loops: [peers, groups],
     },
     {
       name: "add_sums",
@@ -61,8 +65,8 @@ function stages(frame: Frame): readonly Draft[] {
       reads: ["runs", "leaving_tokens", "rows_leaving"],
       writes: ["token_sums"],
       ...pass,
-      loops: [PEERS, groups(frame), groups(frame)],
-      flops: allGroups(frame) * UNROLL * layer.hidden,
+      loops: [peers, groups],
+      flops: crossingGroups(frame) * sizes.passes * UNROLL * layer.hidden,
     },
     ...(sizes.passes > 1 ? [meeting("pass_barrier", meaning, between)] : []),
   ];
