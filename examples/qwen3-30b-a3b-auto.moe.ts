@@ -22,7 +22,7 @@ export default moe({
       },
       prefill: {
         upTo: 2048,
-        gather: { bt: 128 },
+        gather: { bt: 128, bf: 768, bd: 2048 },
         predicted: {
           v6e: { gather: 296, gmm: 897, epmoe: 1250 },
           v7x: { gather: 243, gmm: 555, epmoe: 757 },

@@ -149,7 +149,7 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     passes = pl.cdiv(device_share, tiles.pass_tokens)
     pass_tokens = pl.cdiv(device_share, passes)
     # Whole groups of rows; whole vector registers of LANES tokens above that.
-    multiple = min(ROW_GROUP, tiles.pass_tokens) if pass_tokens <= LANES else LANES
+    multiple = ROW_GROUP if pass_tokens <= LANES else LANES
     pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
     # Groups of UNROLL rows, or the few that there are, go to other devices, not all padding.
     group = UNROLL if device_share >= UNROLL else SENT_UNIT

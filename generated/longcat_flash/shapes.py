@@ -93,13 +93,6 @@ class Shape(NamedTuple):
         return EP_SIZE * self.pass_tokens
 
     @property
-    def token_group(self) -> int:
-        """Token rows that one trip of a loop over a device's rows takes: short passes have one
-        group.
-        """
-        return min(self.pass_tokens, ROW_GROUP)
-
-    @property
     def routes_all(self) -> bool:
         """Each device routes the tokens of all, and not its own for all."""
         return self.tokens <= self.tiles.route_all_tokens

@@ -14,9 +14,10 @@
  * expert's weights through the matrix units again (MiniMax-M2, T 2048 on v7x: 16 rows beside the widest
  * weight tile are predicted 779 us, 128 beside a narrower one 704).
  *
- * Where a schedule predicts seconds, tiles of weights are the largest of those that take hardly more than
- * the fastest: slots for more of them on their way are worth more than wide ones (GPT-OSS-120B in two
- * passes, T 4096 on v7x: the widest 573 us, of 512 columns 420, the core left out).
+ * Where a schedule predicts seconds, these decide in place of passes and traffic: tiles of weights are the
+ * largest of those that take hardly more than the fastest, beside the most rows or a part of them: slots for
+ * more of them on their way are worth more than wide ones (GPT-OSS-120B, T 2048 on v7x: 208 rows beside two
+ * slots are predicted 339 us, 160 beside three 281).
  */
 
 import type { KernelPlan } from "../plan/plan.ts";
@@ -38,6 +39,11 @@ export interface ResolvedTiles {
   readonly chosen: Readonly<Record<TileAxis, Chosen>>;
   /** The bucket lowered at T = upTo. It may not fit where no axis is `auto`. */
   readonly kernel: KernelPlan;
+}
+
+/** The same with what it was made of: seconds are asked for of that. */
+interface Made extends ResolvedTiles {
+  readonly input: LowerInput;
 }
 
 export interface NothingFits {
@@ -156,57 +162,91 @@ export function resolveTiles(target: Target, name: string, written: BucketSpec):
   if (bt === undefined || bf === undefined || bd === undefined) {
     return { ok: false, axes, smallest: undefined };
   }
-  const make = (tiles: Readonly<Record<TileAxis, number>>): ResolvedTiles => {
+  const make = (tiles: Readonly<Record<TileAxis, number>>): Made => {
     const request = requestOf(name, bucket, tiles);
-    return { request, kernel: lowerBucket(target, request), chosen: chosenBy(bucket) };
+    const input = inputOf(target, request);
+    return { request, input, kernel: target.schedule.lower(input), chosen: chosenBy(bucket) };
   };
   const smallest = { bt, bf, bd };
   const least = make(smallest);
   if (axes.length === 0) return { ok: true, tiles: least };
   if (!fits(least.kernel)) return { ok: false, axes, smallest: least.kernel };
-  const among = (rows: readonly number[]): ResolvedTiles | undefined => {
+  const secondsOf = ({ input }: Made): number => target.schedule.seconds?.(input) ?? 0;
+  const most = MOST_EXTRA_TRAFFIC * secondsOf(least);
+  const doing = (made: Made): boolean =>
+    fits(made.kernel) &&
+    (most > 0 ? secondsOf(made) <= most : costsNothing(made.kernel, least.kernel));
+  const among = (rows: readonly number[]): Made | undefined => {
     const from = { ...smallest, bt: rows.at(-1) ?? bt };
-    return largest(from, order, { ...values, bt: rows }, make, least.kernel);
+    return largest(from, order, { ...values, bt: rows }, make, doing);
   };
   const tiles = among(holdingMost(target, bucket, values.bt)) ?? among(values.bt) ?? least;
-  return { ok: true, tiles: fastest(target, tiles, values, make) };
+  if (target.schedule.seconds === undefined) return { ok: true, tiles };
+  const timed = rowTiles(tiles.request.bt, values.bt).map((rows) =>
+    fastest(target, rows, values, make),
+  );
+  return { ok: true, tiles: bestOf(timed.flat()) ?? tiles };
 }
 
 /** How much more than the least seconds a wider tile of F may take, and one of a less cut D. */
 const MOST_EXTRA_SECONDS = { bf: 1.03, bd: 1.15 } as const;
 
+/** As much less than with the most rows a tile of fewer must take. */
+const WORTH_FEWER = 0.97;
+
+interface Timed {
+  readonly made: ResolvedTiles;
+  readonly seconds: number;
+}
+
+/** The most rows of a tile, and parts of them: slots and wider tiles of weights take their room. */
+function rowTiles(most: number, values: readonly number[]): readonly number[] {
+  const found = [1, 3 / 4, 1 / 2, 3 / 8, 1 / 4].map((part) =>
+    values.find((value) => value <= most * part),
+  );
+  return [...new Set(found.filter((rows) => rows !== undefined))];
+}
+
+/** Of each number of rows the best, most rows first: the fastest of those that cut D hardly more than they need. */
+function bestOf(timed: readonly Timed[]): ResolvedTiles | undefined {
+  const most = Math.min(...timed.map(({ seconds }) => seconds)) * MOST_EXTRA_SECONDS.bd;
+  const near = timed.filter(({ seconds }) => seconds <= most);
+  const widest = Math.max(...near.map(({ made }) => made.request.bd));
+  let best: Timed | undefined;
+  for (const one of near) {
+    if (one.made.request.bd < widest) continue;
+    if (best === undefined || one.seconds < WORTH_FEWER * best.seconds) best = one;
+  }
+  return best?.made;
+}
+
 /**
- * The widest of the weight tiles that are predicted to take hardly more than the least; those that were
- * found where the schedule predicts nothing. Where D is cut, gate and up are added up by tile, which is
- * not predicted: only what is a good deal faster for it is cut.
+ * The widest of the weight tiles that are predicted to take hardly more than the least, if any fit. Where D
+ * is cut, gate and up are added up by tile, which is not predicted: only what is a good deal faster for it is
+ * cut.
  */
 function fastest(
   target: Target,
-  found: ResolvedTiles,
+  bt: number,
   values: Readonly<Record<TileAxis, readonly number[]>>,
-  make: (tiles: Readonly<Record<TileAxis, number>>) => ResolvedTiles,
-): ResolvedTiles {
-  const secondsOf = ({ request }: ResolvedTiles): number | undefined =>
-    target.schedule.seconds?.(inputOf(target, request));
-  if (secondsOf(found) === undefined) return found;
-  const { bt } = found.request;
+  make: (tiles: Readonly<Record<TileAxis, number>>) => Made,
+): readonly Timed[] {
   // Fewer columns leave a part of each matrix unit idle (Grok-2, T 2048 on v7x: 128 of them are
   // predicted 1,778 us, 256 beside a more cut D 1,405).
   const filling = values.bf.filter((bf) => bf >= target.device.mxu.size);
   const columns = filling.length > 0 ? filling : values.bf;
   const timed = values.bd.map((bd) =>
-    columns.flatMap((bf) => {
+    columns.flatMap((bf): readonly Timed[] => {
       const made = make({ bt, bf, bd });
-      const seconds = secondsOf(made);
+      const seconds = target.schedule.seconds?.(made.input);
       return seconds === undefined || !fits(made.kernel) ? [] : [{ made, seconds }];
     }),
   );
-  const leastOf = (some: readonly { readonly seconds: number }[]): number =>
+  const leastOf = (some: readonly Timed[]): number =>
     Math.min(...some.map(({ seconds }) => seconds));
   const most = leastOf(timed.flat()) * MOST_EXTRA_SECONDS.bd;
   const wide = timed.find((some) => leastOf(some) <= most) ?? [];
-  const best = wide.find(({ seconds }) => seconds <= leastOf(wide) * MOST_EXTRA_SECONDS.bf);
-  return best?.made ?? found;
+  return wide.filter(({ seconds }) => seconds <= leastOf(wide) * MOST_EXTRA_SECONDS.bf).slice(0, 1);
 }
 
 /** The first axis as large as anything does, then the next; undefined: nothing but the least does. */
@@ -214,27 +254,25 @@ function largest(
   from: Readonly<Record<TileAxis, number>>,
   [axis, ...rest]: readonly TileAxis[],
   values: Readonly<Record<TileAxis, readonly number[]>>,
-  make: (tiles: Readonly<Record<TileAxis, number>>) => ResolvedTiles,
-  least: KernelPlan,
-): ResolvedTiles | undefined {
+  make: (tiles: Readonly<Record<TileAxis, number>>) => Made,
+  does: (tiles: Made) => boolean,
+): Made | undefined {
   if (axis === undefined) return undefined;
   for (const value of values[axis]) {
     const tiles = { ...from, [axis]: value };
     const made = make(tiles);
     // VMEM grows with every tile: where the least of an axis does not do, none of it does.
-    if (!costsNothing(made.kernel, least)) continue;
-    const found = rest.length === 0 ? made : largest(tiles, rest, values, make, least);
+    if (!does(made)) continue;
+    const found = rest.length === 0 ? made : largest(tiles, rest, values, make, does);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** Whether a kernel fits, takes no more passes than the least and hardly more traffic. */
+/** Whether a kernel takes no more passes than the least and hardly more traffic. */
 function costsNothing(kernel: KernelPlan, least: KernelPlan): boolean {
   return (
-    fits(kernel) &&
-    kernel.passes <= least.passes &&
-    kernel.traffic.hbm <= least.traffic.hbm * MOST_EXTRA_TRAFFIC
+    kernel.passes <= least.passes && kernel.traffic.hbm <= least.traffic.hbm * MOST_EXTRA_TRAFFIC
   );
 }
 

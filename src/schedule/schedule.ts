@@ -134,7 +134,7 @@ export interface Schedule {
   lower(input: LowerInput): KernelPlan;
   /**
    * Seconds of a call that decide between tiles where `auto` may choose; undefined: nothing does but
-   * how much fits. What narrower tiles cost the matrix units is not in it.
+   * how much fits. What cut tiles cost the matrix units is not in it.
    */
   seconds?(input: LowerInput): number | undefined;
   /** How products with quantised weights are made and what that costs, for `explain`. */

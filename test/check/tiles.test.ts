@@ -75,7 +75,7 @@ describe("auto", () => {
     });
     const { plan } = judge(minimax, registries);
     expect(plan === undefined ? [] : tilesOf(plan)).toEqual([
-      { device: "v7x", bt: 128, bf: 384, bd: 3072 },
+      { device: "v7x", bt: 128, bf: 256, bd: 3072 },
     ]);
   });
 

@@ -17,7 +17,7 @@ import type { Composition } from "../part.ts";
 import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
-import { overlappedSeconds } from "./overlap.ts";
+import { passesSeconds } from "./overlap.ts";
 import { roundTokens, sentOf, sizesOf } from "./sizes.ts";
 
 /** Where a spec names no number: what more there are of takes no room from rows. */
@@ -152,15 +152,15 @@ function fitWithin(request: FitRequest, limits: Limits): Fit {
 /** Slots to choose from where a spec names none: waits for other devices hold weights up less with more. */
 const OVERLAPPED_SLOTS = [4, 3, LEAST_SLOTS];
 
-/** Rows at hand of an expert beyond so many times its mean are worth less than slots and rows of a pass. */
-const OVERLAPPED_SKEW = 2;
+/** Rows at hand of an expert beyond so many times its mean are worth less than what is predicted faster. */
+export const LEAST_SKEW = 2;
 
 /** Passes of so many rows, with twice an expert's mean of its rows at hand if they fit; else the fewest. */
 function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
   const { ep, tiles, tokens } = request;
   const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock, atOnce);
   const passes = Math.ceil(Math.ceil(tokens / ep) / limit);
-  const most = Math.max(tiles.bt, OVERLAPPED_SKEW * meanRows(request, passes));
+  const most = Math.max(tiles.bt, LEAST_SKEW * meanRows(request, passes));
   const all = rowBlocks(request, limit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
   const found = all.find((rowBlock) => fits(fitting(rowBlock), request));
   return fitting(found ?? tiles.bt);
@@ -174,8 +174,7 @@ function chooseOverlapped(request: FitRequest): Fit {
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
-    // Rounded up, several have the same.
-    if (limit !== found.at(-1)?.passLimit) {
+    if (limit * request.ep <= MOST_PASS_TOKENS && limit !== found.at(-1)?.passLimit) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
         // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
@@ -191,12 +190,13 @@ function chooseOverlapped(request: FitRequest): Fit {
   return best;
 }
 
-/** What passes that may overlap are predicted to take. */
+/** What the passes of a call are predicted to take. */
 export function secondsOf({ input, sizes, rowBlock }: Fit, request: FitRequest): number {
   const mean = meanRows(request, sizes.passes);
   // Routing at random: hardly an expert has more.
-  const rows = mean + 3 * Math.sqrt(mean);
-  return overlappedSeconds(input, request.streamed ? Math.ceil(rows / rowBlock) : 1);
+  const most = mean + 3 * Math.sqrt(mean);
+  const reads = request.streamed ? Math.ceil(most / rowBlock) : 1;
+  return passesSeconds(input, { mean, most, reads });
 }
 
 /** The shortest passes, if they serve the layer, with the most rows at hand that fit; else undefined. */
@@ -224,7 +224,9 @@ export function chooseFit(request: FitRequest): Fit {
   const most = request.tiles.passTokens ?? Number.POSITIVE_INFINITY;
   for (let passes = 1; ; passes++) {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
-    for (const rowBlock of rowBlocks(request, limit * request.ep)) {
+    // Rounded up, several have the same.
+    const tried = limit === smallest?.passLimit || limit * request.ep > MOST_PASS_TOKENS;
+    for (const rowBlock of tried ? [] : rowBlocks(request, limit * request.ep)) {
       const fit = attempt(request, limit, rowBlock);
       smallest = fit;
       if (!fits(fit, request)) continue;

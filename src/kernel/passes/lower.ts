@@ -4,6 +4,7 @@ import type { Axis, ByNeed, KernelPlan, Stage, TileChoice } from "../../plan/pla
 import type { LowerInput } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
 import { localExperts, sharedLayer } from "../../spec/formats.ts";
+import { onceFor } from "../../spec/once.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { ownEarly } from "../api/early-tiles.ts";
 import { limitsOf, ownTiles } from "../api/pass-tiles.ts";
@@ -20,7 +21,7 @@ import { isTiled, sharedOf, sharedTileOf } from "../shared-experts/spread.ts";
 import { trafficOf } from "../traffic.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
-import { chooseFit, type FitRequest, secondsOf } from "./fit.ts";
+import { chooseFit, type Fit, type FitRequest, secondsOf } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
@@ -90,12 +91,17 @@ function requestOf(
   };
 }
 
-/** Seconds of a call whose passes may overlap: tiles decide how many slots weights have, and so on. */
-export function seconds(passes: Passes, input: LowerInput): number | undefined {
-  const { tiles, ep } = input;
-  if (!passesOverlap({ rows: tiles.rows ?? "vmem", ep })) return undefined;
+const fits = onceFor<LowerInput, Fit>();
+
+/** The passes of a call with slots and rows at hand: asked for by what lowers them and by what times them. */
+function fitOf(input: LowerInput, request: FitRequest): Fit {
+  return fits(input, "", () => tradeRows(chooseFit(request), request));
+}
+
+/** Seconds of a call, roughly: tiles decide how many slots weights have, how many passes there are, and so on. */
+export function seconds(passes: Passes, input: LowerInput): number {
   const request = requestOf(passes, input);
-  return secondsOf(chooseFit(request), request);
+  return secondsOf(fitOf(input, request), request);
 }
 
 /** The kernel with the tiles asked for; whether it fits is for others to judge. */
@@ -105,13 +111,13 @@ export function lower(passes: Passes, input: LowerInput): KernelPlan {
   const request = requestOf(passes, input);
   const { streamed } = request;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
-  const fit = tradeRows(chooseFit(request), request);
+  const fit = fitOf(input, request);
   const shared = sharedOf(layer, ep);
   const sharedTile =
     shared !== undefined && isTiled(shared, streamed)
       ? sharedTileOf(shared, tileShapeOf(layer, tiles))
       : undefined;
-  const ahead = runAhead(composition, fit, input);
+  const ahead = runAhead(fit, input);
   const frame: Frame = { ...ahead.input, load: loadOf(ahead.input, fit.reads), btc };
   const buffers = buffersOf(composition, ahead.input, device);
   const streams = streamsOf(composition, frame);

@@ -1,8 +1,11 @@
-/** Passes that may overlap: how long a call takes, in so many of them. */
+/** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { LANES } from "../rows/layout.ts";
+
+/** Most rows that the matrix units take a weight for at no cost beyond its push. */
+const FULL_ROWS = 128;
 
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;
@@ -20,30 +23,45 @@ function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
   return seconds(local) * Math.max(1, waits);
 }
 
+/** What an expert has in a pass: rows on average and of hardly an expert more, in tiles and in blocks. */
+export interface ExpertRows {
+  readonly mean: number;
+  readonly most: number;
+  /** Times that its weights are read. */
+  readonly reads: number;
+}
+
+/** Seconds in which the matrix units take all rows of a pass: each row tile pushes an expert's weights. */
+function matrixSeconds(
+  { layer, device, ep, tiles }: KernelInput,
+  { mean, most }: ExpertRows,
+): number {
+  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
+  const rows = Math.max(mean, Math.ceil(most / tiles.bt) * FULL_ROWS);
+  return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;
+}
+
 /**
- * Seconds of a call whose passes may overlap, as far as links, weights and matrix units say: where they
- * do, rows of the first come alone, sums of the last leave alone, between them links count, or the slower
- * of the other two with the waits for links that slots of weights do not bridge; else all of a pass before
- * the next.
- * @param reads times that an expert's weights are read in a pass
+ * Seconds of a call, as far as links, weights and matrix units say. Where passes overlap, rows of the first
+ * come alone, sums of the last leave alone, and between them links count, or the slower of the other two
+ * with the waits for links that slots of weights do not bridge; else all of a pass before the next.
  */
-export function overlappedSeconds(input: KernelInput, reads: number): number {
+export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const { layer, device, ep, layout, parts, sizes, tiles } = input;
   const held = input.rows === "hbm" ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
-  const links = secondsOf({ ...sent, rows: bytes(held), sums: bytes(layout.partRow) }, parts);
+  const blocks = { ...sent, rows: bytes(held), sums: bytes(layout.partRow) };
+  const links = ep === 1 ? 0 : secondsOf(blocks, parts);
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
-  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
-  const matrix = (2 * weights * (sizes.allTokens * layer.topK)) / ep;
   // XLA then copies tokens that do not fill the passes, and the results.
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
   const row = layout.paddedHidden * layout.itemBytes;
   const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
-  const work = Math.max(reads * weightSeconds(input), matrix / device.bf16Flops);
+  const work = Math.max(rows.reads * weightSeconds(input), matrixSeconds(input, rows));
   // As simulated: an expert that waits for what another device sends waits with all slots full; and
   // nothing goes beside the only one.
-  const turns = localExperts(layer, ep) * reads;
+  const turns = localExperts(layer, ep) * rows.reads;
   const waits = Math.max(1 / tiles.slots, 1 / turns);
   const both = (moved: number): number => Math.max(moved, work + moved * waits);
   const one = both(links / 2);
