@@ -8,6 +8,7 @@ import { judge } from "../../src/check/judge.ts";
 import { filesOf } from "../../src/emit/files.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
+import type { BucketSpec } from "../../src/spec/schedule.ts";
 import { AUTO } from "../../src/spec/several.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { trees } from "../../src/target/tree/registry.ts";
@@ -24,7 +25,7 @@ const block = { kind: "sub_channel", block: 32 } as const;
  * What no row is: quantised shared experts where D leaves lanes over, or where F does and gate and
  * up lie side by side, int8 rows that v7x widens, or that v6e multiplies without shared experts beside,
  * shared weights alone with small blocks, of so few columns that a device has them all, one device
- * without shared experts whatever its tiles, and softmax of a number of experts that fills no rows,
+ * without shared experts whatever its tiles, shared experts beside token rows in HBM, and softmax of a number of experts that fills no rows,
  * or of groups by their two best.
  */
 function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
@@ -67,6 +68,10 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const shared = { ...sharedExperts, quantization: { ...channel, granularity: block } };
       const weights = { dtype: "bfloat16" as const, quantization: channel };
       return [{ ...spec, layer: { ...layer, ...weights, sharedExperts: shared } }];
+    }),
+    ...shared.map(({ schedule, ...spec }): MoeSpec => {
+      const all = { ...schedule.tiles.all, rows: "hbm" } as BucketSpec;
+      return { ...spec, schedule: { ...schedule, tiles: { all } } };
     }),
     ...shared.map((spec): MoeSpec => {
       const sharedExperts = { count: 1, intermediate: 128 };

@@ -16,9 +16,7 @@ function unservedInPasses({ wire, deterministic }: LayerSpec): string | undefine
 
 /** What a layer has that is served with rows in VMEM alone; undefined: nothing. */
 function unservedInHbm(layer: LayerSpec): string | undefined {
-  const { sharedExperts, identityExperts } = layer;
-  if (identityExperts !== undefined) return "identity experts";
-  if (sharedExperts !== undefined) return "shared experts";
+  if (layer.identityExperts !== undefined) return "identity experts";
   return unservedInPasses(layer);
 }
 

@@ -1,6 +1,7 @@
 /** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
+import { defaultRowCounts } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { LANES } from "../rows/layout.ts";
 
@@ -37,7 +38,11 @@ function matrixSeconds(
   { mean, most }: ExpertRows,
 ): number {
   const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
-  const rows = Math.max(mean, Math.ceil(most / tiles.bt) * FULL_ROWS);
+  const whole = Math.ceil(most / tiles.bt) - 1;
+  const rest = most - whole * tiles.bt;
+  // The last tile takes the body that holds its rows.
+  const body = defaultRowCounts(layer, tiles.bt).find((count) => rest <= count) ?? tiles.bt;
+  const rows = Math.max(mean, whole * Math.max(FULL_ROWS, tiles.bt) + Math.max(FULL_ROWS, body));
   return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;
 }
 

@@ -50,3 +50,11 @@ export function sharedLoad({
     scaleBytes: expertScaleBytes(sharedLayer(layer), shared.columns),
   };
 }
+
+/** Rows that a stage goes over in one call: the weights' columns are gone through for each tile. */
+export function rowsOnce(
+  { streamed }: Pick<KernelInput, "streamed">,
+  { rows, tiles }: SharedLoad,
+): number {
+  return rows * (streamed ? 1 : tiles.columns);
+}

@@ -10,7 +10,7 @@ import { sharedBuffers, sharedStreams, weightStreams } from "../weights/scales.t
 import { sharedBlocks } from "./blocks.ts";
 import { sharedTiles } from "./buffers.ts";
 import { sharedExpertsContext, sharedSpreadContext } from "./context.ts";
-import { type SharedLoad, sharedLoad } from "./load.ts";
+import { rowsOnce, type SharedLoad, sharedLoad } from "./load.ts";
 import { isTiled, sharedOf } from "./spread.ts";
 import { sharedStreamsOf } from "./streams.ts";
 
@@ -94,11 +94,6 @@ function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): 
       flops,
     },
   ];
-}
-
-/** Rows that a stage goes over in one call: the weights' columns are gone through for each tile. */
-function rowsOnce({ streamed }: Frame, { rows: all, tiles }: SharedLoad): number {
-  return all * (streamed ? 1 : tiles.columns);
 }
 
 function before(frame: Frame, load: SharedLoad): readonly Draft[] {

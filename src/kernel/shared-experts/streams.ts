@@ -1,9 +1,10 @@
 /** Copies of the shared experts' weights: on their way from the kernel's entry. */
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
+import { GROUP } from "../loops.ts";
 import { sharedBuffers } from "../weights/scales.ts";
 import { tileStreams } from "../weights/tile-streams.ts";
-import { type SharedLoad, sharedLoad } from "./load.ts";
+import { rowsOnce, type SharedLoad, sharedLoad } from "./load.ts";
 
 const STAGES = { issuedBy: "first_weights", awaitedBy: "await_shared" } as const;
 
@@ -38,7 +39,28 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
       },
     ),
     ...scaleStreams(frame, load),
+    ...(frame.rows === "hbm" ? [rowsIn(frame, load)] : []),
   ];
+}
+
+/** Token rows out of HBM, as many neighbours a copy as the loop takes: waited for where they start. */
+function rowsIn(frame: Frame, load: SharedLoad): Stream {
+  const rows = rowsOnce(frame, load);
+  return {
+    name: "shared_rows_in",
+    from: "HBM",
+    to: "VMEM",
+    remote: false,
+    source: "token_rows",
+    destination: "gathered_rows",
+    issuedBy: "shared_rows",
+    awaitedBy: "shared_rows",
+    semaphore: "rows_gathered",
+    bytes: rows * frame.load.sentRowBytes,
+    copies: rows / GROUP,
+    slots: 1,
+    meaning: "token rows for the shared experts",
+  };
 }
 
 /** The shared experts', with their tiles as well. */

@@ -103,6 +103,9 @@ export class KernelReader {
       .flatMap(({ starts }) => starts)
       .filter((name) => this.ahead.has(name))
       .flatMap((name) => this.streams.get(name) ?? []);
+    const rows = stages
+      .flatMap(({ starts }) => starts.flatMap((name) => this.streams.get(name) ?? []))
+      .filter(({ slots }) => slots !== undefined);
     const cycles = (here: Here): number =>
       stages.reduce(
         (sum, stage) => sum + this.work.run(stage, here, stage.rows ?? bt) * stage.trips,
@@ -137,6 +140,8 @@ export class KernelReader {
           }),
         ),
         ...own.map(({ name }) => waitFor(name)),
+        // An equal share of what is waited for where it starts.
+        ...rows.flatMap((one) => [copyOf(one, this.kernel.passes * steps), waitFor(one.name)]),
         { do: "compute", stage: "shared experts", cycles },
       ],
     };

@@ -103,7 +103,7 @@ function withGate<F extends Field>(field: F, absent: Row[F]): readonly Constrain
   ];
 }
 
-/** What rows in HBM do not serve yet: MOE144. */
+/** What rows in HBM do not serve, MOE144; shared experts have a test of their own there. */
 function onlyInVmem<F extends Field>(field: F, served: Row[F]): readonly Constraint[] {
   return [
     { fields: ["rows", field], legal: (row) => row.rows === "vmem" || row[field] === served },
