@@ -63,6 +63,18 @@ def test_a_hidden_nan_and_one_too_many_are_seen() -> None:
     assert np.array_equal(settled, [[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
 
 
+def test_an_infinite_weight_of_8_bit_rows_may_be_bounded() -> None:
+    weights = np.array([[0.5, np.inf], [0.5, np.nan], [0.5, 0.5]])
+    rows = {"scoreOn": "input", "quantization": {"activations": "int8"}}
+    assert hostile.bounded(rows, weights).tolist() == [True, False, False]
+    assert not hostile.bounded({**rows, "scoreOn": "result"}, weights).any()
+    assert not hostile.bounded({"scoreOn": "input"}, weights).any()
+    wanted = np.full((3, 2), np.nan)
+    either = np.array([True, False, False])
+    assert hostile.settled(np.ones((3, 2)), wanted, either)[2] == 1
+    assert hostile.settled([[1.0, 1.0], *[[np.nan] * 2] * 2], wanted, either)[2] is None
+
+
 def test_the_oracle_orders_as_top_k() -> None:
     values = np.array([1.0, np.nan, -np.inf, np.inf, np.nan, -0.0, 0.0])
     assert oracle.best(values, 7).tolist() == [1, 4, 3, 0, 5, 6, 2]

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..package import quantization
+from ..package.model import Layer
+
 Array = np.ndarray
 # (E,) logits, k and random numbers: changed in place.
 LogitKind = Callable[[Array, int, np.random.Generator], None]
@@ -219,9 +222,17 @@ def rows(tokens: Array) -> Array:
     return tokens
 
 
-def settled(result: Any, wanted: Any) -> tuple[Array, Array, int | None]:
+def bounded(layer: Layer, weights: Any) -> Array:
+    """(T,) tokens whose infinite weight may give a number or none: rows of 8 bits are weighed once
+    they are multiplied, where it leaves an infinity that an activation may bound; before that it
+    leaves infinities that cancel."""
+    products = layer.get("scoreOn") == "input" and quantization.activations(layer) is not None
+    return products & np.isinf(weights).any(axis=-1)
+
+
+def settled(result: Any, wanted: Any, either: Any = False) -> tuple[Array, Array, int | None]:
     """(T, D) of a kernel and its reference, nought in rows where neither is finite, and the first
-    token that is finite where the reference is not.
+    token that is finite where the reference is not, but for those that may be `either` (T,).
 
     An infinity's sign, and whether infinities cancel, hang on the sign of what they multiply: so
     infinities of either kind and NaN are alike, but for rows that are NaN altogether.
@@ -232,5 +243,5 @@ def settled(result: Any, wanted: Any) -> tuple[Array, Array, int | None]:
     hidden = ~np.isfinite(wanted) & ~lost
     gone = ~np.isfinite(wanted).all(axis=-1)
     result[gone] = wanted[gone] = 0.0
-    tokens = np.flatnonzero(hidden.any(axis=-1))
+    tokens = np.flatnonzero(hidden.any(axis=-1) & ~np.asarray(either))
     return result, wanted, int(tokens[0]) if len(tokens) else None

@@ -48,7 +48,8 @@ def sums(
     verdict: Verdict = {"ok": True, "ofLimit": -1.0}
     failure: dict[str, Any] | None = None
     for call in range(result.shape[0]):
-        got, wanted, hidden = hostile.settled(result[call], reference(call))
+        either = hostile.bounded(layer, inputs.weights[call])
+        got, wanted, hidden = hostile.settled(result[call], reference(call), either)
         if hidden is not None:
             message = f"token {hidden} has a number where the reference has none"
             return failed(message, token=hidden)
