@@ -43,9 +43,11 @@ describe(`packages of ${COUNT} random legal specs`, () => {
     expect(reasons).toContain('"spec"');
     expect([random, several].map(({ length }) => length)).toEqual([COUNT, SEVERAL]);
     // A folder for each schedule, beside one entry.
-    expect(texts.has("two_0/gmm/kernel.py") && texts.has("two_0/gather/kernel.py")).toBe(true);
+    const kernels = ["gather", "runs", "gmm"].map((kind) => `three_0/${kind}/kernel.py`);
+    expect(kernels.filter((file) => !texts.has(file))).toEqual([]);
     const kinds = (key: (plan: (typeof plans)[number]) => unknown): number =>
       new Set(plans.map(key)).size;
+    expect(kinds(({ schedule }) => schedule)).toBe(4);
     expect(kinds(({ layer }) => layer.dtype)).toBe(2);
     expect(kinds(({ layer }) => layer.routing.where)).toBe(2);
     expect(kinds(({ layer: { activation: a } }) => (typeof a === "string" ? a : a.kind))).toBe(8);

@@ -4,11 +4,12 @@ import { registries } from "../../src/check/index.ts";
 import { judge, judgeRules } from "../../src/check/judge.ts";
 import { moe } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { specsOfAllKinds } from "./kinds.ts";
 import { legalSpecs } from "./legal.ts";
 
 export function randomPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
-  for (const input of fc.sample(legalSpecs, { numRuns: 8 * count, seed })) {
+  for (const input of fc.sample(specsOfAllKinds, { numRuns: 8 * count, seed })) {
     const spec = moe(input);
     // Most that are not legal break a rule that needs no kernel: lowering them is what costs.
     const { findings } = judgeRules(spec, registries);
@@ -21,16 +22,20 @@ export function randomPlans(count: number, seed: number): readonly Plan[] {
   return [...plans.values()];
 }
 
-/** Plans of random layers with two schedules each, whose names are no other plans'. */
+/** Plans of random layers with three schedules each, whose names are no other plans'. */
 export function severalPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
   for (const input of fc.sample(legalSpecs, { numRuns: 100 * count, seed })) {
     const spec = moe({
       ...input,
-      name: `two_${plans.size}`,
+      name: `three_${plans.size}`,
       schedule: {
         kind: "auto",
-        tiles: { few: { upTo: 64, use: "gather" }, many: { upTo: 512, use: "gmm" } },
+        tiles: {
+          few: { upTo: 64, use: "gather" },
+          some: { upTo: 256, use: "runs" },
+          many: { upTo: 512, use: "gmm" },
+        },
       },
     });
     const { plan } = judge(spec, registries);

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { edited, edits } from "./edits.ts";
 import { configs, FromConfig } from "./from-config.ts";
+import { specsOfAllKinds } from "./kinds.ts";
 import { legalSpecs } from "./legal.ts";
 import { wildSpecs } from "./wild.ts";
 
@@ -21,11 +22,11 @@ const publishedSpecs = fc
   });
 
 const editedSpecs = fc
-  .tuple(fc.oneof(legalSpecs, publishedSpecs), edits)
+  .tuple(fc.oneof(specsOfAllKinds, publishedSpecs), edits)
   .map(([spec, list]) => edited(spec, list));
 
 export const anySpecs: fc.Arbitrary<unknown> = fc.oneof(
-  { weight: 4, arbitrary: legalSpecs },
+  { weight: 4, arbitrary: specsOfAllKinds },
   { weight: 1, arbitrary: publishedSpecs },
   { weight: 4, arbitrary: editedSpecs },
   { weight: 1, arbitrary: wildSpecs },

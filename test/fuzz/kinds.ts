@@ -1,0 +1,47 @@
+/** A legal spec by another schedule: without the tiles and options that it lacks, and what it refuses. */
+import fc from "fast-check";
+import { type LayerInput, type MoeInput, moe } from "../../src/index.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import type { Schedule } from "../../src/schedule/schedule.ts";
+import { legalSpecs } from "./legal.ts";
+
+/** The tiles of a bucket that a schedule has: of its axes, and of what else it may name. */
+function tilesFor<T extends object>(bucket: T, { axes, options }: Schedule): Partial<T> {
+  const known: readonly string[] = [...axes.map(({ name }) => name), ...options];
+  const kept = Object.entries(bucket).filter(
+    ([name]) => known.includes(name) || name === "upTo" || name === "predicted",
+  );
+  return Object.fromEntries(kept) as Partial<T>;
+}
+
+/** Without fields that no other value of them would mend. */
+function layerFor(input: MoeInput, schedule: Schedule): LayerInput {
+  const refused: readonly string[] = schedule
+    .layerProblems(moe(input).layer)
+    .filter(({ nearest }) => nearest.length === 0)
+    .map(({ field }) => field);
+  const kept = Object.entries(input.layer).filter(([name]) => !refused.includes(name));
+  return Object.fromEntries(kept) as object as LayerInput;
+}
+
+function asKind(input: MoeInput, schedule: Schedule): MoeInput {
+  const tiles = Object.entries(input.schedule.tiles).map(([name, bucket]) => [
+    name,
+    tilesFor(bucket, schedule),
+  ]);
+  const made = { kind: schedule.kind, tiles: Object.fromEntries(tiles) };
+  return { ...input, layer: layerFor(input, schedule), schedule: made } as MoeInput;
+}
+
+const [, ...others] = Object.values(schedules);
+
+/** Two in five are of the other schedules. */
+export const specsOfAllKinds: fc.Arbitrary<MoeInput> = fc.oneof(
+  { weight: 3, arbitrary: legalSpecs },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(legalSpecs, fc.constantFrom(...others))
+      .map(([input, schedule]) => asKind(input, schedule)),
+  },
+);
