@@ -63,7 +63,8 @@ def sort_entries(ids) -> Entries:
 def rows_of_round(s: Shape, entries: Entries, index) -> Rows:
     """The rows of one round: `s.round_entries` entries, from the `index`-th lot of them on."""
     first_entry = index * s.round_entries
-    last_entry = first_entry + s.round_entries
+    # A last round may have room for more entries than there are.
+    last_entry = jnp.minimum(first_entry + s.round_entries, entries.numbers.size)
     bounds = jnp.clip(entries.first, first_entry, last_entry)
     counts = bounds[1:] - bounds[:-1]
     held = pl.cdiv(counts, ROW_GROUP) * ROW_GROUP
