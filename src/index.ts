@@ -5,8 +5,11 @@
 
 export type {
   BucketInput,
+  LayerIndices,
   LayerInput,
+  LayerKindInput,
   LayerOverrides,
+  LayersInput,
   MeshInput,
   MoeInput,
   QuantizationInput,
@@ -26,6 +29,7 @@ export type {
   Scoring,
   SharedExperts,
 } from "./spec/layer.ts";
+export type { LayerKind, LayersSpec } from "./spec/layers.ts";
 export type { MeshSpec } from "./spec/mesh.ts";
 export type {
   DType,

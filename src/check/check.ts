@@ -5,11 +5,14 @@ import type { Registries } from "../lower/lower.ts";
 import type { ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
 import { defined } from "../spec/defined.ts";
+import { layersOf } from "../spec/layers.ts";
 import { unreadBeside } from "./beside.ts";
 import { codes } from "./codes.ts";
 import { type Diagnostic, type Finding, traceOf } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
+import { type JudgedKind, judgeLayers } from "./layers.ts";
 import { withLegalValues } from "./nearest.ts";
+import { originNote } from "./origin-note.ts";
 import { displayPath } from "./place.ts";
 import type { Member } from "./several.ts";
 
@@ -24,13 +27,23 @@ export interface CheckResult {
   readonly members?: readonly Member[];
   /** Where nothing but who is faster is missing: a plan with any that can for each bucket. */
   readonly undecided?: Plan;
+  /** Of a spec of several kinds of layers, which has no plan of its own: none where there is an error. */
+  readonly kinds?: readonly JudgedKind[];
 }
 
 async function checkLoaded(loaded: LoadedSpec, using: Registries): Promise<CheckResult> {
+  const layers = layersOf(loaded.spec);
+  if (layers !== undefined) {
+    const judged = judgeLayers(layers, using, (spec) => unreadBeside({ ...loaded, spec }));
+    const diagnostics = await placed(judged.findings, loaded);
+    return { diagnostics, resolved: [], kinds: judged.kinds };
+  }
   const { findings, resolved, plan, members, undecided } = judge(loaded.spec, using);
   const beside = unreadBeside(loaded);
   const legalValues = withLegalValues(loaded.spec, findings, using);
-  const diagnostics = await placed([...legalValues, ...beside], loaded);
+  const fields = layerOrigin(loaded.spec.layer)?.fields ?? {};
+  const told = [...legalValues, ...beside].map((finding) => originNote(finding, fields));
+  const diagnostics = await placed(told, loaded);
   const legal = plan !== undefined && beside.length === 0;
   return {
     diagnostics,
@@ -62,28 +75,16 @@ export async function checkPath(path: string, using: Registries): Promise<FileRe
   }
 }
 
-/** A value that a config gave is not in the spec: say which field it was. */
-function noteOf(
-  { path, note }: Finding,
-  fields: Readonly<Record<string, string>>,
-): string | undefined {
-  const field = path[0] === "layer" ? fields[path.slice(1).join(".")] : undefined;
-  const origin = field === undefined ? undefined : `the value is ${field} of the config`;
-  return [origin, note].filter((part) => part !== undefined).join("; ") || undefined;
-}
-
 async function placed(
   findings: readonly Finding[],
-  { path, text, spec }: LoadedSpec,
+  { path, text }: LoadedSpec,
 ): Promise<readonly Diagnostic[]> {
   if (findings.length === 0) return [];
   const { locate } = await import("./locate.ts");
   const file = displayPath(path);
-  const fields = layerOrigin(spec.layer)?.fields ?? {};
   const diagnostics: Diagnostic[] = [];
   for (const finding of findings) {
-    const { code, severity, message, nearest, rule = codes[code].rule } = finding;
-    const note = noteOf(finding, fields);
+    const { code, severity, message, nearest, note, rule = codes[code].rule } = finding;
     const place = await locate(text, finding);
     const trace = traceOf(finding);
     const base = { code, severity, file, ...place, message, trace, rule, nearest };

@@ -222,6 +222,23 @@ export const codes = {
     "identity experts are beside what they do not fit",
     "identity experts add rows as they come: without wire, quantised activations, deterministic, redundant experts and groups, and with D whole where it fills no registers",
   ),
+  MOE170: entry("a layer is of two kinds", "each layer of a model is of one kind"),
+  MOE171: entry(
+    "a layer with experts has no kind",
+    "kinds that are read from a config together have all layers of it that have experts",
+  ),
+  MOE172: entry(
+    "a kind has no layer",
+    "layers has a kind, and each kind the indices of some layers",
+  ),
+  MOE173: entry(
+    "a layer is not of this kind",
+    "layers of a kind that is read from a config have experts there, and all of them are read alike",
+  ),
+  MOE174: entry(
+    "a kind of layers has several schedules",
+    "in a spec with layers each kind has one schedule by its name: gather, gmm or runs",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -7,6 +7,7 @@ import { checkPath, type FileResult } from "./check.ts";
 export type { CheckResult, FileResult } from "./check.ts";
 export { type Code, codes } from "./codes.ts";
 export { type Diagnostic, hasErrors } from "./diagnostic.ts";
+export type { JudgedKind } from "./layers.ts";
 export { renderDiagnostics, summarise } from "./render.ts";
 export { untaken } from "./rules/quantization.ts";
 export { UNDECIDED } from "./rules/several.ts";

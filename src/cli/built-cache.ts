@@ -9,6 +9,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Origin } from "../emit/header.ts";
+import type { LayersPlan } from "../plan/layers.ts";
 import type { Plan } from "../plan/plan.ts";
 import { namesIn, readIfThere, writeAtomically } from "./files.ts";
 import { packageRoot } from "./package.ts";
@@ -19,10 +20,10 @@ type Files = ReadonlyMap<string, string>;
 const MOST_ENTRIES = 100;
 const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "moegen", "built");
 
-type Emit = (plan: Plan, origin: Origin) => Promise<Files>;
+type Emit<P> = (plan: P, origin: Origin) => Promise<Files>;
 
 /** The package of a plan, made by `emit` unless it is known. */
-export function builtFrom(plan: Plan, origin: Origin, emit: Emit): Promise<Files> {
+export function builtFrom<P>(plan: P, origin: Origin, emit: Emit<P>): Promise<Files> {
   return remembered(JSON.stringify([plan, origin]), () => emit(plan, origin));
 }
 
@@ -46,6 +47,12 @@ export async function remembered(input: string, make: () => Promise<Files>): Pro
 export async function emitPlan(plan: Plan, origin: Origin): Promise<Files> {
   const { emitPackage } = await import("../emit/index.ts");
   return emitPackage(plan, origin);
+}
+
+/** The same of several kinds of layers. */
+export async function emitModel(model: LayersPlan, origin: Origin): Promise<Files> {
+  const { emitLayers } = await import("../emit/layers.ts");
+  return emitLayers(model, origin);
 }
 
 function read(path: string): Files | undefined {

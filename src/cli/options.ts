@@ -9,6 +9,12 @@ export function deviceOption(unless: string): Option {
   return new Option("--device <list>", listed).argParser(wordList(deviceNames));
 }
 
+/** `--kind hashed`: of a spec of several kinds of layers. */
+export function kindOption(): Option {
+  const described = "of a spec with layers, kinds by name (default: all, one after the other)";
+  return new Option("--kind <list>", described).argParser((text) => text.split(","));
+}
+
 /** `--fresh`: what the compiler made of a kernel before is not believed. */
 export function freshOption(): Option {
   return new Option("--fresh", "compile again what was compiled before");

@@ -1,17 +1,20 @@
 /** Loads and checks the specs of a command line; what is wrong with them is shown here. */
 import { resolve } from "node:path";
-import type { Diagnostic, Member } from "../check/index.ts";
+import type { Diagnostic, JudgedKind, Member } from "../check/index.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
 import type { Plan } from "../plan/plan.ts";
-import { type Outcome, outcome } from "./command.ts";
-import { EXIT } from "./exit.ts";
+import type { KindInPackage } from "../runner/types.ts";
 import { UsageError } from "./failure.ts";
 import { interrupted } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
 export interface CheckedSpec {
-  /** As the user wrote it. */
+  /** As the user writes it, of one of several kinds of layers with the option that names it. */
   readonly path: string;
+  /** The file. */
+  readonly file: string;
+  /** Of several kinds of layers: the one that this is, and all of them. */
+  readonly kind?: KindInPackage;
   readonly loaded: LoadedSpec;
   readonly plan: Plan;
   /** Of several schedules: each one's own plan, of every bucket that it can run. */
@@ -25,9 +28,20 @@ export interface CheckOptions {
   readonly undecided?: boolean;
 }
 
+/** A spec of several kinds of layers, without an error. */
+export interface CheckedLayers {
+  readonly path: string;
+  readonly loaded: LoadedSpec;
+  readonly name: string;
+  /** Each kind as a spec of its own. */
+  readonly kinds: readonly (CheckedSpec & { readonly kind: KindInPackage })[];
+}
+
 export interface Checked {
-  /** Those without an error, in the order given. */
+  /** Those without an error that are of one layer, in the order given. */
   readonly specs: readonly CheckedSpec[];
+  /** Those of several kinds of layers. */
+  readonly layers: readonly CheckedLayers[];
   readonly diagnostics: readonly Diagnostic[];
   /** False when any spec has an error. */
   readonly ok: boolean;
@@ -50,10 +64,11 @@ export async function checkSpecs(
     "../check/index.ts"
   );
   const specs: CheckedSpec[] = [];
+  const layers: CheckedLayers[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const path of distinct(paths)) {
     const told = setInterval(() => out.progress(`loading ${path} ...`), PATIENCE_MS);
-    const { loaded, text, members = [], ...checked } = await checkFile(path);
+    const { loaded, text, members = [], kinds = [], ...checked } = await checkFile(path);
     const undecided = options.undecided === true ? checked.undecided : undefined;
     const { plan = undecided } = checked;
     const found = checked.diagnostics.filter(
@@ -68,33 +83,31 @@ export async function checkSpecs(
       out.note(renderDiagnostics(found, { color: out.color, texts }));
     }
     if (loaded !== undefined && plan !== undefined) {
-      specs.push({ path, loaded, plan, members, undecided: undecided !== undefined });
+      const known = undecided !== undefined;
+      specs.push({ path, file: path, loaded, plan, members, undecided: known });
     }
+    if (loaded !== undefined && kinds.length > 0) layers.push(layersIn(path, loaded, kinds));
   }
   if (diagnostics.length > 0) out.note(summarise(diagnostics));
-  return { specs, diagnostics, ok: !hasErrors(diagnostics) };
+  return { specs, layers, diagnostics, ok: !hasErrors(diagnostics) };
+}
+
+/** Each kind as a spec of its own. */
+function layersIn(path: string, loaded: LoadedSpec, kinds: readonly JudgedKind[]): CheckedLayers {
+  const { name } = loaded.spec;
+  const each = kinds.map(({ kind, spec, plan }) => ({
+    ...{ path: `${path} --kind ${kind}`, file: path, plan },
+    ...{ kind: { kind, name, kinds }, loaded: { ...loaded, spec }, members: [], undecided: false },
+  }));
+  return { path, loaded, name, kinds: each };
 }
 
 /**
- * The one spec of a command that takes no more, or, where it has an error, how the command ends.
+ * Refuses devices that a command is asked for, whatever the spec names.
  *
- * @param devices those that the command is asked for, whatever the spec names
  * @throws UsageError one of them cannot multiply the spec's weights
  */
-export async function checkSpec(
-  paths: readonly string[],
-  out: Output,
-  devices: readonly string[] = [],
-  options: CheckOptions = {},
-): Promise<(CheckedSpec & Pick<Checked, "diagnostics">) | Outcome> {
-  const { specs, diagnostics, ok } = await checkSpecs(paths, out, options);
-  const [spec] = specs;
-  if (!ok || spec === undefined) return outcome(EXIT.failed, { diagnostics });
-  await refuseDevices(spec.plan, devices);
-  return { ...spec, diagnostics };
-}
-
-async function refuseDevices({ layer }: Plan, names: readonly string[]): Promise<void> {
+export async function refuseDevices({ layer }: Plan, names: readonly string[]): Promise<void> {
   const { registries, untaken } = await import("../check/index.ts");
   const taken = Object.values(registries.devices).filter((one) => !untaken(layer, one));
   for (const name of names) {

@@ -25,6 +25,10 @@ export interface LayerOrigin {
   readonly problems: readonly LayerProblem[];
   /** Layers of this kind in the model. */
   readonly layers?: number;
+  /** Indices of the model's layers with experts; absent: the config does not say how deep it is. */
+  readonly sparse?: readonly number[];
+  /** Those that are read as this one is. Absent: no layer was asked for, all are taken to be alike. */
+  readonly alike?: readonly number[];
   /** The spec says nothing of quantisation: what lies beside the config may say something. */
   readonly askBeside?: true;
   /** What the layer's caller or its weights' loader must do for this model. */

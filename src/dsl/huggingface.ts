@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ReadLayer } from "../model/architecture.ts";
 import { type ConfigReader, type HuggingFaceConfig, readConfig } from "../model/config.ts";
 import { guessLayer } from "../model/guess.ts";
@@ -6,7 +7,7 @@ import { readQuantization } from "../model/quantization.ts";
 import { identify, nearestArchitectures } from "../model/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { LayerSpec } from "../spec/layer.ts";
-import { brandLayer, type LayerProblem } from "./brand.ts";
+import { brandLayer, type LayerProblem, layerOrigin } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
 
 /**
@@ -18,11 +19,38 @@ export function fromHuggingFace(
   config: HuggingFaceConfig,
   overrides: LayerOverrides = {},
 ): LayerSpec {
+  const { at, ...others } = overrides ?? {};
+  const layer = readLayer(config, others, at);
+  const origin = layerOrigin(layer);
+  if (at === undefined || origin?.sparse === undefined) return layer;
+  const { sparse, problems } = origin;
+  const told = sparse.includes(at) ? [] : [notSparse(at, sparse)];
+  const alike = sparse.filter(
+    (index) => index === at || isDeepStrictEqual(readLayer(config, others, index), layer),
+  );
+  return brandLayer({ ...layer }, { ...origin, alike, problems: [...problems, ...told] });
+}
+
+function notSparse(at: unknown, sparse: readonly number[]): LayerProblem {
+  return {
+    code: "MOE173",
+    configField: "layers",
+    message: `layer ${JSON.stringify(at)} has no experts in the config`,
+    nearest: [`at: ${sparse[0]}`],
+  };
+}
+
+/** The layer at an index, or, where there is none, what is the same for all of them. */
+function readLayer(
+  config: HuggingFaceConfig,
+  overrides: Omit<LayerOverrides, "at">,
+  at: number | undefined,
+): LayerSpec {
   const model = languageModel(config);
-  const reader = readConfig(model.config);
+  const reader = readConfig(model.config, at);
   const known = identify(model.names, model.types);
   // A null from plain JavaScript is no override.
-  const { sharedExperts, quantization, quantConfig, guess, ...replaced } = overrides ?? {};
+  const { sharedExperts, quantization, quantConfig, guess, ...replaced } = overrides;
   const read = known?.family.read(reader, known.name) ?? unknownFamily(reader, guess, replaced);
   if (read === undefined) {
     const [name] = model.names;
@@ -32,7 +60,7 @@ export function fromHuggingFace(
       problems: [notKnown(name)],
     });
   }
-  const { layer, fields: readFields, layers, notes = [] } = read;
+  const { layer, fields: readFields, sparse, notes = [] } = read;
   const checkpoint = readQuantization(
     reader,
     { experts: layer.experts, architecture: known?.name ?? model.names[0] },
@@ -69,7 +97,7 @@ export function fromHuggingFace(
     ...Object.fromEntries(given),
   };
   return brandLayer(merged, {
-    ...defined({ architecture: classOf(model, known?.name), layers }),
+    ...defined({ architecture: classOf(model, known?.name), layers: sparse?.length, sparse }),
     ...(quantization === undefined && quantConfig === undefined ? { askBeside: true } : {}),
     ...(remarks.length === 0 ? {} : { notes: remarks }),
     fields: Object.fromEntries(

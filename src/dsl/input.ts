@@ -138,6 +138,11 @@ export interface LayerOverrides
    */
   readonly sharedExperts?: SharedExpertsInput | "outside";
   /**
+   * Index of the layer that is read, from 0, where a model's layers differ. Default: all are taken to be
+   * alike, and what differs between them is an error or a note.
+   */
+  readonly at?: number;
+  /**
    * Read a config of a family that is not known by the usual names of its fields. What it does not say
    * is guessed, and each guess noted. Default: such a config is an error.
    */
@@ -205,8 +210,8 @@ export type ScheduleInput =
       };
     }[ScheduleName];
 
-/** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
-export interface MoeInput {
+/** What a spec of one layer and one of several kinds of layers have in common. */
+interface CommonInput {
   /** Python package name: an identifier. */
   readonly name: string;
   /** Where the figures come from (URL or model card), printed in the generated header. */
@@ -216,11 +221,41 @@ export interface MoeInput {
    * is not built into. Default: the config's, where the layer is read from one; else anyone's.
    */
   readonly architecture?: string;
-  readonly layer: LayerInput | LayerSpec;
   readonly mesh: MeshInput;
   /** TPU generations the kernel must run on. */
   readonly devices: readonly [DeviceName, ...DeviceName[]];
-  readonly schedule: ScheduleInput;
   /** Default: { reference: true }, `reference.py` is written beside the kernel. */
   readonly emit?: Partial<EmitSpec>;
+}
+
+/** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
+export interface MoeInput extends CommonInput {
+  readonly layer: LayerInput | LayerSpec;
+  readonly schedule: ScheduleInput;
+}
+
+/** Indices of layers in their model, from 0: each of them, or those from one to another, both included. */
+export type LayerIndices =
+  | readonly number[]
+  | {
+      readonly from: number;
+      readonly to: number;
+      /** From one to the next. Default: 1. */
+      readonly step?: number;
+    };
+
+/** Layers of one kind. */
+export interface LayerKindInput {
+  readonly at: LayerIndices;
+  readonly layer: LayerInput | LayerSpec;
+  /** Default: the spec's. */
+  readonly schedule?: ScheduleInput;
+}
+
+/** Several kinds of layers of one model, one package: `moe()` makes it a `LayersSpec`. */
+export interface LayersInput extends CommonInput {
+  /** By name: a Python identifier, which the kind's folder in the package has. */
+  readonly layers: Readonly<Record<string, LayerKindInput>>;
+  /** Of kinds that have none of their own. */
+  readonly schedule?: ScheduleInput;
 }

@@ -1,7 +1,8 @@
+import { type LayersSpec, MOST_LAYERS } from "../spec/layers.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { brandLayer, brandSpec, layerOrigin } from "./brand.ts";
 import { fromHuggingFace } from "./huggingface.ts";
-import type { MoeInput } from "./input.ts";
+import type { LayersInput, MoeInput } from "./input.ts";
 
 type Dict = Record<string, unknown>;
 
@@ -69,20 +70,50 @@ function layerOf(value: unknown, mesh: unknown): unknown {
   return origin === undefined ? layer : brandLayer(layer, origin);
 }
 
+/** The indices that are meant; what says none is left for the checker. */
+function indicesOf(at: unknown): unknown {
+  if (!isDict(at)) return at;
+  const { from, to, step = 1 } = at;
+  const numbers = [from, to, step].every((one) => Number.isSafeInteger(one));
+  const [first, last, by] = [Number(from), Number(to), Number(step)];
+  if (!numbers || by < 1 || first < 0 || last >= MOST_LAYERS) return at;
+  const count = Math.max(0, Math.floor((last - first) / by) + 1);
+  return Array.from({ length: count }, (_, index) => first + index * by);
+}
+
+/** Kinds of layers, each as one layer is. */
+function kindsOf(layers: unknown, mesh: unknown): unknown {
+  if (!isDict(layers)) return layers;
+  return Object.fromEntries(
+    Object.entries(layers).map(([name, kind]) => [
+      name,
+      isDict(kind)
+        ? { ...withoutUndefined(kind), at: indicesOf(kind.at), layer: layerOf(kind.layer, mesh) }
+        : kind,
+    ]),
+  );
+}
+
+function makeSpec(input: LayersInput): LayersSpec;
+function makeSpec(input: MoeInput): MoeSpec;
 /**
- * One fused MoE kernel, described. Fills in the defaults that `MoeInput` names and freezes the
- * result; it judges nothing: `moegen check` does, with positions in this file.
+ * One fused MoE kernel, or one for each kind of a model's layers, described. Fills in the defaults that
+ * the inputs name and freezes the result; it judges nothing: `moegen check` does, with positions in this
+ * file.
  */
-function makeSpec(input: MoeInput): MoeSpec {
+function makeSpec(input: MoeInput | LayersInput): MoeSpec | LayersSpec {
   const raw: unknown = input;
   if (!isDict(raw)) return raw as MoeSpec;
+  const layers = raw.layers !== undefined;
   const spec = {
     ...withoutUndefined(raw),
-    layer: layerOf(raw.layer, raw.mesh),
+    ...(layers
+      ? { layers: kindsOf(raw.layers, raw.mesh) }
+      : { layer: layerOf(raw.layer, raw.mesh) }),
     mesh: meshOf(raw.mesh),
     emit: withDefaults({ reference: true }, raw.emit ?? {}),
   };
-  return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;
+  return deepFreeze(brandSpec(spec)) as unknown as MoeSpec | LayersSpec;
 }
 
 export const moe = Object.assign(makeSpec, { fromHuggingFace });

@@ -4,7 +4,7 @@
  */
 
 /** Where a template wants its imports. */
-const MARK = "# <imports>";
+export const MARK = "# <imports>";
 
 /** Names from outside the package, as the modules spell them. */
 const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: string }>> = {
@@ -32,6 +32,11 @@ const OUTSIDE: Readonly<Record<string, { readonly group: number; readonly line: 
 /** The text without strings and comments: what is left uses names. */
 function code(text: string): string {
   return text.replace(/"""[\s\S]*?"""/g, '""').replace(/#.*$/gm, "");
+}
+
+/** All names in a module's code. */
+export function namesUsedIn(text: string): ReadonlySet<string> {
+  return new Set(code(text).match(/(?<![.\w])[A-Za-z_]\w*/g));
 }
 
 /** Names a module defines at its top level and does not keep to itself. */
@@ -72,22 +77,32 @@ function fromAbove(text: string, above: readonly Module[]): string {
   );
 }
 
+/** A package beside one's own, whose names are imported where a module uses them. */
+export interface Beside {
+  readonly folder: string;
+  /** Before their imports are put in. */
+  readonly modules: ReadonlyMap<string, string>;
+}
+
 /**
  * Replaces the mark in every module by the imports it needs, from outside and from the siblings
  * that have a mark too; a module without one stands alone.
  *
  * @param package_ modules of the package that these lie in a folder of; absent: they are the package
+ * @param beside a package beside that folder; absent: there is none
  */
 export function withImports(
   files: ReadonlyMap<string, string>,
   package_: ReadonlyMap<string, string> = new Map(),
+  beside?: Beside,
 ): ReadonlyMap<string, string> {
   const modules = modulesOf(files);
+  const common = modulesOf(beside?.modules ?? new Map()).filter(({ text }) => text.includes(MARK));
   const above = modulesOf(package_).filter(({ module }) => ABOVE.includes(module));
   return new Map(
     modules.map(({ file, module, text, names: own }): [string, string] => {
       if (!text.includes(MARK)) return [file, fromAbove(text, above)];
-      const used = new Set(code(text).match(/(?<![.\w])[A-Za-z_]\w*/g));
+      const used = namesUsedIn(text);
       const outside = Object.entries(OUTSIDE).filter(([name]) => used.has(name));
       const groups = [0, 1].map((group) =>
         outside.filter(([, entry]) => entry.group === group).map(([, { line }]) => line),
@@ -106,7 +121,8 @@ export function withImports(
       );
       // What a template imports by itself is not imported again.
       const selecting = above.filter(({ module }) => module === "selection");
-      groups.push([...from("..", selecting), ...from(".", siblings)]);
+      const aside = from(`..${beside?.folder ?? ""}.`, common);
+      groups.push([...from("..", selecting), ...aside, ...from(".", siblings)]);
       // isort, profile black: plain imports before "from" ones within a group.
       const lines = groups
         .map((group) =>

@@ -1,14 +1,12 @@
 /** Plan → Python package. Starts no Python. */
-import { namedFor } from "../kernel/gateless.ts";
 import { isSeveral, membersOf } from "../plan/members.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { PackageFile } from "../schedule/schedule.ts";
 import { filesOf } from "./files.ts";
 import { formatPython } from "./format.ts";
 import { type Origin, withHeader } from "./header.ts";
 import { withImports } from "./imports.ts";
+import { type Modules, rendered } from "./rendered.ts";
 import { memberFiles } from "./several.ts";
-import { render } from "./templates.ts";
 
 /**
  * Path below the output folder → text, in a fixed order; the same bytes on any machine.
@@ -24,18 +22,6 @@ export async function emitPackage(
     [...files].map(([file, text]): [string, string] => [
       `${plan.name}/${file}`,
       withHeader(formatPython(text), origin),
-    ]),
-  );
-}
-
-type Modules = ReadonlyMap<string, string>;
-
-/** Texts of modules, without their imports. */
-function rendered(plan: Plan, files: readonly PackageFile[]): Modules {
-  return new Map(
-    files.map(({ file, template, context }) => [
-      file,
-      namedFor(plan.layer, render(template, context(plan))),
     ]),
   );
 }

@@ -35,9 +35,11 @@ const hasPythonTests = () =>
   existsSync(join(root, "python", "tests")) &&
   filesBelow(join(root, "python", "tests")).some((path) => /test_[^/]*\.py$/.test(path));
 const examples = () =>
-  readdirSync(join(root, "examples"))
-    .filter((name) => name.endsWith(".moe.ts"))
-    .map((name) => `examples/${name}`);
+  ["examples", "examples/layers"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".moe.ts"))
+      .map((name) => `${folder}/${name}`),
+  );
 
 /**
  * @typedef {{ name: string, program: string, args: readonly string[] }} Step

@@ -7,8 +7,8 @@ export interface ReadLayer {
   readonly layer: Omit<LayerSpec, "weights">;
   /** Layer field -> config.json field. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Layers of this kind in the model, where the config says how many. */
-  readonly layers?: number | undefined;
+  /** Indices of the layers that have experts, where the config says how deep the model is. */
+  readonly sparse?: readonly number[] | undefined;
   /** What the layer's caller or its weights' loader must do for this model, one sentence each. */
   readonly notes?: readonly string[];
 }

@@ -19,10 +19,13 @@ export interface ConfigProblem extends LayerProblem {
  */
 export class ConfigReader {
   readonly problems: ConfigProblem[] = [];
+  /** Index of the layer that is read; undefined: all of them, which are taken to be alike. */
+  readonly layer: number | undefined;
   readonly #config: HuggingFaceConfig;
 
-  constructor(config: HuggingFaceConfig) {
+  constructor(config: HuggingFaceConfig, layer?: number) {
     this.#config = config;
+    this.layer = layer;
   }
 
   architecture(): string | undefined {
@@ -98,8 +101,8 @@ export class ConfigReader {
   }
 }
 
-/** A reader of any value: what is no object has no fields. */
-export function readConfig(config: unknown): ConfigReader {
+/** A reader of any value, or of one layer in it: what is no object has no fields. */
+export function readConfig(config: unknown, layer?: number): ConfigReader {
   const usable = typeof config === "object" && config !== null ? config : {};
-  return new ConfigReader(usable as HuggingFaceConfig);
+  return new ConfigReader(usable as HuggingFaceConfig, layer);
 }

@@ -5,8 +5,22 @@ import { field, numberOf } from "./field.ts";
 import { GIVEN } from "./refuse.ts";
 
 /** Layers that look their experts up; transformers' class has 3 where the config says nothing. */
+function hashedOf(config: ConfigReader): number {
+  return numberOf(config, "layers", field(3, "num_hash_layers"));
+}
+
+/** Whether the layer that is read is one of them. */
+function given(config: ConfigReader): boolean {
+  return config.layer !== undefined && config.layer < hashedOf(config);
+}
+
 function notes(config: ConfigReader): readonly string[] {
-  const hashed = numberOf(config, "layers", field(3, "num_hash_layers"));
+  const hashed = hashedOf(config);
+  if (config.layer !== undefined) {
+    return given(config)
+      ? ["tid2eid has the experts of each token's id: the caller looks them up and weighs them"]
+      : [];
+  }
   return hashed === 0
     ? []
     : [`the first ${hashed} layers take their experts from the token's id: they need ${GIVEN}`];
@@ -31,6 +45,7 @@ export const deepseekv4 = family({
     scalingFactor: field(1.5, "routed_scaling_factor"),
     correctionBias: true,
   },
+  given,
   shared: { count: field(1, "n_shared_experts") },
   notes,
 });

@@ -29,6 +29,8 @@ export interface FamilyData {
   /** Weights multiply what experts take. Default: what they give. */
   readonly scoreOn?: "input";
   readonly routing: RoutingData;
+  /** Whether the caller routes the layer that is read. Default: the kernel does, as `routing` says. */
+  readonly given?: (config: ConfigReader) => boolean;
   /** Ids behind the experts' that give the token as it is. Default: none. */
   readonly identity?: Field<number>;
   readonly shared?: SharedData | undefined | ((config: ConfigReader) => SharedData | undefined);
@@ -121,11 +123,11 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
       activation: data.activation?.(config) ?? activationOf(config),
       dtype: config.dtype(),
       ...(data.biases === true ? { biases: true as const } : {}),
-      routing: routingOf(config, data.routing),
+      routing: data.given?.(config) === true ? { where: "given" } : routingOf(config, data.routing),
       ...(identityExperts === 0 ? {} : { identityExperts }),
       ...defined({ sharedExperts: shared, scoreOn: data.scoreOn }),
     },
-    layers: sparseLayers(config, data.sparse, data.depth),
+    sparse: sparseLayers(config, data.sparse, data.depth),
     fields: fieldsOf(config, data, said),
     notes: data.notes?.(config) ?? [],
   };

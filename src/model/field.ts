@@ -25,13 +25,15 @@ export function statedName(config: ConfigReader, names: readonly string[]): stri
 }
 
 /**
- * A number, or a list with one number for each layer if all of them are the same. Anything else is
- * reported, and undefined returned.
+ * A number, or of a list with one for each layer that of the layer which is read, or of all if they are
+ * the same. Anything else is reported, and undefined returned.
  */
 function oneNumber(config: ConfigReader, layerField: string, name: string): number | undefined {
   const value = config.get(name);
   if (typeof value === "number") return value;
   const list = Array.isArray(value) && value.length > 0 ? value : undefined;
+  const one: unknown = config.layer === undefined ? undefined : list?.[config.layer];
+  if (typeof one === "number" && list?.length === config.get("num_hidden_layers")) return one;
   const distinct = [...new Set<unknown>(list ?? [])];
   const [first] = distinct;
   if (distinct.length === 1 && typeof first === "number") return first;
@@ -56,8 +58,8 @@ export function sizeOf(config: ConfigReader, layerField: string, names: readonly
 }
 
 /**
- * What the config states or leaves to its class, or `value` as it is. A list is taken where all its
- * numbers are the same; anything else is reported as MOE302 for `layerField`.
+ * What the config states or leaves to its class, or `value` as it is. Of a list the number of the layer
+ * that is read is taken, or that of all where they are the same; anything else is reported as MOE302 for `layerField`.
  */
 export function numberOf(
   config: ConfigReader,

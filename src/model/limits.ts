@@ -1,4 +1,5 @@
 /** Limits of an activation that a config lists by layer. */
+import type { Activation } from "../spec/layer.ts";
 import type { ConfigReader } from "./config.ts";
 import { OUTSIDE, refuseActivation, refuseShared } from "./refuse.ts";
 
@@ -16,9 +17,18 @@ function clamped(layers: readonly string[]): string {
   return `{ kind: "silu_clamped", limit: ${limit} }`;
 }
 
+/** Of the layer that is read, by one of its lists; a list that ends before the layer has none. */
+export function limitAt(config: ConfigReader, name: string): Activation | undefined {
+  const list = config.get(name);
+  const limit: unknown =
+    config.layer !== undefined && Array.isArray(list) ? list[config.layer] : undefined;
+  return typeof limit === "number" && limit !== 0 ? { kind: "silu_clamped", limit } : undefined;
+}
+
 /**
  * Refuses layers that clamp *after* silu (gate at most the limit, up within it) beside others that do
  * not, with the activation of either; so for the shared experts, which have an activation of their own.
+ * One layer that is read by its index has its own limits: `limitAt`.
  */
 export function refuseLimits(
   config: ConfigReader,
@@ -26,6 +36,7 @@ export function refuseLimits(
   sharedField: string,
   width: number,
 ): void {
+  if (config.layer !== undefined) return;
   const routed = limited(config, routedField);
   if (routed.length > 0) {
     const message = `layers ${routed.join(", ")} clamp silu's result, the others do not: a kernel is for layers of one kind`;

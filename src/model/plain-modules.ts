@@ -6,7 +6,7 @@
  * transformers, quantizers/quantizers_utils.py (modules_to_not_convert).
  */
 
-import { MOST_LAYERS } from "./sparse.ts";
+import { MOST_LAYERS } from "../spec/layers.ts";
 
 /** What the names are made of. */
 export interface ExpertModules {

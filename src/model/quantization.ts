@@ -189,7 +189,10 @@ function plainOf(config: ConfigReader, modules: ModuleNames, of: Dict): PlainMod
     container: containerOf(modules.architecture),
     experts: modules.experts,
     layers: config.number("num_hidden_layers", 0) || undefined,
-    sparse: (layer) => layer >= first && !(Array.isArray(dense) && dense.includes(layer)),
+    sparse: (layer) =>
+      config.layer === undefined
+        ? layer >= first && !(Array.isArray(dense) && dense.includes(layer))
+        : layer === config.layer,
   });
 }
 

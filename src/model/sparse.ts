@@ -1,9 +1,7 @@
 /** Which layers of a model have experts. */
+import { MOST_LAYERS } from "../spec/layers.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, numberOf, statedName } from "./field.ts";
-
-/** No model has more; a config is data, and does not decide how long we look. */
-export const MOST_LAYERS = 1000;
 
 /** True where layer `index`, from 0, has experts. */
 export type SparseRule = (config: ConfigReader) => (index: number) => boolean;
@@ -48,7 +46,7 @@ export function sparseLayers(
   config: ConfigReader,
   rule: SparseRule = dense(0),
   depthField = "num_hidden_layers",
-): number | undefined {
+): readonly number[] | undefined {
   const depth = config.get(depthField);
   if (typeof depth !== "number") return undefined;
   const list = listed(config);
@@ -63,7 +61,6 @@ export function sparseLayers(
     });
     return undefined;
   }
-  let layers = 0;
-  for (let index = 0; index < depth; index += 1) if (sparse(index)) layers += 1;
-  return layers || undefined;
+  const layers = Array.from({ length: Math.max(0, depth) }, (_, index) => index).filter(sparse);
+  return layers.length === 0 ? undefined : layers;
 }

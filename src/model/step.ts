@@ -1,7 +1,8 @@
+import { activationOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field, numberOf } from "./field.ts";
-import { refuseLimits } from "./limits.ts";
+import { limitAt, refuseLimits } from "./limits.ts";
 import { dense, type SparseRule } from "./sparse.ts";
 
 /** `moe_layers_enum`, "3,4,5,…", where the config has it; else all but the first dense ones. */
@@ -16,6 +17,8 @@ function listed(config: ConfigReader): ReturnType<SparseRule> | undefined {
   return (index) => layers.has(index);
 }
 
+const LIMITS = "swiglu_limits";
+const SHARED_LIMITS = "swiglu_limits_shared";
 const sharedWidth = field(1280, "share_expert_dim", "share_expert_dims");
 
 /**
@@ -53,14 +56,15 @@ export const step = family(
       scalingFactor: field(1, "moe_router_scaling_factor"),
       correctionBias: field(true, "use_moe_router_bias"),
     },
-    shared: { count: 1, intermediate: sharedWidth },
+    activation: (config) => limitAt(config, LIMITS) ?? activationOf(config),
+    shared: (config) => {
+      const own = limitAt(config, SHARED_LIMITS);
+      const other = own !== undefined || limitAt(config, LIMITS) !== undefined;
+      const activation = own ?? activationOf(config);
+      return { count: 1, intermediate: sharedWidth, ...(other ? { activation } : {}) };
+    },
     sparse,
     inspect: (config) =>
-      refuseLimits(
-        config,
-        "swiglu_limits",
-        "swiglu_limits_shared",
-        numberOf(config, "sharedExperts", sharedWidth),
-      ),
+      refuseLimits(config, LIMITS, SHARED_LIMITS, numberOf(config, "sharedExperts", sharedWidth)),
   },
 );

@@ -19,6 +19,7 @@ export function reproduceLine(
   const near = relative(process.cwd(), specPath);
   const path = near.startsWith("..") ? specPath : near;
   const words = ["moegen", "validate", quote(path), "--case", name, "--seed", String(seed)];
+  if (options.kind !== undefined) words.push("--kind", options.kind.kind);
   if (options.ep !== undefined) words.push("--ep", String(options.ep));
   if (options.tokens !== undefined) words.push("--tokens", options.tokens.join(","));
   if (options.fullSize) words.push("--full-size");

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { judge } from "../check/judge.ts";
 import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
+import { emitLayers } from "../emit/layers.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
 import type { MoeSpec } from "../spec/spec.ts";
@@ -73,14 +74,14 @@ export async function validateSpec(
   onEvent: (event: ValidateEvent) => void = () => {},
 ): Promise<ValidateResult> {
   const asked = await ask(loaded, plan, options, onEvent);
-  const { subject, files, run } = asked;
+  const { subject, files, name, run } = asked;
   const { ep } = subject.plan.mesh;
   // Full size is bound by memory, and a single case cannot be shared.
   const alone = options.fullSize || options.cases?.length === 1;
   const shards = alone ? 1 : Math.min(MOST_WORKERS, availableParallelism());
   await inParallel(shards, options.signal, (shard, signal) =>
     withWorker({ ...options, signal, ep }, async (local) => {
-      const folder = await writePackage(files, local.folder, subject.plan.name);
+      const folder = await writePackage(files, local.folder, name);
       await run.share(local, { package: folder }, [shard, shards]);
     }),
   );
@@ -98,8 +99,8 @@ export async function validateOn(
   options: ValidateOptions,
 ): Promise<ValidateResult> {
   const asked = await ask(loaded, plan, options, () => {});
-  const { subject, files, run } = asked;
-  const sent = { name: subject.plan.name, files: Object.fromEntries(files) };
+  const { files, name, run } = asked;
+  const sent = { name, files: Object.fromEntries(files) };
   await run.share({ worker }, sent, [0, 1]);
   return resultOf(plan, asked);
 }
@@ -109,6 +110,8 @@ interface Asked {
   readonly start: number;
   readonly subject: Subject;
   readonly files: ReadonlyMap<string, string>;
+  /** The folder among them that has the kernel. */
+  readonly name: string;
   readonly size: ValidatedSize;
   readonly run: CaseRun;
 }
@@ -121,14 +124,32 @@ async function ask(
 ): Promise<Asked> {
   const start = performance.now();
   const subject = subjectOf(loaded, plan, options);
-  const files = await emitPackage(subject.plan);
+  const { files, name } = await packageOf(loaded, subject, options);
   const size = sizeOf(subject.plan, !options.fullSize);
   const path = options.specPath ?? loaded.path;
   const run = new CaseRun(subject, {
-    reproduce: (name, order) => reproduceLine(path, name, options.seed ?? 0, options, order),
+    reproduce: (found, order) => reproduceLine(path, found, options.seed ?? 0, options, order),
     ...{ options, onEvent, size },
   });
-  return { start, subject, files, size, run };
+  return { start, subject, files, name, size, run };
+}
+
+/** The package that has the subject's kernel: its own, or that of all kinds of layers. */
+async function packageOf(
+  loaded: LoadedSpec,
+  subject: Subject,
+  { kind: of, ...options }: ValidateOptions,
+): Promise<Pick<Asked, "files" | "name">> {
+  if (of === undefined) {
+    return { files: await emitPackage(subject.plan), name: subject.plan.name };
+  }
+  const kinds = of.kinds.map(({ kind, at, spec, plan }) => {
+    const own = kind === of.kind;
+    const made = own ? subject : subjectOf({ ...loaded, spec }, plan, options);
+    return { kind, at, plan: made.plan };
+  });
+  const files = await emitLayers({ name: of.name, kinds });
+  return { files, name: `${of.name}/${of.kind}` };
 }
 
 function resultOf(plan: Plan, { start, size, run }: Asked): ValidateResult {

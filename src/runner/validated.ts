@@ -1,9 +1,19 @@
 /** What a validation gives back, and on the way. */
+import type { KindPlan } from "../plan/layers.ts";
+import type { MoeSpec } from "../spec/spec.ts";
 import type { Loss } from "./errors.ts";
 import type { RunnerOptions } from "./options.ts";
 import type { ValidatedSize } from "./size.ts";
 
 export type { ValidatedSize };
+
+/** A kind of layers with the others of its model: what they have alike is in modules of all. */
+export interface KindInPackage {
+  readonly kind: string;
+  /** The package. */
+  readonly name: string;
+  readonly kinds: readonly (KindPlan & { readonly spec: MoeSpec })[];
+}
 
 export interface ValidateOptions extends RunnerOptions {
   /** Devices to simulate; absent: the spec's ep. */
@@ -21,6 +31,8 @@ export interface ValidateOptions extends RunnerOptions {
   readonly orders?: number;
   /** The spec's path as the user wrote it: for the line that reproduces a failure. */
   readonly specPath?: string;
+  /** Of several kinds of layers: the one that the plan is of, and the package that it lies in. */
+  readonly kind?: KindInPackage;
 }
 
 /** What one case found wrong. */

@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
+import { LAYER_TEMPLATES } from "../../src/emit/layers.ts";
 import { filesOf } from "../../src/emit/files.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
@@ -139,7 +140,7 @@ const single = [
 const plans = [...single, ...single.slice(0, 1).map(asSeveral)];
 
 test("every template is reached, and everything chosen is a template", () => {
-  const found = reachedBy(plans);
+  const found = new Set([...reachedBy(plans), ...Object.values(LAYER_TEMPLATES)]);
   expect([...found].filter((name) => !templates.has(name))).toEqual([]);
   const own = [...templates.keys()].filter((name) => !((name.split("/")[0] ?? "") in trees));
   expect(own.filter((name) => !found.has(name))).toEqual([]);

@@ -141,44 +141,68 @@ def _taken(tiles: Any) -> bool:
     return True
 
 
+class _Merged(ModuleType):
+    """Modules as one: a name is that of the first that has it."""
+
+    def __init__(self, modules: list[ModuleType]) -> None:
+        super().__init__(modules[0].__name__)
+        self._modules = modules
+
+    def __getattr__(self, name: str) -> Any:
+        for module in self._modules:
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(f"{self.__name__} has no {name}")
+
+
 def load(folder: str | Path) -> MoePackage:
-    """Imports the package in `folder` under the folder's own name, afresh each time.
+    """Imports the package in `folder` under the folder's own name, afresh each time; of several kinds
+    of layers the one in `folder`, which lies in the package of all.
 
     Raises:
         OpError: "NO_PACKAGE", there is none; "BAD_PACKAGE", importing it raises.
     """
     path = Path(folder).resolve()
-    init = path / "__init__.py"
+    of_kinds = (path.parent / "layers.py").is_file()
+    root = path.parent if of_kinds else path
+    init = root / "__init__.py"
     if not init.is_file():
         raise OpError("NO_PACKAGE", f"no Python package in {path}", folder=str(path))
-    name = path.name
-    for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
+    above = root.name
+    name = f"{above}.{path.name}" if of_kinds else above
+    for loaded in [key for key in sys.modules if key == above or key.startswith(above + ".")]:
         del sys.modules[loaded]
     spec = importlib.util.spec_from_file_location(
-        name, init, submodule_search_locations=[str(path)]
+        above, init, submodule_search_locations=[str(root)]
     )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[above] = module
     # The generated folder may be a user's own: leave no __pycache__ behind.
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-        kernel = importlib.import_module(f"{name}.kernel")
+        # What all kinds of layers have alike lies beside them.
+        common = [(f"{above}.common", root / "common")] if of_kinds else []
+        kernel = _merged([(name, path)], "kernel") or _merged(common, "kernel")
+        if kernel is None:
+            raise ImportError(f"{name} has no module kernel")
         reference, tiles, quantization = (
-            (
-                importlib.import_module(f"{name}.{module}")
-                if (path / f"{module}.py").is_file()
-                else None
-            )
+            _merged([(name, path), *common], module)
             for module in ("reference", "tiles", "quantization")
         )
         # Of several schedules each has a folder; a package of one module states its sizes there.
         parts = sorted(found.parent.name for found in path.glob("*/kernel.py"))
         folders = [(f"{name}.{part}", path / part) for part in parts] or [(name, path)]
-        all_shapes = _those_with(folders, "shapes")
+        if common:
+            folders = [(name, path)]
+        all_shapes = [
+            found
+            for one in folders
+            if (found := _merged([one, *common], "shapes")) is not None
+        ]
         shapes = next(iter(all_shapes), None) or importlib.import_module(f"{folders[0][0]}.kernel")
-        topology = next(iter(_those_with(folders, "topology")), None)
+        topology = next(iter(_those_with([*folders, *common], "topology")), None)
     except Exception as error:
         message = f"importing {name} failed: {type(error).__name__}: {error}"
         raise OpError("BAD_PACKAGE", message, folder=str(path)) from error
@@ -187,6 +211,12 @@ def load(folder: str | Path) -> MoePackage:
     return MoePackage(
         name, kernel, shapes, reference, tiles, quantization, topology, tuple(all_shapes)
     )
+
+
+def _merged(folders: list[tuple[str, Path]], module: str) -> ModuleType | None:
+    """A module in parts that lie in several packages; None where none of them has it."""
+    found = _those_with(folders, module)
+    return _Merged(found) if len(found) > 1 else next(iter(found), None)
 
 
 def _those_with(folders: list[tuple[str, Path]], module: str) -> list[ModuleType]:

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { originOf } from "../../emit/header.ts";
-import { builtFrom, emitPlan } from "../built-cache.ts";
+import { defined } from "../../spec/defined.ts";
+import { builtFrom, emitModel, emitPlan } from "../built-cache.ts";
 import { defineCommand, outcome } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
@@ -70,9 +71,13 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
   refuseFile(options.out);
   const checked = await checkSpecs(paths, out);
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
-  refuseSameName(checked.specs.map(({ path, plan }) => ({ path, name: plan.name })));
+  const named = [
+    ...checked.specs.map(({ path, plan }) => ({ path, name: plan.name })),
+    ...checked.layers,
+  ];
+  refuseSameName(named);
   const packages: BuiltPackage[] = [];
-  const names = checked.specs.map(({ plan }) => plan.name);
+  const names = named.map(({ name }) => name);
   if (!options.check) settlePackages(options.out, names);
   for (const { path, loaded, plan } of checked.specs) {
     const origin = originOf(path, loaded.spec, packageVersion());
@@ -80,6 +85,18 @@ async function buildOnce(paths: readonly string[], options: Options, out: Output
     const made = await (options.check ? emitPlan(plan, origin) : builtFrom(plan, origin, emitPlan));
     const files = inspect(options.out, plan.name, made);
     packages.push({ name: plan.name, path, hash: origin.hash, files });
+  }
+  for (const { path, loaded, name, kinds } of checked.layers) {
+    const origin = originOf(path, loaded.spec, packageVersion());
+    const model = {
+      name,
+      kinds: kinds[0]?.kind.kinds ?? [],
+      ...defined({ source: loaded.spec.source }),
+    };
+    const made = await (options.check
+      ? emitModel(model, origin)
+      : builtFrom(model, origin, emitModel));
+    packages.push({ name, path, hash: origin.hash, files: inspect(options.out, name, made) });
   }
   if (!options.check) await writePackages(options.out, packages);
   for (const { name, files } of packages) report(name, files, options, out);

@@ -1,4 +1,5 @@
 import { layerOrigin } from "../../dsl/brand.ts";
+import { indicesText } from "../../spec/layers.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { bytesOf, plural, table } from "../format.ts";
 import type { Output } from "../output.ts";
@@ -13,35 +14,62 @@ export const check = defineCommand({
   async run(paths, _options, out) {
     const checked = await checkSpecs(paths, out);
     for (const spec of checked.specs) report(spec, out);
-    const first = checked.specs[0];
+    for (const model of checked.layers) {
+      out.line(`${out.paint.green("✓")} ${out.paint.bold(model.name)}  ${model.path}`);
+      for (const kind of model.kinds) reportKind(kind, out);
+    }
+    const count = checked.specs.length + checked.layers.length;
+    const first = checked.specs[0] ?? checked.layers[0];
     if (checked.ok && first) {
-      out.line(`${plural(checked.specs.length, "spec")} without error`);
+      out.line(`${plural(count, "spec")} without error`);
       out.line(`next: moegen build ${first.path}`);
     }
+    const layers = checked.layers.map(({ path, name, kinds }) => ({
+      path,
+      name,
+      kinds: kinds.map((one) => ({ kind: one.kind.kind, layers: atOf(one), ...resultsOf(one) })),
+    }));
     return verdict(checked.ok, {
-      specs: checked.specs.map(({ path, loaded, plan }) => ({
-        path,
-        name: plan.name,
-        notes: notesOf(loaded),
-        kernels: plan.kernels.map(({ bucket, device, tiles, vmem, smem }) => ({
-          bucket,
-          device,
-          tiles,
-          vmem,
-          smem,
-        })),
+      specs: checked.specs.map((one) => ({
+        path: one.path,
+        name: one.plan.name,
+        ...resultsOf(one),
       })),
+      ...(layers.length === 0 ? {} : { layers }),
       diagnostics: checked.diagnostics,
     });
   },
 });
 
+function resultsOf({ loaded, plan }: CheckedSpec) {
+  const kernels = plan.kernels.map(({ bucket, device, tiles, vmem, smem }) => ({
+    bucket,
+    device,
+    tiles,
+    vmem,
+    smem,
+  }));
+  return { notes: notesOf(loaded), kernels };
+}
+
+const atOf = ({ kind }: CheckedSpec): readonly number[] =>
+  kind?.kinds.find((one) => one.kind === kind.kind)?.at ?? [];
+
 /** What the model that the layer is of needs around it; none where the layer is written out. */
 const notesOf = ({ spec }: CheckedSpec["loaded"]): readonly string[] =>
   layerOrigin(spec.layer)?.notes ?? [];
 
-function report({ path, loaded, plan }: CheckedSpec, out: Output): void {
-  out.line(`${out.paint.green("✓")} ${out.paint.bold(plan.name)}  ${path}`);
+function report(spec: CheckedSpec, out: Output): void {
+  out.line(`${out.paint.green("✓")} ${out.paint.bold(spec.plan.name)}  ${spec.path}`);
+  reportKernels(spec, out);
+}
+
+function reportKind(spec: CheckedSpec, out: Output): void {
+  out.line(`${out.paint.bold(spec.kind?.kind ?? "")}, layers ${indicesText(atOf(spec))}`);
+  reportKernels(spec, out);
+}
+
+function reportKernels({ loaded, plan }: CheckedSpec, out: Output): void {
   const rows = plan.kernels.map(({ bucket, device, tiles, vmem }) => [
     bucket,
     device,

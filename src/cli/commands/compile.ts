@@ -3,12 +3,14 @@ import { defined } from "../../spec/defined.ts";
 import { decidedKernels, defineCommand } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, freshOption, tokensOption } from "../options.ts";
+import { type CheckingSpec, withSpec } from "../one-spec.ts";
+import { deviceOption, freshOption, kindOption, tokensOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { compilationReport } from "../report/compilation.ts";
-import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly fresh?: boolean;
   readonly verbose?: boolean;
@@ -27,23 +29,27 @@ export const compile = defineCommand<Options>({
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's"))
       .addOption(tokensOption("the largest of each bucket"))
+      .addOption(kindOption())
       .addOption(freshOption())
       .option("--verbose", "show what the compiler itself prints"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out, options.device);
-    if ("exit" in spec) return spec;
-    const { compileSpec } = await import("../../runner/index.ts");
-    const cache = await cacheFor(options);
-    const report = compilationReport(spec.plan.name, out);
-    const chosen: CompileOptions = {
-      signal: interrupted,
-      ...defined({ devices: options.device, tokens: options.tokens, cache }),
-      ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
-    };
-    const result = await compileSpec(spec.plan, chosen, report.event);
-    report.end(result);
-    if (result.ok) out.line(`next: moegen explain ${spec.path}`);
-    const kernels = result.targets.map(({ fits, failure }) => ({ ok: fits, failure }));
-    return decidedKernels(kernels, { ...result, diagnostics: spec.diagnostics });
+    const { device: devices, kind } = options;
+    return withSpec(paths, out, { devices, kind }, (spec) => compileOne(spec, options, out));
   },
 });
+
+async function compileOne(spec: CheckingSpec, options: Options, out: Output) {
+  const { compileSpec } = await import("../../runner/index.ts");
+  const cache = await cacheFor(options);
+  const report = compilationReport(spec.plan.name, out);
+  const chosen: CompileOptions = {
+    signal: interrupted,
+    ...defined({ devices: options.device, tokens: options.tokens, cache }),
+    ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
+  };
+  const result = await compileSpec(spec.plan, chosen, report.event);
+  report.end(result);
+  if (result.ok) out.line(`next: moegen explain ${spec.path}`);
+  const kernels = result.targets.map(({ fits, failure }) => ({ ok: fits, failure }));
+  return decidedKernels(kernels, { ...result, diagnostics: spec.diagnostics });
+}

@@ -5,12 +5,13 @@ import type { DeviceTimes } from "../explain/crossovers.ts";
 import { UsageError } from "../failure.ts";
 import { writeAtomically } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, freshOption, tokensOption } from "../options.ts";
+import { type CheckingSpec, withSpec } from "../one-spec.ts";
+import { deviceOption, freshOption, kindOption, tokensOption } from "../options.ts";
 import type { Output } from "../output.ts";
-import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly full?: boolean;
   readonly crossovers?: boolean;
@@ -34,6 +35,7 @@ export const explain = defineCommand<Options>({
       .argument("<spec>", "spec file, *.moe.ts")
       .addOption(deviceOption("the spec's first"))
       .addOption(tokensOption("each bucket's largest"))
+      .addOption(kindOption())
       .option("--full", "each kernel's axes, stages, buffers, copies and semaphores too")
       .option(
         "--crossovers",
@@ -45,52 +47,60 @@ export const explain = defineCommand<Options>({
   async run(paths, options, out) {
     if (options.crossovers === true) return explainCrossovers(paths, options, out);
     if (options.svg !== undefined) throw new UsageError("--svg goes with --crossovers");
-    const spec = await checkSpec(paths, out, options.device);
-    if ("exit" in spec) return spec;
-    const { plan, loaded } = spec;
-    const { registries } = await import("../../check/index.ts");
-    const { lowerFor } = await import("../../lower/lower.ts");
-    const { expertMemory } = await import("../../lower/hbm.ts");
-    const { layerOrigin } = await import("../../dsl/brand.ts");
-    const { explainPlan } = await import("../explain/page.ts");
-    const { wrap } = await import("../explain/wrap.ts");
-    const names = options.device ?? plan.kernels.slice(0, 1).map(({ device }) => device);
-    const tokens = options.tokens ?? [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))];
-    const kernels = names.flatMap((device) =>
-      tokens.map((count) => {
-        try {
-          return lowerFor(plan, { device, tokens: count }, registries);
-        } catch (thrown) {
-          if (thrown instanceof RangeError) throw new UsageError(thrown.message);
-          throw thrown;
-        }
-      }),
-    );
-    const memory = expertMemory(
-      loaded.spec.layer,
-      plan.mesh.ep,
-      layerOrigin(loaded.spec.layer)?.layers,
-      {
-        schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
-        devices: registries.devices,
-      },
-    );
-    const full = options.full === true;
-    const columns = (out.json ? process.stderr : process.stdout).columns;
-    const lines = explainPlan(plan, kernels, memory, out.paint, full);
-    for (const line of lines.flatMap((one) => wrap(one, columns))) out.line(line);
-    if (!full) {
-      out.line();
-      out.line(`next: moegen explain ${spec.path} --full: stages, buffers, copies, semaphores`);
-    }
-    return verdict(true, { plan, memory, kernels, diagnostics: spec.diagnostics });
+    const { device: devices, kind } = options;
+    return withSpec(paths, out, { devices, kind }, (spec) => explainOne(spec, options, out));
   },
 });
 
+async function explainOne(spec: CheckingSpec, options: Options, out: Output) {
+  const { plan, loaded } = spec;
+  const { registries } = await import("../../check/index.ts");
+  const { lowerFor } = await import("../../lower/lower.ts");
+  const { expertMemory } = await import("../../lower/hbm.ts");
+  const { layerOrigin } = await import("../../dsl/brand.ts");
+  const { explainPlan } = await import("../explain/page.ts");
+  const { wrap } = await import("../explain/wrap.ts");
+  const names = options.device ?? plan.kernels.slice(0, 1).map(({ device }) => device);
+  const tokens = options.tokens ?? [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))];
+  const kernels = names.flatMap((device) =>
+    tokens.map((count) => {
+      try {
+        return lowerFor(plan, { device, tokens: count }, registries);
+      } catch (thrown) {
+        if (thrown instanceof RangeError) throw new UsageError(thrown.message);
+        throw thrown;
+      }
+    }),
+  );
+  const memory = expertMemory(
+    loaded.spec.layer,
+    plan.mesh.ep,
+    layerOrigin(loaded.spec.layer)?.layers,
+    {
+      schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
+      devices: registries.devices,
+    },
+  );
+  const full = options.full === true;
+  const columns = (out.json ? process.stderr : process.stdout).columns;
+  const lines = explainPlan(plan, kernels, memory, out.paint, full);
+  for (const line of lines.flatMap((one) => wrap(one, columns))) out.line(line);
+  if (!full) {
+    out.line();
+    out.line(`next: moegen explain ${spec.path} --full: stages, buffers, copies, semaphores`);
+  }
+  return verdict(true, { plan, memory, kernels, diagnostics: spec.diagnostics });
+}
+
 async function explainCrossovers(paths: readonly string[], options: Options, out: Output) {
   if (options.full === true) throw new UsageError("--full and --crossovers show different things");
-  const spec = await checkSpec(paths, out, options.device, { undecided: true });
-  if ("exit" in spec) return spec;
+  const { device: devices, kind } = options;
+  const alone = options.svg === undefined ? undefined : "--svg";
+  const asked = { devices, kind, alone, undecided: true };
+  return withSpec(paths, out, asked, (spec) => crossoversOf(spec, options, out));
+}
+
+async function crossoversOf(spec: CheckingSpec, options: Options, out: Output) {
   const { plan } = spec;
   const { crossoverLines, outdated, timesOn, usualCounts } = await import(
     "../explain/crossovers.ts"

@@ -7,7 +7,9 @@ import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { refuseSpecial } from "../files.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, freshOption, tokensOption } from "../options.ts";
+import { type CheckingSpec, refuseWrite, withSpec } from "../one-spec.ts";
+import { deviceOption, freshOption, kindOption, tokensOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import {
   able,
   BASELINE,
@@ -19,10 +21,10 @@ import {
 import { callTimes, type PredictedCalls, staleLine, staleTimes } from "../predict/times.ts";
 import { type Predicted, predictionLines, verdictLine, verdictOf } from "../report/prediction.ts";
 import { nearestWord } from "../similar.ts";
-import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly skew: string;
   readonly compare?: readonly string[];
@@ -60,6 +62,7 @@ export const predict = defineCommand<Options>({
         `${OWN}, a published schedule (epmoe, sgl-jax-v1, sgl-jax-v2, tpu-inference-gmm, ...) or a ` +
           `spec file (default: ${OWN} ${BASELINE})`,
       )
+      .addOption(kindOption())
       .addOption(freshOption())
       .option(
         "--write",
@@ -71,77 +74,82 @@ export const predict = defineCommand<Options>({
     if (write && [only, chosen, compare].some((option) => option !== undefined)) {
       throw new UsageError("--write takes no --device, --tokens or --compare: it does all of them");
     }
-    const spec = await checkSpec(paths, out, only, { undecided: true });
-    if ("exit" in spec) return spec;
-    const { plan, loaded, members } = spec;
-    const skew = await skewOf(options.skew);
-    const { skewName } = await import("../../predict/routing/skew.ts");
-    // Of several schedules each is compared: which of them is in the package follows from that.
-    const own = members.length === 0 ? [OWN] : members.map(({ kind }) => kind);
-    const choices = await choose(compare ?? [...own, BASELINE], plan, out, members);
-    if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
-    const { predict: predictTime } = await import("../../predict/predict.ts");
-    const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
-    const ends = [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
-    const usual = TOKENS.filter((count) => count <= Math.max(...ends));
-    const counts = chosen ?? (write || usual.length === 0 ? ends : usual);
-    out.line(`predict ${out.paint.bold(plan.name)}  ep ${plan.mesh.ep}, ${skewName(skew)} routing`);
-    const cache = await cacheFor(options);
-    const compiling = { signal: interrupted, ...defined({ cache }) };
-    const calls: PredictedCalls[] = [];
-    const failures: PredictionError[] = [];
-    for (const device of kinds) {
-      for (const count of counts) {
-        out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
-        try {
-          const call = { device, tokens: count, skew };
-          const here = await able(choices, plan, call);
-          const contenders = await contendersOf(here, plan, call, compiling);
-          const predicted = contenders.map(
-            ({ name, title, tiles, request, steps }): Predicted => ({
-              name,
-              title,
-              tiles,
-              prediction: predictTime(request, steps),
-            }),
-          );
-          const found = verdictOf(predicted);
-          out.settle();
-          out.line();
-          out.line(`${device}, T = ${count}`);
-          for (const each of predicted) {
-            for (const line of predictionLines(each, out.paint)) out.line(line);
-          }
-          if (found !== undefined) out.line(verdictLine(found, out.paint));
-          calls.push({ device, tokens: count, predicted, verdict: found ?? null });
-        } catch (thrown) {
-          if (!(thrown instanceof PredictionError)) throw thrown;
-          out.settle();
-          out.line(out.paint.red(`  ${thrown.message}`));
-          failures.push(thrown);
-        }
-      }
-    }
-    let written: boolean | null = null;
-    if (write && failures.length === 0) {
-      const { writePredictions } = await import("../../predict/write.ts");
-      written = await writePredictions(loaded, callTimes(plan, members, calls));
-      const { path } = loaded;
-      out.line(written ? `written to ${path}` : `${path} has these times already`);
-      if (written) out.line(`next: moegen build ${path}`);
-    } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
-    const stale = written === null ? staleTimes(plan, members, calls) : [];
-    for (const one of stale) out.line(out.paint.yellow(staleLine(one, loaded.path)));
-    const { diagnostics } = spec;
-    const told = failures.map(({ message }) => message);
-    const results = { name: plan.name, skew, calls, failures: told, written, stale, diagnostics };
-    const kernels = [
-      ...calls.map(() => ({ ok: true })),
-      ...failures.map(({ kind = "compiler" }) => ({ ok: false, failure: { kind } })),
-    ];
-    return decidedKernels(kernels, results);
+    const asked = { devices: only, kind: options.kind, undecided: true };
+    return withSpec(paths, out, asked, (spec) => predictOne(spec, options, out));
   },
 });
+
+async function predictOne(spec: CheckingSpec, options: Options, out: Output) {
+  const { device: only, tokens: chosen, compare, write = false } = options;
+  const { plan, loaded, members } = spec;
+  if (write) refuseWrite(spec);
+  const skew = await skewOf(options.skew);
+  const { skewName } = await import("../../predict/routing/skew.ts");
+  // Of several schedules each is compared: which of them is in the package follows from that.
+  const own = members.length === 0 ? [OWN] : members.map(({ kind }) => kind);
+  const choices = await choose(compare ?? [...own, BASELINE], plan, out, members);
+  if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
+  const { predict: predictTime } = await import("../../predict/predict.ts");
+  const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
+  const ends = [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
+  const usual = TOKENS.filter((count) => count <= Math.max(...ends));
+  const counts = chosen ?? (write || usual.length === 0 ? ends : usual);
+  out.line(`predict ${out.paint.bold(plan.name)}  ep ${plan.mesh.ep}, ${skewName(skew)} routing`);
+  const cache = await cacheFor(options);
+  const compiling = { signal: interrupted, ...defined({ cache }) };
+  const calls: PredictedCalls[] = [];
+  const failures: PredictionError[] = [];
+  for (const device of kinds) {
+    for (const count of counts) {
+      out.progress(`  ${device} T = ${count}: compiling and simulating ...`);
+      try {
+        const call = { device, tokens: count, skew };
+        const here = await able(choices, plan, call);
+        const contenders = await contendersOf(here, plan, call, compiling);
+        const predicted = contenders.map(
+          ({ name, title, tiles, request, steps }): Predicted => ({
+            name,
+            title,
+            tiles,
+            prediction: predictTime(request, steps),
+          }),
+        );
+        const found = verdictOf(predicted);
+        out.settle();
+        out.line();
+        out.line(`${device}, T = ${count}`);
+        for (const each of predicted) {
+          for (const line of predictionLines(each, out.paint)) out.line(line);
+        }
+        if (found !== undefined) out.line(verdictLine(found, out.paint));
+        calls.push({ device, tokens: count, predicted, verdict: found ?? null });
+      } catch (thrown) {
+        if (!(thrown instanceof PredictionError)) throw thrown;
+        out.settle();
+        out.line(out.paint.red(`  ${thrown.message}`));
+        failures.push(thrown);
+      }
+    }
+  }
+  let written: boolean | null = null;
+  if (write && failures.length === 0) {
+    const { writePredictions } = await import("../../predict/write.ts");
+    written = await writePredictions(loaded, callTimes(plan, members, calls));
+    const { path } = loaded;
+    out.line(written ? `written to ${path}` : `${path} has these times already`);
+    if (written) out.line(`next: moegen build ${path}`);
+  } else if (write) out.line(out.paint.red("nothing was written: not all calls are predicted"));
+  const stale = written === null ? staleTimes(plan, members, calls) : [];
+  for (const one of stale) out.line(out.paint.yellow(staleLine(one, loaded.path)));
+  const { diagnostics } = spec;
+  const told = failures.map(({ message }) => message);
+  const results = { name: plan.name, skew, calls, failures: told, written, stale, diagnostics };
+  const kernels = [
+    ...calls.map(() => ({ ok: true })),
+    ...failures.map(({ kind = "compiler" }) => ({ ok: false, failure: { kind } })),
+  ];
+  return decidedKernels(kernels, results);
+}
 
 /** @throws UsageError: neither a known word nor a readable routing file. */
 async function skewOf(text: string): Promise<Skew> {

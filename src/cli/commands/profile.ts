@@ -4,12 +4,14 @@ import { decidedKernels, defineCommand } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, freshOption, tokensOption } from "../options.ts";
+import { type CheckingSpec, withSpec } from "../one-spec.ts";
+import { deviceOption, freshOption, kindOption, tokensOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { positiveList } from "../parse.ts";
-import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly rows?: readonly number[];
   readonly trace?: string;
@@ -43,6 +45,7 @@ export const profile = defineCommand<Options>({
         "rows of one expert instead: token counts that give each expert so many",
         positiveList,
       )
+      .addOption(kindOption())
       .option("--trace <file>", "write a timeline that opens in Perfetto (ui.perfetto.dev)")
       .option("--peer <adapter.py>", "profile another Python kernel beside it; may repeat", collect)
       .addOption(freshOption())
@@ -51,48 +54,53 @@ export const profile = defineCommand<Options>({
     if (options.rows !== undefined && options.tokens !== undefined) {
       throw new UsageError("--rows and --tokens both say how many tokens; give one");
     }
-    const spec = await checkSpec(paths, out, options.device);
-    if ("exit" in spec) return spec;
-    const { plan } = spec;
-    const { profileSpec } = await import("../../profile/run.ts");
-    const { legend, profileReport } = await import("../report/profile.ts");
-    const tokens = options.tokens ?? tokensOf(plan.layer, options.rows);
-    const cache = await cacheFor(options);
-    const chosen: CompileOptions = {
-      signal: interrupted,
-      ...defined({ devices: options.device, tokens, cache }),
-      ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
-    };
-    const report = profileReport(plan.name, out);
-    report.start();
-    const result = await profileSpec(plan, chosen, (event) => {
-      if (event.event === "target-start") out.progress(`  ${event.device} T=${event.tokens} ...`);
-    });
-    for (const target of result.targets) report.page(target);
-    for (const line of legend(out.paint)) out.line(line);
-    const { writeTrace } = await import("../profile/trace-file.ts");
-    const trace = options.trace === undefined ? null : writeTrace(options.trace, result.targets);
-    if (trace !== null) out.line(`timeline: ${trace}, opens in ui.perfetto.dev`);
-    const { comparePeers } = await import("../profile/peers.ts");
-    const peers = await comparePeers(options.peer ?? [], plan, result.targets, out, chosen);
-    const own = result.targets.map(({ target, profile: found }) => {
-      return { ok: found !== null, failure: target.failure };
-    });
-    const kernels = [...own, ...peers.map(({ error }) => ({ ok: error === undefined }))];
-    return decidedKernels(kernels, {
-      name: result.name,
-      targets: result.targets.map(({ target, profile: found, estimate }) => ({
-        ...{ device: target.device, tokens: target.tokens, bucket: target.bucket },
-        ...{ codeBytes: target.codeBytes, failure: target.failure ?? null },
-        ...{ profile: found, estimate },
-      })),
-      peers,
-      trace,
-      seconds: result.seconds,
-      diagnostics: spec.diagnostics,
-    });
+    const { device: devices, kind } = options;
+    const alone = options.trace === undefined ? undefined : "--trace";
+    const asked = { devices, kind, alone };
+    return withSpec(paths, out, asked, (spec) => profileOne(spec, options, out));
   },
 });
+
+async function profileOne(spec: CheckingSpec, options: Options, out: Output) {
+  const { plan } = spec;
+  const { profileSpec } = await import("../../profile/run.ts");
+  const { legend, profileReport } = await import("../report/profile.ts");
+  const tokens = options.tokens ?? tokensOf(plan.layer, options.rows);
+  const cache = await cacheFor(options);
+  const chosen: CompileOptions = {
+    signal: interrupted,
+    ...defined({ devices: options.device, tokens, cache }),
+    ...(options.verbose ? { onStderr: (text: string) => process.stderr.write(text) } : {}),
+  };
+  const report = profileReport(plan.name, out);
+  report.start();
+  const result = await profileSpec(plan, chosen, (event) => {
+    if (event.event === "target-start") out.progress(`  ${event.device} T=${event.tokens} ...`);
+  });
+  for (const target of result.targets) report.page(target);
+  for (const line of legend(out.paint)) out.line(line);
+  const { writeTrace } = await import("../profile/trace-file.ts");
+  const trace = options.trace === undefined ? null : writeTrace(options.trace, result.targets);
+  if (trace !== null) out.line(`timeline: ${trace}, opens in ui.perfetto.dev`);
+  const { comparePeers } = await import("../profile/peers.ts");
+  const peers = await comparePeers(options.peer ?? [], plan, result.targets, out, chosen);
+  const own = result.targets.map(({ target, profile: found }) => {
+    return { ok: found !== null, failure: target.failure };
+  });
+  const kernels = [...own, ...peers.map(({ error }) => ({ ok: error === undefined }))];
+  return decidedKernels(kernels, {
+    name: result.name,
+    targets: result.targets.map(({ target, profile: found, estimate }) => ({
+      ...{ device: target.device, tokens: target.tokens, bucket: target.bucket },
+      ...{ codeBytes: target.codeBytes, failure: target.failure ?? null },
+      ...{ profile: found, estimate },
+    })),
+    peers,
+    trace,
+    seconds: result.seconds,
+    diagnostics: spec.diagnostics,
+  });
+}
 
 /** T at which uniform routing gives every expert so many rows. */
 function tokensOf(

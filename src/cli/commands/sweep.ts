@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
-import type { SweepRecord } from "../../sweep/record.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
 import type { Store } from "../../sweep/store.ts";
@@ -11,14 +10,17 @@ import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { deviceOption, freshOption } from "../options.ts";
+import { type CheckingSpec, refuseWrite, withSpec } from "../one-spec.ts";
+import { deviceOption, freshOption, kindOption } from "../options.ts";
 import type { Output } from "../output.ts";
 import { duration, positive, positiveList, seed } from "../parse.ts";
-import { type CheckedSpec, checkSpec } from "../specs.ts";
+import type { CheckedSpec } from "../specs.ts";
+import { droppedByStage } from "../sweep/dropped.ts";
 import type { Stages } from "../sweep/stages.ts";
 
 interface Options {
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tiles?: TileSets;
   readonly bucket?: readonly string[];
   readonly store: string;
@@ -95,53 +97,58 @@ export const sweep = defineCommand<Options>({
           "ray or ray:ADDRESS",
       )
       .option("--python <path>", "with --on: Python with JAX on that host")
+      .addOption(kindOption())
       .addOption(freshOption())
       .option("--write", "put the winners into the spec file"),
   async run(paths, options, out) {
-    const spec = await checkSpec(paths, out, options.device, { undecided: true });
-    if ("exit" in spec) return spec;
-    const { loaded } = spec;
-    const names = Object.keys(loaded.spec.schedule.tiles);
-    const unknown = (options.bucket ?? []).filter((name) => !names.includes(name));
-    if (unknown.length > 0) {
-      throw new UsageError(`no bucket ${unknown.join(", ")}; the spec has ${names.join(", ")}`);
-    }
-    const [{ Store }, { Budget }, { withPlace }] = await Promise.all([
-      import("../../sweep/store.ts"),
-      import("../../sweep/budget.ts"),
-      import("../sweep/place.ts"),
-    ]);
-    const cache = await cacheFor(options);
-    const sweep = { ...chosenOf(options, loaded.spec.devices), ...defined({ cache }) };
-    const store = Store.open(options.store, {
-      warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),
-    });
-    const budget = new Budget(options.budget, interrupted);
-    const subjects = subjectsOf(spec, sweep.buckets);
-    const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
-    // A host that cannot measure is said before an hour of compiling, not after.
-    const swept = await withPlace(wanted, out, async (place) => {
-      await refuseNothing(subjects, sweep);
-      const { crew, clock } = place;
-      const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, clock };
-      const done: Swept[] = [];
-      for (const subject of subjects) {
-        done.push(await sweepOne(subject, store, { ...stages, options }, out));
-      }
-      return done;
-    });
-    const written = await writeWinners(spec, swept, options, out);
-    out.line(nextLine(spec, written, options.store));
-    const found = swept.every(({ found: every }) => every);
-    const missed = swept.some(({ stopped }) => stopped) ? EXIT.undecided : EXIT.failed;
-    const all = swept.map(({ json }) => json);
-    const common = { written, store: options.store, diagnostics: spec.diagnostics };
-    const [only = {}] = all;
-    const results =
-      spec.members.length === 0 ? { ...only, ...common } : { schedules: all, ...common };
-    return outcome(found ? EXIT.ok : missed, results);
+    const asked = { devices: options.device, kind: options.kind, undecided: true };
+    return withSpec(paths, out, asked, (spec) => sweepSpec(spec, options, out));
   },
 });
+
+async function sweepSpec(spec: CheckingSpec, options: Options, out: Output) {
+  const { loaded } = spec;
+  if (options.write === true) refuseWrite(spec);
+  const names = Object.keys(loaded.spec.schedule.tiles);
+  const unknown = (options.bucket ?? []).filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new UsageError(`no bucket ${unknown.join(", ")}; the spec has ${names.join(", ")}`);
+  }
+  const [{ Store }, { Budget }, { withPlace }] = await Promise.all([
+    import("../../sweep/store.ts"),
+    import("../../sweep/budget.ts"),
+    import("../sweep/place.ts"),
+  ]);
+  const cache = await cacheFor(options);
+  const sweep = { ...chosenOf(options, loaded.spec.devices), ...defined({ cache }) };
+  const store = Store.open(options.store, {
+    warn: (text) => out.note(`${out.paint.yellow("store:")} ${text}`),
+  });
+  const budget = new Budget(options.budget, interrupted);
+  const subjects = subjectsOf(spec, sweep.buckets);
+  const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
+  // A host that cannot measure is said before an hour of compiling, not after.
+  const swept = await withPlace(wanted, out, async (place) => {
+    await refuseNothing(subjects, sweep);
+    const { crew, clock } = place;
+    const stages = { sweep: { ...sweep, ...defined({ crew }) }, budget, clock };
+    const done: Swept[] = [];
+    for (const subject of subjects) {
+      done.push(await sweepOne(subject, store, { ...stages, options }, out));
+    }
+    return done;
+  });
+  const written = await writeWinners(spec, swept, options, out);
+  out.line(nextLine(spec, written, options.store));
+  const found = swept.every(({ found: every }) => every);
+  const missed = swept.some(({ stopped }) => stopped) ? EXIT.undecided : EXIT.failed;
+  const all = swept.map(({ json }) => json);
+  const common = { written, store: options.store, diagnostics: spec.diagnostics };
+  const [only = {}] = all;
+  const results =
+    spec.members.length === 0 ? { ...only, ...common } : { schedules: all, ...common };
+  return outcome(found ? EXIT.ok : missed, results);
+}
 
 /** What is swept as one: the spec, or one of its schedules. */
 interface SweptSubject {
@@ -284,12 +291,4 @@ async function refuseNothing(
       "--neighbours sweeps the legal tiles next to them too, --tiles bt=64,128 those that it names, " +
       "and choices(...) or auto in the spec what they say",
   );
-}
-
-function droppedByStage(records: readonly SweepRecord[]): Readonly<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const record of records) {
-    if (record.status === "dropped") counts[record.stage] = (counts[record.stage] ?? 0) + 1;
-  }
-  return counts;
 }

@@ -4,15 +4,17 @@ import { deviceNames } from "../../target/device/registry.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
-import { tokensOption } from "../options.ts";
+import { type CheckingSpec, withSpec } from "../one-spec.ts";
+import { kindOption, tokensOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { duration, positive, seed, wordList } from "../parse.ts";
-import { checkSpec } from "../specs.ts";
 
 interface Options {
   readonly on: string;
   readonly python?: string;
   readonly backend: readonly ["tpu" | "cpu"];
   readonly device?: readonly string[];
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly warmup: number;
   readonly repetitions: number;
@@ -47,12 +49,13 @@ export const time = defineCommand<Options>({
         wordList(deviceNames),
       )
       .addOption(tokensOption("the largest of each bucket"))
+      .addOption(kindOption())
       .option("--warmup <n>", "calls before the measured ones", positive, 3)
       .option("--repetitions <n>", "measured calls", positive, 20)
       .option("--seed <n>", "seed of the random inputs", seed)
       .option("--timeout <time>", "give up after so long without a sign of life", duration),
   async run(paths, options, out) {
-    const { parseHost, timeSpec } = await import("../../runner/index.ts");
+    const { parseHost } = await import("../../runner/index.ts");
     const host = parseHost(options.on);
     const [backend] = options.backend;
     if (options.backend.length > 1 || (options.device?.length ?? 1) > 1) {
@@ -62,23 +65,33 @@ export const time = defineCommand<Options>({
     if (backend === "cpu" && device !== undefined) {
       throw new UsageError(`--device ${device} is a TPU: it does not go with --backend cpu`);
     }
-    const spec = await checkSpec(paths, out, options.device);
-    if ("exit" in spec) return spec;
-    const { timeReport } = await import("../report/time.ts");
-    const report = timeReport(spec.plan.name, out);
-    const chosen: TimeOptions = {
-      ...{ signal: interrupted, host, backend },
-      ...{ warmup: options.warmup, repetitions: options.repetitions },
-      ...defined({
-        python: options.python,
-        device,
-        tokens: options.tokens,
-        seed: options.seed,
-        timeout: options.timeout,
-      }),
-    };
-    const result = await timeSpec(spec.loaded, spec.plan, chosen, report.event);
-    report.end(result);
-    return verdict(result.ok, { ...result, diagnostics: spec.diagnostics });
+    const of = { host, backend, ...defined({ device }) };
+    const { device: devices, kind } = options;
+    return withSpec(paths, out, { devices, kind }, (spec) => timeOne(spec, of, options, out));
   },
 });
+
+async function timeOne(
+  spec: CheckingSpec,
+  { host, backend, device }: Pick<TimeOptions, "host" | "backend" | "device">,
+  options: Options,
+  out: Output,
+) {
+  const { timeSpec } = await import("../../runner/index.ts");
+  const { timeReport } = await import("../report/time.ts");
+  const report = timeReport(spec.plan.name, out);
+  const chosen: TimeOptions = {
+    ...{ signal: interrupted, host, backend },
+    ...{ warmup: options.warmup, repetitions: options.repetitions },
+    ...defined({
+      python: options.python,
+      device,
+      tokens: options.tokens,
+      seed: options.seed,
+      timeout: options.timeout,
+    }),
+  };
+  const result = await timeSpec(spec.loaded, spec.plan, chosen, report.event);
+  report.end(result);
+  return verdict(result.ok, { ...result, diagnostics: spec.diagnostics });
+}

@@ -4,9 +4,11 @@ import { mutantKinds } from "../../validate/mutants/types.ts";
 import { decided, defineCommand } from "../command.ts";
 import { UsageError } from "../failure.ts";
 import { interrupted } from "../interrupt.ts";
+import { type CheckingSpec, withSpec } from "../one-spec.ts";
+import { kindOption } from "../options.ts";
+import type { Output } from "../output.ts";
 import { positive, positiveList, seed, wordList } from "../parse.ts";
 import { validationReport } from "../report/validation.ts";
-import { checkSpec } from "../specs.ts";
 import { runMatrix } from "../validate/matrix.ts";
 import { mutantsOf, runMutants } from "../validate/mutants.ts";
 import type { Options } from "../validate/options.ts";
@@ -31,6 +33,7 @@ export const validate = defineCommand<Options>({
       .argument("[spec]", "spec file, *.moe.ts")
       .option("--ep <n>", "devices to simulate (default: the spec's)", positive)
       .option("--tokens <list>", "token counts, all devices together", positiveList)
+      .addOption(kindOption())
       .option("--full-size", "the spec as it is, not scaled down: slow")
       .option("--case <list>", "only these cases, by name", (text) => text.split(","))
       .option("--seed <n>", "seed of the random inputs", seed)
@@ -71,28 +74,35 @@ export const validate = defineCommand<Options>({
     if (options.orders && options.jitter === undefined) {
       throw new UsageError("--orders goes with --jitter");
     }
-    const spec = await checkSpec(mutants?.specs ?? paths, out);
-    if ("exit" in spec) return spec;
-    if (mutants !== undefined) return runMutants(spec, options, mutants.families, out);
-    const { validateSpec } = await import("../../runner/index.ts");
-    const report = validationReport(spec.plan.name, out);
-    const chosen: ValidateOptions = {
-      signal: interrupted,
-      specPath: spec.path,
-      ...defined({
-        ep: options.ep,
-        tokens: options.tokens,
-        cases: options.case,
-        seed: options.seed,
-        fullSize: options.fullSize,
-        jitter: options.jitter,
-        orders: options.orders,
-      }),
-    };
-    const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
-    report.end(result);
-    if (result.ok) out.line(`next: moegen compile ${spec.path}`);
-    const results = { ...result, diagnostics: spec.diagnostics };
-    return decided(result.cases, result.undecided, results);
+    const { kind } = options;
+    return withSpec(mutants?.specs ?? paths, out, { kind }, (spec) =>
+      mutants === undefined
+        ? validateOne(spec, options, out)
+        : runMutants(spec, options, mutants.families, out),
+    );
   },
 });
+
+async function validateOne(spec: CheckingSpec, options: Options, out: Output) {
+  const { validateSpec } = await import("../../runner/index.ts");
+  const report = validationReport(spec.plan.name, out);
+  const chosen: ValidateOptions = {
+    signal: interrupted,
+    specPath: spec.file,
+    ...defined({
+      kind: spec.kind,
+      ep: options.ep,
+      tokens: options.tokens,
+      cases: options.case,
+      seed: options.seed,
+      fullSize: options.fullSize,
+      jitter: options.jitter,
+      orders: options.orders,
+    }),
+  };
+  const result = await validateSpec(spec.loaded, spec.plan, chosen, report.event);
+  report.end(result);
+  if (result.ok) out.line(`next: moegen compile ${spec.path}`);
+  const results = { ...result, diagnostics: spec.diagnostics };
+  return decided(result.cases, result.undecided, results);
+}

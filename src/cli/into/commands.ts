@@ -64,6 +64,12 @@ export async function buildIntoTree(
   const start = performance.now();
   const checked = await checkSpecs(paths, out);
   if (!checked.ok) return outcome(EXIT.failed, { diagnostics: checked.diagnostics });
+  const [model] = checked.layers;
+  if (model !== undefined) {
+    throw new UsageError(
+      `${model.path} has layers: a tree has one kernel for a model's layers; build --into takes a spec of one layer`,
+    );
+  }
   const specs = checked.specs.map(({ path, loaded }) => ({ path, spec: loaded.spec }));
   refuseSameName(specs.map(({ path, spec }) => ({ path, name: spec.name })));
   const { buildInto } = await import("../../into/build.ts");

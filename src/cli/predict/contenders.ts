@@ -41,6 +41,11 @@ export async function choose(
       choices.push({ kind: "published", name });
     } else if (/\.(ts|js|mjs)$/.test(name)) {
       const checked = await checkSpecs([name], out);
+      const [model] = checked.layers;
+      if (model !== undefined) {
+        const kinds = model.kinds.map(({ kind }) => kind.kind).join(", ");
+        throw new UsageError(`${name} has layers (${kinds}): what is compared is one layer`);
+      }
       const other = checked.specs[0]?.plan;
       if (!checked.ok || other === undefined) return undefined;
       choices.push({ kind: "own", plan: other });

@@ -3,6 +3,7 @@ import type { MutantKind } from "../../validate/mutants/types.ts";
 
 export interface Options {
   readonly ep?: number;
+  readonly kind?: readonly string[];
   readonly tokens?: readonly number[];
   readonly fullSize?: boolean;
   readonly case?: readonly string[];

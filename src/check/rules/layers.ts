@@ -1,0 +1,151 @@
+/** Kinds of layers: their names and their indices. */
+import { layerOrigin } from "../../dsl/brand.ts";
+import { entryNames } from "../../emit/layer-names.ts";
+import { indicesText, type LayerKind, type LayersSpec, MOST_LAYERS } from "../../spec/layers.ts";
+import { severalOf } from "../../spec/several.ts";
+import type { Finding, SpecPath } from "../diagnostic.ts";
+import { show } from "../numbers.ts";
+import { isIdentifier, toIdentifier } from "./identity.ts";
+import { type Dict, Kinds } from "./kinds.ts";
+import { error } from "./rule.ts";
+
+/** A name of a folder within the package, which has a longer one. */
+const LONGEST_KIND = 40;
+
+const FIELDS = ["name", "source", "architecture", "layers", "mesh", "devices", "schedule", "emit"];
+
+/** Kinds whose values are layers with indices; what is none is reported and left out. */
+export function checkKinds(spec: LayersSpec): {
+  readonly findings: readonly Finding[];
+  readonly kinds: readonly (readonly [name: string, kind: LayerKind])[];
+} {
+  const values = new Kinds();
+  values.keys([], spec as unknown as Dict, FIELDS);
+  const layers = values.object(["layers"], spec.layers);
+  const sound = Object.entries(layers ?? {}).filter(([name, value]) => {
+    const path = ["layers", name];
+    const kind = values.object(path, value);
+    if (kind === undefined) return false;
+    values.keys(path, kind, ["at", "layer", "schedule"]);
+    return areIndices(values, [...path, "at"], kind.at);
+  }) as [string, LayerKind][];
+  const none = layers !== undefined && Object.keys(layers).length === 0;
+  const empty = none
+    ? [error({ code: "MOE172", path: ["layers"], message: "layers has no kind" })]
+    : [];
+  return { findings: [...values.told(), ...empty], kinds: sound };
+}
+
+const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 2 }, both of them included`;
+
+function areIndices(values: Kinds, path: SpecPath, at: unknown): boolean {
+  const list: readonly unknown[] = Array.isArray(at) ? Array.from(at as readonly unknown[]) : [];
+  if (!Array.isArray(at)) values.wrong(path, at, HOW);
+  const legal = (one: unknown): boolean =>
+    Number.isInteger(one) && (one as number) >= 0 && (one as number) < MOST_LAYERS;
+  for (const [index, one] of list.entries()) {
+    if (!legal(one)) values.wrong([...path, index], one, HOW);
+  }
+  return Array.isArray(at) && list.every(legal);
+}
+
+/** MOE101, MOE140, MOE141: a kind's name is that of a folder within the package. */
+export function kindNames(spec: LayersSpec): readonly Finding[] {
+  return Object.keys(spec.layers).flatMap((name): readonly Finding[] => {
+    const at = { path: ["layers", name], at: "key" as const };
+    const nearest = toIdentifier(name.toLowerCase())?.replace(/^_+/, "").slice(0, LONGEST_KIND);
+    const instead = nearest === undefined || nearest === name ? [] : [nearest];
+    if (!isIdentifier(name) || !/^[a-z]/.test(name) || name !== name.toLowerCase()) {
+      const message = `kind ${show(name)} is not a lower-case Python identifier`;
+      return [error({ code: "MOE101", ...at, message, nearest: instead })];
+    }
+    if (entryNames.includes(name) || name === spec.name) {
+      const message = `kind ${show(name)} is a name of the package itself`;
+      return [error({ code: "MOE140", ...at, message, nearest: [`${name}_layers`] })];
+    }
+    if (name.length <= LONGEST_KIND) return [];
+    const message = `the kind's name has ${name.length} letters, ${LONGEST_KIND} are the most`;
+    return [error({ code: "MOE141", ...at, message, nearest: instead })];
+  });
+}
+
+type Named = readonly (readonly [name: string, kind: LayerKind])[];
+
+/** MOE170, MOE172: each kind has layers, and each layer one kind. */
+export function kindsApart(kinds: Named): readonly Finding[] {
+  const owners = new Map<number, string>();
+  return kinds.flatMap(([name, { at }]): readonly Finding[] => {
+    const path = ["layers", name, "at"];
+    if (at.length === 0) {
+      return [error({ code: "MOE172", path, message: `${name} has no layer` })];
+    }
+    const twice = at.filter((index) => owners.has(index) || owners.set(index, name) === undefined);
+    const [first] = twice;
+    if (first === undefined) return [];
+    const owner = owners.get(first) ?? name;
+    const message =
+      owner === name
+        ? `layer ${first} stands twice in ${name}`
+        : `${layers(twice)} of ${name} ${isOne(twice) ? "is" : "are"} of ${owner} already`;
+    return [error({ code: "MOE170", path, message })];
+  });
+}
+
+const isOne = (at: readonly number[]): boolean => at.length === 1;
+const layers = (at: readonly number[]): string =>
+  `${isOne(at) ? "layer" : "layers"} ${indicesText(at)}`;
+
+/** MOE171, MOE173: what the config that a kind was read from says of the model's layers. */
+export function kindsAsRead(kinds: Named): readonly Finding[] {
+  const free = (index: number, name: string): boolean =>
+    !kinds.some(([other, { at }]) => other !== name && at.includes(index));
+  const covered = new Set(kinds.flatMap(([, { at }]) => at));
+  const told = kinds.flatMap(([name, { at, layer }]): readonly Finding[] => {
+    const path = ["layers", name, "at"];
+    const { sparse, alike } = layerOrigin(layer) ?? {};
+    if (sparse === undefined) return [];
+    const without = at.filter((index) => !sparse.includes(index));
+    const other = at.filter((index) => sparse.includes(index) && alike?.includes(index) === false);
+    const found = [
+      ...(without.length === 0
+        ? []
+        : [`${layers(without)} ${isOne(without) ? "has" : "have"} no experts in the config`]),
+      ...(other.length === 0
+        ? []
+        : [
+            `${layers(other)} ${isOne(other) ? "is" : "are"} read otherwise from the config than ${name}`,
+          ]),
+    ];
+    const nearest = [`at: ${asWritten((alike ?? sparse).filter((index) => free(index, name)))}`];
+    return found.map((message) => error({ code: "MOE173", path, message, nearest }));
+  });
+  const all = new Set(kinds.flatMap(([, { layer }]) => layerOrigin(layer)?.sparse ?? []));
+  const missing = [...all].filter((index) => !covered.has(index));
+  if (missing.length === 0) return told;
+  const message = `${layers(missing)} of the config ${isOne(missing) ? "has" : "have"} experts and no kind`;
+  return [...told, error({ code: "MOE171", path: ["layers"], message })];
+}
+
+/** As a spec says them. */
+function asWritten(at: readonly number[]): string {
+  const [first, ...rest] = at;
+  const last = rest.at(-1);
+  return first !== undefined && last !== undefined && last - first === rest.length
+    ? `{ from: ${first}, to: ${last} }`
+    : `[${at.join(", ")}]`;
+}
+
+/** MOE174: several schedules are not chosen among within a kind. */
+export function kindsHaveOneSchedule(spec: LayersSpec, kinds: Named): readonly Finding[] {
+  const told = new Set<string>();
+  return kinds.flatMap(([name, { schedule = spec.schedule }]) => {
+    const path =
+      spec.layers[name]?.schedule === undefined
+        ? ["schedule", "kind"]
+        : ["layers", name, "schedule", "kind"];
+    if (severalOf(schedule) === undefined || told.has(path.join())) return [];
+    told.add(path.join());
+    const message = 'kind = "auto" in a spec with layers';
+    return [error({ code: "MOE174", path, message })];
+  });
+}
