@@ -36,6 +36,15 @@ export function indicesText(at: readonly number[]): string {
     .join(", ");
 }
 
+/** Indices as a spec has them, ascending ones. */
+export function indicesWritten(at: readonly number[]): string {
+  const [first = 0, second = first + 1] = at;
+  const step = second - first;
+  const even = at.length > 2 && at.every((index, place) => index === first + place * step);
+  if (!even) return `[${at.join(", ")}]`;
+  return `{ from: ${first}, to: ${at.at(-1)}${step === 1 ? "" : `, step: ${step}`} }`;
+}
+
 /** Neighbouring indices together: the first and the last of each stretch, ascending. */
 export function stretches(at: readonly number[]): readonly (readonly [number, number])[] {
   const found: [number, number][] = [];

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
 import { expertCases } from "./expert-cases.ts";
+import { layerCases } from "./layer-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
-import { layerCases } from "./layer-cases.ts";
 import { type Case, rowCases } from "./row-cases.ts";
 import { severalCases } from "./several-cases.ts";
 

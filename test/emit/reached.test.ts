@@ -5,8 +5,8 @@
 import { expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
-import { LAYER_TEMPLATES } from "../../src/emit/layers.ts";
 import { filesOf } from "../../src/emit/files.ts";
+import { LAYER_TEMPLATES } from "../../src/emit/layers.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import type { BucketSpec } from "../../src/spec/schedule.ts";

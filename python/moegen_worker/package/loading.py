@@ -184,9 +184,8 @@ def load(folder: str | Path) -> MoePackage:
         spec.loader.exec_module(module)
         # What all kinds of layers have alike lies beside them.
         common = [(f"{above}.common", root / "common")] if of_kinds else []
-        kernel = _merged([(name, path)], "kernel") or _merged(common, "kernel")
-        if kernel is None:
-            raise ImportError(f"{name} has no module kernel")
+        alike = bool(common) and not (path / "kernel.py").is_file()
+        kernel = importlib.import_module(f"{common[0][0] if alike else name}.kernel")
         reference, tiles, quantization = (
             _merged([(name, path), *common], module)
             for module in ("reference", "tiles", "quantization")
@@ -197,9 +196,7 @@ def load(folder: str | Path) -> MoePackage:
         if common:
             folders = [(name, path)]
         all_shapes = [
-            found
-            for one in folders
-            if (found := _merged([one, *common], "shapes")) is not None
+            found for one in folders if (found := _merged([one, *common], "shapes")) is not None
         ]
         shapes = next(iter(all_shapes), None) or importlib.import_module(f"{folders[0][0]}.kernel")
         topology = next(iter(_those_with([*folders, *common], "topology")), None)

@@ -1,7 +1,13 @@
 /** Kinds of layers: their names and their indices. */
 import { layerOrigin } from "../../dsl/brand.ts";
 import { entryNames } from "../../emit/layer-names.ts";
-import { indicesText, type LayerKind, type LayersSpec, MOST_LAYERS } from "../../spec/layers.ts";
+import {
+  indicesText,
+  indicesWritten,
+  type LayerKind,
+  type LayersSpec,
+  MOST_LAYERS,
+} from "../../spec/layers.ts";
 import { severalOf } from "../../spec/several.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
 import { show } from "../numbers.ts";
@@ -116,7 +122,9 @@ export function kindsAsRead(kinds: Named): readonly Finding[] {
             `${layers(other)} ${isOne(other) ? "is" : "are"} read otherwise from the config than ${name}`,
           ]),
     ];
-    const nearest = [`at: ${asWritten((alike ?? sparse).filter((index) => free(index, name)))}`];
+    const nearest = [
+      `at: ${indicesWritten((alike ?? sparse).filter((index) => free(index, name)))}`,
+    ];
     return found.map((message) => error({ code: "MOE173", path, message, nearest }));
   });
   const all = new Set(kinds.flatMap(([, { layer }]) => layerOrigin(layer)?.sparse ?? []));
@@ -124,15 +132,6 @@ export function kindsAsRead(kinds: Named): readonly Finding[] {
   if (missing.length === 0) return told;
   const message = `${layers(missing)} of the config ${isOne(missing) ? "has" : "have"} experts and no kind`;
   return [...told, error({ code: "MOE171", path: ["layers"], message })];
-}
-
-/** As a spec says them. */
-function asWritten(at: readonly number[]): string {
-  const [first, ...rest] = at;
-  const last = rest.at(-1);
-  return first !== undefined && last !== undefined && last - first === rest.length
-    ? `{ from: ${first}, to: ${last} }`
-    : `[${at.join(", ")}]`;
 }
 
 /** MOE174: several schedules are not chosen among within a kind. */

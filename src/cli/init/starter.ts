@@ -16,6 +16,7 @@ import { UsageError } from "../failure.ts";
 import { readIfThere } from "../files.ts";
 import { confirmed } from "./checkpoint.ts";
 import { type JsonFile, readJsonObject } from "./json-file.ts";
+import { kindsIn, kindsText, type ReadKind } from "./kinds.ts";
 import { EXAMPLES, publishedModels, SUFFIX } from "./models.ts";
 import { type Placement, placementOf } from "./placement.ts";
 
@@ -64,8 +65,13 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const config = readJsonObject(options.config);
   const guess = guessed(config, options);
   const beside = besideOf(options);
-  const layer = layerOf(config, beside, { ...options, ...guess });
-  const notes = layerOrigin(layer)?.notes ?? [];
+  const overrides = overridesOf(beside, { ...options, ...guess });
+  const found = kindsIn(config.value, overrides);
+  const kinds = found.length > 1 ? found : [];
+  const most = kinds.toSorted((a, b) => b.at.length - a.at.length)[0]?.layer;
+  const layer = most ?? layerOf(config, beside, overrides, options);
+  const read = kinds.length === 0 ? [layer] : kinds.map((one) => one.layer);
+  const notes = [...new Set(read.flatMap((one) => layerOrigin(one)?.notes ?? []))];
   const seen = options.checkpoint === undefined ? [] : confirmed(options.checkpoint, layer);
   const guesses = guess === undefined ? undefined : notes;
   const name = nameOf(options, config, layer);
@@ -75,7 +81,10 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const copy = `configs/${stem}.json`;
   const quantCopy = beside && `configs/${stem}-${basename(beside.path)}`;
   const files = new Map([
-    [spec, starterText({ name, config: copy, quantConfig: quantCopy, place, options, guesses })],
+    [
+      spec,
+      starterText({ name, config: copy, quantConfig: quantCopy, place, options, guesses, kinds }),
+    ],
     [copy, config.text],
   ]);
   if (beside !== undefined && quantCopy !== undefined) files.set(quantCopy, beside.file.text);
@@ -114,16 +123,24 @@ function besideOf({ config, quantization }: ConfigStarterOptions): Beside | unde
   return path === undefined ? undefined : { path, file: readJsonObject(path) };
 }
 
-function layerOf(
-  { value }: JsonFile,
+function overridesOf(
   beside: Beside | undefined,
-  { config, quantization, guess }: ConfigStarterOptions,
-): LayerSpec {
-  const overrides: LayerOverrides = {
+  { quantization, guess }: ConfigStarterOptions,
+): LayerOverrides {
+  return {
     ...defined({ guess }),
     ...(beside === undefined ? {} : { quantConfig: beside.file.value }),
     ...defined({ quantization }),
   };
+}
+
+/** @throws UsageError: the checkpoint's format is not read. */
+function layerOf(
+  { value }: JsonFile,
+  beside: Beside | undefined,
+  overrides: LayerOverrides,
+  { config }: ConfigStarterOptions,
+): LayerSpec {
   const layer = moe.fromHuggingFace(value, overrides);
   const refused = layerOrigin(layer)?.problems.find(({ code }) => code === "MOE306");
   if (refused !== undefined) {
@@ -160,10 +177,12 @@ interface StarterParts {
   readonly options: ConfigStarterOptions;
   /** Absent: the architecture is known. */
   readonly guesses: readonly string[] | undefined;
+  /** Where the layers are not all alike; else none. */
+  readonly kinds: readonly ReadKind[];
 }
 
 function starterText(parts: StarterParts): string {
-  const { name, config, quantConfig, place, options, guesses } = parts;
+  const { name, config, quantConfig, place, options, guesses, kinds } = parts;
   const { ep, device } = place;
   const overrides = [
     ...(guesses === undefined ? [] : ["guess: true"]),
@@ -171,6 +190,10 @@ function starterText(parts: StarterParts): string {
     ...(options.quantization === undefined ? [] : [`quantization: "${options.quantization}"`]),
   ];
   const more = overrides.length === 0 ? "" : `, { ${overrides.join(", ")} }`;
+  const layer =
+    kinds.length === 0
+      ? `  layer: moe.fromHuggingFace(config${more}),\n`
+      : kindsText(kinds, overrides);
   const second =
     quantConfig === undefined
       ? ""
@@ -184,8 +207,7 @@ export default moe({
   name: "${name}",
   // From ${from}. Where the figures come from, e.g. the model card:
   // source: "https://...",
-${(guesses ?? []).map((guess) => `  // ${guess}\n`).join("")}  layer: moe.fromHuggingFace(config${more}),
-  mesh: { ep: ${ep}, axes: ["data", "tensor"] },
+${(guesses ?? []).map((guess) => `  // ${guess}\n`).join("")}${layer}  mesh: { ep: ${ep}, axes: ["data", "tensor"] },
   devices: [${device.map((one) => `"${one}"`).join(", ")}],
   schedule: {
     kind: "${usualSchedule.kind}", // ${usualSchedule.summary}
