@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
 import { expertCases } from "./expert-cases.ts";
-import { layerCases } from "./layer-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
 import { type Case, rowCases } from "./row-cases.ts";
@@ -13,7 +12,6 @@ const layer = (from: string, to: string): string => specText({ layer: LAYER.repl
 
 const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   ...expertCases,
-  ...layerCases,
   MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },
   MOE003: {
     spec: `import { gone } from ⟦"./gone.ts"⟧;\n${specText({ more: "  source: gone,\n" })}`,

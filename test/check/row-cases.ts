@@ -1,5 +1,6 @@
 /** Cases of the diagnostics of quantised rows, and of the rows of a pass. */
 import type { Registries } from "../../src/lower/lower.ts";
+import { layerCases } from "./layer-cases.ts";
 import { LAYER, specText } from "./marked.ts";
 
 export interface Case {
@@ -15,6 +16,7 @@ const layer = (text: string): string =>
   specText({ layer: LAYER.replace("hidden: 2048", `${text}, hidden: 2048`) });
 
 export const rowCases = {
+  ...layerCases,
   MOE130: {
     spec: layer(
       'quantization: { weights: "int8", granularity: "per_channel", activations: ⟦"float8_e4m3fn"⟧ }',
