@@ -104,6 +104,19 @@ describe("moegen init", () => {
     expect(await typed(cwd)).toMatchObject({ stdout: "", exitCode: 0 });
   });
 
+  it("writes kinds of layers where a config's layers are read differently", async () => {
+    const cwd = emptyFolder();
+    const config = join(root, "examples", "configs", "deepseek-v4-flash.json");
+    const args = ["init", "--config", config, "--name", "v4", "--ep", "8", "--json"];
+    const made = onlyObject(await moegen(args, { cwd }));
+    expect(made).toMatchObject({ spec: "v4.moe.ts", checks: true, diagnostics: [] });
+    const text = readFileSync(join(cwd, "v4.moe.ts"), "utf8");
+    expect(text).toContain(
+      "from_0: { at: { from: 0, to: 2 }, layer: moe.fromHuggingFace(config, { at: 0 }) },",
+    );
+    expect(text).toContain("from_3: { at: { from: 3, to: 42 }");
+  });
+
   it("names the known architectures when it meets another", async () => {
     const cwd = emptyFolder();
     writeFileSync(join(cwd, "config.json"), '{ "architectures": ["LlamaForCausalLM"] }');
