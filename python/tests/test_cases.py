@@ -18,6 +18,17 @@ SHAPE = cases.Shape(tokens=32, experts=16, top_k=4, ep=4)
 LAYER = {"topK": 4, "activation": "silu", "routing": {"scoring": "softmax", "renormalize": True}}
 
 
+def packages() -> list[str]:
+    """Each package, and each kind of layers of those that have several."""
+    found = [path for path in GENERATED.iterdir() if not (path / "layers.py").is_file()]
+    kinds = [
+        tiles.parent
+        for path in GENERATED.glob("*/layers.py")
+        for tiles in path.parent.glob("*/tiles.py")
+    ]
+    return [str(path.relative_to(GENERATED)) for path in [*found, *kinds]]
+
+
 def chosen(name: str) -> np.ndarray:
     case = next(case for case in cases.CASES if case.name == name)
     return oracle.route(LAYER, case.gating(cases.generator(0, name), SHAPE))[1]
@@ -142,7 +153,7 @@ def test_far_logits_leave_a_softmax_as_it_is_and_its_exponentials_not() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*no tiles for device kind")
-@pytest.mark.parametrize("path", sorted(p.name for p in GENERATED.iterdir()))
+@pytest.mark.parametrize("path", sorted(packages()))
 def test_each_package_takes_the_tiles_of_blocks_and_chunks(path: str) -> None:
     package = loading.load(GENERATED / path)
     passes = "pass_tokens" in (GENERATED / path / "tiles.py").read_text()
