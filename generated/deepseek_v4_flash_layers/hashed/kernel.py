@@ -51,6 +51,7 @@ from ..common.shapes import (
     ROW_GROUP,
     SCALE_BLOCK,
     SCALE_DTYPE,
+    SENT_UNIT,
     SHARED_INTERMEDIATE_SIZE,
     SHARED_SCALE_BLOCK,
     SHARED_SCALE_DTYPE,
@@ -141,9 +142,10 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     # Whole groups of rows; whole vector registers of LANES tokens above that.
     multiple = ROW_GROUP if pass_tokens <= LANES else LANES
     pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
-    # Groups of UNROLL rows go to other devices, not the rest of the padding.
-    sent_tokens = min(pass_tokens, pl.cdiv(device_share, UNROLL) * UNROLL)
-    parts = math.gcd(tiles.parts, sent_tokens // PART_UNIT) if tiles.parts else 0
+    # Groups of UNROLL rows, or the few that there are, go to other devices, not all padding.
+    group = UNROLL if device_share >= UNROLL else SENT_UNIT
+    sent_tokens = min(pass_tokens, pl.cdiv(device_share, group) * group)
+    parts = math.gcd(tiles.parts, max(sent_tokens // PART_UNIT, 1)) if tiles.parts else 0
     relays = relays_with_room(mesh, parts)
     return Shape(
         tokens=num_tokens,

@@ -4,7 +4,7 @@
 
 from jax.experimental import pallas as pl
 
-from ..common.shapes import ROW_GROUP
+from ..common.shapes import ROW_GROUP, UNROLL
 from ..common.topology import ALL_END, GATHER_END
 from ..common.transport import (
     add_part,
@@ -22,10 +22,11 @@ from .shapes import Refs, Shape
 def logits_out_copy(r: Refs, s: Shape, source, first_token, peer):
     """All-gather of the router logits of device `source`: to its block of `peer`."""
     block = pl.multiple_of(source * s.pass_tokens, ROW_GROUP)
+    rows = pl.cdiv(s.sent_tokens, UNROLL) * UNROLL
     return remote_copy(
         s,
-        r.router_logits.at[pl.ds(first_token, s.sent_tokens)],
-        r.logits.at[pl.ds(block, s.sent_tokens)],
+        r.router_logits.at[pl.ds(first_token, rows)],
+        r.logits.at[pl.ds(block, rows)],
         r.logits_sent.at[0],
         r.logits_arrived.at[source],
         peer,
