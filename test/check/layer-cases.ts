@@ -58,7 +58,7 @@ export const layerCases = {
     spec: layersText(`{ wide: ${read("⟦[1, 2, 3]⟧", 1)} }`),
     config: WIDTHS,
     says: "layer 3 is read otherwise from the config than wide",
-    nearest: ["at: { from: 1, to: 2 }"],
+    nearest: ["at: [1, 2]"],
   },
   MOE174: {
     spec: layersText(
