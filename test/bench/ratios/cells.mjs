@@ -46,6 +46,14 @@ export const CELLS = [
     fields: { experts: 512, topK: 10, hidden: 4096, intermediate: 1024, quantization: FP8 },
     ...v7x,
   },
+  {
+    ...{ name: "Qwen3-235B fp8", example: "qwen3-235b-a22b-fp8" },
+    ...{ device: "v7x", ep: 8, tokens: [2048, 8192] },
+  },
+  .../** @type {const} */ (["v6e", "v7x"]).map((device) => ({
+    ...{ name: "Grok-2 bf16", example: "grok-2" },
+    ...{ device, ep: 8, tokens: [2048, 8192] },
+  })),
   ...[32, 64].map((ep) => ({
     ...{ name: "DeepSeek-V3 fp8", example: "deepseek-v3-fp8" },
     ...{ device: /** @type {const} */ ("v7x"), ep, tokens: [64, 512, 4096, 16384] },

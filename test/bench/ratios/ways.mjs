@@ -27,7 +27,7 @@ export function waysOf(schedules, layer, tokens, narrow) {
     const residences = [
       ["", {}],
       ...(options.includes("rows") ? [[" in two passes", { rows: "two passes" }]] : []),
-      ...(options.includes("rows") && !narrow ? [[" from HBM", { rows: "hbm" }]] : []),
+      ...(options.includes("rows") ? [[" from HBM", { rows: "hbm" }]] : []),
     ];
     const wires = narrow ? WIRES.slice(1) : WIRES.slice(0, 1);
     return wires.flatMap(([sent, wire]) =>
