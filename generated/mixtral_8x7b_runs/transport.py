@@ -539,6 +539,14 @@ def return_sums(r: Refs, s: Shape, me):
         def _(group):
             _rows_copy(r, s, me, peer, group).wait_send()
 
+    if s.tiles.chip_devices > 1:
+
+        @each_alike(me)
+        def _(source):
+            @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+            def _(group):
+                _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).wait_send()
+
     @each_chip(s, me)
     def _(peer):
         @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
@@ -617,11 +625,3 @@ def write_output(r: Refs, s: Shape, me, first_token):
         @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
         def _(group):
             _sums_copy(r, s, peer, me, group).wait_send()
-
-    if s.tiles.chip_devices > 1:
-
-        @each_alike(me)
-        def _(source):
-            @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
-            def _(group):
-                _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).wait_send()

@@ -95,3 +95,15 @@ def test_nine_seeds_have_every_kind_of_order() -> None:
     kinds = {(order.devices, order.copies) for order in (of_seed(s, 4) for s in range(9))}
     assert len(kinds) == 9
     assert of_seed(4, 4) == of_seed(4, 4)
+
+
+def test_copies_between_the_same_buffers_are_told_by_their_semaphores(
+    explained: Callable[[str], dict[str, Any]],
+) -> None:
+    kernels = explained("mixtral-8x7b-runs")["kernels"]
+    plan = next(kernel for kernel in kernels if kernel["device"] == "v7x")
+    package = ROOT / "generated" / "mixtral_8x7b_runs"
+    found = make.mutants(package, plan, LAYER, families=("sync",))
+    hit = {name for m in found for name in m.streams}
+    assert {"rows_out", "rows_handed", "sums_out", "sums_handed"} <= hit
+    assert hit == {stream["name"] for stream in plan["streams"]}

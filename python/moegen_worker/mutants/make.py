@@ -11,7 +11,7 @@ from .context import Context, Found, Plan
 from .mutant import Editor, Mutant, names
 from .places import Places
 from .source import Source
-from .tie import streams_of
+from .tie import Key, key_of, streams_of
 
 MAKERS = {
     "sync": (named.made, syncs.made, indices.made, guards.made),
@@ -60,14 +60,12 @@ def unchanged(folder: str | Path) -> Mutant:
     return Mutant("", "", "", "", 0, None, (), (), texts, name="none")
 
 
-def _mutant(
-    context: Context, found: Found, texts: dict[str, str], tied: dict[tuple[str, str], str]
-) -> Mutant:
+def _mutant(context: Context, found: Found, texts: dict[str, str], tied: dict[Key, str]) -> Mutant:
     source, sync = context.analysis.source, found.sync
     copies = found.copies
     if copies is None:
         copies = sync.copies if sync is not None else ()
-    streams = dict.fromkeys(tied[(c.source, c.destination, c.remote)] for c in copies)
+    streams = dict.fromkeys(tied[key_of(c)] for c in copies)
     stage = sync.stage if sync is not None else None
     return Mutant(
         kind=found.kind,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from ..wire.errors import OpError
 from .context import Context
-from .copies import base
+from .copies import Copy, base
 from .effects import AWAIT, SIGNAL
 from .source import Source
+
+Key = tuple[str, str, bool, frozenset[str]]
 
 
 def _split(text: str) -> set[str]:
     return {part.strip() for part in text.split(",")}
 
 
-def streams_of(context: Context) -> dict[tuple[str, str, bool], str]:
-    """The plan's stream of each (source, destination, remote) that the kernel copies.
+def key_of(copy: Copy) -> Key:
+    """What tells a copy of one stream from that of another."""
+    return copy.source, copy.destination, copy.remote, copy.names()
+
+
+def streams_of(context: Context) -> dict[Key, str]:
+    """The plan's stream of each `key_of` that the kernel copies.
 
     Raises:
         OpError: "PLAN", with every disagreement: a copy without a stream, or on other semaphores
@@ -24,7 +31,7 @@ def streams_of(context: Context) -> dict[tuple[str, str, bool], str]:
     """
     source, plan = context.analysis.source, context.plan
     stages = {stage["name"]: stage for stage in plan["stages"]}
-    tied: dict[tuple[str, str, bool], str] = {}
+    tied: dict[Key, str] = {}
     problems: list[str] = []
     methods: dict[str, set[str]] = {stream["name"]: set() for stream in plan["streams"]}
     for sync in context.syncs:
@@ -37,12 +44,16 @@ def streams_of(context: Context) -> dict[tuple[str, str, bool], str]:
                 and copy.destination in _split(stream["destination"])
                 and copy.remote == stream["remote"]
             ]
+            if len(found) > 1:
+                # Between the same buffers, so on semaphores of their own.
+                own = [each for each in found if copy.names() == _split(each["semaphore"])]
+                found = own or found
             what = f"copy of {copy.source} to {copy.destination}"
             if len(found) != 1:
                 problems.append(f"{place}: {what}: {len(found)} streams of the plan")
                 continue
             stream = found[0]
-            tied[(copy.source, copy.destination, copy.remote)] = stream["name"]
+            tied[key_of(copy)] = stream["name"]
             methods[stream["name"]].add(sync.method)
             if copy.names() != _split(stream["semaphore"]):
                 wanted = f"{stream['semaphore']}, as in stream {stream['name']}"

@@ -55,7 +55,7 @@ function stages(frame: Frame): readonly Draft[] {
       meaning: "sums of the rows that came, rounded, and to their tokens' devices",
       reads: ["token_sums", "rows_leaving", "rows_coming"],
       writes: ["token_rows", "runs"],
-      waits: ["rows_out", "routes_out"],
+      waits: ["rows_out", "routes_out", ...(chipDevices(frame) > 1 ? ["sums_handed"] : [])],
       ...pass,
       loops: [peers, groups],
     },
