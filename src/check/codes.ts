@@ -222,6 +222,10 @@ export const codes = {
     "identity experts are beside what they do not fit",
     "identity experts add rows as they come: without wire, quantised activations, deterministic, redundant experts and groups, and with D whole where it fills no registers",
   ),
+  MOE165: entry(
+    "exponents do not lie in words",
+    "scales of float8_e8m0fnu are for 32 along the contraction and four in a word: D and F both fill lanes, or neither does, with gate and up apart and no shared experts of the kind",
+  ),
   MOE170: entry("a layer is of two kinds", "each layer of a model is of one kind"),
   MOE171: entry(
     "a layer with experts has no kind",

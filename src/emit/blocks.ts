@@ -6,11 +6,13 @@ import { isMxfp4, scaleBlockTemplate } from "../kernel/weights/quantization.ts";
 import type { Plan } from "../plan/plan.ts";
 import {
   hasBlockColumns,
+  hasExponents,
   scaleBlock,
   sharedActivation,
   sharedApart,
   sharedLayer,
   tokenRows,
+  wordsAlong,
 } from "../spec/formats.ts";
 import type { LayerSpec } from "../spec/layer.ts";
 import type { Quantization } from "../spec/quantization.ts";
@@ -19,14 +21,24 @@ import type { Quantization } from "../spec/quantization.ts";
 type Blocks = Readonly<Record<string, string>>;
 
 /** How weights are quantised; none of it where they are plain. */
-export function quantizationBlocks({ quantization }: LayerSpec): Blocks {
+export function quantizationBlocks(layer: LayerSpec): Blocks {
+  const { quantization } = layer;
+  const along = wordsAlong(layer);
   if (quantization === undefined) return {};
   const channel = scaleBlock(quantization) === undefined;
   const kind = channel ? "channel" : hasBlockColumns(quantization) ? "block" : "group";
   return {
-    scale_block: scaleBlockTemplate({ quantization }),
-    quantize: `package/quantize/${isMxfp4(quantization) ? "microscaled" : kind}`,
-    dequantize: `package/dequantize/${kind === "block" ? kind : "rows"}`,
+    // Exponents are unpacked before they meet weights: there is no word in the helper.
+    scale_block: scaleBlockTemplate({
+      ...layer,
+      quantization: { ...quantization, scales: "float32" },
+    }),
+    ...(along === undefined
+      ? {
+          quantize: `package/quantize/${isMxfp4(quantization) ? "microscaled" : kind}`,
+          dequantize: `package/dequantize/${kind === "block" ? kind : "rows"}`,
+        }
+      : { quantize: "package/quantize/exponents", dequantize: "package/dequantize/exponents" }),
     blocks: `package/blocks/${kind}`,
   };
 }
@@ -34,17 +46,20 @@ export function quantizationBlocks({ quantization }: LayerSpec): Blocks {
 /** What makes weights of a checkpoint whose format is not the kernel's own. */
 function checkpointBlock(quantization: Quantization): string {
   if (quantization.checkpoint === "nvfp4") return "package/from_nvfp4";
-  return isMxfp4(quantization) ? "package/from_mxfp4" : NO_BLOCK;
+  if (!isMxfp4(quantization)) return NO_BLOCK;
+  return hasExponents(quantization) ? "package/from_mxfp4_exponents" : "package/from_mxfp4";
 }
 
 /** All weights of a layer: the shared experts' may be of another kind. */
 export function allWeightsBlocks(layer: LayerSpec): Blocks {
   const { quantization } = layer;
   if (quantization === undefined) return {};
+  const along = wordsAlong(layer);
   const own = sharedLayer(layer).quantization === undefined ? "shared_plain" : "shared_apart";
   return {
     quantize_weights: `package/quantize_weights/${sharedApart(layer) ? own : "alike"}`,
     from_checkpoint: checkpointBlock(quantization),
+    pack_scales: along === undefined ? NO_BLOCK : `package/pack_scales/along_${along}`,
   };
 }
 

@@ -4,7 +4,7 @@ import { layerContext } from "../kernel/api/context.ts";
 import { isMxfp4, quantizationContext } from "../kernel/weights/quantization.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { TileField, TileTable } from "../schedule/schedule.ts";
-import { sharedApart, sharedLayer } from "../spec/formats.ts";
+import { hasExponents, sharedApart, sharedLayer } from "../spec/formats.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { allWeightsBlocks, quantizationBlocks, referenceBlocks } from "./blocks.ts";
 import { pyFloat, pyTuple } from "./python.ts";
@@ -65,11 +65,15 @@ export function exportsOf(plan: Plan) {
   const { quantization } = layer;
   const mxfp4 = quantization !== undefined && isMxfp4(quantization) ? ["from_mxfp4"] : [];
   const unpacked = quantization?.checkpoint === "nvfp4" ? ["from_nvfp4"] : mxfp4;
+  const packed = quantization !== undefined && hasExponents(quantization) ? ["pack_scales"] : [];
   const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
   return {
     ratio: isPredicted(plan) ? ["predicted_ratio"] : [],
     padding: layer.heldExperts === undefined ? [] : ["pad_experts"],
-    helper: withReference && quantization !== undefined ? [...unpacked, "quantize_weights"] : [],
+    helper:
+      withReference && quantization !== undefined
+        ? [...unpacked, ...packed, "quantize_weights"]
+        : [],
     references: withReference ? ["reference_moe", ...routing] : [],
   };
 }

@@ -27,6 +27,7 @@ export interface SemaphoreDeclaration {
 }
 
 export const FLOAT: ElementType = { dtype: "float32", dtypeText: "jnp.float32" };
+export const UNSIGNED: ElementType = { dtype: "uint32", dtypeText: "jnp.uint32" };
 export const INT: ElementType = { dtype: "int32", dtypeText: "jnp.int32" };
 
 /** A buffer of the vector unit; `slots`: its leading dimension counts them. */

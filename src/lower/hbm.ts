@@ -6,8 +6,7 @@ import {
   hasBlockColumns,
   localExperts,
   projections,
-  scaleBytes,
-  scaleRows,
+  scaleArray,
   sharedLayer,
   weightBytes,
 } from "../spec/formats.ts";
@@ -47,13 +46,12 @@ export function deviceWeights(
 function scales(layer: LayerSpec, columns: number): number {
   const { quantization, hidden } = layer;
   if (quantization === undefined || columns === 0) return 0;
-  const along = (contraction: number, channels: number): number =>
-    scaleRows(quantization, contraction) *
-    (hasBlockColumns(quantization) ? channels / BLOCK : channels);
-  return (
-    scaleBytes(quantization) *
-    (projections(layer) * along(hidden, columns) + along(columns, hidden))
-  );
+  const along = (contraction: number, channels: number): number => {
+    const array = scaleArray({ ...layer, quantization }, contraction, channels);
+    const each = hasBlockColumns(quantization) ? BLOCK : 1;
+    return (array.bytes * array.rows * array.columns) / each;
+  };
+  return projections(layer) * along(hidden, columns) + along(columns, hidden);
 }
 
 /** Whether one kind of device has HBM enough for the experts of a model. */

@@ -6,7 +6,7 @@
  * and config/format.py; transformers, utils/quantization_config.py.
  */
 import { type Dict, isDict } from "../spec/dict.ts";
-import type { Quantization, QuantizedDType } from "../spec/quantization.ts";
+import type { Quantization, QuantizedDType, ScaleDType } from "../spec/quantization.ts";
 
 /** What a method says of the weights, or why it is not read, in words that go on after "has". */
 export type Read =
@@ -28,13 +28,21 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
-/** Scales are counted as float32, which holds every type they come in. */
-const per = (weights: QuantizedDType, granularity: Quantization["granularity"]): Read => ({
-  quantization: { weights, granularity, scales: "float32" },
+/** Scales that are no exponents are counted as float32, which holds every type they come in. */
+const per = (
+  weights: QuantizedDType,
+  granularity: Quantization["granularity"],
+  scales: ScaleDType = "float32",
+): Read => ({
+  quantization: { weights, granularity, scales },
 });
 
-/** OCP microscaling: E2M1 weights, a power of two for 32 neighbours along the contraction. */
-export const MICROSCALED = per("float4_e2m1fn", { kind: "sub_channel", block: 32 });
+/** OCP microscaling: a power of two for 32 neighbours along the contraction, kept as its exponent. */
+const microscaled = (weights: QuantizedDType): Read =>
+  per(weights, { kind: "sub_channel", block: 32 }, "float8_e8m0fnu");
+
+/** Of E2M1 weights. */
+export const MICROSCALED = microscaled("float4_e2m1fn");
 
 /** One scale an array: exactly one scale a channel, all of them the same. */
 export const PER_TENSOR: Read = {
@@ -100,7 +108,7 @@ const FP8_KEYS: Keys = {
   weight_block_size: any,
   // Rows stay as they are here: nothing is lost.
   activation_scheme: one("dynamic", "static"),
-  // Powers of two, which float32 holds.
+  // Powers of two, which float32 holds; of blocks of 32 they stay what they are.
   scale_fmt: one("ue8m0", "float32"),
   is_checkpoint_fp8_serialized: one(true),
   dequantize: one(false),
@@ -115,7 +123,11 @@ function fp8(config: Dict): Read {
   const weights = typeof format === "string" ? own(FP8_FORMATS, format) : undefined;
   if (weights === undefined) return { refused: `fp8 of the format ${shown(format)}` };
   const block = config.weight_block_size;
-  const read = fp8Blocks(weights, block ?? undefined);
+  const exponents = config.scale_fmt === "ue8m0";
+  const read =
+    exponents && shown(block) === "[1,32]"
+      ? microscaled(weights)
+      : fp8Blocks(weights, block ?? undefined);
   const odd = strange(config, FP8_KEYS);
   return odd === undefined || "refused" in read ? read : { refused: `fp8 with ${odd}` };
 }
@@ -132,6 +144,7 @@ function fp8Blocks(weights: QuantizedDType, block: unknown): Read {
 
 const MXFP4 = "mxfp4-pack-quantized";
 const MXFP8 = "mxfp8-quantized";
+const MX: ReadonlySet<unknown> = new Set([MXFP4, MXFP8]);
 const FORMATS = ["pack-quantized", "int-quantized", "float-quantized", "naive-quantized"];
 
 const COMPRESSED_KEYS: Keys = {
@@ -196,14 +209,13 @@ function compressedTensors(config: Dict, holdsExperts: HoldsExperts): Read {
   const refused = (why: string): Read => ({ refused: `${what}${why}` });
   const zeros = symmetric === false;
   const format = group.format ?? config.format;
-  const mxfp4 = format === MXFP4;
-  const scaleTypes = mxfp4 || format === MXFP8 ? ["torch.uint8"] : SCALE_TYPES;
+  const scaleTypes = MX.has(format) ? ["torch.uint8"] : SCALE_TYPES;
   const weightKeys = { ...WEIGHT_KEYS, scale_dtype: one(...scaleTypes) };
   const odd =
     strange(config, COMPRESSED_KEYS) ??
     strange(group, GROUP_KEYS) ??
     strange(group.weights, weightKeys);
-  const read = mxfp4 ? mxfp4Group(group.weights) : groupOf(group.weights, zeros);
+  const read = MX.has(format) ? mxGroup(group.weights) : groupOf(group.weights, zeros);
   if (read === undefined) return refused(zeros ? " with zero points" : "");
   if (odd !== undefined) return refused(` with ${odd}`);
   const { targets } = group;
@@ -236,9 +248,11 @@ function groupOf(weights: Dict, zeros: boolean): Read | undefined {
   return strategy === "block" && blocks ? per(kind, "blocks_128x128") : undefined;
 }
 
-function mxfp4Group(weights: Dict): Read | undefined {
-  const { num_bits: bits, type, group_size: size } = weights;
-  return bits === 4 && type === "float" && size === 32 ? MICROSCALED : undefined;
+function mxGroup({ num_bits: bits, type, strategy, group_size: size, symmetric }: Dict) {
+  if (type !== "float" || size !== 32) return undefined;
+  if (bits === 4) return MICROSCALED;
+  const group = strategy === "group" && symmetric !== false;
+  return bits === 8 && group ? microscaled("float8_e4m3fn") : undefined;
 }
 
 const MXFP4_KEYS: Keys = {

@@ -75,11 +75,6 @@ export function hasBlockColumns({ granularity }: Quantization): boolean {
   return granularity === "blocks_128x128";
 }
 
-/** Scales along a contraction of `size`. */
-export function scaleRows(quantization: Quantization, size: number): number {
-  return size / (scaleBlock(quantization) ?? size);
-}
-
 /** The layer as its shared experts see it: with their weights' quantisation. */
 export function sharedLayer<L extends Pick<LayerSpec, "quantization" | "sharedExperts">>(
   layer: L,
@@ -109,9 +104,64 @@ export function sharedActivation({
   return own === undefined || written(own) === written(activation) ? undefined : own;
 }
 
-/** Bytes of one scale as it comes. */
-export function scaleBytes({ scales }: Quantization): 2 | 4 {
-  return scales === "float32" ? 4 : 2;
+/** Whether scales are powers of two, kept as their exponents. */
+export function hasExponents({ scales }: Pick<Quantization, "scales">): boolean {
+  return scales === "float8_e8m0fnu";
+}
+
+/** Exponents in a word of 32 bits. */
+export const WORD_EXPONENTS = 4;
+/** Columns of a tile of the TPU's memory. */
+const TILE_COLUMNS = 128;
+
+/** Which four exponents share a word: neighbours along the contraction, or of columns a tile apart. */
+export type WordsAlong = "contraction" | "columns";
+
+/**
+ * Along the contraction a tile has whole words where it is cut in 128 rows, as axes are that fill the
+ * lanes. Others are cut along rows alone, in fewer: there a row of scales has its columns in words.
+ * Undefined: scales are no exponents.
+ */
+export function wordsAlong(
+  layer: Pick<LayerSpec, "hidden" | "intermediate" | "quantization">,
+): WordsAlong | undefined {
+  const { hidden, intermediate, quantization } = layer;
+  if (quantization === undefined || !hasExponents(quantization)) return undefined;
+  const fills = [hidden, intermediate].every((size) => size % TILE_COLUMNS === 0);
+  return fills ? "contraction" : "columns";
+}
+
+/** Words of a row of scales, for so many columns. */
+export function columnWords(columns: number): number {
+  return Math.ceil(columns / (WORD_EXPONENTS * TILE_COLUMNS)) * TILE_COLUMNS;
+}
+
+/** Scales of an array, as they lie. */
+export interface ScaleArray {
+  /** Rows of scales, or of words, along the contraction. */
+  readonly rows: number;
+  /** Scales, or words, of a row. */
+  readonly columns: number;
+  /** Of a scale, or of a word. */
+  readonly bytes: 2 | 4;
+}
+
+/** Of weights (`contraction`, `channels`) as the kernel's copies take them: blocks' columns repeated. */
+export function scaleArray(
+  layer: Pick<LayerSpec, "hidden" | "intermediate"> & { readonly quantization: Quantization },
+  contraction: number,
+  channels: number,
+): ScaleArray {
+  const { quantization } = layer;
+  const rows = contraction / (scaleBlock(quantization) ?? contraction);
+  switch (wordsAlong(layer)) {
+    case "contraction":
+      return { rows: rows / WORD_EXPONENTS, columns: channels, bytes: 4 };
+    case "columns":
+      return { rows, columns: columnWords(channels), bytes: 4 };
+    case undefined:
+      return { rows, columns: channels, bytes: quantization.scales === "bfloat16" ? 2 : 4 };
+  }
 }
 
 const BITS: Readonly<Record<DType | QuantizedDType, number>> = {

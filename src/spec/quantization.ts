@@ -16,6 +16,12 @@ export type ScaleGranularity =
   | { readonly kind: "sub_channel"; readonly block: number }
   | "blocks_128x128";
 
+/**
+ * Element type of scales. float8_e8m0fnu: powers of two, of OCP microscaling (MXFP4, MXFP8), for blocks
+ * of 32 along the contraction; they lie as exponents, four in a word of 32 bits.
+ */
+export type ScaleDType = "float32" | "bfloat16" | "float8_e8m0fnu";
+
 /** Element type of quantised rows, each with one float32 scale: its largest magnitude's. */
 export type RowDType = "int8" | "float8_e4m3fn";
 
@@ -23,7 +29,7 @@ export type RowDType = "int8" | "float8_e4m3fn";
 export interface Quantization {
   readonly weights: QuantizedDType;
   readonly granularity: ScaleGranularity;
-  readonly scales: "float32" | "bfloat16";
+  readonly scales: ScaleDType;
   /**
    * Another format that the checkpoint has, of which the package makes these weights: NVFP4, with a
    * scale for 16 weights and one for all. Absent: none.

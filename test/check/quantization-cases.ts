@@ -47,6 +47,14 @@ export const quantizationCases = {
     says: 'checkpoint = "nvfp4" with int8 weights',
     nearest: ["float8_e4m3fn"],
   },
+  MOE165: {
+    spec: layer(
+      "hidden: 2048",
+      'quantization: { weights: "int8", granularity: "per_channel", scales: ⟦"float8_e8m0fnu"⟧ }, hidden: 2048',
+    ),
+    says: 'scales = "float8_e8m0fnu" for other blocks than 32 of a channel',
+    nearest: ["bfloat16", "float32"],
+  },
   MOE306: {
     spec: published("config"),
     config: { ...QWEN, quantization_config: { quant_method: "hqq", nbits: 4 } },

@@ -71,7 +71,7 @@ const weightQuantization: Fields<WeightQuantization> = {
     fc.constantFrom("per_channel" as const, "blocks_128x128" as const),
     fc.constantFrom(32, 64, 256).map((block) => ({ kind: "sub_channel" as const, block })),
   ),
-  scales: fc.constantFrom("float32", "bfloat16"),
+  scales: fc.constantFrom("float32", "bfloat16", "float8_e8m0fnu"),
 };
 
 const quantization = record<AnyQuantization>(

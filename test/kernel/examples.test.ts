@@ -49,6 +49,8 @@ const ONLY_LONG: readonly string[] = [
   "kernel/feed_forward/gate_up/wide_sums",
   "kernel/feed_forward/products/up",
   "kernel/feed_forward/projections/wide",
+  "kernel/feed_forward/scaled_dot/exponents_along_contraction",
+  "kernel/feed_forward/scaled_dot/weights",
   "kernel/passes/combine/unweighed_plain",
   "kernel/passes/identity_rows/pairs",
   "kernel/passes/routes/list_own",
@@ -70,6 +72,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/shared_experts/weights/gate_up_scales/apart",
   "kernel/weights/gate_up_copies/side_by_side",
   "kernel/weights/gate_up_copies/side_by_side_by_rows",
+  "kernel/weights/scale_block/words_along_contraction",
 ];
 /**
  * Bundles a routed row outside the multiplies, all of every stage counted. 23.7 before sums were

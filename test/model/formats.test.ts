@@ -90,7 +90,11 @@ describe("every key counts", () => {
     ],
     [
       { quantization_config: { ...FP8, weight_block_size: [1, 32], scale_fmt: "ue8m0" } },
-      { weights: "float8_e4m3fn", granularity: { kind: "sub_channel", block: 32 } },
+      {
+        weights: "float8_e4m3fn",
+        granularity: { kind: "sub_channel", block: 32 },
+        scales: "float8_e8m0fnu",
+      },
     ],
     [int4({ symmetric: false }), INT8],
     [int4({ num_bits: 8, type: "float", strategy: "tensor" }), CHANNELS],
@@ -100,7 +104,11 @@ describe("every key counts", () => {
         {},
         { format: "mxfp8-quantized" },
       ),
-      { weights: "float8_e4m3fn", granularity: { kind: "sub_channel", block: 32 } },
+      {
+        weights: "float8_e4m3fn",
+        granularity: { kind: "sub_channel", block: 32 },
+        scales: "float8_e8m0fnu",
+      },
     ],
     [
       int4(
@@ -116,12 +124,16 @@ describe("every key counts", () => {
         { format: "mxfp4-pack-quantized" },
         { format: "mxfp4-pack-quantized" },
       ),
-      { weights: "float4_e2m1fn", granularity: { kind: "sub_channel", block: 32 } },
+      {
+        weights: "float4_e2m1fn",
+        granularity: { kind: "sub_channel", block: 32 },
+        scales: "float8_e8m0fnu",
+      },
     ],
   ])("%j is understood", (config, quantization) => {
     const layer = read(config);
     expect(problemsOf(layer)).toEqual([]);
-    expect(layer.quantization).toEqual({ ...quantization, scales: "float32" });
+    expect(layer.quantization).toEqual({ scales: "float32", ...quantization });
   });
 });
 
@@ -202,7 +214,7 @@ describe("a file beside the config", () => {
   ])("%j is understood, with what its loader must do", (quantConfig, quantization) => {
     const layer = read({}, { quantConfig });
     expect(problemsOf(layer)).toEqual([]);
-    expect(layer.quantization).toEqual({ ...quantization, scales: "float32" });
+    expect(layer.quantization).toEqual({ scales: "float32", ...quantization });
     expect(layerOrigin(layer)?.notes).toHaveLength(1);
   });
 

@@ -41,7 +41,7 @@ describe("published checkpoints", () => {
     expect(layer.quantization).toEqual({
       weights: "float4_e2m1fn",
       granularity: { kind: "sub_channel", block: 32 },
-      scales: "float32",
+      scales: "float8_e8m0fnu",
     });
   });
 
@@ -67,7 +67,7 @@ describe("published checkpoints", () => {
     expect(layer.quantization).toEqual({
       weights: "float4_e2m1fn",
       granularity: { kind: "sub_channel", block: 32 },
-      scales,
+      scales: "float8_e8m0fnu",
     });
     expect(layer.sharedExperts?.quantization).toEqual({
       weights: "float8_e4m3fn",

@@ -81,11 +81,13 @@ def schedule(
     package: Any,
     given: bool = False,
     deterministic: bool = False,
+    exponents: bool = False,
 ) -> list[tuple[Case, int]]:
     """Each case with its T. A case whose T does not follow the usual one runs once; the case of
     an odd T runs in each further token bucket too, so that every bucket's tiles are used. Some
     cases are for kernels that are `given` their routing alone, or for the others; some for
-    `deterministic` ones, or for those whose passes may overlap.
+    `deterministic` ones, for those with scales that are `exponents`, or for those whose passes may
+    overlap.
 
     Raises:
         OpError: "UNKNOWN_CASE", a named case asks for another kernel.
@@ -100,10 +102,13 @@ def schedule(
             raise OpError(
                 "UNKNOWN_CASE", f"case {case.name!r} needs a kernel that is deterministic"
             )
+        if names and case.lost_scales and not exponents:
+            raise OpError("UNKNOWN_CASE", f"case {case.name!r} needs scales that are exponents")
     overlap = may_overlap(package, max(tokens))
     if names and not overlap and any(case.one_by_one for case in cases):
         raise OpError("UNKNOWN_CASE", "case 'one-by-one' needs a kernel whose passes may overlap")
     cases = [case for case in cases if case.routing != other and deterministic >= case.bits]
+    cases = [case for case in cases if exponents >= case.lost_scales]
     cases = [case for case in cases if overlap >= case.one_by_one]
     planned: list[tuple[Case, int]] = []
     for case in cases:
@@ -189,7 +194,8 @@ def _run(folder: str, params: dict[str, Any], emit: Any) -> dict[str, Any]:
     layer = params["layer"]
     given = layer["routing"].get("where") == "given"
     exact = bool(layer.get("deterministic"))
-    planned = schedule(params.get("cases"), usual, further, package, given, exact)
+    words = (layer.get("quantization") or {}).get("scales") == "float8_e8m0fnu"
+    planned = schedule(params.get("cases"), usual, further, package, given, exact, words)
     call = params.get("call") or {}
     if call:
         planned = [(called(case, call, package, count), count) for case, count in planned]

@@ -47,7 +47,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
 
     def scales(weights: list[Argument]) -> list[Argument]:
         specs = [(weight, quantization.of(layer, weight.name)) for weight in weights]
-        return [_scale(weight, spec) for weight, spec in specs if spec is not None]
+        return [_scale(weight, spec, layer) for weight, spec in specs if spec is not None]
 
     def row(name: str, width: int, kind: Any) -> Argument:
         return Argument(name, (tokens, width), kind, "tokens")
@@ -90,13 +90,15 @@ def _dtype(package: MoePackage, spec: quantization.Spec | None) -> Any:
     return package.dtype if spec is None else quantization.dtypes(spec)[0]
 
 
-def _scale(weight: Argument, spec: quantization.Spec) -> Argument:
+def _scale(weight: Argument, spec: quantization.Spec, layer: model.Layer) -> Argument:
     """Scales of an array of weights, spread as it is."""
-    shape = quantization.scale_shape(weight.shape, spec)
+    shape = quantization.packed_shape(weight.shape, spec, layer)
+    words = quantization.exponents(spec)
+    dtype = np.dtype(np.uint32) if words else quantization.dtypes(spec)[1]
     # Spread over output channels: the last axis. Over the contraction: where there are rows of it.
     axis = len(shape) - 1 if weight.axis == 1 else weight.axis
     over = weight.over if len(weight.shape) > 2 or shape[axis] > 1 else ""
-    return Argument(f"{weight.name}_scale", shape, quantization.dtypes(spec)[1], over, axis)
+    return Argument(f"{weight.name}_scale", shape, dtype, over, axis)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,9 +72,15 @@ class Weights:
         columns, then up columns; up: without a gate."""
         found = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del found["format"]
+        for name in ("w1", "w2", "shared_w1", "shared_w2", "shared_w3"):
+            scale = found[f"{name}_scale"]
+            if scale is not None and self.format is not None:
+                spec = quantization.of(self.format, name)
+                assert spec is not None
+                found[f"{name}_scale"] = quantization.packed(scale, spec, self.format)
         pairs = (
             ("w1", "w3", self.w1),
-            ("w1_scale", "w3_scale", self.w1_scale),
+            ("w1_scale", "w3_scale", found["w1_scale"]),
             ("b1", "b3", self.b1),
         )
         for gate, up, both in pairs:

@@ -74,6 +74,62 @@ def scale_shape(shape: tuple[int, ...], spec: Spec) -> tuple[int, ...]:
     return (*leading, rows, 1, channels)
 
 
+def exponents(spec: Spec) -> bool:
+    """Whether scales are powers of two, which the kernel takes as exponents, four in a word."""
+    return bool(spec["scales"] == "float8_e8m0fnu")
+
+
+def _fills_lanes(layer: dict[str, Any]) -> bool:
+    return bool(layer["hidden"] % BLOCK == 0 and layer["intermediate"] % BLOCK == 0)
+
+
+def packed_shape(shape: tuple[int, ...], spec: Spec, layer: dict[str, Any]) -> tuple[int, ...]:
+    """Shape of the scales of weights (..., K, N) as the kernel takes them."""
+    plain = scale_shape(shape, spec)
+    if not exponents(spec):
+        return plain
+    *leading, rows, one, channels = plain
+    if _fills_lanes(layer):
+        return (*leading, rows // 4, one, channels)
+    return (*leading, rows, one, -(-channels // 512) * BLOCK)
+
+
+def packed(scale: Array, spec: Spec, layer: dict[str, Any]) -> Array:
+    """Scales as the kernel takes them: powers of two as words of four exponents, which are of blocks
+    along the contraction, or where sizes do not fill lanes of columns that are 128 apart."""
+    if not exponents(spec):
+        return scale
+    codes = scale.view(np.uint8)[..., 0, :].astype(np.uint32)
+    # NaN loses its column, and is looked for in the first block alone.
+    codes = np.where((codes == 255).any(axis=-2, keepdims=True), np.uint32(255), codes)
+    if _fills_lanes(layer):
+        words = sum(codes[..., place::4, :] << np.uint32(8 * place) for place in range(4))
+        return np.asarray(words, np.uint32)[..., None, :]
+    columns = np.arange(codes.shape[-1])
+    words = np.zeros((*codes.shape[:-1], -(-len(columns) // 512) * BLOCK), np.uint32)
+    for place in range(4):
+        mine = columns // BLOCK % 4 == place
+        at = columns[mine] // 512 * BLOCK + columns[mine] % BLOCK
+        words[..., at] |= codes[..., mine] << np.uint32(8 * place)
+    return words[..., None, :]
+
+
+def unpacked(words: Array, channels: int, spec: Spec, layer: dict[str, Any]) -> Array:
+    """The scales that `packed` made so, for so many output channels."""
+    if not exponents(spec):
+        return words
+    words = words[..., 0, :]
+    columns = np.arange(channels)
+    if _fills_lanes(layer):
+        rows = np.arange(4 * words.shape[-2])
+        codes = words[..., rows // 4, :] >> (8 * (rows % 4)).astype(np.uint32)[:, None]
+    else:
+        at = columns // 512 * BLOCK + columns % BLOCK
+        codes = words[..., at] >> (8 * (columns // BLOCK % 4)).astype(np.uint32)
+    codes = (codes & 0xFF).astype(np.uint8)
+    return np.ascontiguousarray(codes[..., None, :]).view(ml_dtypes.float8_e8m0fnu)
+
+
 def spread(scale: Array, shape: tuple[int, ...], spec: Spec) -> Array:
     """A scale for each weight of `shape`, in float64."""
     scale = np.asarray(scale, np.float64)
@@ -97,6 +153,10 @@ def quantize(weights: Array, spec: Spec) -> tuple[Array, Array]:
         most = most.reshape(*most.shape[:-1], -1, BLOCK).max(axis=-1)
     most = most.reshape(shape)
     scale = np.where(most == 0, np.float32(1), most / np.float32(largest(dtype)))
+    if exponents(spec):
+        # The least power of two that is not below.
+        fraction, power = np.frexp(scale)
+        scale = np.ldexp(np.float32(1), power - (fraction == 0.5))
     scale = scale.astype(scale_dtype)
     divided = values / spread(scale, values.shape, spec).astype(np.float32)
     clipped = np.clip(divided, -largest(dtype), largest(dtype))

@@ -38,8 +38,9 @@ class Bench:
         most = max([tokens for _, tokens in planned], default=1)
         self._references = References(self._package, self._layer, self._maker, seed, most)
         # By bucket: of several schedules each rounds in places of its own.
-        self._roundings: dict[int, rounding.Model] = {}
-        self._placed: dict[tuple[bool, bool], dict[str, Any]] = {}
+        # And by the model's identity: the maker keeps each.
+        self._roundings: dict[tuple[int, int], rounding.Model] = {}
+        self._placed: dict[tuple[int, bool], dict[str, Any]] = {}
         # Copies that the last call in turns started.
         self.copies: int | None = None
         self._astray = links.check(self._package)
@@ -50,14 +51,16 @@ class Bench:
         tokens = inputs.tokens.shape[1]
         buckets = self._layer.get("buckets") or [{"upTo": tokens}]
         at = next((at for at, one in enumerate(buckets) if tokens <= one["upTo"]), len(buckets) - 1)
-        if at not in self._roundings:
-            self._roundings[at] = rounding.Model(
+        weights = self._maker.unmarked(inputs.model)
+        key = at, id(weights)
+        if key not in self._roundings:
+            self._roundings[key] = rounding.Model(
                 {**self._layer, **buckets[at]},
                 self._package.dtype,
-                self._maker.model(marked=False),
+                weights,
                 rounding.Owners.of(self._package),
             )
-        return self._roundings[at]
+        return self._roundings[key]
 
     def on(self, package: MoePackage) -> Bench:
         """The same inputs and references for another kernel of the same sizes."""
@@ -157,7 +160,7 @@ class Bench:
 
     def weights(self) -> dict[str, np.ndarray]:
         """The model's arguments by name."""
-        return self._references.arrays(False)
+        return self._references.arrays(self._maker.model(marked=False))
 
     def judge(
         self, inputs: Inputs, result: np.ndarray, device_of: np.ndarray | None = None
@@ -185,14 +188,14 @@ class Bench:
         import jax
 
         place = self._target.place(program.split_mesh)
-        owned = self._placed.setdefault((case.fingerprint, program.split_mesh), {})
+        owned = self._placed.setdefault((id(inputs.model), program.split_mesh), {})
         # A program of several calls takes inputs for all of them, whatever the case makes.
         missing = self._programs.calls(program) - case.calls
         arrays = []
         for argument in arguments.of(self._package, self._layer, program.tokens):
             if argument.owned:
                 if argument.name not in owned:
-                    array = self._references.arrays(case.fingerprint)[argument.name]
+                    array = self._references.arrays(inputs.model)[argument.name]
                     owned[argument.name] = jax.device_put(array, place.sharding(argument))
                 arrays.append(owned[argument.name])
                 continue

@@ -62,6 +62,8 @@ class Case:
     hostile: bool = False
     # The same tokens in other calls, bit by bit: asked of deterministic kernels alone.
     bits: bool = False
+    # Scales of nought and of NaN among those of the weights: asked of kernels with exponents alone.
+    lost_scales: bool = False
     # "given" or "kernel": asked of kernels with such routing alone.
     routing: str | None = None
     # Part of a run that names no cases.
@@ -193,6 +195,7 @@ CASES: tuple[Case, ...] = (
         "hostile-logits", "NaN in logits and rows", hostile_logits, hostile=True, routing="kernel"
     ),
     Case("hostile-ids", "ids twice, NaN in rows", uniform, hostile=True, calls=2, routing="given"),
+    Case("lost-scales", "scales of 0 and 255", uniform, lost_scales=True),
     Case("alone", "same bits in any other call", together, bits=True),
     Case("one-token", "one token", uniform, tokens=lambda usual, ep: 1),
     Case("two-calls", "two calls, far from 0", uniform, calls=2, far=True),

@@ -37,13 +37,15 @@ def compare(
             if np.array_equal(made[name], wanted[name]):
                 continue
             return judging.failed(f"the generated quantize_weights changes {name}")
-        off, least = (
-            metrics.relative_error(
-                quantization.dequantize(arrays[name], arrays[scale], spec), array
-            )
+        both = [
+            quantization.unpacked(arrays[scale], array.shape[-1], spec, layer)
             for arrays in (made, wanted)
+        ]
+        off, least = (
+            metrics.relative_error(quantization.dequantize(arrays[name], own, spec), array)
+            for arrays, own in zip((made, wanted), both, strict=True)
         )
-        scales = metrics.relative_error(made[scale], wanted[scale])
+        scales = metrics.relative_error(*both)
         # Of bfloat16 scales the next one.
         bound = 2**-8 if spec["scales"] == "bfloat16" else SCALE_BOUND
         if scales > bound or off > MARGIN * least:
@@ -66,6 +68,7 @@ def _compare_mxfp4(helper: ModuleType, layer: model.Layer, weights: np.ndarray) 
     powers = np.arange(pairs[..., 0, 0].size).reshape(pairs.shape[:-2]) % 40 + 107
     blocks = pairs[..., 0] | pairs[..., 1] << 4
     made, scale = (np.asarray(a) for a in helper.from_mxfp4(blocks, powers.astype(np.uint8)))
+    scale = quantization.unpacked(scale, weights.shape[-1], spec, layer)
     wanted = np.swapaxes(np.ldexp(1.0, powers - 127), -1, -2)[..., None, :]
     same = np.array_equal(made.astype(np.float32), weights.astype(np.float32))
     exact = np.array_equal(scale.astype(np.float64), wanted)
@@ -90,6 +93,7 @@ def _compare_nvfp4(helper: ModuleType, layer: model.Layer, weights: np.ndarray) 
     exact = values * scales.astype(np.float64)[..., None] * whole[..., None, None, None]
     exact = np.swapaxes(exact.reshape(*leading, channels, contraction), -1, -2)
     made, scale, lost = (np.asarray(a) for a in helper.from_nvfp4(packed, scales, whole))
+    scale = quantization.unpacked(scale, channels, spec, layer)
     off = quantization.dequantize(made, scale, spec) - exact
     error = metrics.relative_error(off + exact, exact)
     # Half of the last of float8's bits, and a little for the smallest ones.

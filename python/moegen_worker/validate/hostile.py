@@ -6,12 +6,13 @@ the tokens between them are as they were. What the result must be is what the re
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..package import quantization
+from ..package import model, quantization
 from ..package.model import Layer
 
 Array = np.ndarray
@@ -210,6 +211,26 @@ def given(weights: Any, ids: Any, experts: int, crowded: bool = False) -> tuple[
     for turn, token in enumerate(np.flatnonzero(spoilt)):
         IDS[turn % len(IDS)](ids[token], weights[token], experts)
     return weights, ids
+
+
+# Bytes of a scale's exponent: the least, 2 ** -127, and no number.
+LEAST, NO_NUMBER = 0, 255
+
+
+def scales(weights: model.Weights) -> model.Weights:
+    """The same model with scales that none should have, in exponents: of every second expert the
+    least one in each place of a word; of the first a column of down that is no number, in the last
+    block but one. The other experts' tokens are not lost."""
+    w1, w2 = weights.w1_scale, weights.w2_scale
+    assert w1 is not None and w2 is not None
+    w1, w2 = w1.copy(), w2.copy()
+    gate, down = w1.view(np.uint8), w2.view(np.uint8)
+    for place in range(4):
+        # Blocks, and columns of other registers, so that a word has it in each place.
+        gate[::2, :, place % gate.shape[-3], 0, 128 * place % gate.shape[-1] + place] = LEAST
+        down[1::2, place % down.shape[-3], 0, 128 * place % down.shape[-1] + place] = LEAST
+    down[0, -2, 0, down.shape[-1] // 2] = NO_NUMBER
+    return dataclasses.replace(weights, w1_scale=w1, w2_scale=w2)
 
 
 def rows(tokens: Array) -> Array:

@@ -81,11 +81,16 @@ class InputMaker:
         # Before quantisation: what its error is measured against.
         self.exact = made if self.copies is None else made.of_experts(self.copies.canonical)
         self._random = self.exact.quantized(layer)
+        self._lost: model.Weights | None = None
         # Logits of further hostile tokens, (E,) each.
         self.near_epsilon = epsilons.rows(layer, package.ids, self._random.correction_bias)
 
-    def model(self, marked: bool) -> model.Weights:
-        """Random weights, or fingerprints; the same for every case."""
+    def model(self, marked: bool, lost_scales: bool = False) -> model.Weights:
+        """Random weights, or fingerprints; the same for every case, but one of lost scales."""
+        if lost_scales:
+            if self._lost is None:
+                self._lost = hostile.scales(self._random)
+            return self._lost
         if not marked:
             return self._random
         if self._marked is None:
@@ -94,6 +99,10 @@ class InputMaker:
             made = fingerprint.weights(*sizes, package.dtype, model.projections(self._layer))
             self._marked = model.silent(self._random, *made)
         return self._marked
+
+    def unmarked(self, weights: model.Weights) -> model.Weights:
+        """One of the models, or the random one in the place of fingerprints."""
+        return self._random if weights is self._marked else weights
 
     def shape(self, tokens: int) -> Shape:
         """The sizes of a call of T tokens."""
@@ -146,7 +155,7 @@ class InputMaker:
             weights.append(weight)
             ids.append(chosen)
         arrays = [np.stack(parts) for parts in (rows, logits, weights, ids)]
-        return Inputs(*arrays, self.model(case.fingerprint))
+        return Inputs(*arrays, self.model(case.fingerprint, case.lost_scales))
 
 
 # Sums of such a row are beyond what activations limit them to, or flat.

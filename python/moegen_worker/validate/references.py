@@ -34,7 +34,8 @@ class References:
         self._package, self._layer, self._maker = package, layer, maker
         self._seed, self._most = seed, most
         self._layout = str(layer.get("weights", "fused"))
-        self._arrays: dict[bool, dict[str, np.ndarray]] = {}
+        # By the model's identity: the maker keeps each.
+        self._arrays: dict[int, dict[str, np.ndarray]] = {}
         reference = package.reference
         if reference is None:
             raise OpError("NO_REFERENCE", f"{package.name} has no reference to compare with")
@@ -42,12 +43,11 @@ class References:
         given = layer["routing"].get("where") == "given"
         self._routing = None if given else jax.jit(reference.reference_routing)
 
-    def arrays(self, marked: bool) -> dict[str, np.ndarray]:
-        """The model's arguments by name: random weights, or fingerprints where `marked`."""
-        if marked not in self._arrays:
-            made = self._maker.model(marked).arrays(self._layout)
-            self._arrays[marked] = self._filled_up(made)
-        return self._arrays[marked]
+    def arrays(self, weights: model.Weights) -> dict[str, np.ndarray]:
+        """The arguments by name of one of the maker's models."""
+        if id(weights) not in self._arrays:
+            self._arrays[id(weights)] = self._filled_up(weights.arrays(self._layout))
+        return self._arrays[id(weights)]
 
     def _filled_up(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Arrays with further experts where the package holds more than tokens go to: of ones and not
@@ -63,6 +63,9 @@ class References:
             fill = np.ones((more, *array.shape[1:]), array.dtype)
             if np.isnan(np.asarray(np.nan, np.float32).astype(array.dtype).astype(np.float32)):
                 fill[:] = np.nan
+            elif array.dtype == np.uint32:
+                # Four exponents of NaN.
+                fill[:] = np.iinfo(np.uint32).max
             return np.concatenate([array, fill])
 
         wanted = arguments.of(self._package, self._layer, 1)
@@ -87,7 +90,7 @@ class References:
         """The package's float32 reference of one call, (T, D) float64. Of redundant experts it is
         told the first copy, so that the kernel's other copies must mean the same."""
         count = inputs.tokens.shape[1]
-        owned = self.arrays(marked=False)
+        owned = self.arrays(inputs.model)
         # Where sums are rounded device by device, each copy stands for itself.
         whole = quantization.defined_sums(self._layer) is None
         copies = self._maker.copies if whole else None

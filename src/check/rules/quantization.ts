@@ -1,7 +1,16 @@
 /** Quantised weights against the layer: the routed experts', and the shared ones' own. */
 
 import { sharedSize } from "../../kernel/weights/arguments.ts";
-import { activationsWith, BLOCK, LEAST_BLOCK, scaleBlock } from "../../spec/formats.ts";
+import {
+  activationsWith,
+  BLOCK,
+  hasBlockColumns,
+  hasExponents,
+  LEAST_BLOCK,
+  scaleBlock,
+  sharedApart,
+  wordsAlong,
+} from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { Quantization } from "../../spec/quantization.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
@@ -59,6 +68,40 @@ function blockProblems({ quantization, path, sizes }: Quantized): readonly Findi
     }),
   ];
 }
+
+/** Why exponents do not lie in words where a layer has them; undefined: they do. */
+function withoutWords(layer: LayerSpec, { quantization, path }: Quantized): string | undefined {
+  const { hidden, intermediate, weights, sharedExperts } = layer;
+  const block = scaleBlock(quantization);
+  const scales = `scales = "${quantization.scales}"`;
+  if (block !== LEAST_BLOCK || hasBlockColumns(quantization)) {
+    return `${scales} for other blocks than ${LEAST_BLOCK} of a channel`;
+  }
+  if (path.includes("sharedExperts")) return `${scales} of the shared experts alone`;
+  if (wordsAlong(layer) === "contraction") return undefined;
+  const [D, F] = [`D = ${hidden}`, `F = ${intermediate}`];
+  if (hidden % BLOCK === 0 || intermediate % BLOCK === 0) {
+    const [filled, other] = hidden % BLOCK === 0 ? [D, F] : [F, D];
+    return `${scales}, where ${filled} fills lanes and ${other} does not`;
+  }
+  if (weights === "side_by_side")
+    return `${scales} and weights side by side, where ${F} fills no lanes`;
+  const shared = sharedExperts !== undefined && !sharedApart(layer);
+  return shared ? `${scales} and shared experts alike, where ${D} fills no lanes` : undefined;
+}
+
+/** MOE165: exponents lie four in a word: of neighbours along the contraction, or of columns a tile apart. */
+export const exponentsLieInWords: Rule = ({ spec, sound }) => {
+  if (!sound("layer")) return [];
+  const { layer } = spec;
+  return quantizedOf(layer).flatMap((quantized) => {
+    if (!hasExponents(quantized.quantization)) return [];
+    const message = withoutWords(layer, quantized);
+    if (message === undefined) return [];
+    const path = [...quantized.path, "scales"];
+    return [error({ code: "MOE165", path, message, nearest: ["bfloat16", "float32"] })];
+  });
+};
 
 /** What of a layer's weights a device cannot multiply, in words; undefined where it can all. */
 export function untaken(

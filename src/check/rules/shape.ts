@@ -90,7 +90,7 @@ function checkQuantization(
   if (quantization === undefined) return;
   kinds.keys(path, quantization, ["weights", "granularity", "scales", "checkpoint", ...rows]);
   kinds.oneOf([...path, "weights"], quantization.weights, QUANTIZED);
-  kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16"]);
+  kinds.oneOf([...path, "scales"], quantization.scales, ["float32", "bfloat16", "float8_e8m0fnu"]);
   if (quantization.checkpoint !== undefined) {
     kinds.oneOf([...path, "checkpoint"], quantization.checkpoint, ["nvfp4"]);
   }

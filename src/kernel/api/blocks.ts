@@ -1,7 +1,7 @@
 /** Which of their answers the functions of the call have in a plan. */
 import { rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { hasBlockColumns, sharedLayer } from "../../spec/formats.ts";
+import { hasBlockColumns, hasExponents, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes, paddedHidden } from "../rows/layout.ts";
@@ -19,10 +19,11 @@ function routingKind({ routing }: LayerSpec): "given" | "logits" | "biased" {
   return routing.correctionBias === true ? "biased" : "logits";
 }
 
-/** Scales of blocks become rows on their way into the kernel. */
+/** Scales of blocks become rows on their way into the kernel; exponents stay words. */
 function scalesBlock({ quantization }: Pick<LayerSpec, "quantization">, name: string): string {
-  const blocks = quantization !== undefined && hasBlockColumns(quantization);
-  return `${HERE}/arrays/${name}${blocks ? "_of_blocks" : ""}`;
+  if (quantization === undefined) return `${HERE}/arrays/${name}`;
+  const words = hasExponents(quantization) ? "_as_words" : "";
+  return `${HERE}/arrays/${name}${hasBlockColumns(quantization) ? "_of_blocks" : words}`;
 }
 
 /** What the call gives beside its result: buffers in HBM are outputs that nobody reads. */

@@ -1,12 +1,13 @@
 /** Which of their answers the functions of the feed-forward have in a plan. */
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { hasGate, scaleBlock, tokenRows } from "../../spec/formats.ts";
+import { hasGate, scaleBlock, tokenRows, wordsAlong } from "../../spec/formats.ts";
 import { activationBlock } from "../api/layer.ts";
 import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { packingOf } from "../rows/packing.ts";
 import { takesNarrowRows } from "../rows/widening.ts";
+import { scaleUnit } from "../weights/quantization.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { dequantizationOf, productRows } from "./dequantize.ts";
 import { scalesRows, weighsRows } from "./row-scales.ts";
@@ -70,12 +71,16 @@ export function feedForwardBlocks(plan: Plan): Record<string, string> {
   const [first] = kernels;
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   const way = dequantizationOf(plan);
+  const along = wordsAlong(layer);
   return {
     activation_formula: activationBlock(plan.layer.activation),
     // With rows of 8 bits it is beside them.
     scaled_rows: weighsRows(layer) && tokenRows(layer) === undefined ? SCALED_ROWS : NO_BLOCK,
     dot: `${HERE}/dot/${dotBlock(plan)}`,
-    scaled_dot: way === undefined ? NO_BLOCK : `${HERE}/scaled_dot/${way}`,
+    scaled_dot:
+      way === undefined
+        ? NO_BLOCK
+        : `${HERE}/scaled_dot/${along === undefined ? way : `exponents_along_${along}`}`,
     ...(isStreamed(kernels) ? tiledBlocks(plan, wide) : wholeBlocks(plan, wide)),
   };
 }
@@ -108,6 +113,8 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
       : `${dtype} rows with ${dtype} or ${weights} weights`;
   const shared = layer.sharedExperts === undefined ? "" : ` or ${dtype}`;
   const blocked = quantization !== undefined && dequantizationOf({ layer, kernels }) !== "columns";
+  const unit = scaleUnit(layer);
+  const words = wordsAlong(layer) === "columns";
   const activated = quantization?.activations !== undefined;
   return {
     scaledRows: scalesRows(layer),
@@ -118,10 +125,18 @@ export function productTexts({ layer, kernels }: Plan): Record<string, unknown> 
       ? `Matrix product of ${rows}${shared} rows with ${weights} weights, in float32.`
       : `Matrix product of ${operands}, summed in float32.`,
     scaleRowsOf: {
-      hidden: blocked ? "HIDDEN_SIZE / SCALE_BLOCK" : "one",
-      intermediate: blocked ? "INTERMEDIATE_SIZE / SCALE_BLOCK" : "one",
-      bd: blocked ? "bd / SCALE_BLOCK" : "1",
-      bf: blocked ? "bf / SCALE_BLOCK" : "1",
+      hidden: blocked ? `HIDDEN_SIZE / ${unit}` : "one",
+      intermediate: blocked ? `INTERMEDIATE_SIZE / ${unit}` : "one",
+      bd: blocked ? `bd / ${unit}` : "1",
+      bf: blocked ? `bf / ${unit}` : "1",
+    },
+    scaleColumnsOf: {
+      hidden: fillsLanes(layer.hidden) ? "bd" : words ? "HIDDEN_WORDS" : "HIDDEN_SIZE",
+      intermediate: fillsLanes(layer.intermediate)
+        ? "bf"
+        : words
+          ? "INTERMEDIATE_WORDS"
+          : "INTERMEDIATE_SIZE",
     },
     activatedDtype: activated && narrow ? rows : dtype,
     productRows: quantization === undefined ? 0 : productRows(scaleBlock(quantization) ?? 0),

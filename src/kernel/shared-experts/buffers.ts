@@ -44,7 +44,7 @@ export function sharedTiles(input: KernelInput): readonly BufferDeclaration[] {
   ];
   if (quantization === undefined) return found;
   const scales = scaleTiles(
-    { quantization, prefix: "SHARED_" },
+    { layer: sharedLayer(layer), prefix: "SHARED_" },
     slots,
     { rows, columns: tile, pair: true },
     { rows: tile, columns },

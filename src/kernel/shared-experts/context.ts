@@ -4,7 +4,7 @@ import type { Plan } from "../../plan/plan.ts";
 import { scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { Context } from "../context.ts";
 import { productRows } from "../feed-forward/dequantize.ts";
-import { quantizationContext } from "../weights/quantization.ts";
+import { quantizationContext, scaleUnit } from "../weights/quantization.ts";
 import { scaledOf } from "./places.ts";
 import { isTiled, sharedOf } from "./spread.ts";
 
@@ -20,7 +20,7 @@ export function sharedExpertsContext(
     ...quantizationContext(sharedLayer(plan.layer)),
     productRows: quantization === undefined ? 0 : productRows(scaleBlock(quantization) ?? 0),
     dot: scaledOf(plan) === "plain" ? "dot" : product,
-    sharedBlockName: apart ? "SHARED_SCALE_BLOCK" : "SCALE_BLOCK",
+    sharedBlockName: apart ? "SHARED_SCALE_BLOCK" : scaleUnit(plan.layer),
     sharedGateText: sharedGated === true ? ", times their gate" : "",
   };
 }

@@ -41,7 +41,10 @@ function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
     [S]: sharedSize(layer),
   };
   const { quantization } = layer;
-  const sizes = quantization === undefined ? axes : { ...axes, ...scaleSizes(axes, quantization) };
+  const sizes =
+    quantization === undefined
+      ? axes
+      : { ...axes, ...scaleSizes(axes, { ...layer, quantization }) };
   // Weights lie for all experts of all devices.
   const held = dims.map((dim) => (dim === E ? heldName(layer) : dim));
   const size = pyTuple(held.map((dim) => String(sizes[dim] ?? dim)));
@@ -51,7 +54,9 @@ function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
 /** Scales of weight arrays, in their order; none where the weights are not quantised. */
 function scalesOf<W extends ArrayInput>(layer: LayerSpec, weights: readonly W[]): readonly W[] {
   const { quantization } = layer;
-  return quantization === undefined ? [] : weights.map((one) => scaleInput(one, quantization));
+  return quantization === undefined
+    ? []
+    : weights.map((one) => scaleInput(one, { ...layer, quantization }));
 }
 
 /** One expert's gate and up in the reference. */

@@ -1,7 +1,7 @@
 /** The routed experts' weights: tiles in slots, copied ahead of their use, scales with them. */
 import type { Stream } from "../../plan/plan.ts";
 import { hasGate } from "../../spec/formats.ts";
-import { type Dim, dma, type ElementType, FLOAT, TWO, vmem } from "../declaration.ts";
+import { type Dim, dma, type ElementType, TWO, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { expertTiles } from "../load.ts";
 import type { Part } from "../part.ts";
@@ -10,7 +10,7 @@ import { elementType } from "../rows/types.ts";
 import { weightsBlocks } from "./blocks.ts";
 import { gateUpCopies, gateUpRefs } from "./layouts.ts";
 import { scaleStreams, stagesOf } from "./scale-streams.ts";
-import { scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
+import { scaleElement, scaleTiles, weightBuffers, weightStreams } from "./scales.ts";
 import { tileShapeOf } from "./tile-shape.ts";
 import { tileStreams } from "./tile-streams.ts";
 import { tilingContext } from "./tiling.ts";
@@ -44,16 +44,17 @@ function buffers(input: KernelInput) {
     vmem("down_tiles", [slots, bf, columnsD], weight, "down weight tiles", tiles.slots),
   ];
   if (quantization === undefined) return found;
+  const scale = scaleElement(layer);
   const scales = scaleTiles(
-    { quantization, prefix: "" },
+    { layer, prefix: "" },
     slots,
     { rows: bd, columns: wide ? bothF : columnsF, pair: hasGate(layer) && !wide },
     { rows: bf, columns: columnsD },
   );
   return [
     ...found,
-    vmem("gate_up_scales", scales.gateUp, FLOAT, "scales of gate and up weights", tiles.slots),
-    vmem("down_scales", scales.down, FLOAT, "scales of down weights", tiles.slots),
+    vmem("gate_up_scales", scales.gateUp, scale, "scales of gate and up weights", tiles.slots),
+    vmem("down_scales", scales.down, scale, "scales of down weights", tiles.slots),
   ];
 }
 

@@ -1,23 +1,41 @@
 /** Scales of quantised weights in VMEM: they come with their weight tile, in the same slot. */
 import {
+  columnWords,
+  hasExponents,
   projections,
+  scaleArray,
   scaleBlock,
-  scaleRows,
   sharedApart,
   sharedLayer,
+  wordsAlong,
 } from "../../spec/formats.ts";
-import type { Dim } from "../declaration.ts";
+import { type Dim, type ElementType, FLOAT, UNSIGNED } from "../declaration.ts";
 import type { Layer } from "../rows/layout.ts";
+import { scaleUnit, wordColumns } from "./quantization.ts";
 
 /** Scale rows of a weight tile of `tile` rows, `text` in the generated code. */
-function rowsOf({ quantization, prefix }: Format, [text, tile]: Dim): Dim {
-  const block = quantization === undefined ? undefined : scaleBlock(quantization);
-  return block === undefined ? ["1", 1] : [`${text} // ${prefix}SCALE_BLOCK`, tile / block];
+function rowsOf({ layer, prefix }: Format, [text, tile]: Dim): Dim {
+  const { quantization } = layer;
+  if (quantization === undefined || scaleBlock(quantization) === undefined) return ["1", 1];
+  const { rows } = scaleArray({ ...layer, quantization }, tile, 1);
+  return [`${text} // ${prefix}${scaleUnit(layer)}`, rows];
 }
 
-/** Weights of one kind, and what the names of their constants begin with. */
-interface Format extends Pick<Layer, "quantization"> {
+/** Columns of its scales: each column's, or words that have those of four. */
+function columnsOf({ layer }: Format, [text, columns]: Dim): Dim {
+  if (wordsAlong(layer) !== "columns") return [text, columns];
+  return [wordColumns(text), columnWords(columns)];
+}
+
+/** A layer with weights of one kind, and what the names of their constants begin with. */
+interface Format {
+  readonly layer: Pick<Layer, "hidden" | "intermediate" | "quantization">;
   readonly prefix: "" | "SHARED_";
+}
+
+/** What scales are in VMEM: exponents in words, others widened. */
+export function scaleElement({ quantization }: Pick<Layer, "quantization">): ElementType {
+  return quantization !== undefined && hasExponents(quantization) ? UNSIGNED : FLOAT;
 }
 
 /** Of a weight tile: its rows, and its columns. */
@@ -39,13 +57,13 @@ export function scaleTiles(
   const tile = ({ rows, columns }: Cut): readonly Dim[] => [
     rowsOf(format, rows),
     ["1", 1],
-    columns,
+    columnsOf(format, columns),
   ];
   const both: readonly Dim[] = gateUp.pair ? [["2", 2]] : [];
   return { gateUp: [slots, ...both, ...tile(gateUp)], down: [slots, ...tile(down)] };
 }
 
-/** Float32 bytes of one routed expert's scales; of the shared ones', for their columns. */
+/** Bytes of one routed expert's scales on their way to VMEM; of the shared ones', for their columns. */
 export function expertScaleBytes(
   layer: Layer,
   intermediate = layer.intermediate,
@@ -55,9 +73,13 @@ export function expertScaleBytes(
 } {
   const { quantization, hidden } = layer;
   if (quantization === undefined) return { gateUp: 0, down: 0 };
+  const bytes = (contraction: number, channels: number): number => {
+    const { rows, columns } = scaleArray({ ...layer, quantization }, contraction, channels);
+    return 4 * rows * columns;
+  };
   return {
-    gateUp: 4 * projections(layer) * scaleRows(quantization, hidden) * intermediate,
-    down: 4 * scaleRows(quantization, intermediate) * hidden,
+    gateUp: projections(layer) * bytes(hidden, intermediate),
+    down: bytes(intermediate, hidden),
   };
 }
 

@@ -61,9 +61,20 @@ const SHARED: Readonly<
   },
 };
 
-function quantizationOf({ quantization, activations }: Row): Pick<LayerSpec, "quantization"> {
+/** Whether exponents lie in words (MOE165). */
+function wordsFit({ hidden, intermediate, weights, shared, sharedWeights }: Row): boolean {
+  const filled = hidden % 128 === 0;
+  const alike = shared !== "none" && sharedWeights === "same";
+  const apart = weights !== "side_by_side" && !alike;
+  return filled === (intermediate % 128 === 0) && (filled || apart);
+}
+
+function quantizationOf(row: Row): Pick<LayerSpec, "quantization"> {
+  const { quantization, activations } = row;
   if (quantization === "none") return {};
-  const found = QUANTIZATIONS[quantization];
+  const given = QUANTIZATIONS[quantization];
+  const exponents = quantization === "float4 rows" && wordsFit(row);
+  const found: Quantization = exponents ? { ...given, scales: "float8_e8m0fnu" } : given;
   const rows = activationsWith(found);
   if (activations === "none" || rows === undefined) return { quantization: found };
   return { quantization: { ...found, activations: rows } };

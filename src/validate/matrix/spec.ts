@@ -142,6 +142,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
       "ids",
       skewed,
       ...exact,
+      ...(layer.quantization?.scales === "float8_e8m0fnu" ? ["lost-scales"] : []),
       ...(given ? ["padding", "hostile-ids"] : ["hostile-logits"]),
     ],
   };
