@@ -231,6 +231,7 @@ interface CommonInput {
 /** A spec as a user writes it; `moe()` makes it a `MoeSpec`. */
 export interface MoeInput extends CommonInput {
   readonly layer: LayerInput | LayerSpec;
+  readonly layers?: never;
   readonly schedule: ScheduleInput;
 }
 
@@ -256,6 +257,7 @@ export interface LayerKindInput {
 export interface LayersInput extends CommonInput {
   /** By name: a Python identifier, which the kind's folder in the package has. */
   readonly layers: Readonly<Record<string, LayerKindInput>>;
+  readonly layer?: never;
   /** Of kinds that have none of their own. */
   readonly schedule?: ScheduleInput;
 }

@@ -1,4 +1,4 @@
-import { type LayersSpec, MOST_LAYERS } from "../spec/layers.ts";
+import { MOST_LAYERS } from "../spec/layers.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { brandLayer, brandSpec, layerOrigin } from "./brand.ts";
 import { fromHuggingFace } from "./huggingface.ts";
@@ -94,14 +94,13 @@ function kindsOf(layers: unknown, mesh: unknown): unknown {
   );
 }
 
-function makeSpec(input: LayersInput): LayersSpec;
-function makeSpec(input: MoeInput): MoeSpec;
 /**
  * One fused MoE kernel, or one for each kind of a model's layers, described. Fills in the defaults that
  * the inputs name and freezes the result; it judges nothing: `moegen check` does, with positions in this
- * file.
+ * file. Of several kinds it is a `LayersSpec` (`layersOf` tells): with a signature for each an editor would
+ * name an overload, not the value that is wrong.
  */
-function makeSpec(input: MoeInput | LayersInput): MoeSpec | LayersSpec {
+function makeSpec(input: MoeInput | LayersInput): MoeSpec {
   const raw: unknown = input;
   if (!isDict(raw)) return raw as MoeSpec;
   const layers = raw.layers !== undefined;
@@ -113,7 +112,7 @@ function makeSpec(input: MoeInput | LayersInput): MoeSpec | LayersSpec {
     mesh: meshOf(raw.mesh),
     emit: withDefaults({ reference: true }, raw.emit ?? {}),
   };
-  return deepFreeze(brandSpec(spec)) as unknown as MoeSpec | LayersSpec;
+  return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;
 }
 
 export const moe = Object.assign(makeSpec, { fromHuggingFace });
