@@ -14,7 +14,7 @@ import { examine, examineFile } from "./examine.ts";
 import { complaints, type Package } from "./python.ts";
 import { anySpecs } from "./specs.ts";
 
-const RUNS = long ? 200 : 120;
+const RUNS = long ? 200 : 80;
 /** The same specs in every run, so that a change is judged and not luck; the long run has fresh ones. */
 const SEED = long ? randomInt(2 ** 31) : 14;
 const REGRESSIONS = fileURLToPath(new URL("regressions/", import.meta.url));

@@ -33,6 +33,13 @@ function asKind(input: MoeInput, schedule: Schedule): MoeInput {
   return { ...input, layer: layerFor(input, schedule), schedule: made } as MoeInput;
 }
 
+/** The same with a layer that every schedule serves. */
+export function forAllKinds(input: MoeInput): MoeInput {
+  let { layer } = input;
+  for (const schedule of Object.values(schedules)) layer = layerFor({ ...input, layer }, schedule);
+  return { ...input, layer };
+}
+
 const [, ...others] = Object.values(schedules);
 
 /** Two in five are of the other schedules. */

@@ -2,19 +2,15 @@
 import fc from "fast-check";
 import { registries } from "../../src/check/index.ts";
 import { judge, judgeRules } from "../../src/check/judge.ts";
-import { moe } from "../../src/index.ts";
+import { type MoeInput, moe } from "../../src/index.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { specsOfAllKinds } from "./kinds.ts";
+import { forAllKinds, specsOfAllKinds } from "./kinds.ts";
 import { legalSpecs } from "./legal.ts";
 
 export function randomPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
   for (const input of fc.sample(specsOfAllKinds, { numRuns: 8 * count, seed })) {
-    const spec = moe(input);
-    // Most that are not legal break a rule that needs no kernel: lowering them is what costs.
-    const { findings } = judgeRules(spec, registries);
-    if (findings.some(({ severity }) => severity === "error")) continue;
-    const { plan } = judge(spec, registries);
+    const plan = planOf(input);
     // Package folders must differ where a file system ignores case, too.
     if (plan !== undefined) plans.set(plan.name.toLowerCase(), plan);
     if (plans.size === count) break;
@@ -22,12 +18,20 @@ export function randomPlans(count: number, seed: number): readonly Plan[] {
   return [...plans.values()];
 }
 
+/** The plan of a spec that is legal. Most others break a rule that needs no kernel: lowering them is what costs. */
+function planOf(input: MoeInput): Plan | undefined {
+  const spec = moe(input);
+  const { findings } = judgeRules(spec, registries);
+  if (findings.some(({ severity }) => severity === "error")) return undefined;
+  return judge(spec, registries).plan;
+}
+
 /** Plans of random layers with three schedules each, whose names are no other plans'. */
 export function severalPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
   for (const input of fc.sample(legalSpecs, { numRuns: 100 * count, seed })) {
-    const spec = moe({
-      ...input,
+    const plan = planOf({
+      ...forAllKinds(input),
       name: `three_${plans.size}`,
       schedule: {
         kind: "auto",
@@ -38,7 +42,6 @@ export function severalPlans(count: number, seed: number): readonly Plan[] {
         },
       },
     });
-    const { plan } = judge(spec, registries);
     if (plan !== undefined) plans.set(plan.name, plan);
     if (plans.size === count) break;
   }
