@@ -25,8 +25,7 @@ export default defineConfig({
     sequence: { sequencer: DearestFirst },
     setupFiles: ["test/each-file.ts"],
     pool: "forks",
-    // Two cores, and a third of the time a worker waits for a process that it started.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       // Loading the generator takes most files longer than their tests: a process loads it once.
       { extends: true, test: { name: "shared", include: FILES, exclude: APART, isolate: false } },
