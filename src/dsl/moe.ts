@@ -73,10 +73,12 @@ function layerOf(value: unknown, mesh: unknown): unknown {
 /** The indices that are meant; what says none is left for the checker. */
 function indicesOf(at: unknown): unknown {
   if (!isDict(at)) return at;
-  const { from, to, step = 1 } = at;
+  const { from, to, step = 1, ...others } = at;
   const numbers = [from, to, step].every((one) => Number.isSafeInteger(one));
   const [first, last, by] = [Number(from), Number(to), Number(step)];
   if (!numbers || by < 1 || first < 0 || last >= MOST_LAYERS) return at;
+  // A name that is none is not left out silently.
+  if (Object.keys(others).length > 0) return at;
   const count = Math.max(0, Math.floor((last - first) / by) + 1);
   return Array.from({ length: count }, (_, index) => first + index * by);
 }

@@ -54,6 +54,11 @@ describe("a spec of several kinds of layers", () => {
     ["{ a: { at: [0, -1], layer } }", "MOE102 at[1] = -1"],
     ["{ a: { at: [1000], layer } }", "MOE102 at[0] = 1000"],
     ["{ a: { at: [0, 0.5], layer } }", "MOE102 at[1] = 0.5"],
+    [
+      "{ a: { at: { from: 0, to: 3, stpe: 2 } as never, layer } }",
+      'MOE102 at = {"from":0,"to":3,"stpe":2}',
+    ],
+    ["{ a: { at: { from: 0, to: 3, step: 0 }, layer } }", 'MOE102 at = {"from":0,"to":3,"step":0}'],
     ["{ a: { at: [0, 0], layer } }", "MOE170 layer 0 stands twice in a"],
     ["{ a: { at: { from: 2, to: 1 }, layer } }", "MOE172 a has no layer"],
     ["{ a: { at: [0], layer, bias: 3 } as never }", "MOE102 a has no bias"],

@@ -42,7 +42,8 @@ export function checkKinds(spec: LayersSpec): {
   return { findings: [...values.told(), ...empty], kinds: sound };
 }
 
-const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 2 }, both of them included`;
+const INDEX = `an index from 0 to ${MOST_LAYERS - 1}`;
+const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 2, step: 1 }, both ends included`;
 
 function areIndices(values: Kinds, path: SpecPath, at: unknown): boolean {
   const list: readonly unknown[] = Array.isArray(at) ? Array.from(at as readonly unknown[]) : [];
@@ -50,7 +51,7 @@ function areIndices(values: Kinds, path: SpecPath, at: unknown): boolean {
   const legal = (one: unknown): boolean =>
     Number.isInteger(one) && (one as number) >= 0 && (one as number) < MOST_LAYERS;
   for (const [index, one] of list.entries()) {
-    if (!legal(one)) values.wrong([...path, index], one, HOW);
+    if (!legal(one)) values.wrong([...path, index], one, INDEX);
   }
   return Array.isArray(at) && list.every(legal);
 }
