@@ -127,17 +127,14 @@ export function requestOf(
   };
 }
 
-/** Most rows that the matrix units take a weight for at no cost beyond its push. */
-const FULL_ROWS = 128;
-
 /** Values of `bt`, largest first, that hold the rows of most experts under uniform routing. */
 function holdingMost(
-  { spec: { layer } }: Target,
+  { spec: { layer }, device }: Target,
   { upTo }: BucketSpec,
   values: readonly number[],
 ): readonly number[] {
   const rows = (2 * upTo * layer.topK) / idsOf(layer);
-  const most = Math.min(FULL_ROWS, rows, values[0] ?? 0);
+  const most = Math.min(device.mxu.fullRows, rows, values[0] ?? 0);
   return values.filter((value) => value >= most);
 }
 
@@ -171,19 +168,23 @@ export function resolveTiles(target: Target, name: string, written: BucketSpec):
   const least = make(smallest);
   if (axes.length === 0) return { ok: true, tiles: least };
   if (!fits(least.kernel)) return { ok: false, axes, smallest: least.kernel };
-  const secondsOf = ({ input }: Made): number => target.schedule.seconds?.(input) ?? 0;
-  const most = MOST_EXTRA_TRAFFIC * secondsOf(least);
+  const { seconds } = target.schedule;
+  const most = MOST_EXTRA_TRAFFIC * (seconds?.(least.input) ?? 0);
   const doing = (made: Made): boolean =>
     fits(made.kernel) &&
-    (most > 0 ? secondsOf(made) <= most : costsNothing(made.kernel, least.kernel));
+    (seconds === undefined ? costsNothing(made.kernel, least.kernel) : seconds(made.input) <= most);
   const among = (rows: readonly number[]): Made | undefined => {
     const from = { ...smallest, bt: rows.at(-1) ?? bt };
     return largest(from, order, { ...values, bt: rows }, make, doing);
   };
   const tiles = among(holdingMost(target, bucket, values.bt)) ?? among(values.bt) ?? least;
-  if (target.schedule.seconds === undefined) return { ok: true, tiles };
+  if (seconds === undefined) return { ok: true, tiles };
+  const timedAt = (tiles: Readonly<Record<TileAxis, number>>): readonly Timed[] => {
+    const made = make(tiles);
+    return fits(made.kernel) ? [{ made, seconds: seconds(made.input) }] : [];
+  };
   const timed = rowTiles(tiles.request.bt, values.bt).map((rows) =>
-    fastest(target, rows, values, make),
+    fastest(target.device, rows, values, timedAt),
   );
   return { ok: true, tiles: bestOf(timed.flat()) ?? tiles };
 }
@@ -226,22 +227,16 @@ function bestOf(timed: readonly Timed[]): ResolvedTiles | undefined {
  * cut.
  */
 function fastest(
-  target: Target,
+  device: Device,
   bt: number,
   values: Readonly<Record<TileAxis, readonly number[]>>,
-  make: (tiles: Readonly<Record<TileAxis, number>>) => Made,
+  timedAt: (tiles: Readonly<Record<TileAxis, number>>) => readonly Timed[],
 ): readonly Timed[] {
   // Fewer columns leave a part of each matrix unit idle (Grok-2, T 2048 on v7x: 128 of them are
   // predicted 1,778 us, 256 beside a more cut D 1,405).
-  const filling = values.bf.filter((bf) => bf >= target.device.mxu.size);
+  const filling = values.bf.filter((bf) => bf >= device.mxu.size);
   const columns = filling.length > 0 ? filling : values.bf;
-  const timed = values.bd.map((bd) =>
-    columns.flatMap((bf): readonly Timed[] => {
-      const made = make({ bt, bf, bd });
-      const seconds = target.schedule.seconds?.(made.input);
-      return seconds === undefined || !fits(made.kernel) ? [] : [{ made, seconds }];
-    }),
-  );
+  const timed = values.bd.map((bd) => columns.flatMap((bf) => timedAt({ bt, bf, bd })));
   const leastOf = (some: readonly Timed[]): number =>
     Math.min(...some.map(({ seconds }) => seconds));
   const most = leastOf(timed.flat()) * MOST_EXTRA_SECONDS.bd;

@@ -133,10 +133,10 @@ export interface Schedule {
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
   /**
-   * Seconds of a call that decide between tiles where `auto` may choose; undefined: nothing does but
+   * Seconds of a call that decide between tiles where `auto` may choose; absent: nothing does but
    * how much fits. What cut tiles cost the matrix units is not in it.
    */
-  seconds?(input: LowerInput): number | undefined;
+  seconds?(input: LowerInput): number;
   /** How products with quantised weights are made and what that costs, for `explain`. */
   dequantizationText?(plan: Plan): string | undefined;
   /** Where weights times their scales are rounded to the dtype before a product. */

@@ -5,9 +5,6 @@ import { defaultRowCounts } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { LANES } from "../rows/layout.ts";
 
-/** Most rows that the matrix units take a weight for at no cost beyond its push. */
-const FULL_ROWS = 128;
-
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
 const PHASE_SECONDS = 8e-6;
 
@@ -42,7 +39,8 @@ function matrixSeconds(
   const rest = most - whole * tiles.bt;
   // The last tile takes the body that holds its rows.
   const body = defaultRowCounts(layer, tiles.bt).find((count) => rest <= count) ?? tiles.bt;
-  const rows = Math.max(mean, whole * Math.max(FULL_ROWS, tiles.bt) + Math.max(FULL_ROWS, body));
+  const { fullRows } = device.mxu;
+  const rows = Math.max(mean, whole * Math.max(fullRows, tiles.bt) + Math.max(fullRows, body));
   return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;
 }
 

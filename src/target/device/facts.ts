@@ -36,6 +36,8 @@ export interface DeviceFacts {
   readonly mxu: {
     readonly size: number;
     readonly count: number;
+    /** Most rows that they take a weight for at no cost beyond its push. */
+    readonly fullRows: number;
     /** A unit adds up partial products itself and reads operands as they lie in VMEM. */
     readonly accumulates?: true;
   };

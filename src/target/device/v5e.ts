@@ -26,7 +26,7 @@ export const v5e = {
   clock: 1.5e9,
   iciLinkBandwidth: 50e9,
   iciLinks: 4,
-  mxu: { size: 128, count: 4 },
+  mxu: { size: 128, count: 4, fullRows: 128 },
   timing: {
     stages: "v5e",
     packedCycles: {

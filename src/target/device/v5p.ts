@@ -31,7 +31,7 @@ export const v5p = {
   clock: 1.75e9,
   iciLinkBandwidth: 100e9,
   iciLinks: 6,
-  mxu: { size: 128, count: 8 },
+  mxu: { size: 128, count: 8, fullRows: 128 },
   timing: {
     stages: "v5e",
     packedCycles: {

@@ -26,7 +26,7 @@ export const v6e = {
   clock: 1.75e9,
   iciLinkBandwidth: 100e9,
   iciLinks: 4,
-  mxu: { size: 256, count: 2 },
+  mxu: { size: 256, count: 2, fullRows: 128 },
   timing: {
     stages: "v6e",
     packedCycles: {

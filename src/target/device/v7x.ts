@@ -25,7 +25,7 @@ export const v7x = {
   clock: 2.2e9,
   iciLinkBandwidth: 100e9,
   iciLinks: 3,
-  mxu: { size: 256, count: 2, accumulates: true },
+  mxu: { size: 256, count: 2, fullRows: 128, accumulates: true },
   timing: {
     stages: "v7x",
     packedCycles: {
