@@ -243,6 +243,10 @@ export const codes = {
     "a kind of layers has several schedules",
     "in a spec with layers each kind has one schedule by its name: gather, gmm or runs",
   ),
+  MOE175: entry(
+    "layers of one model take different rows",
+    "what one layer of a model gives the next takes: all kinds have the same hidden size and dtype",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",
@@ -269,7 +273,7 @@ export const codes = {
   // MOE304 (shared experts must be answered for) is retired: the kernel computes them.
   MOE305: entry(
     "a value of the config is not supported",
-    "the activation is one the kernel has, rows and weights are bfloat16 or float32, a model has at most 1000 layers",
+    "the activation is one the kernel has, rows and weights are bfloat16 or float32; a model has at most 1000 layers, some with experts, and counts and lists of layers fit it",
   ),
   MOE306: entry(
     "the checkpoint's quantisation is not read",

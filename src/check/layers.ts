@@ -17,6 +17,7 @@ import {
   kindsApart,
   kindsAsRead,
   kindsHaveOneSchedule,
+  kindsInOneStream,
 } from "./rules/layers.ts";
 
 /** One kind of layers that has no error. */
@@ -59,6 +60,7 @@ export function judgeLayers(
           ...nameIsNoModule(spec.name, entryNames),
           ...kindsApart(kinds),
           ...kindsAsRead(kinds),
+          ...kindsInOneStream(kinds),
         ]),
   ];
   const several = found.some(({ code }) => code === "MOE174");

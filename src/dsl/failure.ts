@@ -3,8 +3,8 @@
 import { type Code, codes } from "../check/codes.ts";
 import type { Diagnostic } from "../check/diagnostic.ts";
 import { locateImport, type Place, syntaxError } from "../check/locate.ts";
-import { show } from "../check/numbers.ts";
 import { displayPath } from "../check/place.ts";
+import { show } from "../spec/show.ts";
 
 const START: Place = { line: 1, column: 1, endColumn: 2 };
 

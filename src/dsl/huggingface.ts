@@ -7,6 +7,8 @@ import { readQuantization } from "../model/quantization.ts";
 import { identify, nearestArchitectures } from "../model/registry.ts";
 import { defined } from "../spec/defined.ts";
 import type { LayerSpec } from "../spec/layer.ts";
+import { isIndex, MOST_LAYERS } from "../spec/layers.ts";
+import { show } from "../spec/show.ts";
 import { brandLayer, type LayerProblem, layerOrigin } from "./brand.ts";
 import type { LayerOverrides } from "./input.ts";
 
@@ -19,25 +21,47 @@ export function fromHuggingFace(
   config: HuggingFaceConfig,
   overrides: LayerOverrides = {},
 ): LayerSpec {
+  // A null from plain JavaScript is no override.
   const { at, ...others } = overrides ?? {};
-  const layer = readLayer(config, others, at);
+  const layer = readLayer(config, others, at ?? undefined);
   const origin = layerOrigin(layer);
-  if (at === undefined || origin?.sparse === undefined) return layer;
-  const { sparse, problems } = origin;
-  const told = sparse.includes(at) ? [] : [notSparse(at, sparse)];
-  const alike = sparse.filter(
-    (index) => index === at || isDeepStrictEqual(readLayer(config, others, index), layer),
-  );
-  return brandLayer({ ...layer }, { ...origin, alike, problems: [...problems, ...told] });
+  const alike = (): readonly number[] | undefined =>
+    origin?.sparse?.filter(
+      (index) => index === at || isDeepStrictEqual(readLayer(config, others, index), layer),
+    );
+  if (origin === undefined || at === undefined || at === null) {
+    later.set(layer, alike);
+    return layer;
+  }
+  const told = askedFor(at, origin.sparse);
+  const problems = [...origin.problems, ...told];
+  return brandLayer({ ...layer }, { ...origin, ...defined({ alike: alike() }), problems });
 }
 
-function notSparse(at: unknown, sparse: readonly number[]): LayerProblem {
-  return {
-    code: "MOE173",
-    configField: "layers",
-    message: `layer ${JSON.stringify(at)} has no experts in the config`,
-    nearest: [`at: ${sparse[0]}`],
-  };
+/** How to find the layers that are read as one is that was read without an index: most specs do not ask. */
+const later = new WeakMap<object, () => readonly number[] | undefined>();
+
+/** A layer of a kind: where it was read for no index, with the layers that are read as it is. */
+export function withAlike(layer: unknown): unknown {
+  const origin = layerOrigin(layer);
+  if (origin === undefined || typeof layer !== "object" || layer === null) return layer;
+  const alike = later.get(layer)?.();
+  return alike === undefined ? layer : brandLayer({ ...layer }, { ...origin, alike });
+}
+
+/** What is wrong with the index of a layer. */
+function askedFor(at: unknown, sparse: readonly number[] | undefined): readonly LayerProblem[] {
+  const problem = (message: string, nearest: readonly string[]): readonly LayerProblem[] => [
+    { code: "MOE173", configField: "layers", message, nearest },
+  ];
+  if (sparse === undefined) {
+    if (isIndex(at)) return [];
+    return problem(`layer ${show(at)} is not an index from 0 to ${MOST_LAYERS - 1}`, []);
+  }
+  if (sparse.some((index) => index === at)) return [];
+  const off = (index: number): number => Math.abs(index - (typeof at === "number" ? at : 0));
+  const [nearest] = sparse.toSorted((a, b) => (off(a) || 0) - (off(b) || 0));
+  return problem(`layer ${show(at)} has no experts in the config`, [`at: ${nearest}`]);
 }
 
 /** The layer at an index, or, where there is none, what is the same for all of them. */

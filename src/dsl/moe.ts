@@ -1,7 +1,7 @@
 import { MOST_LAYERS } from "../spec/layers.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { brandLayer, brandSpec, layerOrigin } from "./brand.ts";
-import { fromHuggingFace } from "./huggingface.ts";
+import { fromHuggingFace, withAlike } from "./huggingface.ts";
 import type { LayersInput, MoeInput } from "./input.ts";
 
 type Dict = Record<string, unknown>;
@@ -90,7 +90,11 @@ function kindsOf(layers: unknown, mesh: unknown): unknown {
     Object.entries(layers).map(([name, kind]) => [
       name,
       isDict(kind)
-        ? { ...withoutUndefined(kind), at: indicesOf(kind.at), layer: layerOf(kind.layer, mesh) }
+        ? {
+            ...withoutUndefined(kind),
+            at: indicesOf(kind.at),
+            layer: layerOf(withAlike(kind.layer), mesh),
+          }
         : kind,
     ]),
   );

@@ -1,5 +1,6 @@
 /** The names that configs use for activations, as transformers' `ACT2FN` has them. */
 import type { Activation } from "../spec/layer.ts";
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { field, numberOf, statedName } from "./field.ts";
 import { refuseActivation } from "./refuse.ts";
@@ -25,11 +26,7 @@ export function activationOf(
   const value = config.get(name);
   const known = typeof value === "string" ? ACTIVATIONS[value] : undefined;
   if (known !== undefined) return known;
-  refuseActivation(
-    config,
-    name,
-    `${name} ${JSON.stringify(value)} is not an activation the kernel has`,
-  );
+  refuseActivation(config, name, `${name} ${show(value)} is not an activation the kernel has`);
   return otherwise;
 }
 

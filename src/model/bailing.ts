@@ -1,7 +1,8 @@
+import { defined } from "../spec/defined.ts";
 import type { ConfigReader } from "./config.ts";
 import { family, type SharedData } from "./family.ts";
 import { field, statedName } from "./field.ts";
-import { refuseLimits } from "./limits.ts";
+import { limitedAt, refuseLimits } from "./limits.ts";
 import { refuseRouting } from "./refuse.ts";
 import { groupsOr, type RoutingData } from "./routing.ts";
 import { dense } from "./sparse.ts";
@@ -35,9 +36,19 @@ const sharedTogether = (config: ConfigReader): SharedData =>
     ? { count: field(1, "num_shared_experts") }
     : { count: 1, intermediate: field(0, SHARED_WIDTH) };
 
+const LIMITS = ["expert_swiglu_limit_list", "share_expert_swiglu_limit_list"] as const;
+
+const activation = (config: ConfigReader) => limitedAt(config, ...LIMITS).routed;
+
+/** With the activation of the layer that is read, where its limits make one of their own. */
+const limitedShared = (config: ConfigReader, data: SharedData): SharedData => ({
+  ...data,
+  ...defined({ activation: limitedAt(config, ...LIMITS).shared }),
+});
+
 function inspect(config: ConfigReader): void {
   const width = config.number(SHARED_WIDTH, config.number("moe_intermediate_size", 0));
-  refuseLimits(config, "expert_swiglu_limit_list", "share_expert_swiglu_limit_list", width);
+  refuseLimits(config, ...LIMITS, width);
   const many = config.get("multi_gate") === true || config.get("router_type") === "MultiRouter";
   if (!many) return;
   const message =
@@ -59,8 +70,9 @@ export const bailing = family(
   {
     names: ["BailingMoeForCausalLM", "BailingMoEForCausalLM"],
     experts: EXPERTS,
+    activation,
     routing: { scoring: "softmax", renormalize, scalingFactor: scaled(1), correctionBias },
-    shared: (config) => sharedEach(config, 0),
+    shared: (config) => limitedShared(config, sharedEach(config, 0)),
     sparse: dense(field(0, "first_k_dense_replace")),
     inspect,
   },
@@ -68,6 +80,7 @@ export const bailing = family(
     names: ["BailingMoeV2ForCausalLM"],
     types: ["bailing_moe_v2"],
     experts: EXPERTS,
+    activation,
     routing: {
       scoring: "sigmoid",
       ...renormalized,
@@ -75,7 +88,7 @@ export const bailing = family(
       groups,
       correctionBias,
     },
-    shared: (config) => sharedEach(config, 0),
+    shared: (config) => limitedShared(config, sharedEach(config, 0)),
     sparse: dense(field(0, "first_k_dense_replace")),
     inspect,
   },
@@ -83,8 +96,9 @@ export const bailing = family(
     names: ["BailingMoeV2_5ForCausalLM"],
     types: ["bailing_moe_linear"],
     experts: EXPERTS,
+    activation,
     routing: { scoring, ...renormalized, scalingFactor: scaled(1), groups, correctionBias },
-    shared: { count: field(1, "num_shared_experts") },
+    shared: (config) => limitedShared(config, { count: field(1, "num_shared_experts") }),
     sparse: dense(field(1, "first_k_dense_replace")),
     inspect,
   },
@@ -92,6 +106,7 @@ export const bailing = family(
     names: ["BailingMoeV3ForCausalLM", "BailingMoeV3VLForConditionalGeneration"],
     types: ["bailing_hybrid"],
     experts: EXPERTS,
+    activation,
     routing: {
       scoring,
       ...renormalized,
@@ -100,13 +115,14 @@ export const bailing = family(
       groups,
       correctionBias,
     },
-    shared: sharedTogether,
+    shared: (config) => limitedShared(config, sharedTogether(config)),
     sparse: dense(field(1, "first_k_dense_replace")),
     inspect,
   },
   {
     names: ["BailingHybridForCausalLM"],
     experts: ["num_local_experts", "num_experts"],
+    activation,
     routing: {
       scoring: "sigmoid",
       ...renormalized,
@@ -114,7 +130,8 @@ export const bailing = family(
       groups,
       correctionBias: true,
     },
-    shared: { count: field(1, "n_shared_experts", "num_shared_experts") },
+    shared: (config) =>
+      limitedShared(config, { count: field(1, "n_shared_experts", "num_shared_experts") }),
     sparse: dense(field(2, "first_k_dense_replace")),
     inspect,
   },

@@ -1,6 +1,7 @@
 /** Reads a Hugging Face `config.json` field by field and remembers what was wrong with it. */
 import type { LayerProblem } from "../dsl/brand.ts";
 import type { DType } from "../spec/quantization.ts";
+import { show } from "../spec/show.ts";
 
 /** A published `config.json`, as a JSON import gives it. */
 export interface HuggingFaceConfig {
@@ -55,8 +56,11 @@ export class ConfigReader {
       );
   }
 
+  /** Told once, however often the field is read. */
   report(problem: ConfigProblem): void {
-    this.problems.push(problem);
+    const same = ({ configField, message }: ConfigProblem): boolean =>
+      configField === problem.configField && message === problem.message;
+    if (!this.problems.some(same)) this.problems.push(problem);
   }
 
   /** The first of `fields` that is a number; else a problem, and 0 so that all else is still read. */
@@ -94,7 +98,7 @@ export class ConfigReader {
       code: "MOE305",
       layerField: "dtype",
       configField: this.get("torch_dtype") === undefined ? "dtype" : "torch_dtype",
-      message: `dtype ${JSON.stringify(value)} is not one the kernel has`,
+      message: `dtype ${show(value)} is not one the kernel has`,
       nearest: ["bfloat16", "float32"],
     });
     return "bfloat16";

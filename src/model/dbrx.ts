@@ -1,3 +1,4 @@
+import { show } from "../spec/show.ts";
 import { activationOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
@@ -9,7 +10,7 @@ const NORM = "ffn_config.moe_normalize_expert_weights";
 function inspect(config: ConfigReader): void {
   const p = config.get(NORM);
   if (p === undefined || p === 1) return;
-  const message = `weights are divided by their ${JSON.stringify(p)}-norm, in the kernel by their sum`;
+  const message = `weights are divided by their ${show(p)}-norm, in the kernel by their sum`;
   refuseRouting(config, NORM, message);
 }
 

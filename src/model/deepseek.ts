@@ -1,3 +1,4 @@
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
@@ -19,7 +20,7 @@ const methodOf = (config: ConfigReader): unknown => config.get("topk_method") ??
 function inspectV2(config: ConfigReader): void {
   const method = methodOf(config);
   if (!METHODS.some((known) => known === method)) {
-    const message = `topk_method ${JSON.stringify(method)} is not DeepSeek-V2's`;
+    const message = `topk_method ${show(method)} is not DeepSeek-V2's`;
     refuseRouting(config, "topk_method", message);
   }
   if (config.get("norm_topk_prob") === true) {

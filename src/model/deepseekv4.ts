@@ -1,29 +1,44 @@
+import { indicesText, MOST_LAYERS } from "../spec/layers.ts";
 import { clampedOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
+import { depthOf } from "./depth.ts";
 import { family } from "./family.ts";
-import { field, numberOf } from "./field.ts";
+import { field } from "./field.ts";
+import { entriesOf, wholeOf } from "./layer-fields.ts";
 import { GIVEN } from "./refuse.ts";
 
-/** Layers that look their experts up; transformers' class has 3 where the config says nothing. */
-function hashedOf(config: ConfigReader): number {
-  return numberOf(config, "layers", field(3, "num_hash_layers"));
+const TYPES: ReadonlyMap<unknown, boolean> = new Map([
+  ["hash_moe", true],
+  ["moe", false],
+]);
+
+/**
+ * Layers that look their experts up: `mlp_layer_types` names them where transformers 5 saved the config,
+ * else they are the first `num_hash_layers`. Its class has 3, fewer where the model has.
+ */
+function hashedOf(config: ConfigReader): readonly number[] {
+  const depth = depthOf(config);
+  const types = entriesOf(config, "mlp_layer_types", depth ?? MOST_LAYERS, TYPES)?.slice(0, depth);
+  if (types !== undefined) return types.flatMap((hashed, index) => (hashed ? [index] : []));
+  const count = wholeOf(config, field(3, "num_hash_layers"), 0, depth ?? MOST_LAYERS);
+  return Array.from({ length: Math.min(count, depth ?? count) }, (_, index) => index);
 }
 
 /** Whether the layer that is read is one of them. */
 function given(config: ConfigReader): boolean {
-  return config.layer !== undefined && config.layer < hashedOf(config);
+  return config.layer !== undefined && hashedOf(config).includes(config.layer);
 }
 
 function notes(config: ConfigReader): readonly string[] {
-  const hashed = hashedOf(config);
   if (config.layer !== undefined) {
     return given(config)
       ? ["tid2eid has the experts of each token's id: the caller looks them up and weighs them"]
       : [];
   }
-  return hashed === 0
+  const hashed = hashedOf(config);
+  return hashed.length === 0
     ? []
-    : [`the first ${hashed} layers take their experts from the token's id: they need ${GIVEN}`];
+    : [`layers ${indicesText(hashed)} take their experts from the token's id: they need ${GIVEN}`];
 }
 
 /**
@@ -46,6 +61,7 @@ export const deepseekv4 = family({
     correctionBias: true,
   },
   given,
+  layerTypes: { hash_moe: true, moe: true },
   shared: { count: field(1, "n_shared_experts") },
   notes,
 });

@@ -1,12 +1,13 @@
 import { family } from "./family.ts";
-import { field, numberOf } from "./field.ts";
+import { field } from "./field.ts";
+import { wholeOf } from "./layer-fields.ts";
 import type { SparseRule } from "./sparse.ts";
 
 /** Every `moe_layer_interval`-th layer from `moe_layer_start_index` to `moe_layer_end_index`. */
-const sparse: SparseRule = (config) => {
-  const start = numberOf(config, "layers", field(1, "moe_layer_start_index"));
-  const end = numberOf(config, "layers", field(-1, "moe_layer_end_index"));
-  const interval = numberOf(config, "layers", field(1, "moe_layer_interval"));
+const sparse: SparseRule = (config, depth) => {
+  const start = wholeOf(config, field(1, "moe_layer_start_index"), 0, depth - 1);
+  const end = wholeOf(config, field(-1, "moe_layer_end_index"), -1, depth - 1);
+  const interval = wholeOf(config, field(1, "moe_layer_interval"), 1, depth);
   return (index) => (index + 1) % interval === 0 && index >= start && (end === -1 || index <= end);
 };
 

@@ -7,9 +7,9 @@ import type { Architecture, ReadLayer } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, field, numberOf, sizeOf, statedName } from "./field.ts";
 import { type RoutingData, routingOf } from "./routing.ts";
-import { type SparseRule, sparseLayers } from "./sparse.ts";
+import { type LayerData, sparseLayers } from "./sparse.ts";
 
-export interface FamilyData {
+export interface FamilyData extends LayerData {
   /** Names in `architectures`. */
   readonly names: readonly string[];
   /** Values of `model_type`: a class of the model that `names` does not list. */
@@ -34,10 +34,6 @@ export interface FamilyData {
   /** Ids behind the experts' that give the token as it is. Default: none. */
   readonly identity?: Field<number>;
   readonly shared?: SharedData | undefined | ((config: ConfigReader) => SharedData | undefined);
-  /** Default: every layer has experts. */
-  readonly sparse?: SparseRule;
-  /** The field that counts layers. Default: `num_hidden_layers`. */
-  readonly depth?: string;
   /** Reports what the language cannot say of this model. */
   readonly inspect?: (config: ConfigReader) => void;
   /** What the layer's caller or its weights' loader must do for this model. */
@@ -127,7 +123,7 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
       ...(identityExperts === 0 ? {} : { identityExperts }),
       ...defined({ sharedExperts: shared, scoreOn: data.scoreOn }),
     },
-    sparse: sparseLayers(config, data.sparse, data.depth),
+    sparse: sparseLayers(config, data),
     fields: fieldsOf(config, data, said),
     notes: data.notes?.(config) ?? [],
   };

@@ -1,5 +1,7 @@
 /** Fields of a `config.json` with the default of the family's configuration class. */
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
+import { depthOf, isWhole, listLengths } from "./depth.ts";
 
 /** A value that a config may state under any of its names, or leave to its configuration class. */
 export interface Field<T> {
@@ -31,23 +33,30 @@ export function statedName(config: ConfigReader, names: readonly string[]): stri
 function oneNumber(config: ConfigReader, layerField: string, name: string): number | undefined {
   const value = config.get(name);
   if (typeof value === "number") return value;
-  const list = Array.isArray(value) && value.length > 0 ? value : undefined;
-  const one: unknown = config.layer === undefined ? undefined : list?.[config.layer];
-  if (typeof one === "number" && list?.length === config.get("num_hidden_layers")) return one;
-  const distinct = [...new Set<unknown>(list ?? [])];
+  const problem = (message: string, nearest: readonly string[] = []): undefined => {
+    config.report({ code: "MOE302", layerField, configField: name, message, nearest });
+  };
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  if (list.length === 0) {
+    return problem(`${name} is ${show(value)}, not a number, needed for ${layerField}`);
+  }
+  const depth = depthOf(config);
+  if (depth !== undefined && !listLengths(config, depth).includes(list.length)) {
+    return problem(`${name} has ${list.length} entries, the model has ${depth} layers`);
+  }
+  if (depth !== undefined && isWhole(config.layer, 0, depth - 1)) {
+    const one = list[config.layer];
+    if (typeof one === "number") return one;
+    return problem(`${name} of layer ${config.layer} is ${show(one)}, not a number`);
+  }
+  const distinct = [...new Set(list)];
   const [first] = distinct;
   if (distinct.length === 1 && typeof first === "number") return first;
-  config.report({
-    code: "MOE302",
-    layerField,
-    configField: name,
-    message:
-      list === undefined
-        ? `${name} is ${JSON.stringify(value)}, not a number, needed for ${layerField}`
-        : `${name} differs between the layers: ${layerField} says which the kernel is for`,
-    nearest: distinct.filter((one) => typeof one === "number").map(String),
-  });
-  return undefined;
+  const numbers = distinct.filter((one) => typeof one === "number").map(String);
+  return problem(
+    `${name} differs between the layers: ${layerField} says which the kernel is for`,
+    numbers,
+  );
 }
 
 /** A size that every config states; a problem and 0 where it does not, so that all else is read. */
@@ -90,7 +99,7 @@ export function flagOf(
     code: "MOE305",
     layerField,
     configField: name,
-    message: `${name} is ${JSON.stringify(stated)}, neither true nor false`,
+    message: `${name} is ${show(stated)}, neither true nor false`,
     nearest: ["true", "false"],
   });
   return value.otherwise;

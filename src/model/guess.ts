@@ -91,6 +91,7 @@ export function guessLayer(config: ConfigReader): ReadLayer {
     routing: routingData(config, guesses),
     shared: sharedData(config, guesses),
     sparse: dense(field(0, ...DENSE)),
+    layerTypes: { dense: false, sparse: true, moe: true },
   };
   const read = readFamily(config, data);
   return { ...read, notes: guesses.map((guess) => `guessed: ${guess}`) };

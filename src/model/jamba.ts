@@ -1,11 +1,12 @@
 import { family } from "./family.ts";
-import { field, numberOf } from "./field.ts";
+import { field } from "./field.ts";
+import { wholeOf } from "./layer-fields.ts";
 import type { SparseRule } from "./sparse.ts";
 
 /** Layers whose number, from 0, leaves `expert_layer_offset` when divided by the period. */
-const sparse: SparseRule = (config) => {
-  const period = numberOf(config, "layers", field(2, "expert_layer_period"));
-  const offset = numberOf(config, "layers", field(1, "expert_layer_offset"));
+const sparse: SparseRule = (config, depth) => {
+  const period = wholeOf(config, field(2, "expert_layer_period"), 1, depth);
+  const offset = wholeOf(config, field(1, "expert_layer_offset"), 0, period - 1);
   return (index) => index % period === offset;
 };
 

@@ -1,13 +1,9 @@
 import { family } from "./family.ts";
 import { field } from "./field.ts";
-import { type SparseRule, stepped } from "./sparse.ts";
+import { enumerated, stepped } from "./sparse.ts";
 
 /** `moe_layers` where the config lists them, else every `interleave_moe_layer_step`-th. */
-const sparse: SparseRule = (config) => {
-  const list = config.get("moe_layers");
-  if (Array.isArray(list)) return (index) => list.includes(index);
-  return stepped(field(1, "interleave_moe_layer_step"))(config);
-};
+const sparse = enumerated("moe_layers", stepped(field(1, "interleave_moe_layer_step")));
 
 /**
  * Llama-4: top-k by logits, the sigmoid of each chosen one times the *input* of its expert, results

@@ -1,3 +1,4 @@
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
@@ -9,7 +10,7 @@ const KIND = "zero_expert_type";
 function inspect(config: ConfigReader): void {
   const kind = config.get(KIND) ?? "identity";
   if (kind === "identity") return;
-  const message = `experts without weights of ${KIND} ${JSON.stringify(kind)} give something else than the token`;
+  const message = `experts without weights of ${KIND} ${show(kind)} give something else than the token`;
   refuseRouting(config, KIND, message);
 }
 

@@ -1,3 +1,4 @@
+import { show } from "../spec/show.ts";
 import { swigluoaiOf } from "./activation.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
@@ -24,7 +25,7 @@ export const minimax = family(
     inspect: (config) => {
       const shared = config.get(SHARED);
       if ([undefined, null, 0].some((none) => none === shared)) return;
-      const message = `a shared expert of ${JSON.stringify(shared)} columns, weighed by a coefficient of its own`;
+      const message = `a shared expert of ${show(shared)} columns, weighed by a coefficient of its own`;
       refuseShared(config, SHARED, message);
     },
   },

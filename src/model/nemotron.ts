@@ -1,28 +1,41 @@
 import type { Activation } from "../spec/layer.ts";
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
 import { field, numberOf, statedName } from "./field.ts";
+import { entriesOf } from "./layer-fields.ts";
 import { refuseActivation } from "./refuse.ts";
 import type { SparseRule } from "./sparse.ts";
 
 const LATENT = "moe_latent_size";
 const SHARED = field(1, "n_shared_experts");
 
-/** Layers are of one kind each: "E" in the pattern, or "moe" in the list, has experts. */
-const sparse: SparseRule = (config) => {
-  const kinds = config.get("layers_block_type");
-  const pattern = config.get("hybrid_override_pattern");
-  const list: readonly unknown[] = Array.isArray(kinds)
-    ? kinds
-    : [...(typeof pattern === "string" ? pattern : "")];
-  return (index) => list[index] === "moe" || list[index] === "E";
+/** What a layer is, in a pattern's letters and by name, as transformers has written it: whether it has experts. */
+const BLOCKS: ReadonlyMap<unknown, boolean> = new Map([
+  ["E", true],
+  ["M", false],
+  ["*", false],
+  ["-", false],
+  ["moe", true],
+  ["mlp", false],
+  ["mamba", false],
+  ["attention", false],
+  ["linear_attention", false],
+  ["full_attention", false],
+]);
+
+/** Layers are of one kind each. */
+const sparse: SparseRule = (config, depth) => {
+  const name = statedName(config, ["layers_block_type", "hybrid_override_pattern"]);
+  const blocks = name === undefined ? undefined : entriesOf(config, name, depth, BLOCKS);
+  return (index) => blocks?.[index] === true;
 };
 
 function activation(config: ConfigReader): Activation {
   const act = config.get("mlp_hidden_act") ?? "relu2";
   if (act !== "relu2") {
-    const message = `mlp_hidden_act ${JSON.stringify(act)} of experts without a gate is not one the kernel has`;
+    const message = `mlp_hidden_act ${show(act)} of experts without a gate is not one the kernel has`;
     refuseActivation(config, "mlp_hidden_act", message, ["relu2"]);
   }
   return "relu2";

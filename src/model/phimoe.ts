@@ -1,3 +1,4 @@
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { family } from "./family.ts";
 import { field } from "./field.ts";
@@ -10,7 +11,7 @@ function inspect(config: ConfigReader): void {
   refuseRouting(
     config,
     "num_experts_per_tok",
-    `Phi-MoE's sparsemixer chooses 2 experts, num_experts_per_tok says ${JSON.stringify(chosen)}`,
+    `Phi-MoE's sparsemixer chooses 2 experts, num_experts_per_tok says ${show(chosen)}`,
   );
 }
 

@@ -24,7 +24,7 @@ export type Keys = Readonly<Record<string, Says>>;
 
 /** A value in a message, cut where it is long. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

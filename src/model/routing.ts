@@ -2,6 +2,7 @@
 
 import { defined } from "../spec/defined.ts";
 import type { ExpertGroups, RenormEpsilon, RoutingSpec, Scoring } from "../spec/layer.ts";
+import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, field, flagOf, numberOf, statedName } from "./field.ts";
 import { GIVEN, refuseRouting } from "./refuse.ts";
@@ -60,7 +61,7 @@ export function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
   const value = config.get(name);
   const known = typeof value === "string" && Object.hasOwn(NAMED, value) ? NAMED[value] : undefined;
   if (known !== undefined) return known;
-  const message = `${name} ${JSON.stringify(value)} is not a scoring the kernel has`;
+  const message = `${name} ${show(value)} is not a scoring the kernel has`;
   const nearest = ["softmax", "sigmoid", "sqrt_softplus", GIVEN];
   refuseRouting(config, name, message, nearest);
   return fallback;

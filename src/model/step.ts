@@ -1,21 +1,11 @@
-import { activationOf } from "./activation.ts";
-import type { ConfigReader } from "./config.ts";
+import { defined } from "../spec/defined.ts";
 import { family } from "./family.ts";
 import { field, numberOf } from "./field.ts";
-import { limitAt, refuseLimits } from "./limits.ts";
-import { dense, type SparseRule } from "./sparse.ts";
+import { limitedAt, refuseLimits } from "./limits.ts";
+import { dense, enumerated } from "./sparse.ts";
 
 /** `moe_layers_enum`, "3,4,5,…", where the config has it; else all but the first dense ones. */
-const sparse: SparseRule = (config) =>
-  listed(config) ?? dense(field(0, "first_k_dense_replace"))(config);
-
-/** The layers that `moe_layers_enum` lists, where it does. */
-function listed(config: ConfigReader): ReturnType<SparseRule> | undefined {
-  const list = config.get("moe_layers_enum");
-  if (typeof list !== "string" && !Array.isArray(list)) return undefined;
-  const layers = new Set((typeof list === "string" ? list.split(",") : list).map(Number));
-  return (index) => layers.has(index);
-}
+const sparse = enumerated("moe_layers_enum", dense(field(0, "first_k_dense_replace")));
 
 const LIMITS = "swiglu_limits";
 const SHARED_LIMITS = "swiglu_limits_shared";
@@ -38,7 +28,7 @@ export const step = family(
     activation: () => "silu",
     routing: { scoring: "softmax", renormalize: field(false, "norm_expert_weight") },
     shared: { count: 1, intermediate: field(5120, "share_expert_dim") },
-    sparse: (config) => listed(config) ?? dense(1)(config),
+    sparse: enumerated("moe_layers_enum", dense(1)),
   },
   {
     names: [
@@ -56,13 +46,12 @@ export const step = family(
       scalingFactor: field(1, "moe_router_scaling_factor"),
       correctionBias: field(true, "use_moe_router_bias"),
     },
-    activation: (config) => limitAt(config, LIMITS) ?? activationOf(config),
-    shared: (config) => {
-      const own = limitAt(config, SHARED_LIMITS);
-      const other = own !== undefined || limitAt(config, LIMITS) !== undefined;
-      const activation = own ?? activationOf(config);
-      return { count: 1, intermediate: sharedWidth, ...(other ? { activation } : {}) };
-    },
+    activation: (config) => limitedAt(config, LIMITS, SHARED_LIMITS).routed,
+    shared: (config) => ({
+      count: 1,
+      intermediate: sharedWidth,
+      ...defined({ activation: limitedAt(config, LIMITS, SHARED_LIMITS).shared }),
+    }),
     sparse,
     inspect: (config) =>
       refuseLimits(config, LIMITS, SHARED_LIMITS, numberOf(config, "sharedExperts", sharedWidth)),

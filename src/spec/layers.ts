@@ -24,6 +24,11 @@ export interface LayersSpec extends Omit<MoeSpec, "layer" | "schedule"> {
 /** The most layers that a model has: an index is below it. */
 export const MOST_LAYERS = 1000;
 
+/** Whether it is the index of a layer. */
+export function isIndex(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_LAYERS;
+}
+
 /** A spec as one of several kinds of layers; undefined: it is of one layer. */
 export function layersOf(spec: unknown): LayersSpec | undefined {
   return isDict(spec) && spec.layers !== undefined ? (spec as unknown as LayersSpec) : undefined;

@@ -68,4 +68,13 @@ export const layerCases = {
     config: {},
     says: 'kind = "auto" in a spec with layers',
   },
+  MOE175: {
+    spec: layersText(
+      "{ a: { at: [0, 1], layer }, b: { at: [2], layer: { ...layer, hidden: ⟦1024⟧ } } }",
+      '{ kind: "gather", tiles: { decode: { upTo: 256, bt: 64, bf: 256, bd: 1024 } } }',
+    ),
+    config: {},
+    says: "hidden = 1024 in b, 2048 in a: a model's layers have D alike",
+    nearest: [2048],
+  },
 } satisfies Partial<Readonly<Record<string, Case>>>;

@@ -1,5 +1,8 @@
 /** Specs of several kinds of layers: what is judged, where it is said, and what comes out. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { root } from "../cli/moegen.ts";
 import { layersText, WIDTHS } from "./layer-cases.ts";
 import { checkText } from "./marked.ts";
 
@@ -108,6 +111,50 @@ describe("kinds read from a config", () => {
     expect(await saysOf(layersText(kinds, auto), WIDTHS)).toEqual([
       "MOE173 layer 0 has no experts in the config",
     ]);
+  });
+
+  test("read for no index, holds those that are read alike", async () => {
+    const all = (at: string) => `{ all: { at: ${at}, layer: moe.fromHuggingFace(config) } }`;
+    const v4 = JSON.parse(
+      readFileSync(join(root, "examples/configs/deepseek-v4-flash.json"), "utf8"),
+    );
+    const rest =
+      '{ kind: "gather", tiles: { decode: { upTo: 256, bt: auto, bf: auto, bd: auto } } }';
+    const text = (at: string) =>
+      layersText(all(at), rest).replace("{ moe }", "{ auto, moe }").replace("v6e", "v7x");
+    const { diagnostics } = await check(text("{ from: 0, to: 42 }"), v4);
+    expect(diagnostics).toMatchObject([
+      {
+        code: "MOE173",
+        message: "layers 0 to 2 are read otherwise from the config than all",
+        nearest: ["at: { from: 3, to: 42 }"],
+      },
+    ]);
+    expect(await saysOf(text("{ from: 3, to: 42 }"), v4)).toEqual([
+      "MOE171 layers 0 to 2 of the config have experts and no kind",
+    ]);
+  });
+
+  test("of a config that does not say how deep the model is, which layers there are is not known", async () => {
+    const { num_hidden_layers: _, ...unknown } = { ...WIDTHS, moe_intermediate_size: 768 };
+    expect(await saysOf(layersText(`{ all: ${kind("[1]", 1)} }`), unknown)).toEqual([
+      "MOE173 how many layers the model has is not read from all's config: which of them are of its kind is not known",
+    ]);
+  });
+
+  test("where all layers of a kind are of others, none is proposed", async () => {
+    const kinds = `{ wide: ${kind("[1, 2]", 1)}, again: ${kind("[3]", 1)} }`;
+    const { diagnostics } = await check(layersText(kinds), WIDTHS);
+    expect(diagnostics).toMatchObject([{ code: "MOE173", nearest: [] }]);
+  });
+
+  test("rows of another type than other layers' are refused", async () => {
+    const float = '{ ...layer, dtype: "float32" as const }';
+    expect(
+      await saysOf(layersText(`{ a: { at: [0], layer }, b: { at: [1], layer: ${float} } }`)),
+    ).toContain(
+      'MOE175 dtype = "float32" in b, "bfloat16" in a: a model\'s layers have the type of rows alike',
+    );
   });
 
   test("what is read at a layer without experts says so", async () => {

@@ -31,7 +31,7 @@ test("what a model needs around its layer is noted", () => {
   const gemma = { architectures: ["Gemma4ForCausalLM"], top_k_experts: 8 };
   expect(notesOf(gemma)).toContain("router.per_expert_scale multiplies an expert's result");
   const v4 = { architectures: ["DeepseekV4ForCausalLM"], num_hash_layers: 2 };
-  expect(notesOf(v4)).toContain("the first 2 layers take their experts from the token's id");
+  expect(notesOf(v4)).toContain("layers 0 to 1 take their experts from the token's id");
   expect(notesOf({ ...v4, num_hash_layers: 0 })).toBe("");
   const k3 = { architectures: ["KimiK3ForConditionalGeneration"], num_experts_per_token: 8 };
   const latent = { ...k3, routed_expert_hidden_size: 512 };

@@ -96,9 +96,23 @@ describe("sizes and weights by layer", () => {
 
   test("a layer without experts, and an index that is none, are refused", () => {
     const dense = { ...qwen, mlp_only_layers: [0] };
-    for (const at of [0, 4, -1, 0.5, "1" as unknown as number]) {
-      const problems = problemsOf(read(dense, { at }));
-      expect(problems.map(({ code, nearest }) => [code, nearest])).toEqual([["MOE173", ["at: 1"]]]);
+    for (const [at, nearest] of [
+      [0, 1],
+      [4, 3],
+      [-1, 1],
+      [2.25, 2],
+      [Number.NaN, 1],
+      ["1", 1],
+    ]) {
+      const problems = problemsOf(read(dense, { at: at as number }));
+      expect(problems).toMatchObject([{ code: "MOE173", nearest: [`at: ${nearest}`] }]);
+      const shown = typeof at === "string" ? `"${at}"` : String(at);
+      expect(problems[0]?.message).toBe(`layer ${shown} has no experts in the config`);
+    }
+    const unknown = { ...qwen, num_hidden_layers: null };
+    expect(problemsOf(read(unknown, { at: 7 }))).toEqual([]);
+    for (const at of [-1, 1000, Number.NaN]) {
+      expect(problemsOf(read(unknown, { at }))).toMatchObject([{ code: "MOE173" }]);
     }
   });
 

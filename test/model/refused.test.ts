@@ -26,10 +26,6 @@ const refused: Readonly<Record<string, Refused>> = {
     says: 'mlp_hidden_act "silu" of experts without a gate is not one the kernel has',
     answer: { named: "relu2", overrides: { activation: "relu2" } },
   },
-  "more layers than any model has": {
-    config: { architectures: ["Qwen3MoeForCausalLM"], num_hidden_layers: 2 ** 53, ...SIZES },
-    says: "the config says 9007199254740992 layers in num_hidden_layers, 1000 are the most",
-  },
   "LongCat: experts without weights that are not the identity": {
     config: {
       architectures: ["LongcatFlashForCausalLM"],

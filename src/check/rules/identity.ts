@@ -1,6 +1,7 @@
 /** Names: of the package and the devices. */
+
+import { show } from "../../spec/show.ts";
 import type { Finding } from "../diagnostic.ts";
-import { show } from "../numbers.ts";
 import { ownerOf, PYTHON_KEYWORDS } from "./python-names.ts";
 import { error, type Rule } from "./rule.ts";
 

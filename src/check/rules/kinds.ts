@@ -2,8 +2,9 @@
 
 import { LARGEST_SIZE } from "../../plan/divisors.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
+import { show } from "../../spec/show.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
-import { isSize, show } from "../numbers.ts";
+import { isSize } from "../numbers.ts";
 import { closest, meantBy } from "./meant.ts";
 
 export type Dict = Readonly<Record<string, unknown>>;

@@ -4,13 +4,14 @@ import { entryNames } from "../../emit/layer-names.ts";
 import {
   indicesText,
   indicesWritten,
+  isIndex,
   type LayerKind,
   type LayersSpec,
   MOST_LAYERS,
 } from "../../spec/layers.ts";
 import { severalOf } from "../../spec/several.ts";
+import { show } from "../../spec/show.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
-import { show } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
 import { type Dict, Kinds } from "./kinds.ts";
 import { error } from "./rule.ts";
@@ -48,12 +49,10 @@ const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 2
 function areIndices(values: Kinds, path: SpecPath, at: unknown): boolean {
   const list: readonly unknown[] = Array.isArray(at) ? Array.from(at as readonly unknown[]) : [];
   if (!Array.isArray(at)) values.wrong(path, at, HOW);
-  const legal = (one: unknown): boolean =>
-    Number.isInteger(one) && (one as number) >= 0 && (one as number) < MOST_LAYERS;
   for (const [index, one] of list.entries()) {
-    if (!legal(one)) values.wrong([...path, index], one, INDEX);
+    if (!isIndex(one)) values.wrong([...path, index], one, INDEX);
   }
-  return Array.isArray(at) && list.every(legal);
+  return Array.isArray(at) && list.every(isIndex);
 }
 
 /** MOE101, MOE140, MOE141: a kind's name is that of a folder within the package. */
@@ -109,8 +108,15 @@ export function kindsAsRead(kinds: Named): readonly Finding[] {
   const covered = new Set(kinds.flatMap(([, { at }]) => at));
   const told = kinds.flatMap(([name, { at, layer }]): readonly Finding[] => {
     const path = ["layers", name, "at"];
-    const { sparse, alike } = layerOrigin(layer) ?? {};
-    if (sparse === undefined) return [];
+    const origin = layerOrigin(layer);
+    if (origin === undefined) return [];
+    const { sparse, alike, problems } = origin;
+    if (sparse === undefined) {
+      // What is wrong with the config says why.
+      if (problems.length > 0) return [];
+      const message = `how many layers the model has is not read from ${name}'s config: which of them are of its kind is not known`;
+      return [error({ code: "MOE173", path, message })];
+    }
     const without = at.filter((index) => !sparse.includes(index));
     const other = at.filter((index) => sparse.includes(index) && alike?.includes(index) === false);
     const found = [
@@ -123,9 +129,8 @@ export function kindsAsRead(kinds: Named): readonly Finding[] {
             `${layers(other)} ${isOne(other) ? "is" : "are"} read otherwise from the config than ${name}`,
           ]),
     ];
-    const nearest = [
-      `at: ${indicesWritten((alike ?? sparse).filter((index) => free(index, name)))}`,
-    ];
+    const own = (alike ?? sparse).filter((index) => free(index, name));
+    const nearest = own.length === 0 ? [] : [`at: ${indicesWritten(own)}`];
     return found.map((message) => error({ code: "MOE173", path, message, nearest }));
   });
   const all = new Set(kinds.flatMap(([, { layer }]) => layerOrigin(layer)?.sparse ?? []));
@@ -133,6 +138,31 @@ export function kindsAsRead(kinds: Named): readonly Finding[] {
   if (missing.length === 0) return told;
   const message = `${layers(missing)} of the config ${isOne(missing) ? "has" : "have"} experts and no kind`;
   return [...told, error({ code: "MOE171", path: ["layers"], message })];
+}
+
+/** What all layers of a model have alike: the rows that go from one to the next. */
+const STREAM = [
+  ["hidden", "D"],
+  ["dtype", "the type of rows"],
+] as const;
+
+/** MOE175: a model's layers have one residual stream. */
+export function kindsInOneStream(kinds: Named): readonly Finding[] {
+  const [most] = kinds.toSorted(([, a], [, b]) => b.at.length - a.at.length);
+  if (most === undefined) return [];
+  const [owner, { layer: usual }] = most;
+  return STREAM.flatMap(([field, what]) =>
+    kinds.flatMap(([name, { layer }]): readonly Finding[] => {
+      const own: unknown = layer?.[field];
+      const other: unknown = usual?.[field];
+      // Of another kind of value, or none: said by the kind's own rules.
+      if (own === other || typeof own !== typeof other) return [];
+      const path = ["layers", name, "layer", field];
+      const message = `${field} = ${show(own)} in ${name}, ${show(other)} in ${owner}: a model's layers have ${what} alike`;
+      const nearest = [typeof other === "number" ? other : String(other)];
+      return [error({ code: "MOE175", path, message, nearest })];
+    }),
+  );
 }
 
 /** MOE174: several schedules are not chosen among within a kind. */

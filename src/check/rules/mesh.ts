@@ -2,8 +2,9 @@
 
 import { divisors } from "../../plan/divisors.ts";
 import { heldExperts, localExperts } from "../../spec/formats.ts";
+import { show } from "../../spec/show.ts";
 import type { Finding } from "../diagnostic.ts";
-import { nearestOf, show } from "../numbers.ts";
+import { nearestOf } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
 import { error, type Rule } from "./rule.ts";
 

@@ -4,8 +4,8 @@ import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import { bucketOptions } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
+import { show } from "../../spec/show.ts";
 import type { SpecPath } from "../diagnostic.ts";
-import { show } from "../numbers.ts";
 import type { Dict, Kinds, Vocabulary } from "./kinds.ts";
 
 /**

@@ -3,8 +3,8 @@
  * (a cast, plain JavaScript, a JSON file). What fails here is not judged further.
  */
 import { layerIncomplete } from "../../dsl/brand.ts";
+import { show } from "../../spec/show.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
-import { show } from "../numbers.ts";
 import { type Dict, Kinds, type Vocabulary } from "./kinds.ts";
 import { checkSchedule } from "./shape-schedule.ts";
 
