@@ -21,6 +21,7 @@ export function refuseLayers(
   config.report({ code: "MOE305", configField, message, nearest });
 }
 
+/** Whether it is a whole number from `least` to `most`. */
 export const isWhole = (value: unknown, least: number, most: number): value is number =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
