@@ -97,7 +97,7 @@ export function judgeSeveral(
     return ended();
   }
   const known = new Set(shared.map(keyOf));
-  const tried: Tried[] = [];
+  const all: Tried[] = [];
   for (const kind of kinds) {
     const schedule = registries.schedules[kind];
     if (schedule === undefined) continue;
@@ -109,8 +109,9 @@ export function judgeSeveral(
     const asked = isAsked(several, kind);
     findings.push(...fresh.filter((each) => asked || (one.tried && !isError(each))));
     for (const each of told) known.add(keyOf(each));
-    if (one.tried !== undefined) tried.push(one.tried);
+    if (one.tried !== undefined) all.push(one.tried);
   }
+  const tried = ofOneLayout(spec, several, registries, all);
   const other = otherWeights(
     spec,
     tried.map(({ member }) => member.kind),
@@ -156,6 +157,25 @@ function tryOne(
   const plan = lowerSpec(own, resolved);
   const member = { kind: schedule.kind, spec: own, plan };
   return { findings, lowered, tried: { member, context, before, resolved } };
+}
+
+/**
+ * Without those that nobody asks for and that keep other columns of the shared experts on a device
+ * than the first that somebody asks for, or the first of all.
+ */
+function ofOneLayout(
+  { layer, mesh }: MoeSpec,
+  several: SeveralSpec,
+  { schedules }: Registries,
+  tried: readonly Tried[],
+): readonly Tried[] {
+  const asked = ({ member }: Tried): boolean => isAsked(several, member.kind);
+  const columns = ({ member }: Tried): number =>
+    schedules[member.kind]?.sharedColumns(layer, mesh.ep) ?? 0;
+  const first = tried.find(asked) ?? tried[0];
+  if (first === undefined) return tried;
+  const kept = columns(first);
+  return tried.filter((one) => asked(one) || columns(one) === kept);
 }
 
 /** Where tiles are written, or the bucket names the schedule, that they do not fit is an error. */

@@ -2,7 +2,7 @@
 
 import { argumentsContext } from "../kernel/api/arguments.ts";
 import { headerContext, layerContext } from "../kernel/api/context.ts";
-import { sharedOf } from "../kernel/shared-experts/spread.ts";
+import { planShared } from "../kernel/shared-experts/spread.ts";
 import { membersOf } from "../plan/members.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
@@ -48,7 +48,7 @@ function severalContext(plan: Plan): Record<string, unknown> {
     .reduce((a, b) => (b.vmemBytes < a.vmemBytes ? b : a));
   return {
     ...layerContext(plan),
-    ...argumentsContext(plan, sharedOf(plan.layer, plan.mesh.ep)),
+    ...argumentsContext(plan, planShared(plan)),
     ...headerContext(plan),
     schedules: schedules.map(({ kind, summary }) => ({ kind, summary })),
     schedulesText: `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`,

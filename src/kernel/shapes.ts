@@ -4,7 +4,7 @@ import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
 import { fillsLanes } from "./rows/layout.ts";
-import { isTiled, sharedOf } from "./shared-experts/spread.ts";
+import { isTiled, planShared } from "./shared-experts/spread.ts";
 import { scaleBlockTemplate } from "./weights/quantization.ts";
 
 const HERE = "kernel/shapes";
@@ -25,8 +25,9 @@ function tileBlocks({ layer, kernels }: Plan): Blocks {
 }
 
 /** What the shared experts add: their columns of one device, and the tiles of those. */
-function sharedBlocks({ layer, mesh, kernels }: Plan): Blocks {
-  const shared = sharedOf(layer, mesh.ep);
+function sharedBlocks(plan: Plan): Blocks {
+  const { layer, kernels } = plan;
+  const shared = planShared(plan);
   if (shared === undefined) return { shared_constants: NO_BLOCK, shared_tiles: NO_BLOCK };
   const streamed = isStreamed(kernels);
   const cut = fillsLanes(layer.hidden) ? "streamed_by_columns" : "streamed_by_rows";
@@ -38,9 +39,9 @@ function sharedBlocks({ layer, mesh, kernels }: Plan): Blocks {
 }
 
 /** How many experts' weights start at entry: into the slots that shared ones leave. */
-function earlyBlock({ layer, mesh, kernels }: Plan): string {
-  const streamed = isStreamed(kernels);
-  const shared = sharedOf(layer, mesh.ep);
+function earlyBlock(plan: Plan): string {
+  const streamed = isStreamed(plan.kernels);
+  const shared = planShared(plan);
   const tiled = shared !== undefined && isTiled(shared, streamed);
   if (streamed) return `${HERE}/early/streamed${tiled ? "_after_shared" : ""}`;
   return `${HERE}/early/resident${tiled ? "_after_tiles" : ""}`;

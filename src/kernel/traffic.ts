@@ -37,7 +37,7 @@ export function trafficOf(
   const everActive = load.localExperts * (1 - (1 - chanceOfExpert(layer)) ** sizes.tokens);
   const routing = layer.routing.where === "kernel" ? idsOf(layer) * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
-  const shared = sharedOf(layer, ep)?.size ?? 0;
+  const shared = sharedOf(layer, ep, frame.byNeed)?.size ?? 0;
   const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));
   const both = (bytes: { readonly gateUp: number; readonly down: number }): number =>
     bytes.gateUp + bytes.down;

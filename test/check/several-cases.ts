@@ -33,7 +33,11 @@ export const severalCases = {
   },
   MOE151: {
     using: withOther({ sharedColumns: () => 512 }),
-    spec: severalText("decode: { upTo: 256 }", 'kind: ⟦"auto"⟧,', { layer: SHARED }),
+    spec: severalText(
+      'few: { upTo: 64, use: "gather" }, decode: { upTo: 256, use: "other" }',
+      'kind: ⟦"auto"⟧,',
+      { layer: SHARED },
+    ),
     says: "gather keeps 128 columns of the shared experts on a device, other 512",
   },
   MOE152: {

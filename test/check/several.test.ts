@@ -107,6 +107,19 @@ describe("a spec of several schedules", () => {
     expect(asked.diagnostics).toMatchObject([{ code: "MOE112", message: "topK is not for other" }]);
   });
 
+  test("leaves out what keeps other columns of the shared experts, unless it is asked for", async () => {
+    const whole = withOther({ sharedColumns: () => 512 });
+    const shared = LAYER.replace(
+      "routing:",
+      "sharedExperts: { count: 1, intermediate: 512 }, routing:",
+    );
+    const of = async (more: string) => check("decode: { upTo: 64 }", more, whole, shared);
+    expect((await of("")).plan?.schedule).toBe("gather");
+    expect((await of('among: ["gather", "other"],')).diagnostics).toMatchObject([
+      { code: "MOE151" },
+    ]);
+  });
+
   test("leaves a schedule out of a bucket where none of its tiles fit", async () => {
     const large = withOther({
       lower: (input) => {

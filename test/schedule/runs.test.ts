@@ -14,6 +14,7 @@ import { sizesOf } from "../../src/kernel/passes/sizes.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { Stream } from "../../src/plan/plan.ts";
 import { sendAll } from "../../src/predict/plan/sends.ts";
+import { scheduleOf } from "../../src/schedule/registry.ts";
 import { groupsOf, shareOf } from "../../src/schedule/runs/expected.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { deviceOf } from "../../src/target/device/registry.ts";
@@ -54,7 +55,6 @@ const messages = (more: object): readonly string[] =>
 
 test.each([
   ["wire.combine", { wire: { combine: "int8" } }],
-  ["sharedExperts", { sharedExperts: { count: 1, intermediate: 512 } }],
   ["deterministic", { deterministic: true }],
 ])("%s is refused by name", (name, more) => {
   expect(messages(more).join()).toContain(`runs has no ${name}`);
@@ -74,6 +74,19 @@ test("rows that are quantised on their way out are not refused", () => {
   expect(messages({ wire: { dispatch: "int8" } })).toEqual([]);
 });
 
+test("every device has the shared experts whole, and takes its own tokens through them", () => {
+  const sharedExperts = { count: 1, intermediate: 512 };
+  const { plan } = judge(moe(spec({ sharedExperts })), registries);
+  const [kernel] = plan?.kernels ?? [];
+  if (plan === undefined || kernel === undefined) expect.unreachable("no plan");
+  expect(scheduleOf("runs").sharedColumns(plan.layer, 4)).toBe(512);
+  const read = allOf(kernel).streams.filter(({ name }) => name.startsWith("shared_"));
+  expect(read.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(3 * 1024 * 512 * 2);
+  const rows = allOf(kernel).stages.filter(({ name }) => name.startsWith("shared_feed_forward"));
+  const each = 2 * 3 * 1024 * 512;
+  expect(rows.reduce((sum, { flops }) => sum + flops, 0)).toBe(each * (kernel.tokens / 4));
+});
+
 describe("expected rows", () => {
   const made = { ...layer, activation: { kind: "silu" } } as never;
 
@@ -83,6 +96,19 @@ describe("expected rows", () => {
     expect(shareOf(made, 1)).toBe(1);
     // Five experts elsewhere, six choices: one is here.
     expect(shareOf({ ...layer, experts: 10, topK: 6 } as never, 2)).toBe(1);
+  });
+
+  test("fewer devices have one where a token chooses within groups of neighbours", () => {
+    const routing = { ...layer.routing, groups: { count: 4, kept: 2, score: "max" } };
+    const grouped = { ...layer, routing } as never;
+    // A device has one group of four, which is kept in half of all cases; then four of eight are chosen.
+    const met = 1 - (4 * 3 * 2 * 1) / (8 * 7 * 6 * 5);
+    expect(shareOf(grouped, 4)).toBeCloseTo(met / 2, 12);
+    // Half a group.
+    expect(shareOf(grouped, 8)).toBeCloseTo((1 - (6 * 5 * 4 * 3) / (8 * 7 * 6 * 5)) / 2, 12);
+    // Two groups: one of them is kept in four of six cases, both in one.
+    expect(shareOf(grouped, 2)).toBeCloseTo((4 * met + 1) / 6, 12);
+    expect(shareOf(grouped, 1)).toBe(1);
   });
 
   test("come in whole groups: between their number and one group more", () => {

@@ -4,7 +4,7 @@ import type { Plan } from "../../plan/plan.ts";
 import type { TileField, TileRule, TileTable } from "../../schedule/schedule.ts";
 import { axisRule, cuts, cutsHidden, rowMultiple } from "../feed-forward/rules.ts";
 import { axisUnit, fillsLanes, type Layer, paddedHidden } from "../rows/layout.ts";
-import { isTiled, leavesSlots, type Shared, sharedOf } from "../shared-experts/spread.ts";
+import { isTiled, leavesSlots, planShared, type Shared } from "../shared-experts/spread.ts";
 
 /** The rule of one axis as the checker has it, in Python and in words. */
 function weightRule(layer: Layer, axis: "bf" | "bd", kernels: Plan["kernels"]): TileRule {
@@ -69,9 +69,8 @@ export function weightTiles({ layer, kernels }: Plan): TileTable {
 
 /** Tiles of the shared experts' columns; nothing where a kernel has none. */
 export function sharedTile(plan: Plan): TileTable {
-  const { layer, mesh, kernels } = plan;
-  const streamed = isStreamed(kernels);
-  const shared = sharedOf(layer, mesh.ep);
+  const streamed = isStreamed(plan.kernels);
+  const shared = planShared(plan);
   if (shared === undefined || !isTiled(shared, streamed)) return { fields: [], rules: [] };
   const { columns, unit } = shared;
   const meaning = `columns of the shared experts in one weight tile; divides ${columns}`;

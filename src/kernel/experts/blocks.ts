@@ -2,15 +2,16 @@
 import { holdsTwoPasses, isStreamed, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes } from "../rows/layout.ts";
-import { isTiled, leavesSlots, sharedOf } from "../shared-experts/spread.ts";
+import { isTiled, leavesSlots, planShared } from "../shared-experts/spread.ts";
 
 const HERE = "kernel/experts";
 
 /** Whose weights the slots have before the routed experts': all of some tiles' slots, or fewer. */
 type Turn = "none" | "one" | "tiles" | "few_tiles";
 
-function sharedTurn({ layer, mesh, kernels }: Plan, streamed: boolean): Turn {
-  const shared = sharedOf(layer, mesh.ep);
+function sharedTurn(plan: Plan, streamed: boolean): Turn {
+  const { layer, kernels } = plan;
+  const shared = planShared(plan);
   if (shared === undefined) return "none";
   if (!isTiled(shared, streamed)) return "one";
   return leavesSlots(shared, layer, kernels, streamed) ? "few_tiles" : "tiles";

@@ -5,13 +5,14 @@ import { weighsRows } from "../feed-forward/row-scales.ts";
 import { NO_BLOCK } from "../part.ts";
 import { planRoutesAll } from "../routing/all-tokens.ts";
 import { pairsOrWords } from "../rows/packing.ts";
-import { sharedOf } from "../shared-experts/spread.ts";
+import { planShared } from "../shared-experts/spread.ts";
 
 const HERE = "kernel/passes";
 
 /** What the kernel says of the tokens that shared experts compute on a device. */
-function aboutShared({ layer, mesh: { ep } }: Plan): string {
-  const shared = sharedOf(layer, ep);
+function aboutShared(plan: Plan): string {
+  const { ep } = plan.mesh;
+  const shared = planShared(plan);
   if (shared === undefined) return NO_BLOCK;
   if (shared.blocks === ep && ep > 1) return `${HERE}/about_shared/all`;
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;

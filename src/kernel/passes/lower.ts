@@ -112,7 +112,7 @@ export function lower(passes: Passes, input: LowerInput): KernelPlan {
   const { streamed } = request;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const fit = fitOf(input, request);
-  const shared = sharedOf(layer, ep);
+  const shared = sharedOf(layer, ep, byNeed);
   const sharedTile =
     shared !== undefined && isTiled(shared, streamed)
       ? sharedTileOf(shared, tileShapeOf(layer, tiles))

@@ -10,7 +10,7 @@ import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { placeBlocks, scaledOf } from "./places.ts";
-import { isTiled, type Shared, sharedOf } from "./spread.ts";
+import { isTiled, planShared, type Shared } from "./spread.ts";
 
 const HERE = "kernel/shared_experts";
 
@@ -85,8 +85,8 @@ function activationBlocks(layer: LayerSpec): Record<string, string> {
 
 /** Templates by the name of what they answer; none for a layer without shared experts. */
 export function sharedBlocks(plan: Plan): Record<string, string> {
-  const { layer, mesh, kernels } = plan;
-  const shared = sharedOf(layer, mesh.ep);
+  const { layer, kernels } = plan;
+  const shared = planShared(plan);
   if (shared === undefined) return {};
   const streamed = isStreamed(kernels);
   const tiled = isTiled(shared, streamed);

@@ -18,7 +18,7 @@ import { isTiled, sharedOf, sharedTileOf } from "./spread.ts";
 /** They take the same slots in turn, each in buffers of its own. */
 export function sharedTiles(input: KernelInput): readonly BufferDeclaration[] {
   const { layer, ep, tiles, streamed } = input;
-  const shared = sharedOf(layer, ep);
+  const shared = sharedOf(layer, ep, input.byNeed);
   if (shared === undefined || !sharedApart(layer)) return [];
   const { slots: routedSlots, bd: rows, columnsD: columns } = tileDims(input);
   const tiled = isTiled(shared, streamed);

@@ -6,7 +6,7 @@ import type { Context } from "../context.ts";
 import { productRows } from "../feed-forward/dequantize.ts";
 import { quantizationContext, scaleUnit } from "../weights/quantization.ts";
 import { scaledOf } from "./places.ts";
-import { isTiled, sharedOf } from "./spread.ts";
+import { isTiled, planShared } from "./spread.ts";
 
 /** What the module of the shared experts says beside what all modules do. */
 export function sharedExpertsContext(
@@ -26,12 +26,10 @@ export function sharedExpertsContext(
 }
 
 /** How they are spread over the devices. */
-export function sharedSpreadContext({
-  layer,
-  mesh: { ep },
-  kernels,
-}: Plan): Record<string, unknown> {
-  const shared = sharedOf(layer, ep);
+export function sharedSpreadContext(plan: Plan): Record<string, unknown> {
+  const { ep } = plan.mesh;
+  const { kernels } = plan;
+  const shared = planShared(plan);
   const tiled = shared !== undefined && isTiled(shared, isStreamed(kernels));
   return {
     // A tile's turn, or all columns in the first slot.

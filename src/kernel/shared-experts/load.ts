@@ -26,8 +26,9 @@ export function sharedLoad({
   sizes,
   tiles,
   streamed,
+  byNeed,
 }: KernelInput): SharedLoad | undefined {
-  const shared = sharedOf(layer, ep);
+  const shared = sharedOf(layer, ep, byNeed);
   if (shared === undefined) return undefined;
   const shape = tileShapeOf(layer, tiles);
   const positions = shared.blocks * sizes.passTokens;

@@ -20,8 +20,16 @@ const PLACE = "shared_experts";
  * Bodies that are needed, with the row tiles of a pass that take each: whole tiles, and what is
  * left of own and of other tokens.
  */
-function bodiesOf({ layer, ep, sizes, tiles, streamed, btc }: Frame): ReadonlyMap<number, number> {
-  const blocks = sharedOf(layer, ep)?.blocks ?? 1;
+function bodiesOf({
+  layer,
+  ep,
+  sizes,
+  tiles,
+  streamed,
+  btc,
+  byNeed,
+}: Frame): ReadonlyMap<number, number> {
+  const blocks = sharedOf(layer, ep, byNeed)?.blocks ?? 1;
   const own = sizes.passTokens;
   const bodies = new Map<number, number>();
   const take = (count: number, times: number): void => {
@@ -97,9 +105,9 @@ function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): 
 }
 
 function before(frame: Frame, load: SharedLoad): readonly Draft[] {
-  const { layer, ep, streamed } = frame;
+  const { layer, ep, streamed, byNeed } = frame;
   const { reads, tiles, rowTiles } = load;
-  const spread = sharedOf(layer, ep);
+  const spread = sharedOf(layer, ep, byNeed);
   const tiled = spread !== undefined && isTiled(spread, streamed);
   const { gateUp, down } = sharedBuffers(layer);
   return [

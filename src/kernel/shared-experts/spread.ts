@@ -3,9 +3,12 @@
  * over the devices, so that their weights cross HBM once in all. Each device adds its columns'
  * share to the sums of every token. Where S does not cut into whole registers for every device,
  * groups of neighbouring devices take the same columns, and each of a group other devices' tokens.
+ * Where rows go to those that need them alone, the group is all devices.
  */
 
+import { goByNeed } from "../../plan/call.ts";
 import { divisors } from "../../plan/divisors.ts";
+import type { ByNeed, Plan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
 import { type Layer, tileUnit } from "../rows/layout.ts";
 import { type TileShape, tileShapeOf } from "../weights/tile-shape.ts";
@@ -26,17 +29,18 @@ export interface Shared {
   readonly unit: number;
 }
 
-/** Undefined: the layer has none. */
+/** Undefined: the layer has none. `byNeed`: no device has all rows, and each takes its own through all columns. */
 export function sharedOf(
   layer: Pick<Layer, "sharedExperts" | "quantization">,
   ep: number,
+  byNeed?: ByNeed,
 ): Shared | undefined {
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return undefined;
   const size = sharedExperts.count * sharedExperts.intermediate;
   const unit = tileUnit(sharedLayer(layer));
   const cuts = (replicas: number): boolean => size % (unit * (ep / replicas)) === 0;
-  const replicas = divisors(ep).find(cuts) ?? ep;
+  const replicas = byNeed === undefined ? (divisors(ep).find(cuts) ?? ep) : ep;
   const blocks = ep / replicas;
   return {
     size,
@@ -46,6 +50,15 @@ export function sharedOf(
     gated: sharedExperts.gate === "sigmoid",
     unit,
   };
+}
+
+/** How those of a plan are spread. */
+export function planShared({
+  layer,
+  mesh,
+  kernels,
+}: Pick<Plan, "layer" | "mesh" | "kernels">): Shared | undefined {
+  return sharedOf(layer, mesh.ep, goByNeed(kernels));
 }
 
 /** Columns of S that lie in the HBM of one of `ep` devices. */

@@ -88,7 +88,7 @@ export function sharedSlots(input: KernelInput): {
   readonly down: number;
 } {
   const { layer, ep, streamed, sizes } = input;
-  const shared = sharedOf(layer, ep);
+  const shared = sharedOf(layer, ep, input.byNeed);
   const load = sharedLoad(input);
   if (shared === undefined || load === undefined || !isTiled(shared, streamed)) {
     return { gateUp: 0, down: 0 };

@@ -7,14 +7,37 @@ import { UNROLL } from "../../kernel/loops.ts";
 /** What is expected of a kernel's runs. */
 type Runs = Pick<Frame, "layer" | "ep" | "sizes">;
 
-/** Probability that a token has an expert on a given device, its choices being different experts. */
-export function shareOf({ experts, topK }: Frame["layer"], ep: number): number {
-  const local = experts / ep;
+/** Probability that none of so many different ones of `all` is among `some` of them. */
+function noneOf(some: number, all: number, drawn: number): number {
   let none = 1;
-  for (let choice = 0; choice < topK; choice++) {
-    none *= Math.max(0, experts - local - choice) / (experts - choice);
+  for (let one = 0; one < drawn; one++) none *= Math.max(0, all - some - one) / (all - one);
+  return none;
+}
+
+/** Ways to take `some` of `all`. */
+function ways(all: number, some: number): number {
+  let found = 1;
+  for (let one = 0; one < some; one++) found *= (all - one) / (one + 1);
+  return found;
+}
+
+/**
+ * Probability that a token has an expert on a given device, its choices being different experts: of all, or
+ * of those of so many groups of neighbours. A device has experts of one group, or groups as wholes.
+ */
+export function shareOf({ experts, topK, routing }: Frame["layer"], ep: number): number {
+  const local = experts / ep;
+  const groups = routing.where === "kernel" ? routing.groups : undefined;
+  if (groups === undefined) return 1 - noneOf(local, experts, topK);
+  const { count, kept } = groups;
+  const size = experts / count;
+  const here = Math.max(1, Math.round(local / size));
+  let share = 0;
+  for (let some = 1; some <= Math.min(here, kept); some++) {
+    const chance = (ways(here, some) * ways(count - here, kept - some)) / ways(count, kept);
+    share += chance * (1 - noneOf((some * local) / here, kept * size, topK));
   }
-  return 1 - none;
+  return share;
 }
 
 /** Expected groups of UNROLL rows from one device to another in one pass, uniform routing. */

@@ -3,13 +3,14 @@
 import { byNeedOf, chipTile, chipTiles } from "../../kernel/api/chip-tiles.ts";
 import { earlyTiles } from "../../kernel/api/early-tiles.ts";
 import { limitsOf, passTiles } from "../../kernel/api/pass-tiles.ts";
-import { joined, weightTiles } from "../../kernel/api/table.ts";
+import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule } from "../../kernel/feed-forward/rules.ts";
 import { passesContext } from "../../kernel/passes/context.ts";
 import { lower, type Passes } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
+import { sharedSize } from "../../kernel/weights/arguments.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { LowerInput, Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
@@ -32,10 +33,11 @@ export const runs = {
   rowsByToken: true,
   axisRule,
   layerProblems,
-  sharedColumns: () => 0,
+  // Every device has them whole: a row goes to those that need it alone.
+  sharedColumns: sharedSize,
   lower: (input) => lower(passesOf(input), input),
   tileTable: (plan) =>
-    joined(weightTiles(plan), earlyTiles(plan), passTiles(plan), chipTiles(plan)),
+    joined(weightTiles(plan), earlyTiles(plan), passTiles(plan), chipTiles(plan), sharedTile(plan)),
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;
     return kernelSteps(kernel, bundles, job, streamed ? { rowBlock: limitsOf(own).rowBlock } : {});

@@ -11,9 +11,6 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   if (layer.wire?.combine !== undefined) {
     refuse("wire", `wire.combine: sums return as ${layer.dtype}`);
   }
-  if (layer.sharedExperts !== undefined) {
-    refuse("sharedExperts", "sharedExperts: leave them to the caller, or use another kind");
-  }
   if (layer.identityExperts !== undefined) {
     refuse("identityExperts", "identityExperts: use another kind");
   }
