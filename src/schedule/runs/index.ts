@@ -8,7 +8,7 @@ import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule } from "../../kernel/feed-forward/rules.ts";
 import { passesContext } from "../../kernel/passes/context.ts";
-import { lower, type Passes } from "../../kernel/passes/lower.ts";
+import { lower, type Passes, seconds } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedSize } from "../../kernel/weights/arguments.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
@@ -36,6 +36,7 @@ export const runs = {
   // Every device has them whole: a row goes to those that need it alone.
   sharedColumns: sharedSize,
   lower: (input) => lower(passesOf(input), input),
+  seconds: (input) => seconds(passesOf(input), input),
   tileTable: (plan) =>
     joined(weightTiles(plan), earlyTiles(plan), passTiles(plan), chipTiles(plan), sharedTile(plan)),
   steps: (kernel, bundles, job) => {
