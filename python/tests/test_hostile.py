@@ -63,12 +63,18 @@ def test_a_hidden_nan_and_one_too_many_are_seen() -> None:
     assert np.array_equal(settled, [[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
 
 
-def test_an_infinite_weight_of_8_bit_rows_may_be_bounded() -> None:
+def test_an_infinite_weight_of_rows_weighed_in_their_products_may_be_bounded() -> None:
     weights = np.array([[0.5, np.inf], [0.5, np.nan], [0.5, 0.5]])
     rows = {"scoreOn": "input", "quantization": {"activations": "int8"}}
     assert hostile.bounded(rows, weights).tolist() == [True, False, False]
     assert not hostile.bounded({**rows, "scoreOn": "result"}, weights).any()
     assert not hostile.bounded({"scoreOn": "input"}, weights).any()
+    situ = {"kind": "situ", "beta": 1, "linearBeta": 2}
+    capped = {"scoreOn": "input", "activation": situ}
+    assert hostile.bounded(capped, weights).tolist() == [True, False, False]
+    assert not hostile.bounded({"activation": situ}, weights).any()
+    gate_alone = {"scoreOn": "input", "activation": {"kind": "situ", "beta": 1}}
+    assert not hostile.bounded(gate_alone, weights).any()
     wanted = np.full((3, 2), np.nan)
     either = np.array([True, False, False])
     assert hostile.settled(np.ones((3, 2)), wanted, either)[2] == 1

@@ -244,11 +244,15 @@ def rows(tokens: Array) -> Array:
 
 
 def bounded(layer: Layer, weights: Any) -> Array:
-    """(T,) tokens whose infinite weight may give a number or none: rows of 8 bits are weighed once
-    they are multiplied, where it leaves an infinity that an activation may bound; before that it
-    leaves infinities that cancel."""
-    products = layer.get("scoreOn") == "input" and quantization.activations(layer) is not None
-    return products & np.isinf(weights).any(axis=-1)
+    """(T,) tokens whose infinite weight may give a number or none: rows are weighed once they are
+    multiplied, where it leaves infinities that an activation may bound; before that it leaves
+    infinities that cancel. Of rows that are not of 8 bits situ with both caps alone bounds each of
+    them: any other activation leaves one that is none, of half the columns at least."""
+    activation = layer.get("activation")
+    capped = isinstance(activation, dict) and "linearBeta" in activation
+    products = capped or quantization.activations(layer) is not None
+    weighed = layer.get("scoreOn") == "input"
+    return (weighed and products) & np.isinf(weights).any(axis=-1)
 
 
 def settled(result: Any, wanted: Any, either: Any = False) -> tuple[Array, Array, int | None]:
