@@ -190,6 +190,10 @@ export const codes = {
     "the experts cannot be filled up",
     "experts of zero weights fill up the last devices where a kernel of the gather schedule chooses experts, is not deterministic and sends sums as dtype",
   ),
+  MOE147: entry(
+    "filling up experts helps nothing",
+    "padExperts is for an ep that does not divide the experts, and that leaves each device one at least",
+  ),
   MOE150: entry(
     "no schedule can run the layer",
     "of several schedules one at least runs the layer, with tiles that fit each bucket",

@@ -36,7 +36,13 @@ import {
   sharedFillLanes,
   weightsFitHbm,
 } from "./rules/layer.ts";
-import { expertsDivide, expertsFilledUp, meshAxes, tokenAxesKnown } from "./rules/mesh.ts";
+import {
+  expertsDivide,
+  expertsFilledUp,
+  fillingUpHelps,
+  meshAxes,
+  tokenAxesKnown,
+} from "./rules/mesh.ts";
 import {
   activationsMatchWeights,
   blocksCutRows,
@@ -90,6 +96,7 @@ const RULES: readonly Rule[] = [
   sharedCutOverAll,
   expertsDivide,
   expertsFilledUp,
+  fillingUpHelps,
   meshAxes,
   tokenAxesKnown,
   weightsFitHbm,

@@ -16,6 +16,7 @@ import {
   kindNames,
   kindsApart,
   kindsAsRead,
+  kindsFitHbm,
   kindsHaveOneSchedule,
   kindsInOneStream,
 } from "./rules/layers.ts";
@@ -28,6 +29,8 @@ export interface JudgedKind {
   /** Its own spec, named for itself: of this kind alone. */
   readonly spec: MoeSpec;
   readonly plan: Plan;
+  /** What its config's reader says that the layers' caller or their weights' loader must do. */
+  readonly notes: readonly string[];
 }
 
 export interface LayersJudgement {
@@ -80,11 +83,20 @@ export function judgeLayers(
     if (plan === undefined) continue;
     const name = `${spec.name}_${kind}`;
     const ascending = at.toSorted((a, b) => a - b);
-    made.push({ kind, at: ascending, spec: { ...own, name }, plan: { ...plan, name } });
+    const { notes = [] } = layerOrigin(own.layer) ?? {};
+    made.push({ kind, at: ascending, spec: { ...own, name }, plan: { ...plan, name }, notes });
   }
   const findings = [...told.values()];
   const legal = findings.every(({ severity }) => severity !== "error");
-  return { findings, kinds: legal ? made : [] };
+  if (!legal) return { findings, kinds: [] };
+  // That one layer alone does not fit is said of its kind.
+  const one = findings.some(({ code }) => code === "MOE204");
+  const counted = made.map(({ at, spec: { layer }, plan: { schedule } }) => ({
+    ...{ layer, count: at.length },
+    schedule: registries.schedules[schedule],
+  }));
+  const all = one ? [] : kindsFitHbm(spec, counted, registries.devices);
+  return { findings: [...findings, ...all], kinds: made };
 }
 
 /** Where a finding about a kind's own spec stands in the spec of all kinds. */

@@ -21,6 +21,10 @@ export interface OneSpecOptions {
   readonly kind?: readonly string[] | undefined;
   /** What is for one kind of layers at a time, in words; absent: nothing that is asked for. */
   readonly alone?: string | undefined;
+  /** Says what holds for all kinds of a model together, once each was run; its results stand beside theirs. */
+  readonly together?: (
+    kinds: readonly CheckingSpec[],
+  ) => Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** A spec that a command runs on. */
@@ -64,7 +68,10 @@ export async function withSpec(
     each.push({ ...results, kind, layers: at });
     exits.push(exit);
   }
-  return outcome(worstOf(exits), { name: model?.name, kinds: each, diagnostics });
+  const whole = kinds.length === model?.kinds.length;
+  const all = kinds.map((one) => ({ ...one, diagnostics }));
+  const more = whole ? await options.together?.(all) : undefined;
+  return outcome(worstOf(exits), { name: model?.name, kinds: each, ...more, diagnostics });
 }
 
 /** Kinds that are asked for, in the spec's order. */

@@ -42,11 +42,19 @@ function heldBy(layer: Dict, mesh: unknown): number | undefined {
   return held === experts ? undefined : held;
 }
 
-/** What `padExperts` asks for is told by the layer. */
-function meshOf(value: unknown): unknown {
+/** What `padExperts` asks for is told by a layer that it fills up; where it fills up none it stays. */
+function meshOf(value: unknown, layers: readonly unknown[]): unknown {
   const mesh = withDefaults({ axes: ["data", "tensor"] }, value);
-  if (isDict(mesh) && mesh.padExperts === true) delete mesh.padExperts;
+  const filled = layers.some((layer) => isDict(layer) && layer.heldExperts !== undefined);
+  if (isDict(mesh) && mesh.padExperts === true && filled) delete mesh.padExperts;
   return mesh;
+}
+
+/** The layers of a spec's kinds. */
+function layersIn(kinds: unknown): readonly unknown[] {
+  return isDict(kinds)
+    ? Object.values(kinds).map((kind) => (isDict(kind) ? kind.layer : undefined))
+    : [];
 }
 
 function layerOf(value: unknown, mesh: unknown): unknown {
@@ -109,13 +117,14 @@ function kindsOf(layers: unknown, mesh: unknown): unknown {
 function makeSpec(input: MoeInput | LayersInput): MoeSpec {
   const raw: unknown = input;
   if (!isDict(raw)) return raw as MoeSpec;
-  const layers = raw.layers !== undefined;
+  const said =
+    raw.layers === undefined
+      ? { layer: layerOf(raw.layer, raw.mesh) }
+      : { layers: kindsOf(raw.layers, raw.mesh) };
   const spec = {
     ...withoutUndefined(raw),
-    ...(layers
-      ? { layers: kindsOf(raw.layers, raw.mesh) }
-      : { layer: layerOf(raw.layer, raw.mesh) }),
-    mesh: meshOf(raw.mesh),
+    ...said,
+    mesh: meshOf(raw.mesh, "layer" in said ? [said.layer] : layersIn(said.layers)),
     emit: withDefaults({ reference: true }, raw.emit ?? {}),
   };
   return deepFreeze(brandSpec(spec)) as unknown as MoeSpec;

@@ -57,7 +57,7 @@ export async function emitLayers(
   const beside = { folder: COMMON, modules: shared.common };
   for (const [index, { kind }] of kinds.entries()) {
     const own = withImports(shared.kinds[index] ?? new Map(), new Map(), beside);
-    for (const [file, text] of own) files.push([`${kind}/${file}`, text]);
+    for (const [file, text] of own) files.push([`${kind}/${file}`, titled(text, kind, name)]);
   }
   return new Map(
     files.map(([file, text]): [string, string] => [
@@ -65,6 +65,20 @@ export async function emitLayers(
       withHeader(formatPython(text), origin),
     ]),
   );
+}
+
+/** A kind's module; its docstring, in which the package alone stands, names the kind as well. */
+function titled(text: string, kind: string, name: string): string {
+  const end = text.indexOf('"""', 3);
+  if (!text.startsWith('"""') || end < 0) return text;
+  const docstring = text
+    .slice(0, end)
+    .replace(new RegExp(`${name}\\s+kernel\\b`), `${name} kernel of ${kind} layers`)
+    .replace(
+      new RegExp(`mixture of experts for\\s+${name}`),
+      `mixture of experts for ${kind} layers of ${name}`,
+    );
+  return docstring + text.slice(end);
 }
 
 /** The modules that a kind's own package has, with a docstring of the kind. */
@@ -101,8 +115,12 @@ function layersContext({ name, source, kinds }: LayersPlan): Record<string, unkn
     kindsText: `those of ${names.join(", ")} layers`,
     kindItems: names.map((kind) => `${pyString(kind)}: ${kind}`).join(", "),
     indices: indicesText(kinds.flatMap(({ at }) => at)),
-    kinds: kinds.map(({ kind, at, plan }) => ({
+    kinds: kinds.map(({ kind, at, plan, notes = [] }) => ({
       kind,
+      // What is to be done for the layers of all kinds is nothing that tells them apart.
+      notes: notes
+        .filter((note) => !kinds.every((one) => one.notes?.includes(note)))
+        .map(pyDocText),
       indices: indicesText(at),
       layerLine: headerContext(plan).layerLine,
       arrayArguments: layerContext(plan).arrayArguments,

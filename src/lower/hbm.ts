@@ -54,6 +54,44 @@ function scales(layer: LayerSpec, columns: number): number {
   return projections(layer) * along(hidden, columns) + along(columns, hidden);
 }
 
+/** Layers of one kind among a model's. */
+export interface CountedLayers {
+  readonly layer: LayerSpec;
+  readonly count: number;
+  readonly schedule: Pick<Schedule, "sharedColumns"> | undefined;
+}
+
+/** Bytes of all layers of a model on one of `ep` devices. */
+export function modelWeights(kinds: readonly CountedLayers[], ep: number): number {
+  return kinds.reduce(
+    (sum, { layer, count, schedule }) => sum + count * deviceWeights(layer, ep, schedule).total,
+    0,
+  );
+}
+
+/** What all layers of a model take of each kind of device. */
+export interface ModelMemory {
+  readonly layers: number;
+  readonly total: number;
+  readonly devices: readonly Omit<DeviceMemory, "layersHeld">[];
+}
+
+/** What the layers of all kinds take together. */
+export function modelMemory(
+  kinds: readonly CountedLayers[],
+  ep: number,
+  devices: Devices,
+): ModelMemory {
+  const total = modelWeights(kinds, ep);
+  return {
+    layers: kinds.reduce((sum, { count }) => sum + count, 0),
+    total,
+    devices: Object.values(devices).map(({ name, hbmBytes }) => ({
+      ...{ device: name, hbmBytes, enough: total <= hbmBytes },
+    })),
+  };
+}
+
 /** Whether one kind of device has HBM enough for the experts of a model. */
 export interface DeviceMemory {
   readonly device: string;

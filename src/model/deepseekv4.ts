@@ -3,7 +3,7 @@ import { clampedOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
 import { depthOf } from "./depth.ts";
 import { family } from "./family.ts";
-import { field } from "./field.ts";
+import { field, numberOf } from "./field.ts";
 import { entriesOf, wholeOf } from "./layer-fields.ts";
 import { GIVEN } from "./refuse.ts";
 
@@ -29,11 +29,17 @@ function given(config: ConfigReader): boolean {
   return config.layer !== undefined && hashedOf(config).includes(config.layer);
 }
 
+const scaling = field(1.5, "routed_scaling_factor");
+
+/** What DeepseekV4HashRouter does, for a caller in JAX. */
+const lookUp = (factor: number): string =>
+  "the caller looks each token's experts up and weighs them: topk_ids = tid2eid[token_ids]; " +
+  "scores = jnp.take_along_axis(jnp.sqrt(jax.nn.softplus(logits)), topk_ids, axis=-1); " +
+  `topk_weights = ${factor} * scores / (scores.sum(axis=-1, keepdims=True) + 1e-20)`;
+
 function notes(config: ConfigReader): readonly string[] {
   if (config.layer !== undefined) {
-    return given(config)
-      ? ["tid2eid has the experts of each token's id: the caller looks them up and weighs them"]
-      : [];
+    return given(config) ? [lookUp(numberOf(config, "routing", scaling))] : [];
   }
   const hashed = hashedOf(config);
   return hashed.length === 0
@@ -57,7 +63,7 @@ export const deepseekv4 = family({
     scoring: "sqrt_softplus",
     renormalize: true,
     renormEpsilon: 1e-20,
-    scalingFactor: field(1.5, "routed_scaling_factor"),
+    scalingFactor: scaling,
     correctionBias: true,
   },
   given,

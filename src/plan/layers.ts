@@ -6,6 +6,8 @@ export interface KindPlan {
   /** Indices of its layers in the model, ascending. */
   readonly at: readonly number[];
   readonly plan: Plan;
+  /** What the layers' caller or their weights' loader must do, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface LayersPlan {

@@ -9,4 +9,6 @@ export interface MeshSpec {
    * are replicated. Absent: all of `axes`.
    */
   readonly tokenAxes?: readonly string[];
+  /** Experts of zero weights were asked for, and none are needed: where some are, the layer says so. */
+  readonly padExperts?: true;
 }

@@ -267,7 +267,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
   },
 };
 
-const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE153", "MOE204"]);
+const WARNINGS: ReadonlySet<string> = new Set(["MOE116", "MOE147", "MOE153", "MOE204"]);
 
 describe.each(Object.entries(cases))("%s", (code, { spec, says, nearest, config, using }) => {
   test(`${codes[code as Code].title}`, async () => {

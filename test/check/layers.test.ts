@@ -82,9 +82,43 @@ describe("a spec of several kinds of layers", () => {
       'MOE102 at = {"from":0,"to":5000}',
     ]);
     const both = layersText("{ a: { at: [0], layer } },\n  layer");
-    expect((await saysOf(both))[0]).toMatch(/^MOE102 a spec has no layer/);
+    expect(await saysOf(both)).toEqual(["MOE102 layer stands beside layers"]);
     const without = layersText(PAIR).replace(/ {2}schedule: .*\n/, "");
-    expect(await saysOf(without)).toEqual(["MOE102 schedule is missing"]);
+    expect(await saysOf(without)).toEqual([
+      "MOE102 schedule is missing: a, b have none of their own",
+    ]);
+  });
+
+  test("what is wrong with indices says what one is, and what a step does", async () => {
+    const rules = async (at: string) =>
+      (await check(layersText(`{ a: { at: ${at} as never, layer } }`))).diagnostics.map(
+        ({ message, rule }) => [message, rule],
+      );
+    expect(await rules('["0"]')).toEqual([['at[0] = "0"', "at[0] is an index from 0 to 999"]]);
+    expect(await rules("{ from: 0, to: 3, step: 0.5 }")).toEqual([
+      [
+        'at = {"from":0,"to":3,"step":0.5}',
+        "at is a list of indices from 0 to 999, or { from: 0, to: 6, step: 2 }: from, and each step of 1 or more from there as far as to",
+      ],
+    ]);
+    const { kinds } = await check(layersText("{ a: { at: { from: 1, to: 6, step: 2 }, layer } }"));
+    expect(kinds?.map(({ at }) => at)).toEqual([[1, 3, 5]]);
+  });
+
+  test("the layers of all kinds together fit a device's HBM, or the next ep that holds them is told", async () => {
+    // 3 matrices of 2048 x 768 in bfloat16 are 9 MiB; 32 experts of each of 120 layers.
+    const kinds =
+      "{ a: { at: { from: 0, to: 59 }, layer }, b: { at: { from: 60, to: 119 }, layer } }";
+    const { diagnostics, kinds: judged } = await check(layersText(kinds));
+    expect(diagnostics).toMatchObject([
+      {
+        code: "MOE204",
+        severity: "warning",
+        message: "the weights of 120 layers need 33.8 GiB a device, v6e has 32.0 GiB of HBM",
+        nearest: [8],
+      },
+    ]);
+    expect(judged).toHaveLength(2);
   });
 
   test("the package has no name of its own modules", async () => {

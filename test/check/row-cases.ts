@@ -57,6 +57,10 @@ export const rowCases = {
     }),
     says: "padExperts with experts that are given",
   },
+  MOE147: {
+    spec: specText({ mesh: "{ ep: 4, padExperts: ⟦true⟧ }" }),
+    says: "padExperts changes nothing: ep = 4 divides experts = 128",
+  },
   MOE145: {
     spec: specText({
       tiles: "{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, passTokens: ⟦24⟧ } }",

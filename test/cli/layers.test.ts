@@ -1,5 +1,5 @@
 /** Commands on a spec of several kinds of layers. */
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { emptyFolder, moegen, onlyObject, root } from "./moegen.ts";
@@ -52,6 +52,14 @@ describe("a spec of several kinds of layers", () => {
     expect(readdirSync(join(cwd, "generated/two_kinds")).sort()).toEqual(
       ["__init__.py", "common", "given", "layers.py", "scored"].sort(),
     );
+    const given = (file: string) =>
+      readFileSync(join(cwd, "generated/two_kinds/given", file), "utf8");
+    // Ids come, k of them: nothing chooses.
+    expect(given("reference.py")).not.toContain("TOP_K");
+    expect(given("shapes.py")).toMatch(
+      /^"""Sizes, .* of the two_kinds kernel of given layers\."""$/m,
+    );
+    expect(given("kernel.py")).toContain("routing: given by the caller.");
     expect((await run("build", "two.moe.ts", "--check")).code).toBe(0);
     // What is no longer made is taken away, also a kind of layers.
     const other = SPEC.replace("scored:", "routed:");
@@ -69,10 +77,25 @@ describe("a spec of several kinds of layers", () => {
       { kind: "given", layers: [0, 1], plan: { name: "two_kinds_given" } },
       { kind: "scored", layers: [2], plan: { name: "two_kinds_scored" } },
     ]);
+    // 3 matrices of 256 x 128 in bfloat16 are 192 KiB: 4 experts a device, of 3 layers.
+    expect(both.memory).toMatchObject({ layers: 3, total: 3 * 4 * 192 * 1024 });
+    const page = await run("explain", "two.moe.ts");
+    expect(page.stdout).toMatch(/HBM of all kinds .*\n {2}3 layers 2\.3 MiB/);
     const one = await run("explain", "two.moe.ts", "--kind", "scored");
+    expect(one.stdout).not.toContain("HBM of all kinds");
     expect(one.stdout).toContain("scored, layers 2");
     expect(one.stdout).not.toContain("given, layers");
     expect(one.stdout).toContain("next: moegen explain two.moe.ts --kind scored --full");
+  });
+
+  it("lists the devices that multiply the weights alone", async () => {
+    const v4 = join(root, "examples/layers/deepseek-v4-flash.moe.ts");
+    const { kinds, memory } = onlyObject(await run("explain", v4, "--json"));
+    const names = ({ devices }: { devices: { device: string }[] }) =>
+      devices.map(({ device }) => device);
+    const of = kinds as { memory: Parameters<typeof names>[0] }[];
+    expect(of.map((one) => names(one.memory))).toEqual([["v7x"], ["v7x"]]);
+    expect(names(memory as Parameters<typeof names>[0])).toEqual(["v7x"]);
   });
 
   it("is validated in the package that the kinds share", async () => {

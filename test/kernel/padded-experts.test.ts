@@ -46,6 +46,18 @@ test("60 experts over 8 devices: weights of 64, logits of 60", async () => {
   expect(files.get("padded/padding.py")).toContain("def pad_experts");
 });
 
+test("devices without an expert are told, with the next ep that leaves none", () => {
+  const { findings } = judge(specOf(9, { ep: 8, padExperts: true }), registries);
+  expect(findings).toMatchObject([
+    {
+      code: "MOE147",
+      severity: "warning",
+      message: "3 of 8 devices have no expert: 9 experts fill 5 with 2 each",
+      nearest: [5],
+    },
+  ]);
+});
+
 test("where ep divides the experts nothing is filled up", async () => {
   const plan = planOf(64, 8);
   expect(plan.layer.heldExperts).toBeUndefined();

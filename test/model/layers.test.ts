@@ -19,7 +19,7 @@ describe("DeepSeek-V4", () => {
     const scored = read(v4, { at: 3 });
     expect(hashed.routing).toEqual({ where: "given" });
     expect(alike(hashed)).toEqual([0, 1, 2]);
-    expect(layerOrigin(hashed)?.notes?.join()).toContain("tid2eid has the experts");
+    expect(layerOrigin(hashed)?.notes?.join()).toContain("topk_ids = tid2eid[token_ids]; ");
     expect(scored.routing).toMatchObject({ where: "kernel", scoring: "sqrt_softplus" });
     expect(alike(scored)).toEqual(Array.from({ length: 40 }, (_, index) => index + 3));
     expect({ ...hashed, routing: scored.routing }).toEqual(scored);

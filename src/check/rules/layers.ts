@@ -1,6 +1,9 @@
 /** Kinds of layers: their names and their indices. */
 import { layerOrigin } from "../../dsl/brand.ts";
 import { entryNames } from "../../emit/layer-names.ts";
+import { type CountedLayers, modelWeights } from "../../lower/hbm.ts";
+import type { Devices } from "../../lower/lower.ts";
+import { divisors } from "../../plan/divisors.ts";
 import {
   indicesText,
   indicesWritten,
@@ -12,9 +15,11 @@ import {
 import { severalOf } from "../../spec/several.ts";
 import { show } from "../../spec/show.ts";
 import type { Finding, SpecPath } from "../diagnostic.ts";
+import { formatBytes } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
 import { type Dict, Kinds } from "./kinds.ts";
-import { error } from "./rule.ts";
+import { MOST_DEVICES } from "./mesh.ts";
+import { error, warning } from "./rule.ts";
 
 /** A name of a folder within the package, which has a longer one. */
 const LONGEST_KIND = 40;
@@ -27,7 +32,7 @@ export function checkKinds(spec: LayersSpec): {
   readonly kinds: readonly (readonly [name: string, kind: LayerKind])[];
 } {
   const values = new Kinds();
-  values.keys([], spec as unknown as Dict, FIELDS);
+  values.keys([], spec as unknown as Dict, [...FIELDS, "layer"]);
   const layers = values.object(["layers"], spec.layers);
   const sound = Object.entries(layers ?? {}).filter(([name, value]) => {
     const path = ["layers", name];
@@ -36,15 +41,38 @@ export function checkKinds(spec: LayersSpec): {
     values.keys(path, kind, ["at", "layer", "schedule"]);
     return areIndices(values, [...path, "at"], kind.at);
   }) as [string, LayerKind][];
-  const none = layers !== undefined && Object.keys(layers).length === 0;
-  const empty = none
-    ? [error({ code: "MOE172", path: ["layers"], message: "layers has no kind" })]
-    : [];
-  return { findings: [...values.told(), ...empty], kinds: sound };
+  const findings = [
+    ...values.told(),
+    ...layerBeside(spec),
+    ...(layers !== undefined && Object.keys(layers).length === 0
+      ? [error({ code: "MOE172", path: ["layers"], message: "layers has no kind" })]
+      : []),
+    ...unscheduled(spec, sound),
+  ];
+  const scheduled = sound.filter(([, { schedule = spec.schedule }]) => schedule !== undefined);
+  return { findings, kinds: scheduled };
+}
+
+/** A spec has one kind of layers, or several. */
+function layerBeside(spec: LayersSpec): readonly Finding[] {
+  if (!("layer" in spec) || spec.layer === undefined) return [];
+  const message = "layer stands beside layers";
+  const rule = "a spec has layer, or the kinds of layers in layers: not both";
+  return [error({ code: "MOE102", path: ["layer"], at: "key", message, rule })];
+}
+
+/** Kinds that have no schedule of their own where the spec has none for all. */
+function unscheduled(spec: LayersSpec, kinds: Named): readonly Finding[] {
+  if (spec.schedule !== undefined) return [];
+  const names = kinds.filter(([, { schedule }]) => schedule === undefined).map(([name]) => name);
+  if (names.length === 0) return [];
+  const message = `schedule is missing: ${names.join(", ")} ${names.length === 1 ? "has" : "have"} none of ${names.length === 1 ? "its" : "their"} own`;
+  const rule = "the spec has a schedule for all kinds, or each kind has its own";
+  return [error({ code: "MOE102", path: ["schedule"], message, rule })];
 }
 
 const INDEX = `an index from 0 to ${MOST_LAYERS - 1}`;
-const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 2, step: 1 }, both ends included`;
+const HOW = `a list of indices from 0 to ${MOST_LAYERS - 1}, or { from: 0, to: 6, step: 2 }: from, and each step of 1 or more from there as far as to`;
 
 function areIndices(values: Kinds, path: SpecPath, at: unknown): boolean {
   const list: readonly unknown[] = Array.isArray(at) ? Array.from(at as readonly unknown[]) : [];
@@ -163,6 +191,28 @@ export function kindsInOneStream(kinds: Named): readonly Finding[] {
       return [error({ code: "MOE175", path, message, nearest })];
     }),
   );
+}
+
+/** MOE204, of all layers together: the kinds of one model share a device's HBM. */
+export function kindsFitHbm(
+  { mesh, devices: named }: Pick<LayersSpec, "mesh" | "devices">,
+  kinds: readonly CountedLayers[],
+  devices: Devices,
+): readonly Finding[] {
+  const layers = kinds.reduce((sum, { count }) => sum + count, 0);
+  const needs = modelWeights(kinds, mesh.ep);
+  const wider = divisors(kinds[0]?.layer.experts ?? 1).filter(
+    (ep) =>
+      ep > mesh.ep && ep <= MOST_DEVICES && kinds.every(({ layer }) => layer.experts % ep === 0),
+  );
+  return named.flatMap((name) => {
+    const available = devices[name]?.hbmBytes ?? Infinity;
+    if (needs <= available) return [];
+    const enough = wider.find((ep) => modelWeights(kinds, ep) <= available);
+    const message = `the weights of ${layers} layers need ${formatBytes(needs)} a device, ${name} has ${formatBytes(available)} of HBM`;
+    const nearest = enough === undefined ? [] : [enough];
+    return [warning({ code: "MOE204", path: ["mesh", "ep"], message, detail: name, nearest })];
+  });
 }
 
 /** MOE174: several schedules are not chosen among within a kind. */

@@ -6,7 +6,7 @@ import { show } from "../../spec/show.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { isIdentifier, toIdentifier } from "./identity.ts";
-import { error, type Rule } from "./rule.ts";
+import { error, type Rule, warning } from "./rule.ts";
 
 /** Devices of the largest slice that kernels are compiled for, tpu7x:4x4x4. */
 export const MOST_DEVICES = 128;
@@ -49,6 +49,31 @@ export const expertsFilledUp: Rule = ({ spec, sound, schedule }) => {
   const message = `padExperts with ${missing}`;
   return [error({ code: "MOE146", path: ["mesh", "padExperts"], message })];
 };
+
+/** MOE147: filling up changes nothing, or leaves devices without an expert. */
+export const fillingUpHelps: Rule = ({ spec, sound }) => {
+  if (!sound("layer", "experts") || !sound("mesh")) return [];
+  const { experts } = spec.layer;
+  const { ep, padExperts } = spec.mesh;
+  const path = ["mesh", "padExperts"];
+  if (padExperts === true) {
+    const message = `padExperts changes nothing: ep = ${ep} divides experts = ${experts}`;
+    return experts % ep === 0 ? [warning({ code: "MOE147", path, message })] : [];
+  }
+  if (spec.layer.heldExperts === undefined) return [];
+  const local = localExperts(spec.layer, ep);
+  const filled = devicesWithExperts(experts, ep);
+  if (filled === ep) return [];
+  const message = `${ep - filled} of ${ep} devices have no expert: ${experts} experts fill ${filled} with ${local} each`;
+  const nearest = Array.from({ length: ep - 1 }, (_, index) => ep - 1 - index)
+    .filter((size) => devicesWithExperts(experts, size) === size)
+    .slice(0, 1);
+  return [warning({ code: "MOE147", path: ["mesh", "ep"], message, nearest })];
+};
+
+/** Devices that have one where each has as many as the fullest. */
+const devicesWithExperts = (experts: number, ep: number): number =>
+  Math.ceil(experts / Math.ceil(experts / ep));
 
 /** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {

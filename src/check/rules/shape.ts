@@ -230,8 +230,8 @@ function checkMesh(kinds: Kinds, value: unknown): void {
   const mesh = kinds.object(["mesh"], value);
   if (mesh === undefined) return;
   kinds.keys(["mesh"], mesh, ["ep", "axes", "tokenAxes", "padExperts"]);
-  // What `moe` did not take away.
-  if (mesh.padExperts !== undefined) {
+  // What `moe` did not take away; true fills up nothing.
+  if (mesh.padExperts !== undefined && mesh.padExperts !== true) {
     kinds.wrong(["mesh", "padExperts"], mesh.padExperts, "true, or left out", ["true"]);
   }
   kinds.positive(["mesh", "ep"], mesh.ep);

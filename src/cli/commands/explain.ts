@@ -1,4 +1,7 @@
+import type { Devices } from "../../lower/lower.ts";
+import type { KindInPackage } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import type { DeviceTimes } from "../explain/crossovers.ts";
@@ -48,7 +51,9 @@ export const explain = defineCommand<Options>({
     if (options.crossovers === true) return explainCrossovers(paths, options, out);
     if (options.svg !== undefined) throw new UsageError("--svg goes with --crossovers");
     const { device: devices, kind } = options;
-    return withSpec(paths, out, { devices, kind }, (spec) => explainOne(spec, options, out));
+    const together = (kinds: readonly CheckingSpec[]) => explainAll(kinds, out);
+    const asked = { devices, kind, together };
+    return withSpec(paths, out, asked, (spec) => explainOne(spec, options, out));
   },
 });
 
@@ -72,13 +77,14 @@ async function explainOne(spec: CheckingSpec, options: Options, out: Output) {
       }
     }),
   );
+  const { layer } = loaded.spec;
   const memory = expertMemory(
-    loaded.spec.layer,
+    layer,
     plan.mesh.ep,
-    layerOrigin(loaded.spec.layer)?.layers,
+    layerOrigin(layer)?.layers ?? layersOfKind(spec),
     {
       schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
-      devices: registries.devices,
+      devices: await devicesTaking([layer]),
     },
   );
   const full = options.full === true;
@@ -90,6 +96,37 @@ async function explainOne(spec: CheckingSpec, options: Options, out: Output) {
     out.line(`next: moegen explain ${spec.path} --full: stages, buffers, copies, semaphores`);
   }
   return verdict(true, { plan, memory, kernels, diagnostics: spec.diagnostics });
+}
+
+/** How many layers the model has of the kind; undefined: the spec is of one layer. */
+function layersOfKind({ kind }: { readonly kind?: KindInPackage | undefined }): number | undefined {
+  return kind?.kinds.find((one) => one.kind === kind.kind)?.at.length;
+}
+
+/** Devices that multiply the weights of each of the layers. */
+async function devicesTaking(layers: readonly LayerSpec[]): Promise<Devices> {
+  const { registries, untaken } = await import("../../check/index.ts");
+  return Object.fromEntries(
+    Object.entries(registries.devices).filter(([, device]) =>
+      layers.every((layer) => untaken(layer, device) === undefined),
+    ),
+  );
+}
+
+/** What all layers of a model take of a device's HBM. */
+async function explainAll(kinds: readonly CheckingSpec[], out: Output) {
+  const { registries } = await import("../../check/index.ts");
+  const { modelMemory } = await import("../../lower/hbm.ts");
+  const { modelMemoryLines } = await import("../explain/memory.ts");
+  const counted = kinds.map(({ plan, loaded, kind }) => ({
+    layer: loaded.spec.layer,
+    count: layersOfKind({ kind }) ?? 0,
+    schedule: registries.schedules[plan.kernels[0]?.schedule ?? plan.schedule],
+  }));
+  const devices = await devicesTaking(counted.map(({ layer }) => layer));
+  const memory = modelMemory(counted, kinds[0]?.plan.mesh.ep ?? 1, devices);
+  for (const line of ["", ...modelMemoryLines(memory, out.paint)]) out.line(line);
+  return { memory };
 }
 
 async function explainCrossovers(paths: readonly string[], options: Options, out: Output) {

@@ -128,8 +128,8 @@ export const init = defineCommand<Options>({
     out.line(
       checked.ok ? `next: moegen build ${spec}` : `edit ${spec}, then: moegen check ${spec}`,
     );
-    // An unfinished starter is still what was asked for: only the check is told.
-    return verdict(true, {
+    // What was written stays, to be edited; a script must not take it for a spec that builds.
+    return verdict(checked.ok, {
       spec,
       files: files.map(({ path }) => path),
       editor: missing,

@@ -1,5 +1,5 @@
 /** Which kinds of device have HBM enough for the experts, and why. */
-import type { DeviceMemory, ExpertMemory } from "../../lower/hbm.ts";
+import type { DeviceMemory, ExpertMemory, ModelMemory } from "../../lower/hbm.ts";
 import { bytes, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 
@@ -14,14 +14,35 @@ export function memoryLines(memory: ExpertMemory, paint: Paint): readonly string
     device.enough === null ? "" : device.enough ? "enough" : "too little",
     reason(device, memory),
   ]);
-  const right = "right" as const;
   return [
     paint.bold("HBM  (weights of the experts on one device; attention and KV cache come on top)"),
     `  ${one}${all}`,
-    ...table(
-      [{ title: "device" }, { title: "HBM", align: right }, { title: "" }, { title: "" }],
-      rows,
-    ),
+    ...table(COLUMNS, rows),
+  ];
+}
+
+const COLUMNS = [
+  { title: "device" },
+  { title: "HBM", align: "right" as const },
+  { title: "" },
+  { title: "" },
+];
+
+/** The same of a model whose layers are of several kinds, all of them together. */
+export function modelMemoryLines(memory: ModelMemory, paint: Paint): readonly string[] {
+  const { total, layers, devices } = memory;
+  const rows = devices.map(({ device, hbmBytes, enough }) => [
+    device,
+    bytes(hbmBytes),
+    enough === true ? "enough" : "too little",
+    enough === true
+      ? `${bytes(hbmBytes - total)} left`
+      : `${bytes(total - hbmBytes)} more are needed`,
+  ]);
+  return [
+    paint.bold("HBM of all kinds  (weights of the experts on one device)"),
+    `  ${plural(layers, "layer")} ${bytes(total)}`,
+    ...table(COLUMNS, rows),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** The files of a starter: an example that ships with moegen, or one written around a config. */
 import { basename, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { quantizationBeside } from "../../check/beside.ts";
 import { registries } from "../../check/index.ts";
 import { judge } from "../../check/judge.ts";
@@ -67,7 +68,7 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
   const beside = besideOf(options);
   const overrides = overridesOf(beside, { ...options, ...guess });
   const found = kindsIn(config.value, overrides);
-  const kinds = found.length > 1 ? found : [];
+  const kinds = areTold(found, moe.fromHuggingFace(config.value, overrides)) ? found : [];
   const most = kinds.toSorted((a, b) => b.at.length - a.at.length)[0]?.layer;
   const layer = most ?? layerOf(config, beside, overrides, options);
   const read = kinds.length === 0 ? [layer] : kinds.map((one) => one.layer);
@@ -95,6 +96,12 @@ export function starterFromConfig(options: ConfigStarterOptions): Starter {
     ...notes,
   ];
   return { spec, files, remarks };
+}
+
+/** Whether a spec has to name the kinds: there are several, or the one is not what is read for no index. */
+function areTold([first, ...others]: readonly ReadKind[], unnamed: LayerSpec): boolean {
+  if (first === undefined) return false;
+  return others.length > 0 || !isDeepStrictEqual(first.layer, unnamed);
 }
 
 /** `guess` where it is needed and asked for; a known architecture is read as it is. */

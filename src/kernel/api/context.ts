@@ -109,7 +109,7 @@ function layerLine({ layer }: Plan): string {
   const { routing } = layer;
   const text =
     routing.where === "given"
-      ? "routing given"
+      ? "given by the caller"
       : [
           routing.scoring === "none" ? "scores as given" : routing.scoring,
           ...(routing.logitSoftCap === undefined
