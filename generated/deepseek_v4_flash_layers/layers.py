@@ -8,12 +8,17 @@ hashed, layers 0 to 2:
 float8_e8m0fnu scale for 32 of a channel, 1 shared of 2048 in float8_e4m3fn, float32 scales of 128 x
 128;
 routing: given by the caller.
-To be done: the caller looks each token's experts up and weighs them: topk_ids = tid2eid[token_ids];
-scores = jnp.take_along_axis(jnp.sqrt(jax.nn.softplus(logits)), topk_ids, axis=-1); topk_weights =
-1.5 * scores / (scores.sum(axis=-1, keepdims=True) + 1e-20). scored, layers 3 to 42: 256 experts,
-top-6, hidden 4096, intermediate 2048, clamped_swiglu, bfloat16, float4_e2m1fn, one float8_e8m0fnu
-scale for 32 of a channel, 1 shared of 2048 in float8_e4m3fn, float32 scales of 128 x 128;
+
+What the caller gives, by token id: topk_ids = tid2eid[token_ids]; scores =
+jnp.take_along_axis(jnp.sqrt(jax.nn.softplus(logits)), topk_ids, axis=-1); topk_weights = 1.5 *
+scores / (scores.sum(axis=-1, keepdims=True) + 1e-20).
+
+scored, layers 3 to 42:
+256 experts, top-6, hidden 4096, intermediate 2048, clamped_swiglu, bfloat16, float4_e2m1fn, one
+float8_e8m0fnu scale for 32 of a channel, 1 shared of 2048 in float8_e4m3fn, float32 scales of 128 x
+128;
 routing: sqrt_softplus, correction bias, renormalised with 1e-20, scaled by 1.5.
+
 Figures: https://huggingface.co/deepseek-ai/DeepSeek-V4-Flash/blob/main/config.json
 """
 

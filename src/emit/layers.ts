@@ -117,12 +117,13 @@ function layersContext({ name, source, kinds }: LayersPlan): Record<string, unkn
     indices: indicesText(kinds.flatMap(({ at }) => at)),
     kinds: kinds.map(({ kind, at, plan, notes = [] }) => ({
       kind,
-      // What is to be done for the layers of all kinds is nothing that tells them apart.
-      notes: notes
-        .filter((note) => !kinds.every((one) => one.notes?.includes(note)))
-        .map(pyDocText),
-      indices: indicesText(at),
-      layerLine: headerContext(plan).layerLine,
+      text: [
+        `${kind}, layers ${indicesText(at)}:\n${headerContext(plan).layerLine}`,
+        // What is to be done for the layers of all kinds is nothing that tells them apart.
+        ...notes
+          .filter((note) => !kinds.every((one) => one.notes?.includes(note)))
+          .map((note) => `${note.charAt(0).toUpperCase()}${pyDocText(note.slice(1))}.`),
+      ].join("\n\n"),
       arrayArguments: layerContext(plan).arrayArguments,
     })),
     stretches: kinds.flatMap(({ kind, at }) => rangesOf(at).map((range) => ({ kind, range }))),

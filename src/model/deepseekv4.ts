@@ -33,7 +33,7 @@ const scaling = field(1.5, "routed_scaling_factor");
 
 /** What DeepseekV4HashRouter does, for a caller in JAX. */
 const lookUp = (factor: number): string =>
-  "the caller looks each token's experts up and weighs them: topk_ids = tid2eid[token_ids]; " +
+  "what the caller gives, by token id: topk_ids = tid2eid[token_ids]; " +
   "scores = jnp.take_along_axis(jnp.sqrt(jax.nn.softplus(logits)), topk_ids, axis=-1); " +
   `topk_weights = ${factor} * scores / (scores.sum(axis=-1, keepdims=True) + 1e-20)`;
 
