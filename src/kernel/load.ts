@@ -1,4 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
+import { inHbm } from "../plan/call.ts";
 import {
   chanceOfExpert,
   localExperts,
@@ -39,7 +40,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,
-    sentRowBytes: (rows === "hbm" ? layout.rowPitch : layout.row) * LANES * 4,
+    sentRowBytes: (inHbm(rows) ? layout.rowPitch : layout.row) * LANES * 4,
     partRowBytes: layout.partRow * LANES * 4,
   };
 }

@@ -1,5 +1,5 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
-import { isStreamed, passesMayOverlap, rowsInHbm } from "../plan/call.ts";
+import { isStreamed, passesMayOverlap, rowsInHbm, sumsInHbm } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
@@ -50,6 +50,7 @@ function earlyBlock(plan: Plan): string {
 /** Distances of rows, lists, slots of passes, and buffers in HBM where rows lie there. */
 function rowsBlocks(plan: Plan): Blocks {
   const inHbm = rowsInHbm(plan.kernels);
+  const sums = sumsInHbm(plan.kernels);
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
@@ -58,6 +59,8 @@ function rowsBlocks(plan: Plan): Blocks {
     list_words: when("list_words"),
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
+    sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,
+    part_chunk: sums && plan.mesh.ep > 1 ? `${HERE}/rows/part_chunk` : NO_BLOCK,
   };
 }
 

@@ -20,9 +20,19 @@ export function allOf(
   };
 }
 
-/** Token rows and results lie in HBM in every kernel of a package, or in none. */
+/** Token rows lie in HBM, with their sums or without. */
+export function inHbm(rows: BucketRows | undefined): boolean {
+  return rows === "hbm" || rows === "hbm with sums";
+}
+
+/** The same in every kernel of a package, or in none. */
 export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => tiles.rows === "hbm");
+  return kernels.some(({ tiles }) => inHbm(tiles.rows));
+}
+
+/** The sums of token rows lie in HBM as well, in every kernel of a package or in none. */
+export function sumsInHbm(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.rows === "hbm with sums");
 }
 
 /** Rows of two passes are here at a time. */

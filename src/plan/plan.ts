@@ -74,6 +74,8 @@ export interface Stream {
   readonly tiles?: number;
   /** Slots of its own, not those of weight tiles: as many less one are on their way beside the one in use. */
   readonly slots?: number;
+  /** Of these, what comes and goes with a block of rows itself. Absent: it comes a block ahead. */
+  readonly withBlock?: true;
   /** Absent: what is remote goes from each device to each other, all at once. */
   readonly relays?: Relays;
   /** The same, to those at its place on other chips alone, or to the others of its chip. */

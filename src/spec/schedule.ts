@@ -23,9 +23,10 @@ export type BucketRoutes = "auto" | "own" | "all";
 
 /**
  * Where the token rows of all devices lie: in VMEM, one pass after the other; there, of two passes,
- * where the rows of one come in while the experts take those of the other; or in HBM, of two passes.
+ * where the rows of one come in while the experts take those of the other; or in HBM, of two passes;
+ * or there with the float32 sums of these tokens.
  */
-export type BucketRows = "vmem" | "two passes" | "hbm";
+export type BucketRows = "vmem" | "two passes" | "hbm" | "hbm with sums";
 
 /**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the

@@ -158,7 +158,7 @@ test("no list is there before all rows have come: first experts' weights fill th
   expect([early(roomy("vmem")), early(roomy("two passes"))]).toEqual([2, 4]);
 });
 
-test.each(["two passes", "hbm"] as const)(
+test.each(["two passes", "hbm", "hbm with sums"] as const)(
   "rows = %s: more tokens than a bucket's fit as well",
   (rows) => {
     const spec = specOf(rows, { hidden: 2048 });
@@ -199,6 +199,9 @@ test("what is not served is refused with its name, a bucket beside it too", () =
   expect(said(specOf("hbm", { wire: { combine: "int8" } }))).toEqual([
     'MOE144 rows = "hbm" with sums of 8 bits between devices',
   ]);
+  expect(said(specOf("hbm with sums", { sharedExperts: { count: 1, intermediate: 256 } }))).toEqual(
+    ['MOE144 rows = "hbm with sums" with shared experts'],
+  );
   const spec = specOf("hbm");
   const few = { upTo: 64, bt: 16, bf: 256, bd: 4096 };
   const mixed = { ...spec, schedule: { ...spec.schedule, tiles: { few, ...spec.schedule.tiles } } };

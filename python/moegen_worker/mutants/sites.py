@@ -50,7 +50,7 @@ def statements(analysis: Analysis) -> list[Sync]:
         if copies or method in (SIGNAL, AWAIT):
             assert method is not None
             unit = unit_of(analysis, node)
-            distinct = {(c.source, c.destination): c for c in copies}
+            distinct = {(c.source, c.destination, c.names()): c for c in copies}
             stage, number = stage_of(analysis, node), analysis.source.numbers[node]
             found.append(Sync(node, method, tuple(distinct.values()), unit, stage, number))
     return found

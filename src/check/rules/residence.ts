@@ -20,6 +20,17 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
   return unservedInPasses(layer);
 }
 
+/** What a layer has that is not served with sums in HBM. */
+function unservedWithSums(layer: LayerSpec): string | undefined {
+  return layer.sharedExperts === undefined ? unservedInHbm(layer) : "shared experts";
+}
+
+const UNSERVED = {
+  "two passes": unservedInPasses,
+  hbm: unservedInHbm,
+  "hbm with sums": unservedWithSums,
+} as const;
+
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */
 function passCounts(ep: number): readonly number[] {
   const counts = [SHORT_PASS];
@@ -57,7 +68,7 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
     const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
-    const missing = rows === "hbm" ? unservedInHbm(spec.layer) : unservedInPasses(spec.layer);
+    const missing = UNSERVED[rows](spec.layer);
     const refused = (message: string): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest: ["vmem"] }),
     ];

@@ -1,4 +1,5 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
+import { inHbm, sumsInHbm } from "../../plan/call.ts";
 import { type Dim, smem } from "../declaration.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
@@ -7,19 +8,21 @@ import type { Draft, Part } from "../part.ts";
 import { routesAll } from "../routing/all-tokens.ts";
 import { weightStreams } from "../weights/scales.ts";
 import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
+import { sumsBuffers, sumsCopies, sumsSemaphores, sumsStages } from "./sums-in-hbm.ts";
 
-function combine({ layer, load, streamed }: Frame): Draft {
+function combine({ layer, load, streamed, rows: held }: Frame): Draft {
   const weighed = weighsRows(layer);
+  const sums = held === "hbm with sums" ? "block_sums" : "token_sums";
   return {
     name: "combine",
     meaning: weighed
       ? "results of weighed rows added to their tokens' sums"
       : "weighted results added to their tokens' sums",
     reads: [
-      ...["result_tiles", "expert_entries", ...(weighed ? [] : ["all_routes"]), "token_sums"],
+      ...["result_tiles", "expert_entries", ...(weighed ? [] : ["all_routes"]), sums],
       ...(layer.biases === true ? ["down_biases"] : []),
     ],
-    writes: ["token_sums"],
+    writes: [sums],
     per: streamed ? "expert" : "row tile",
     trips: streamed ? load.readExperts * load.reads : load.rowTiles,
     loops: [rows(UNROLL)],
@@ -28,17 +31,33 @@ function combine({ layer, load, streamed }: Frame): Draft {
   };
 }
 
+/** Where `combine` adds results: to the sums of all tokens, or to those of a block's. */
+function summedIn(ofBlock: boolean): Readonly<Record<string, string>> {
+  return ofBlock
+    ? { summedIn: "block_sums", summedShape: "(row_block * SUM_PITCH, LANES)" }
+    : { summedIn: "token_sums", summedShape: "(all_tokens * SUM_ROW + SUM_ROW, LANES)" };
+}
+
 export const expertRows: Part = {
   buffers: (input) => {
+    if (input.rows === "hbm with sums") return [...expertBuffers(input), ...sumsBuffers(input)];
     if (input.rows === "hbm") return expertBuffers(input);
     const { sizes } = input;
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
-  semaphores: (input) => (input.rows === "hbm" ? expertSemaphores(input) : []),
-  streams: (frame) => (frame.rows === "hbm" ? expertCopies(frame) : []),
+  context: ({ kernels }) => summedIn(sumsInHbm(kernels)),
+  semaphores: (input) => [
+    ...(inHbm(input.rows) ? expertSemaphores(input) : []),
+    ...(input.rows === "hbm with sums" ? sumsSemaphores() : []),
+  ],
+  streams: (frame) => [
+    ...(inHbm(frame.rows) ? expertCopies(frame) : []),
+    ...(frame.rows === "hbm with sums" ? sumsCopies(frame) : []),
+  ],
   stages: (frame) => {
-    if (frame.rows === "hbm") return [...expertStages(frame), combine(frame)];
+    const sums = frame.rows === "hbm with sums" ? sumsStages(frame) : [];
+    if (inHbm(frame.rows)) return [...expertStages(frame), combine(frame), ...sums];
     const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [

@@ -1,4 +1,5 @@
 /** The feed-forward of one row tile of one routed expert: gate and up, activation, down. */
+import { inHbm } from "../../plan/call.ts";
 import { hasGate, projections } from "../../spec/formats.ts";
 import { activationName } from "../api/layer.ts";
 import { type Dim, FLOAT, vmem } from "../declaration.ts";
@@ -95,7 +96,7 @@ function streamedBuffers(input: KernelInput) {
 function buffers(input: KernelInput) {
   const { layer, layout, tiles, streamed, rows } = input;
   const { bt, held } = rowDims(input);
-  const at = rows === "hbm" ? [gatheredTiles(input)] : [];
+  const at = inHbm(rows) ? [gatheredTiles(input)] : [];
   const gathered: Dim = ["s.tiles.bt * ROW_PITCH", Math.max(tiles.bt, 16) * layout.rowPitch];
   const results: Dim = [
     `${held[0]} // SUBLANES * SUM_ROW * TILE_PITCH`,
@@ -107,7 +108,7 @@ function buffers(input: KernelInput) {
       "gathered_rows",
       [...at, gathered, lanes],
       wordType(layout),
-      rows === "hbm"
+      inHbm(rows)
         ? "packed rows of row tiles, side by side"
         : "packed rows of one expert, side by side; and of tokens that come or go",
       at[0]?.[1],

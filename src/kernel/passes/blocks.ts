@@ -1,4 +1,5 @@
 /** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
+import { sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
@@ -18,9 +19,21 @@ function aboutShared(plan: Plan): string {
   return `${HERE}/about_shared/${shared.blocks === 1 ? "own" : "groups"}`;
 }
 
+/** Where `combine` adds a row's result: to its token's sums, or in the order of the entries. */
+function sumPlaces(layer: Plan["layer"], ofBlock: boolean): string {
+  if (ofBlock) return weighsRows(layer) ? "in_block_unweighed" : "in_block";
+  return weighsRows(layer) ? "by_token" : "by_entry";
+}
+
+/** What sums begin at, and where they are. */
+function zeroSums({ identityExperts }: Plan["layer"], inHbm: boolean): string {
+  if (inHbm) return "hbm";
+  return identityExperts === undefined ? "plain" : "identity";
+}
+
 /** Templates by the name of what they answer. */
 export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
-  const { layer, mesh } = plan;
+  const { layer, mesh, kernels } = plan;
   const all = planRoutesAll(plan);
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
@@ -28,7 +41,8 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     about_shared: aboutShared(plan),
     combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
-    zero_sums: `${HERE}/zero_sums/${layer.identityExperts === undefined ? "plain" : "identity"}`,
+    sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
+    zero_sums: `${HERE}/zero_sums/${zeroSums(layer, sumsInHbm(kernels))}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
     valid_tokens: all ? NO_BLOCK : valid,
     start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,

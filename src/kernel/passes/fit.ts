@@ -4,6 +4,7 @@
  * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
+import { inHbm } from "../../plan/call.ts";
 import type { ByNeed } from "../../plan/plan.ts";
 import type { TileRequest } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -68,15 +69,15 @@ function partsOf(
   sizes: Sizes,
 ): number {
   if (byNeed !== undefined) return 0;
-  const inHbm = tiles.rows === "hbm";
-  const layout = layoutOf(layer, inHbm);
+  const held = inHbm(tiles.rows);
+  const layout = layoutOf(layer, held);
   const { row, rowPitch, partRow } = layout;
   const all = sentOf(layer, Math.ceil(tokens / ep), Number.POSITIVE_INFINITY);
   const unit = partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const straight = sumsGoStraight(layer);
   const sums = straight ? {} : { sums: bytes(partRow) };
-  const rows = bytes(inHbm ? rowPitch : row);
+  const rows = bytes(held ? rowPitch : row);
   const chosen = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums });
   const parts = wholeParts(chosen, sizes.sentTokens, unit);
   return straight || parts === 0 || hasRoom(device, kinds, { ep, parts }) ? parts : 0;
@@ -90,8 +91,7 @@ export function attempt(
   atOnce: AtOnce = 1,
 ): Fit {
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
-  const inHbm = tiles.rows === "hbm";
-  const layout = layoutOf(layer, inHbm);
+  const layout = layoutOf(layer, inHbm(tiles.rows));
   const all = tokens <= request.routeAllTokens;
   const sizes = sizesOf(layer, tokens, ep, passLimit, all);
   const input: KernelInput = {
@@ -119,7 +119,7 @@ function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boole
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
     sizes.allTokens <= MOST_PASS_TOKENS &&
-    (input.rows !== "hbm" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
+    (!inHbm(input.rows) || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );

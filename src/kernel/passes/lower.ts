@@ -53,9 +53,13 @@ export interface Passes {
   readonly inTurns?: (stages: readonly Stage[]) => readonly Stage[];
 }
 
-/** Weights arrive in tiles where the schedule cuts F or D; else a whole expert at a time. */
+/**
+ * Weights arrive in tiles where the schedule cuts F or D, and where sums are brought for a block of rows;
+ * else a whole expert at a time.
+ */
 function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
-  return streamed === true || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
+  const blocks = tiles.rows === "hbm with sums";
+  return streamed === true || blocks || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
 /** What the passes of a call are chosen from. */

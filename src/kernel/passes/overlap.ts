@@ -1,6 +1,8 @@
 /** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
+import { inHbm } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
+import { tablesOf } from "../collectives/part.ts";
 import { defaultRowCounts } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { LANES } from "../rows/layout.ts";
@@ -45,13 +47,35 @@ function matrixSeconds(
 }
 
 /**
+ * Seconds in which sums go through HBM in a pass: those that come and go with rows, beside products; and
+ * those of all tokens, cleared, and of the tokens that others are added to or that leave, by the core.
+ */
+function sumsSeconds(
+  input: KernelInput,
+  { mean }: ExpertRows,
+): readonly [rows: number, all: number] {
+  const { layer, layout, ep, sizes, device, rows } = input;
+  if (rows !== "hbm with sums") return [0, 0];
+  const { hbmBandwidth, timing } = device;
+  const seconds = (bytes: number): number => bytes / (hbmBandwidth * timing.hbmEfficiency.value);
+  const [sum, part] = [layout.sumPitch * LANES * 4, layout.partRow * LANES * 4];
+  const there = 2 * sum * mean * localExperts(layer, ep);
+  const own = (sizes.allTokens + sizes.passTokens) * sum;
+  // Sums to be packed; and what arrived, with the sums that it is added to.
+  const moved = (ep - 1) * sizes.sentTokens * (3 * sum + 2 * part);
+  // Each step waits for what it starts, once in and once out.
+  const waits = ep === 1 ? 0 : 2 * tablesOf(input).reduce * timing.dmaLatency.value;
+  return [seconds(there), seconds(own + moved) + waits];
+}
+
+/**
  * Seconds of a call, as far as links, weights and matrix units say. Where passes overlap, rows of the first
  * come alone, sums of the last leave alone, and between them links count, or the slower of the other two
  * with the waits for links that slots of weights do not bridge; else all of a pass before the next.
  */
 export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const { layer, device, ep, layout, parts, sizes, tiles } = input;
-  const held = input.rows === "hbm" ? layout.rowPitch : layout.row;
+  const held = inHbm(input.rows) ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
   const blocks = { ...sent, rows: bytes(held), sums: bytes(layout.partRow) };
@@ -61,7 +85,9 @@ export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
   const row = layout.paddedHidden * layout.itemBytes;
   const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
-  const work = Math.max(rows.reads * weightSeconds(input), matrixSeconds(input, rows));
+  const [withRows, ofAll] = sumsSeconds(input, rows);
+  const read = rows.reads * weightSeconds(input) + withRows;
+  const work = Math.max(read, matrixSeconds(input, rows)) + ofAll;
   // As simulated: an expert that waits for what another device sends waits with all slots full; and
   // nothing goes beside the only one.
   const turns = localExperts(layer, ep) * rows.reads;

@@ -1,6 +1,6 @@
 /** What the templates say of quantised token and activated rows. */
 
-import { isRelayed, isStreamed, rowsInHbm } from "../../plan/call.ts";
+import { isRelayed, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -11,6 +11,7 @@ import { takesNarrowRows } from "./widening.ts";
 export function rowsContext(plan: Plan): Record<string, unknown> {
   const { layer, kernels } = plan;
   const inHbm = rowsInHbm(kernels);
+  const sums = sumsInHbm(kernels);
   const layout = layoutOf(layer, inHbm);
   const narrow = takesNarrowRows(
     layer,
@@ -24,6 +25,7 @@ export function rowsContext(plan: Plan): Record<string, unknown> {
   return {
     ...packedTexts(layer, layout),
     rowsInHbm: inHbm,
+    sumsInHbm: sums,
     gatheredTiles: isStreamed(kernels) ? "row_block // bt" : "2",
     quantizedRows: quantized,
     quantizedRowsText:
@@ -76,6 +78,7 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     rowSublanes: layout.row,
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
+    sumPitch: layout.sumPitch,
     rowPitch: layout.rowPitch,
     resultSublanes: layout.resultRow,
     resultPitchSublanes: layout.resultPitch,

@@ -52,8 +52,9 @@ export interface Layout {
   /** Sublanes of a result row packed as `dtype`, and from one gathered to the next. */
   readonly resultRow: number;
   readonly resultPitch: number;
-  /** Sublanes of a row of float32 sums. */
+  /** Sublanes of a row of float32 sums, and from one to the next in HBM: whole tiles, as of rows there. */
   readonly sumRow: number;
+  readonly sumPitch: number;
   readonly choiceRows: number;
   readonly expertRows: number;
   readonly expertLanes: number;
@@ -142,6 +143,7 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     resultRow: packed,
     resultPitch: packed | 1,
     sumRow: columns / LANES,
+    sumPitch: roundUp(columns / LANES, SUBLANES),
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),

@@ -1,4 +1,5 @@
 /** The devices' sums of this device's tokens, added up, rounded and written. */
+import { inHbm } from "../../plan/call.ts";
 import { dma, TWO } from "../declaration.ts";
 import { passesOverlap } from "../frame.ts";
 import { GROUP } from "../loops.ts";
@@ -32,14 +33,15 @@ export const resultOut: Part = {
   ],
   stages: (frame) => {
     const { layer, ep, sizes, rows } = frame;
-    const ofSums = rows === "hbm" || passesOverlap(frame);
+    const ofSums = inHbm(rows) || passesOverlap(frame);
+    const staged = rows === "hbm with sums" ? ["staged_sums"] : [];
     const straight = ep > 1 && sumsGoStraight(layer);
     return [
       {
         name: "write_output",
         meaning: straight ? "sums added up, rounded and written" : "sums rounded and written",
         reads: straight ? ["token_rows", "arrived_sums"] : ["token_sums"],
-        writes: ofSums ? ["staging", "output"] : ["gathered_rows", "staging", "output"],
+        writes: ofSums ? [...staged, "staging", "output"] : ["gathered_rows", "staging", "output"],
         waits: ep > 1 ? ["sums_out"] : [],
         per: "pass",
         trips: sizes.passes,

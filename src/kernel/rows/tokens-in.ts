@@ -1,5 +1,6 @@
 /** This device's token rows: from HBM through a staging buffer, packed and perhaps quantised. */
 
+import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { dma, TWO, vmem } from "../declaration.ts";
@@ -42,7 +43,7 @@ export const tokensIn: Part = {
       "token or result rows between HBM and VMEM",
       2,
     ),
-    ...(rows === "hbm"
+    ...(inHbm(rows)
       ? [
           vmem(
             "packed_rows",
@@ -56,7 +57,7 @@ export const tokensIn: Part = {
   ],
   semaphores: ({ rows }) => [
     dma("tokens_arrived", TWO, "token rows in staging"),
-    ...(rows === "hbm" ? [dma("rows_held", TWO, "packed token rows in HBM")] : []),
+    ...(inHbm(rows) ? [dma("rows_held", TWO, "packed token rows in HBM")] : []),
   ],
   streams: ({ layout, sizes, load, rows }) => [
     {
@@ -73,7 +74,7 @@ export const tokensIn: Part = {
       copies: (sizes.passTokens / sizes.chunk) * sizes.passes,
       meaning: "this device's token rows",
     },
-    ...(rows === "hbm" ? [heldOf(layout, sizes)] : []),
+    ...(inHbm(rows) ? [heldOf(layout, sizes)] : []),
   ],
   stages: ({ layer, sizes, rows }) => [
     {
@@ -83,7 +84,7 @@ export const tokensIn: Part = {
           ? "token rows from HBM, packed"
           : `token rows from HBM, quantised to ${tokenRows(layer)} and packed`,
       reads: ["tokens", "staging"],
-      writes: ["staging", rows === "hbm" ? "packed_rows" : "gathered_rows", "token_rows"],
+      writes: ["staging", inHbm(rows) ? "packed_rows" : "gathered_rows", "token_rows"],
       // Of further passes, and chunks beyond those that staging holds.
       starts: ["tokens_in"],
       per: "pass",

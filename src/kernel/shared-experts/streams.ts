@@ -1,4 +1,5 @@
 /** Copies of the shared experts' weights: on their way from the kernel's entry. */
+import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
 import { GROUP } from "../loops.ts";
@@ -39,7 +40,7 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
       },
     ),
     ...scaleStreams(frame, load),
-    ...(frame.rows === "hbm" ? [rowsIn(frame, load)] : []),
+    ...(inHbm(frame.rows) ? [rowsIn(frame, load)] : []),
   ];
 }
 

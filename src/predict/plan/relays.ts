@@ -21,9 +21,20 @@ export interface Stretch extends StageRelays {
   readonly bytes: number;
   /** Of the whole stage: they are spread evenly over its steps. */
   readonly cycles: Quantity;
+  /** What goes through VMEM in all its steps, in and out again, evenly as well. Absent: nothing. */
+  readonly staged?: { readonly in: readonly Staged[]; readonly out: readonly Staged[] };
   /** Which of its steps a device does now. Absent: all. */
   readonly slice?: (here: Here) => Slice;
 }
+
+/** Copies of one device between HBM and VMEM, of a pass. */
+export interface Staged {
+  readonly stream: string;
+  readonly bytes: number;
+  readonly copies: number;
+}
+
+const NOTHING = { in: [], out: [] } as const;
 
 /** Steps from the first up to the last, which is not among them. */
 export interface Slice {
@@ -81,7 +92,7 @@ export function relaySteps(
   relays: Pick<Relays, "collective" | "parts">,
   device: DeviceFacts,
   ep: number,
-  { stream, steps, stage, bytes, cycles, slice }: Stretch,
+  { stream, steps, stage, bytes, cycles, staged = NOTHING, slice }: Stretch,
 ): readonly Step[] {
   const lists = listsOf(relays, device, ep, steps);
   const loop = `${stage} step`;
@@ -96,9 +107,27 @@ export function relaySteps(
   const work = (here: Here): number => amount(cycles, here) / Math.max(1, list(here).length);
   const to = (here: Here): number => move(here).peer ?? here.device;
   const tag = (here: Here): string => move(here).tag;
+  /** A step waits for all that it starts. */
+  const share = (copies: readonly Staged[]): readonly Step[] => {
+    const part =
+      (of: number) =>
+      (here: Here): number =>
+        of / Math.max(1, list(here).length);
+    return [
+      ...copies.map(
+        (each): Step => ({
+          ...{ do: "start", stream: each.stream, counted: true },
+          ...{ bytes: part(each.bytes), copies: part(each.copies) },
+        }),
+      ),
+      ...copies.map((each): Step => ({ do: "wait", stream: each.stream, all: true })),
+    ];
+  };
   const body: readonly Step[] = [
     { do: "when", test: (here) => move(here).awaited, body: [{ do: "take", stream, tag }] },
+    ...share(staged.in),
     { do: "compute", stage, cycles: work },
+    ...share(staged.out),
     {
       do: "when",
       test: (here) => move(here).peer !== undefined,
@@ -124,14 +153,33 @@ export function relayHalves(
   }));
 }
 
+/** Copies that a stage makes itself between HBM and VMEM, as they are of one pass. */
+function stagedOf(
+  { starts, trips }: Stage,
+  streams: ReadonlyMap<string, Stream>,
+): Required<Stretch>["staged"] {
+  const local = starts
+    .flatMap((name) => streams.get(name) ?? [])
+    .filter(({ remote }) => !remote)
+    .map(({ name, to, bytes, copies }) => ({
+      ...{ to, stream: name },
+      ...{ bytes: bytes / trips, copies: copies / trips },
+    }));
+  return {
+    in: local.filter(({ to }) => to !== "HBM"),
+    out: local.filter(({ to }) => to === "HBM"),
+  };
+}
+
 /** A stage that goes through steps of a collective, or some of them; undefined: it does not. */
 export function relayedStage(
-  { name, relays }: Stage,
+  stage: Stage,
   streams: ReadonlyMap<string, Stream>,
   { device, ep }: Pick<Job, "device" | "ep">,
   cycles: Quantity,
   slice?: Stretch["slice"],
 ): readonly Step[] | undefined {
+  const { name, relays } = stage;
   const stream = relays === undefined ? undefined : streams.get(relays.stream);
   if (relays === undefined || stream?.relays === undefined) return undefined;
   const { copies, bytes } = stream;
@@ -139,5 +187,6 @@ export function relayedStage(
     ...{ stream: stream.name, steps: relays.steps, stage: name, cycles },
     ...(slice === undefined ? {} : { slice }),
     bytes: copies > 0 ? bytes / copies : 0,
+    staged: stagedOf(stage, streams),
   });
 }

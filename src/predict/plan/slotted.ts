@@ -34,7 +34,7 @@ export function waitFor(stream: string): Step {
 }
 
 /** Which block's rows a copy is of. */
-type Which = "first" | "next";
+type Which = "first" | "this" | "next";
 
 /** Steps of one Pallas call's copies with slots of their own, from its plan and the rows at hand. */
 export class Slotted {
@@ -48,14 +48,16 @@ export class Slotted {
     this.job = job;
   }
 
-  /** Of the streams that stages start, those with slots of their own. */
+  /** Of the streams that stages start, those with slots of their own that come a block ahead. */
   streams(stages: readonly Stage[]): readonly Stream[] {
     const names = new Set(stages.flatMap(({ starts }) => starts));
-    return this.kernel.streams.filter(({ name, slots }) => names.has(name) && slots !== undefined);
+    return this.kernel.streams.filter(
+      ({ name, slots, withBlock }) => names.has(name) && slots !== undefined && withBlock !== true,
+    );
   }
 
   /**
-   * A stage of such copies: they come a block ahead. What the machine takes for the issue of a copy
+   * A stage of such copies: they come a block ahead, or with it. What the machine takes for the issue of a copy
    * is part of the compiler's count.
    */
   steps(stage: Stage, cycles: Quantity): readonly Step[] {
@@ -64,7 +66,9 @@ export class Slotted {
     return [
       ...named(stage.waits).map(({ name }) => waitFor(name)),
       { do: "compute", stage: stage.name, cycles },
-      ...named(stage.starts).map((stream) => this.rows(stream, "next")),
+      ...named(stage.starts).map((stream) => {
+        return this.rows(stream, stream.withBlock === true ? "this" : "next");
+      }),
     ];
   }
 
@@ -82,6 +86,8 @@ export class Slotted {
   /** What a block has of a device's routed rows in a call, on average. */
   private part(which: Which, here: Here): number {
     const all = Math.max(1, (this.job.tokens * this.job.layer.topK) / this.job.ep);
-    return this.work.rowsAfter(here, which === "first") / all;
+    const rows =
+      which === "this" ? this.work.blockRows(here) : this.work.rowsAfter(here, which === "first");
+    return rows / all;
   }
 }

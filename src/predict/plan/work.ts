@@ -160,7 +160,8 @@ export class Work {
     return 0;
   }
 
-  private blockRows(here: Here): number {
+  /** Rows of the block at hand. */
+  blockRows(here: Here): number {
     const rows = this.rowsOf(here);
     return Math.min(this.rowBlock, rows - here.trip("block") * this.rowBlock);
   }

@@ -4,7 +4,7 @@ import { passesBlocks } from "../../kernel/passes/blocks.ts";
 import { planRoutesAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
-import { passesMayOverlap, rowsInHbm } from "../../plan/call.ts";
+import { passesMayOverlap, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -13,12 +13,16 @@ const SHARED = "kernel/passes";
 const MOST_UNROLLED_DEVICES = 8;
 
 /** The same where passes overlap: packed where they are. */
-function overlappedBlocks(type: string, ep: number): Readonly<Record<string, string>> {
+function overlappedBlocks(
+  type: string,
+  ep: number,
+  sums: boolean,
+): Readonly<Record<string, string>> {
   return {
     pack_sum: ep > 1 ? `${SHARED}/pack_sum/${type}` : NO_BLOCK,
     add_sum: ep > 1 ? `${SHARED}/add_sum/${type}` : NO_BLOCK,
-    reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/in_place` : NO_BLOCK,
-    write_output: `${SHARED}/write_output/sums`,
+    reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/${sums ? "in_hbm" : "in_place"}` : NO_BLOCK,
+    write_output: `${SHARED}/write_output/${sums ? "staged" : "sums"}`,
   };
 }
 
@@ -30,7 +34,9 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
     kernels,
   } = plan;
   const type = pairsOrWords(layer);
-  if (rowsInHbm(kernels) || passesMayOverlap(plan)) return overlappedBlocks(type, ep);
+  if (rowsInHbm(kernels) || passesMayOverlap(plan)) {
+    return overlappedBlocks(type, ep, sumsInHbm(kernels));
+  }
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
@@ -64,17 +70,19 @@ function routesBlocks(plan: Plan): Readonly<Record<string, string>> {
 export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh, kernels } = plan;
   const inHbm = rowsInHbm(kernels);
+  const sums = sumsInHbm(kernels);
   const distributed = mesh.ep > 1;
   const straight = sumsGoStraight(layer);
   const overlap = passesMayOverlap(plan);
   const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     ...passesBlocks(plan),
+    row_sums: sums ? `${HERE}/hbm/row_sums` : NO_BLOCK,
     meet: distributed ? `${HERE}/meet` : NO_BLOCK,
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,
     sums_copy: `${HERE}/sums_copy/${overlap ? "in_place" : straight ? "straight" : sizes}`,
-    about_rows: `${HERE}/about_rows/${inHbm ? "hbm" : overlap ? "two_passes" : "vmem"}`,
+    about_rows: `${HERE}/about_rows/${inHbm ? `hbm${sums ? "_with_sums" : ""}` : overlap ? "two_passes" : "vmem"}`,
     passes: overlap ? `${HERE}/passes/overlapped` : `${SHARED}/in_turn`,
     finish: distributed ? `${HERE}/finish/distributed` : `${SHARED}/finish/alone`,
     pass_barrier:

@@ -105,7 +105,15 @@ export const composition: Composition = {
     ...["zero_sums", "await_rows", "shared_experts"],
     ...["merge", "gather", "await_gathered", "operand", "merge_next", "gather_next"],
     ...["await_weights", "await_biases"],
-    ...["products", "activation"],
-    ...["combine", "next_weights", "reduce_scatter", "write_output", "pass_barrier"],
+    ...["bring_sums", "products", "activation", "await_sums"],
+    ...[
+      "combine",
+      "keep_sums",
+      "last_sums",
+      "next_weights",
+      "reduce_scatter",
+      "write_output",
+      "pass_barrier",
+    ],
   ],
 };

@@ -2,17 +2,19 @@
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type BufferDeclaration, type Dim, dma, hbm, ONE, vmem } from "../../kernel/declaration.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
+import { GROUP } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
+import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 function rowsOutOf(frame: Frame): Stream {
   const { ep, sizes, load, rows } = frame;
   const { cuts } = tablesOf(frame);
   const bytes = sizes.sentTokens * sizes.passes * load.sentRowBytes;
-  const space = rows === "hbm" ? "HBM" : "VMEM";
+  const space = inHbm(rows) ? "HBM" : "VMEM";
   return {
     name: "rows_out",
     from: space,
@@ -78,16 +80,18 @@ function stagesOf(frame: Frame): readonly Draft[] {
 /** Where passes overlap rows of one come while those of another are there. */
 function heldOfPasses(input: KernelInput): BufferDeclaration {
   const { layout, sizes } = input;
-  const inHbm = input.rows === "hbm";
-  const [pitch, words] = inHbm
+  const held = inHbm(input.rows);
+  const [pitch, words] = held
     ? (["ROW_PITCH", layout.rowPitch] as const)
     : (["ROW", layout.row] as const);
-  const rows: Dim = [`(s.all_tokens + 1) * ${pitch}`, (sizes.allTokens + 1) * words];
+  // Where sums are copied row by row too, each entry that pads a list has a row of its own.
+  const [more, count] = input.rows === "hbm with sums" ? (["ROW_GROUP", GROUP] as const) : ["1", 1];
+  const rows: Dim = [`(s.all_tokens + ${more}) * ${pitch}`, (sizes.allTokens + count) * words];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const dims: readonly Dim[] = [...slots, rows, ["LANES", LANES]];
-  const meaning = "packed token rows of all devices and one that no token owns";
+  const meaning = `packed token rows of all devices and ${count === 1 ? "one" : "some"} that no token owns`;
   const type = wordType(layout);
-  return inHbm
+  return held
     ? hbm("token_rows", dims, type, meaning)
     : vmem("token_rows", dims, type, meaning, slots[0]?.[1]);
 }
@@ -103,7 +107,7 @@ function rowsInVmem({ layout, sizes }: KernelInput): BufferDeclaration {
 
 export const rowsOut: Part = {
   buffers: (input) => [
-    input.rows === "hbm" || passesOverlap(input) ? heldOfPasses(input) : rowsInVmem(input),
+    inHbm(input.rows) || passesOverlap(input) ? heldOfPasses(input) : rowsInVmem(input),
   ],
   semaphores: ({ ep, parts }) =>
     ep === 1

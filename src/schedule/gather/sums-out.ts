@@ -10,7 +10,9 @@ import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
+import { sumsInHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
+import { hbmSumsBuffers, hbmSumsSemaphores, hbmSumsStreams } from "./sums-in-hbm.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -32,6 +34,7 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
 }
 
 function buffers(input: KernelInput) {
+  if (input.rows === "hbm with sums") return hbmSumsBuffers(input);
   const { layer, layout, ep, sizes: s } = input;
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const arrivedType = passesOverlap(input) ? FLOAT : wordType(layout);
@@ -82,7 +85,7 @@ function reduceStraight({ layer, ep, sizes }: Frame): Draft {
 }
 
 function reduceScatter(frame: Frame): Draft {
-  const { layer, ep, sizes } = frame;
+  const { layer, ep, sizes, rows } = frame;
   const overlap = passesOverlap(frame);
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
@@ -91,7 +94,10 @@ function reduceScatter(frame: Frame): Draft {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
     reads: ["token_sums", "arrived_sums"],
-    writes: ["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
+    writes: [
+      ...["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
+      ...(rows === "hbm with sums" ? ["staged_sums", "staged_parts"] : []),
+    ],
     waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
@@ -106,8 +112,22 @@ function reduceScatter(frame: Frame): Draft {
 }
 
 /** Own tokens' sums begin at what their identity experts give. */
-function zeroSums({ layer, sizes }: Frame): Draft {
+function zeroSums({ layer, sizes, rows }: Frame): Draft {
   const identity = layer.identityExperts !== undefined;
+  if (rows === "hbm with sums") {
+    return {
+      name: "zero_sums",
+      meaning: "zeros to the sums in HBM",
+      reads: [],
+      writes: ["staged_sums", "token_sums"],
+      per: "pass",
+      trips: sizes.passes,
+      loops: [
+        { over: "all tokens", each: sizes.chunk },
+        { over: "all tokens", each: sizes.chunk },
+      ],
+    };
+  }
   return {
     name: "zero_sums",
     meaning: identity
@@ -129,10 +149,11 @@ function sumsOutOf(frame: Frame): Stream {
   const straight = sumsGoStraight(layer);
   const cuts = straight ? 1 : tablesOf(frame).cuts;
   const bytes = sizes.sentTokens * sizes.passes * load.partRowBytes;
+  const space = frame.rows === "hbm with sums" ? "HBM" : "VMEM";
   return {
     name: "sums_out",
-    from: "VMEM",
-    to: "VMEM",
+    from: space,
+    to: space,
     remote: true,
     source: passesOverlap(frame) ? "token_sums" : "token_rows",
     destination: "arrived_sums",
@@ -151,21 +172,32 @@ export const sumsOut: Part = {
     ep === 1 || !sumsGoStraight(layer)
       ? []
       : [{ name: "partial_sums", template: `gather/partial_sums/${sentSums(layer)}` }],
-  context: ({ layer }) => ({
-    arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
-  }),
+  context: ({ layer, kernels }) => {
+    const inHbm = sumsInHbm(kernels);
+    return {
+      arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
+      sumsSpace: inHbm ? "HBM" : "VMEM",
+      sumStride: inHbm ? "SUM_PITCH" : "SUM_ROW",
+      packsSums: inHbm || layer.dtype === "bfloat16",
+    };
+  },
   buffers,
   semaphores: (input) => {
-    if (input.ep === 1) return [];
+    const staged = input.rows === "hbm with sums" ? hbmSumsSemaphores(input) : [];
+    if (input.ep === 1) return staged;
     const arrived: Dim = sumsGoStraight(input.layer)
       ? ["EP_SIZE", input.ep]
       : ["s.sum_slots", tablesOf(input).sends];
     return [
+      ...staged,
       dma("sums_sent", ONE, "partial sums left"),
       dma("sums_arrived", arrived, "partial sums arrived in a slot"),
     ];
   },
-  streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
+  streams: (frame) => [
+    ...(frame.rows === "hbm with sums" ? hbmSumsStreams(frame) : []),
+    ...(frame.ep === 1 ? [] : [sumsOutOf(frame)]),
+  ],
   stages: (frame) => {
     const { layer, ep, sizes } = frame;
     const zero = zeroSums(frame);

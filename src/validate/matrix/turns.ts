@@ -4,8 +4,13 @@ import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketRows } from "../../spec/schedule.ts";
 import type { Row } from "./fields.ts";
 
-/** Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. */
+/**
+ * Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. Of those in
+ * HBM every other one has its sums there too.
+ */
 export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
+  const sums = layer.sharedExperts === undefined && index % 2 === 1;
+  if (row.rows === "hbm") return sums ? "hbm with sums" : "hbm";
   const may = row.ep > 1 && layer.deterministic !== true && layer.wire?.combine === undefined;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
 }

@@ -28,6 +28,7 @@ export function waysOf(schedules, layer, tokens, narrow) {
       ["", {}],
       ...(options.includes("rows") ? [[" in two passes", { rows: "two passes" }]] : []),
       ...(options.includes("rows") ? [[" from HBM", { rows: "hbm" }]] : []),
+      ...(options.includes("rows") ? [[" with sums in HBM", { rows: "hbm with sums" }]] : []),
     ];
     const wires = narrow ? WIRES.slice(1) : WIRES.slice(0, 1);
     return wires.flatMap(([sent, wire]) =>

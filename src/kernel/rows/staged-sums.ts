@@ -1,0 +1,55 @@
+/**
+ * Sums of tokens in HBM through VMEM, a chunk of tokens at a time: to be cleared, rounded and written. What
+ * goes between devices takes the same staging.
+ */
+import type { Stream } from "../../plan/plan.ts";
+import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
+import type { Frame, KernelInput } from "../frame.ts";
+import { LANES } from "./layout.ts";
+
+/** One comes while one is worked on and one leaves. */
+const SLOTS = 3;
+export const STAGED: Dim = ["3", SLOTS];
+
+/** A chunk of tokens in each slot. */
+export function stagedBuffers({ layout, sizes }: KernelInput) {
+  const rows: Dim = ["s.chunk * SUM_PITCH", sizes.chunk * layout.sumPitch];
+  const meaning = "sums of chunks of tokens between HBM and what is done with them";
+  return [vmem("staged_sums", [STAGED, rows, ["LANES", LANES]], FLOAT, meaning, SLOTS)];
+}
+
+/** Of the copies that every kernel has which keeps its sums there. */
+export function stagedSemaphores() {
+  return [
+    dma("sums_cleared", ONE, "zeros left for token_sums"),
+    dma("own_sums_staged", STAGED, "sums of own tokens in staged_sums"),
+  ];
+}
+
+/** Bytes of the sums of so many tokens. */
+export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): number {
+  return tokens * layout.sumPitch * LANES * 4;
+}
+
+/** Zeros, and own tokens' sums at the end of a pass. */
+export function stagedStreams(frame: Frame): readonly Stream[] {
+  const { allTokens, passTokens, passes, chunk } = frame.sizes;
+  return [
+    {
+      ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
+      ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
+      ...{ issuedBy: "zero_sums", awaitedBy: "zero_sums" },
+      bytes: sumBytes(frame, allTokens * passes),
+      copies: (allTokens / chunk) * passes,
+      meaning: "zeros to the sums of a pass",
+    },
+    {
+      ...{ name: "own_sums_in", from: "HBM", to: "VMEM", remote: false },
+      ...{ source: "token_sums", destination: "staged_sums", semaphore: "own_sums_staged" },
+      ...{ issuedBy: "write_output", awaitedBy: "write_output" },
+      bytes: sumBytes(frame, passTokens * passes),
+      copies: (passTokens / chunk) * passes,
+      meaning: "sums of own tokens, to be rounded",
+    },
+  ];
+}

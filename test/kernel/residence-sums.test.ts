@@ -1,0 +1,100 @@
+/** Sums of tokens in HBM beside their rows: what the plan says of them, and that a call makes its copies. */
+import { expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { emitPackage } from "../../src/emit/index.ts";
+import { allOf } from "../../src/plan/call.ts";
+import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
+import { layerOf } from "../../src/predict/contender.ts";
+import { simulate } from "../../src/predict/machine/simulate.ts";
+import { kernelSteps } from "../../src/predict/plan/kernel.ts";
+import { jobOf } from "../../src/predict/run.ts";
+import { amount, type Here, type Step } from "../../src/predict/step.ts";
+import type { LayerSpec } from "../../src/spec/layer.ts";
+import type { BucketSpec } from "../../src/spec/schedule.ts";
+import type { MoeSpec } from "../../src/spec/spec.ts";
+import { devices } from "../../src/target/device/registry.ts";
+
+const LAYER: LayerSpec = {
+  experts: 64,
+  topK: 4,
+  hidden: 4096,
+  intermediate: 256,
+  activation: "silu",
+  dtype: "bfloat16",
+  weights: "separate",
+  routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
+};
+
+function planOf(layer: Partial<LayerSpec>, bucket: Partial<BucketSpec>): Plan {
+  const all = { upTo: 8192, bt: 128, bf: 256, bd: 4096, rows: "hbm with sums", ...bucket } as const;
+  const spec: MoeSpec = {
+    name: "sums",
+    layer: { ...LAYER, ...layer },
+    mesh: { ep: 8, axes: ["expert"] },
+    devices: ["v7x"],
+    schedule: { kind: "gather", tiles: { all } },
+    emit: { reference: true },
+  };
+  const { plan, findings } = judge(spec, registries);
+  if (plan === undefined) throw new Error(JSON.stringify(findings));
+  return plan;
+}
+
+const only = ({ kernels: [kernel] }: Plan): KernelPlan => {
+  if (kernel === undefined) throw new Error("no kernel");
+  return kernel;
+};
+
+test("with sums in HBM as well a block's sums come and go with it, and VMEM has none of all tokens", async () => {
+  const plan = planOf(
+    { biases: true, wire: { dispatch: "int8" } },
+    { bt: 32, bf: 128, bd: 2048, passTokens: 512 },
+  );
+  const { tiles, passes } = only(plan);
+  expect([passes, tiles.streamed]).toEqual([2, true]);
+  const { buffers, streams, stages } = allOf(only(plan));
+  const of = (name: string) => {
+    const { space, shape } = buffers.find((buffer) => buffer.name === name) ?? {};
+    return [space, shape];
+  };
+  // Of two passes, 4096 tokens and sixteen rows that no token owns, 32 sublanes each.
+  expect(of("token_sums")).toEqual(["HBM", [2, (4096 + 16) * 32, 128]]);
+  expect(of("arrived_sums")[0]).toBe("HBM");
+  expect(of("block_sums")).toEqual(["VMEM", [(tiles.own.row_block ?? 0) * 32, 128]]);
+  const names = stages.map(({ name }) => name);
+  const places = ["operand", "bring_sums", "activation", "await_sums", "combine", "keep_sums"];
+  const found = places.map((name) => names.indexOf(name));
+  expect(found).toEqual([...found].sort((a, b) => a - b));
+  const [come, go] = ["sums_in", "sums_back"].map((name) => streams.find((s) => s.name === name));
+  expect([come?.bytes, go?.copies]).toEqual([4096 * 32 * 512, 4096]);
+  const files = await emitPackage(plan);
+  expect(files.get("sums/experts.py")).toContain("s.all_tokens + i");
+});
+
+test("a call with sums in HBM makes every copy of the plan", () => {
+  const free = { total: 0, tracing: 0, scopes: {}, loops: [] };
+  const plan = planOf({}, {});
+  const kernel = only(plan);
+  const request = { device: devices.v7x, ep: 8, tokens: 8192, tiles: {}, layer: layerOf(plan) };
+  const job = jobOf({ ...request, skew: { kind: "balanced" } });
+  const moved = new Map<string, number>();
+  const counted = (step: Step): Step => {
+    if ("body" in step) return { ...step, body: step.body.map(counted) };
+    if (step.do !== "start") return step;
+    const bytes = (here: Here): number => {
+      const found = amount(step.bytes, here);
+      moved.set(step.stream, (moved.get(step.stream) ?? 0) + found / 8);
+      return found;
+    };
+    return { ...step, bytes };
+  };
+  const rowBlock = kernel.tiles.own.row_block ?? 0;
+  simulate(kernelSteps(kernel, free, job, { rowBlock }).map(counted), job.device, 8);
+  const { streams } = allOf(kernel);
+  const names = ["sums_in", "sums_back", "zeros_out", "own_sums_in", "part_sums_in", "parts_in"];
+  for (const name of [...names, "part_sums_back", "parts_packed", "gate_up_in", "down_in"]) {
+    const planned = streams.find((stream) => stream.name === name)?.bytes ?? 0;
+    expect((moved.get(name) ?? 0) / planned, name).toBeCloseTo(1, 2);
+  }
+});

@@ -1,0 +1,68 @@
+/**
+ * Sums of tokens in HBM, on simulated devices with races on. By default one kernel, in passes, with every
+ * expert's rows in several blocks and one device that has them all; `npm run test:long`: whole tiles, rows of 8
+ * bits, quantised weights and activations, float32, on 1 to 8 devices.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MoeInput } from "../../src/index.ts";
+import { moegen, onlyObject } from "../cli/moegen.ts";
+import { long } from "../long.ts";
+
+function spec(more: object, ep: number, tile: number): MoeInput {
+  return {
+    name: "sums_from_hbm",
+    layer: {
+      ...{ experts: 16, topK: 4, hidden: 512, intermediate: 512, activation: "silu" },
+      routing: { where: "kernel", scoring: "softmax", renormalize: true },
+      ...more,
+    },
+    mesh: { ep, axes: ["data", "tensor"] },
+    devices: ["v7x"],
+    schedule: {
+      kind: "gather",
+      tiles: { all: { upTo: 1024, bt: 32, bf: tile, bd: tile, rows: "hbm with sums" } },
+    },
+  };
+}
+
+const channel = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
+
+const KINDS: Readonly<Record<string, readonly [more: object, tile: number]>> = {
+  "in tiles, with biases": [{ biases: true }, 256],
+  whole: [{}, 512],
+  "rows of 8 bits": [{ wire: { dispatch: "int8" } }, 512],
+  "weights and activations of 8 bits": [
+    { quantization: { ...channel, activations: "int8" }, biases: true },
+    256,
+  ],
+  "of float32, weighed as they go in": [{ dtype: "float32", scoreOn: "input" }, 256],
+  "of columns that fill no lanes": [{ hidden: 448, intermediate: 320 }, 64],
+};
+
+describe.sequential("on simulated devices", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "moegen-sums-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const names = Object.keys(KINDS).slice(0, long ? undefined : 1);
+  const devices = long ? [1, 2, 4, 8] : [2];
+  test.each(names.flatMap((name) => devices.map((ep) => [name, ep] as const)))(
+    "%s, ep %i: right in passes and under any skew",
+    async (name, ep) => {
+      const file = join(folder, "sums.moe.ts");
+      const [more, tile] = KINDS[name] ?? [{}, 256];
+      const wired = ep === 1 && "wire" in more ? {} : more;
+      const written = JSON.stringify(spec(wired, ep, tile));
+      writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+      const cases = long ? [] : ["--case", "hot-device,passes"];
+      const ran = await moegen(["validate", file, ...cases, "--json"]);
+      expect(ran.stderr).not.toContain("fault of moegen");
+      expect(onlyObject(ran)).toMatchObject({ ok: true });
+    },
+  );
+});
