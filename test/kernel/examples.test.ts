@@ -56,6 +56,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/passes/routes/list_own",
   "kernel/passes/routes_sent",
   "kernel/passes/start_logits/own",
+  "kernel/passes/sum_places/by_token",
   "kernel/passes/valid_tokens/plain",
   "kernel/passes/weigh_rows",
   "kernel/passes/zero_sums/identity",
