@@ -103,7 +103,7 @@ class Analysis:
                     seen.add(function)
                     for statement in function.body:
                         self._add(statement, effects, seen)
-        for child in ast.iter_child_nodes(node):
+        for child in self.source.children(node):
             if isinstance(child, Function) and not child.decorator_list:
                 continue
             self._add(child, effects, seen)
@@ -140,14 +140,14 @@ class Analysis:
 
     def depends(self, node: ast.AST, function: Function) -> set[str]:
         """Names that an expression is made of, through a function's assignments."""
-        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        used = {n.id for n in self.source.walk(node) if isinstance(n, ast.Name)}
         while True:
             more = {
                 n.id
-                for a in ast.walk(function)
+                for a in self.source.walk(function)
                 if isinstance(a, ast.Assign)
                 and any(isinstance(t, ast.Name) and t.id in used for t in a.targets)
-                for n in ast.walk(a.value)
+                for n in self.source.walk(a.value)
                 if isinstance(n, ast.Name)
             }
             if more <= used:
@@ -160,9 +160,9 @@ class Analysis:
         """Names that later statements of the block may use."""
         if isinstance(statement, Function):
             return {statement.name} - {"_"}
-        targets = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+        targets = [n for n in self.source.walk(statement) if isinstance(n, ast.Name)]
         return {n.id for n in targets if isinstance(n.ctx, ast.Store)}
 
     def uses(self, statement: ast.stmt) -> set[str]:
         """Names in a statement, those that it binds included."""
-        return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        return {n.id for n in self.source.walk(statement) if isinstance(n, ast.Name)}

@@ -98,7 +98,7 @@ class Kinds:
             return self._call(node, depth)
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             return self.is_float(node.elt, depth)
-        return any(self.is_float(child, depth) for child in ast.iter_child_nodes(node))
+        return any(self.is_float(child, depth) for child in self._source.children(node))
 
     def values(self, name: ast.Name) -> list[ast.expr]:
         """What a name is assigned, or what is appended to it."""
@@ -107,7 +107,7 @@ class Kinds:
             if isinstance(around, ast.ListComp | ast.GeneratorExp):
                 values += [g.iter for g in around.generators if _binds(g.target, name.id)]
         function = self._source.function_of(name)
-        for node in ast.walk(function) if function is not None else ():
+        for node in self._source.walk(function) if function is not None else ():
             if isinstance(node, ast.Assign):
                 values += [node.value for t in node.targets if _is(t, name.id)]
             elif called(node) == "append" and isinstance(node, ast.Call):
@@ -134,7 +134,9 @@ class Kinds:
             function = self._source.function(node.func)
             if function is not None:
                 returned = [
-                    n.value for n in ast.walk(function) if isinstance(n, ast.Return) and n.value
+                    n.value
+                    for n in self._source.walk(function)
+                    if isinstance(n, ast.Return) and n.value
                 ]
                 return any(self.is_float(value, depth) for value in returned)
         return any(self.is_float(part, depth) for part in parts)
