@@ -94,9 +94,30 @@ async function typeErrors(folder: string): Promise<readonly string[]> {
   return stdout.split("\n").filter((line) => line.includes(": error TS"));
 }
 
-describe.each(additions)("adding a $what", ({ folder, from, to, rename, use }) => {
+const member = (name: string): string => name.replace(/\.ts$/, "");
+
+/** The old member once more under the new name: its file, an import and a place in the registry. */
+function add(copy: string, { folder, from, to, rename }: Addition): void {
+  const registry = join(copy, "src", folder, "registry.ts");
+  const [old, fresh] = [member(from), member(to)];
+  cpSync(join(copy, "src", folder, from), join(copy, "src", folder, to), { recursive: true });
+  const file = join(copy, "src", folder, to, from.endsWith(".ts") ? "" : "index.ts");
+  writeFileSync(file, rename(readFileSync(file, "utf8")));
+  // Its import, beside the old one's, and its name in the list.
+  const text = readFileSync(registry, "utf8");
+  const imported = text.split("\n").find((line) => line.startsWith(`import { ${old} }`));
+  expect(imported).toBeDefined();
+  const changed = text
+    .replace(`${imported}\n`, `${imported}\n${imported?.replaceAll(old, fresh)}\n`)
+    .replace(new RegExp(`(= \\{[^}]*\\b${old})\\b`), `$1, ${fresh}`);
+  expect(changed.split(fresh).length).toBeGreaterThan(3);
+  writeFileSync(registry, changed);
+}
+
+describe("adding one of each", () => {
   let copy = "";
   let before: readonly string[] = [];
+  let after: readonly string[] = [];
 
   beforeAll(async () => {
     copy = mkdtempSync(join(tmpdir(), "moegen-extend-"));
@@ -107,32 +128,22 @@ describe.each(additions)("adding a $what", ({ folder, from, to, rename, use }) =
     }
     mkdirSync(join(copy, "test"));
     before = await typeErrors(copy);
+    for (const addition of additions) {
+      add(copy, addition);
+      writeFileSync(join(copy, "src", `use-${addition.what}.ts`), addition.use);
+    }
+    after = await typeErrors(copy);
   });
 
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-  test("is its file and its place in the registry, and nothing else", async () => {
-    const registry = join(copy, "src", folder, "registry.ts");
-    const member = (name: string): string => name.replace(/\.ts$/, "");
-    const [old, fresh] = [member(from), member(to)];
-    cpSync(join(copy, "src", folder, from), join(copy, "src", folder, to), { recursive: true });
-    const file = join(copy, "src", folder, to, from.endsWith(".ts") ? "" : "index.ts");
-    writeFileSync(file, rename(readFileSync(file, "utf8")));
-    // Its import, beside the old one's, and its name in the list.
-    const text = readFileSync(registry, "utf8");
-    const imported = text.split("\n").find((line) => line.startsWith(`import { ${old} }`));
-    expect(imported).toBeDefined();
-    const changed = text
-      .replace(`${imported}\n`, `${imported}\n${imported?.replaceAll(old, fresh)}\n`)
-      .replace(new RegExp(`(= \\{[^}]*\\b${old})\\b`), `$1, ${fresh}`);
-    expect(changed.split(fresh).length).toBeGreaterThan(3);
-    writeFileSync(registry, changed);
-    writeFileSync(join(copy, "src", "use.ts"), use);
-    const after = await typeErrors(copy);
+  test("is each one's file and its place in the registry, and nothing else", () => {
     // What was wrong before, "types" of `npm test` says; a copied file repeats it.
     const copied = (line: string): boolean =>
-      line.startsWith(`src/${folder}/${fresh}`) &&
-      before.includes(line.replace(`src/${folder}/${fresh}`, `src/${folder}/${old}`));
+      additions.some(({ folder, from, to }) => {
+        const [old, fresh] = [from, to].map((name) => `src/${folder}/${member(name)}`);
+        return line.startsWith(`${fresh}`) && before.includes(line.replace(`${fresh}`, `${old}`));
+      });
     expect(after.filter((line) => !before.includes(line) && !copied(line))).toEqual([]);
   });
 });
