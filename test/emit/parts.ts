@@ -25,19 +25,35 @@ function reach(name: string, blocks: Readonly<Record<string, string>>, found: Se
   }
 }
 
+export interface Rendered {
+  readonly file: string;
+  /** What its template is given. */
+  readonly context: Readonly<Record<string, unknown>>;
+  /** Names of the templates that it is made of. */
+  readonly made: ReadonlySet<string>;
+}
+
+/** Each file of a plan's package; of several schedules those of each one's folder too. */
+export function* renderedOf(plan: Plan): Generator<Rendered> {
+  const own = isSeveral(plan) ? membersOf(plan) : [];
+  const files = [
+    ...filesOf(plan).map((file) => ({ file, of: plan })),
+    ...own.flatMap((of) => memberFiles(of, plan).map((file) => ({ file, of }))),
+  ];
+  for (const { file, of } of files) {
+    const context = file.context(of) as Readonly<Record<string, unknown>>;
+    const { blocks = {} } = context;
+    const made = new Set<string>();
+    reach(file.template, blocks as Readonly<Record<string, string>>, made);
+    yield { file: file.file, context, made };
+  }
+}
+
 /** Names of the templates that these plans' packages are made of. */
 export function reachedBy(plans: readonly Plan[]): ReadonlySet<string> {
   const found = new Set<string>();
   for (const plan of plans) {
-    const own = isSeveral(plan) ? membersOf(plan) : [];
-    const files = [
-      ...filesOf(plan).map((file) => ({ file, of: plan })),
-      ...own.flatMap((of) => memberFiles(of, plan).map((file) => ({ file, of }))),
-    ];
-    for (const { file, of } of files) {
-      const { blocks = {} } = file.context(of);
-      reach(file.template, blocks as Readonly<Record<string, string>>, found);
-    }
+    for (const { made } of renderedOf(plan)) for (const name of made) found.add(name);
   }
   return found;
 }
