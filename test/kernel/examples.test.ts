@@ -37,11 +37,12 @@ const LONG: readonly string[] = [
   ...["qwen3-30b-a3b-auto", "qwen3-30b-a3b-ep1"],
   ...["deepseek-v4-flash", "gemma-4-26b-a4b", "glm-5-fp8", "kimi-k2.5", "llama-4-scout"],
   ...["longcat-flash", "mimo-v2-flash", "mixtral-8x7b-runs", "nemotron-3-nano"],
-  "qwen3-next-80b-a3b",
+  ...["grok-2-fp8", "minimax-m2.5", "mixtral-8x7b", "qwen3-next-80b-a3b"],
 ];
-/** DeepSeek-V3's and GPT-OSS's in bfloat16; DeepSeek-V4's, Kimi-K2.5's, Llama-4's, LongCat's, Nemotron-3's; of own routes. */
+/** DeepSeek-V3's and GPT-OSS's in bfloat16; Grok's, MiniMax's, Mixtral's, DeepSeek-V4's, Kimi-K2.5's, Llama-4's, LongCat's, Nemotron-3's; of own routes. */
 const ONLY_LONG: readonly string[] = [
   "kernel/activation/clamped_swiglu",
+  "kernel/activation/gelu",
   "kernel/activation/relu2",
   "kernel/api/arrays/gate_up_bias_side_by_side",
   "kernel/api/pad_hidden/whole",
@@ -50,6 +51,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/feed_forward/products/up",
   "kernel/feed_forward/projections/wide",
   "kernel/feed_forward/scaled_dot/exponents_along_contraction",
+  "kernel/feed_forward/scaled_dot/products",
   "kernel/feed_forward/scaled_dot/weights",
   "kernel/passes/combine/unweighed_plain",
   "kernel/passes/identity_rows/pairs",
@@ -71,6 +73,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/shared_experts/weight_copies/own",
   "kernel/shared_experts/weights/down_scales/apart",
   "kernel/shared_experts/weights/gate_up_scales/apart",
+  "kernel/weights/gate_up_copies/separate",
   "kernel/weights/gate_up_copies/side_by_side",
   "kernel/weights/gate_up_copies/side_by_side_by_rows",
   "kernel/weights/scale_block/words_along_contraction",
