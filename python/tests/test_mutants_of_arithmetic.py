@@ -13,6 +13,7 @@ import pytest
 
 from moegen_worker.mutants import extents, make, trial
 from moegen_worker.mutants.mutant import ARITHMETIC
+from moegen_worker.wire.errors import OpError
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "generated" / "qwen3_30b_a3b"
@@ -164,15 +165,38 @@ def test_a_deterministic_kernel_has_one_that_adds_from_the_own_device_on(
         assert text.count(f"arrived_sums[(me + {device}) % EP_SIZE,") == 1
 
 
+class Counted:
+    """A bench whose kernel without a fault starts 98 copies and passes, or not."""
+
+    copies: int | None = None
+
+    def __init__(self, ok: bool = True) -> None:
+        self.ok, self.runs = ok, 0
+
+    def on(self, _: object) -> Counted:
+        return self
+
+    def run(self, *_: object) -> dict[str, Any]:
+        self.copies, self.runs = 98, self.runs + 1
+        return {"ok": self.ok, "failure": {} if self.ok else {"message": "off"}}
+
+    def close(self) -> None:
+        pass
+
+
 def test_more_copies_than_without_the_fault_are_too_many() -> None:
-    class Counted:
-        copies: int | None = None
-
-        def run(self, *_: object) -> None:
-            self.copies = 98
-
     attempt = next(trial.Trials(32, 4, 0).first())
     counted: Any = Counted()
-    needed = trial.Needed(counted)
-    assert needed.exceeded(attempt, 104) == "104 copies, 98 without the fault"
-    assert [needed.exceeded(attempt, n) for n in (98, 90, None)] == ["", "", ""]
+    control = trial.Control(counted, counted)
+    assert control.exceeded(attempt, 104) == "104 copies, 98 without the fault"
+    assert [control.exceeded(attempt, n) for n in (98, 90, None)] == ["", "", ""]
+    assert (counted.runs, len(control)) == (1, 1)
+
+
+def test_what_fails_the_kernel_without_a_fault_catches_nothing() -> None:
+    wrong: Any = Counted(ok=False)
+    right: Any = Counted()
+    attempts = trial.Trials(32, 4, 0).first
+    assert trial.tried(wrong, wrong, attempts(), trial.Control(right, right), most=False)["caught"]
+    with pytest.raises(OpError, match="the kernel without a fault fails: off"):
+        trial.tried(wrong, wrong, attempts(), trial.Control(wrong, wrong), most=False)

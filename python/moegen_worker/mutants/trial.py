@@ -11,6 +11,7 @@ from ..package.loading import MoePackage
 from ..simulate.order import Order, of_seed
 from ..validate.bench import Bench
 from ..validate.cases import CASES, Case
+from ..wire.errors import OpError
 from .mutant import Mutant
 
 # The first schedules: copies late; a device a call ahead with copies at any time; one behind with
@@ -135,57 +136,93 @@ class Trials:
         return of_seed(9 * self.seed + kind, self.ep)
 
 
-class Needed:
-    """Copies that the kernel without a fault starts, by attempt: more are for nothing."""
+class Control:
+    """The kernel without a fault on what mutants are tried on, each attempt once: what fails it
+    catches nothing."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, bench: Bench, package: MoePackage) -> None:
+        """`package` is written out as mutants are, without a fault."""
+        self._bench = bench.on(package)
         self._copies: dict[Attempt, int | None] = {}
 
+    def __len__(self) -> int:
+        """Attempts that it has passed."""
+        return len(self._copies)
+
+    def passes(self, attempt: Attempt) -> None:
+        """Tries it, unless it was.
+
+        Raises:
+            OpError: "BASE", it fails.
+        """
+        if attempt in self._copies:
+            return
+        verdict = self._bench.run(attempt.case, attempt.tokens, attempt.order)
+        if not verdict["ok"]:
+            found = caught(attempt, verdict)
+            message = f"the kernel without a fault fails: {found['message']}"
+            raise OpError("BASE", message, verdict=found)
+        self._copies[attempt] = self._bench.copies
+
     def exceeded(self, attempt: Attempt, copies: int | None) -> str:
-        """What is too many, in words; empty: no more copies than without a fault."""
-        if attempt not in self._copies:
-            self._bench.run(attempt.case, attempt.tokens, attempt.order)
-            self._copies[attempt] = self._bench.copies
+        """How many copies are too many, in words; empty: no more than without a fault.
+
+        Raises:
+            OpError: what `passes` raises.
+        """
+        self.passes(attempt)
         needed = self._copies[attempt]
         if copies is None or needed is None or copies <= needed:
             return ""
         return f"{copies} copies, {needed} without the fault"
+
+    def close(self) -> None:
+        """Ends the thread that compiles."""
+        self._bench.close()
 
 
 def tried(
     bench: Bench,
     package: MoePackage,
     attempts: Iterator[Attempt],
-    needed: Needed | None = None,
+    control: Control,
+    most: bool,
 ) -> dict[str, Any]:
-    """`{caught, how, by, case, tokens, order, attempts}` of the first attempt that catches it;
-    with `needed`, one that copies more than needed is caught as well."""
+    """`{caught, how, by, case, tokens, order, attempts}` of the first attempt that catches it, which
+    the kernel without a fault passes; with `most`, more copies than that one's are a catch as well.
+
+    Raises:
+        OpError: "BASE", the kernel without a fault fails what catches it.
+    """
     faulty = bench.on(package)
     count = 0
     try:
         for attempt in attempts:
             count += 1
             verdict = faulty.run(attempt.case, attempt.tokens, attempt.order)
-            if verdict["ok"] and needed is not None:
-                more = needed.exceeded(attempt, faulty.copies)
+            if verdict["ok"] and most:
+                more = control.exceeded(attempt, faulty.copies)
                 if more:
                     verdict = {"ok": False, "failure": {"message": more, "copies": True}}
             if not verdict["ok"]:
-                failure = verdict.get("failure", {})
-                return {
-                    "caught": True,
-                    "by": how(failure),
-                    "message": said(failure)[:400],
-                    "case": attempt.case.name,
-                    "tokens": attempt.tokens,
-                    "order": {"seed": attempt.order.seed, "text": str(attempt.order)},
-                    "attempts": count,
-                }
+                control.passes(attempt)
+                return {"caught": True, **caught(attempt, verdict), "attempts": count}
     finally:
         faulty.close()
         gc.collect()
     return {"caught": False, "attempts": count}
+
+
+def caught(attempt: Attempt, verdict: dict[str, Any]) -> dict[str, Any]:
+    """What an attempt found, in the words of a report."""
+    failure = verdict.get("failure", {})
+    return {
+        "by": how(failure),
+        "message": said(failure)[:400],
+        "case": attempt.case.name,
+        "tokens": attempt.tokens,
+        "order": {"seed": attempt.order.seed, "text": str(attempt.order)},
+    }
 
 
 # In the order in which one says more than the next.

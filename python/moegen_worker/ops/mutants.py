@@ -5,14 +5,14 @@ Params: `package` (folder of the scaled package), `served` (folder of the packag
 are its), `plan` (the scaled kernel's), `layer`, `tokenAxes`, `tokens` (T of a usual call), `seed`,
 `families` ("sync", "arithmetic"; absent: both), `only` (kinds, null: all), `ids` (null: all), `sample` (how many, null: all), `shard` (which part, of
 how many), `done` (ids to leave out, after a worker was lost), `core`.
-Events: `start` (total, by kind), `base` (the kernel without a fault, in the first part), then
-`mutant-start` and `mutant` for each, with a field `mutant`. Result: `{mutants: [...], seconds}`.
+Events: `start` (total, by kind), `base` (the kernel without a fault passes: in the first part, before the mutants,
+all cases in the first orders; of a sample, after them, what caught one), `mutant-start` and `mutant` for each, with a
+field `mutant`. Result: `{mutants: [...], seconds}`.
 """
 
 from __future__ import annotations
 
 import difflib
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -64,7 +64,8 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     """Makes the mutants and tries this worker's part of them.
 
     Raises:
-        OpError: "BASE", the kernel without a fault fails; and what `make.mutants` raises.
+        OpError: "BASE", the kernel without a fault fails what mutants are tried on; and what
+            `make.mutants` raises.
     """
     from ..mutants import make
     from ..mutants.mutant import FAMILIES
@@ -100,31 +101,29 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     axes = params.get("tokenAxes")
     target = Target(package, layer, None if axes is None else tuple(axes))
     bench = Bench(target, trials.seed, trials.planned())
-    if not done and shard == 0:
-        # Written out as mutants are, without a fault: what catches this catches nothing.
-        with tempfile.TemporaryDirectory() as below:
-            whole = make.unchanged(folder).write(folder, below)
-            verdict = trial.tried(bench, packages.load(whole), trials.first())
-        if verdict["caught"]:
-            message = f"the kernel without a fault fails: {verdict['message']}"
-            raise OpError("BASE", message, verdict=verdict)
-        emit("base", **verdict)
-    needed = trial.Needed(bench)
     results = []
-    for mutant in mine:
-        # In a field of its own: `id` is the request's.
-        emit("mutant-start", mutant=mutant.described())
-        began = time.perf_counter()
-        below = Path(tempfile.mkdtemp())
-        try:
-            loaded = packages.load(mutant.write(folder, below))
+    with tempfile.TemporaryDirectory() as below:
+        whole = make.unchanged(folder).write(folder, below)
+        control = trial.Control(bench, packages.load(whole))
+        # Of a sample it passes what catches a mutant, and no more.
+        if params.get("sample") is None and not done and shard == 0:
+            for attempt in trials.first():
+                control.passes(attempt)
+            emit("base", attempts=len(control))
+        for mutant in mine:
+            # In a field of its own: `id` is the request's.
+            emit("mutant-start", mutant=mutant.described())
+            began = time.perf_counter()
             # A fault of synchronisation may well start more.
-            most = needed if mutant.family == "arithmetic" else None
-            verdict = trial.tried(bench, loaded, trials.attempts(mutant), most)
-        finally:
-            shutil.rmtree(below)
-        seconds = round(time.perf_counter() - began, 3)
-        results.append({**mutant.described(), **verdict, "seconds": seconds})
-        emit("mutant", mutant=results[-1])
+            most = mutant.family == "arithmetic"
+            with tempfile.TemporaryDirectory() as faulty:
+                loaded = packages.load(mutant.write(folder, Path(faulty)))
+                verdict = trial.tried(bench, loaded, trials.attempts(mutant), control, most)
+            seconds = round(time.perf_counter() - began, 3)
+            results.append({**mutant.described(), **verdict, "seconds": seconds})
+            emit("mutant", mutant=results[-1])
+        if params.get("sample") is not None:
+            emit("base", attempts=len(control))
+        control.close()
     bench.close()
     return {"mutants": results, "seconds": round(time.perf_counter() - start, 3)}
