@@ -9,7 +9,8 @@ const HARNESS = join(root, "python", "tests", "sgl_jax");
 
 /** What is compiled runs a few steps: XLA's slower passes cost more than they save. */
 export const QUICK_COMPILE =
-  "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true";
+  "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true" +
+  " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1";
 
 export type DType = "bfloat16" | "float32";
 

@@ -15,8 +15,8 @@ import { type Answer, type DType, decode, type Job, QUICK_COMPILE } from "./deco
 import { alter, tinySpec, wholeTree } from "./tree.ts";
 
 const TOKENS = 16;
-/** A step of the simulated kernel takes 1.6 s. */
-const STEPS = long ? TOKENS : 4;
+/** A step of the simulated kernel takes 1.6 s: by default the prompt, and two steps after it. */
+const STEPS = long ? TOKENS : 3;
 /** By default one type decodes, and the other one's kernel runs the tree's generated tests. */
 const DECODED: readonly DType[] = long ? ["float32", "bfloat16"] : ["bfloat16"];
 const { jax } = trees.pypi.surface;
@@ -27,7 +27,7 @@ const { jax } = trees.pypi.surface;
  */
 const CASES: readonly (Pick<Job, "dtype" | "mesh" | "prompt"> & { readonly margin: number })[] = [
   { dtype: "float32", mesh: [2, 2], prompt: [255, 42, 86, 230, 206, 282, 143], margin: 0.09 },
-  { dtype: "bfloat16", mesh: [1, 4], prompt: [389, 271, 153, 501, 330, 443, 47], margin: 0.09 },
+  { dtype: "bfloat16", mesh: [1, 4], prompt: [309, 503, 466, 58, 275, 275, 500], margin: 0.1 },
 ];
 
 const decoded = CASES.filter(({ dtype }) => DECODED.includes(dtype));
@@ -61,8 +61,8 @@ const FAULTS: readonly {
   },
   {
     what: "gate and up are taken for each other",
-    // The third differs.
-    job: { tokens: 3 },
+    // In float32 the third differs, in bfloat16 the first.
+    job: { tokens: long ? 3 : 1 },
     path: "utils/fused_moe_weights.py",
     change: (text) =>
       text.replace(
