@@ -19,6 +19,7 @@ import { explainPlan } from "../../src/cli/explain/page.ts";
 import { layerOrigin } from "../../src/dsl/brand.ts";
 import type { LoadedSpec } from "../../src/dsl/load.ts";
 import { emitPackage } from "../../src/emit/index.ts";
+import { emitLayers } from "../../src/emit/layers.ts";
 import { moe } from "../../src/index.ts";
 import { expertMemory } from "../../src/lower/hbm.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -33,8 +34,10 @@ export interface Accepted {
 
 export interface Examined {
   readonly codes: readonly string[];
-  /** Absent: refused. */
+  /** Absent: refused, or of several kinds of layers. */
   readonly accepted?: Accepted;
+  /** Of several kinds of layers. Absent: refused. */
+  readonly layers?: Pick<Accepted, "files"> & { readonly name: string };
 }
 
 /** Words that a template or a message shows where it was given nothing. */
@@ -78,12 +81,16 @@ async function build(loaded: LoadedSpec, plan: Plan): Promise<Accepted> {
   const page = explainPlan(plan, plan.kernels, memory, createColors(false)).join("\n");
   promise(!HOLE.test(page), `explain shows a hole: ${HOLE.exec(page)?.[0]}`);
   const files = await emitPackage(plan);
+  withoutHoles(files);
+  return { loaded, plan, files };
+}
+
+function withoutHoles(files: ReadonlyMap<string, string>): void {
   for (const [file, text] of files) {
     const code = text.replace(PROSE, "");
     promise(!HOLE.test(code), `${file} has a hole: ${HOLE.exec(code)?.[0]}`);
     promise(!/^\s*(?:from|import)\s+moegen/m.test(text), `${file} needs moegen`);
   }
-  return { loaded, plan, files };
 }
 
 /** `folder` is for the spec file. */
@@ -95,12 +102,21 @@ export async function examine(input: unknown, folder: string): Promise<Examined>
 }
 
 export async function examineFile(path: string): Promise<Examined> {
-  const { diagnostics, plan, loaded, text } = await checkFile(path);
+  const { diagnostics, plan, loaded, text, kinds } = await checkFile(path);
   const lines = text.split("\n");
   for (const diagnostic of diagnostics) examineDiagnostic(diagnostic, lines);
   JSON.stringify(diagnostics);
   const texts = Object.fromEntries(diagnostics.map(({ file }) => [file, text]));
   renderDiagnostics(diagnostics, { color: false, texts });
+  const said = diagnostics.map(({ code }) => code);
+  if (kinds !== undefined) {
+    promise((kinds.length === 0) === hasErrors(diagnostics), "kinds beside errors, or neither");
+    const name = loaded?.spec.name;
+    if (name === undefined || kinds.length === 0) return { codes: said };
+    const files = await emitLayers({ name, kinds });
+    withoutHoles(files);
+    return { codes: said, layers: { name, files } };
+  }
   promise((plan === undefined) === hasErrors(diagnostics), "a plan beside errors, or neither");
   if (loaded !== undefined && diagnostics.length > 0) {
     const found = judge(loaded.spec, registries).findings;
@@ -111,7 +127,6 @@ export async function examineFile(path: string): Promise<Examined> {
       );
     }
   }
-  const said = diagnostics.map(({ code }) => code);
   if (plan === undefined || loaded === undefined) return { codes: said };
   return { codes: said, accepted: await build(loaded, plan) };
 }

@@ -34,13 +34,18 @@ describe("random specs", () => {
     // Said before the first one, for a run that is ended from outside.
     if (long) console.log(`random specs of seed ${SEED}`);
     let index = 0;
+    let models = 0;
     await fc.assert(
       fc.asyncProperty(anySpecs, async (input) => {
-        const { accepted, codes: said } = await examine(input, folder);
+        const { accepted, layers, codes: said } = await examine(input, folder);
         for (const code of said) codes.add(code);
         index += 1;
         if (accepted !== undefined) {
           packages.push({ index, name: accepted.plan.name, files: accepted.files });
+        }
+        if (layers !== undefined) {
+          packages.push({ index, ...layers });
+          models += 1;
         }
       }),
       // The first one that fails is told at once, with seed and path: `npm run fuzz` makes it smaller.
@@ -50,6 +55,7 @@ describe("random specs", () => {
     expect(packages.length).toBeGreaterThan(RUNS / 5);
     expect(packages.length).toBeLessThan(RUNS * 0.8);
     expect(codes.size).toBeGreaterThan(10);
+    expect(models).toBeGreaterThan(0);
   });
 
   test("that build give Python which Black leaves and which imports", async () => {

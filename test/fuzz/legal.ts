@@ -58,7 +58,8 @@ const axes = fc
     return { axes: all, ...(kept === 0 ? {} : tokens) };
   });
 
-function specsFor(ep: number, layer: LayerInput): fc.Arbitrary<MoeInput> {
+/** Specs around a layer that is for `ep` devices. */
+export function specsFor(ep: number, layer: LayerInput): fc.Arbitrary<MoeInput> {
   const counts = fc.uniqueArray(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 3 });
   const buckets = fc.array(bucketsFor(layer), { minLength: 3, maxLength: 3 });
   const tiles = fc.tuple(counts, buckets).map(([upTos, made]) => {

@@ -100,12 +100,13 @@ export class Soak {
     };
     for (const [index, input] of this.#inputs.entries()) {
       try {
-        const { accepted, codes } = await examine(input, this.#folder);
+        const { accepted, layers, codes } = await examine(input, this.#folder);
         for (const code of new Set(codes)) this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
         if (accepted !== undefined) {
           this.#legal.push(index);
           packages.push({ index, name: accepted.plan.name, files: accepted.files });
         }
+        if (layers !== undefined) packages.push({ index, ...layers });
       } catch (thrown) {
         const check: Check = async (tried) => void (await examine(tried, this.#folder));
         await this.#fail(index, "check", String(thrown), check);
@@ -119,10 +120,10 @@ export class Soak {
   }
 
   async #python(input: unknown): Promise<void> {
-    const { accepted } = await examine(input, this.#folder);
-    if (accepted === undefined) return;
-    const { plan, files } = accepted;
-    for (const [, why] of await complaints([{ index: 0, name: plan.name, files }])) {
+    const { accepted, layers } = await examine(input, this.#folder);
+    const made = layers ?? (accepted && { name: accepted.plan.name, files: accepted.files });
+    if (made === undefined) return;
+    for (const [, why] of await complaints([{ index: 0, ...made }])) {
       throw new Error(why);
     }
   }

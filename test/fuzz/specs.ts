@@ -1,8 +1,9 @@
-/** Any spec, and its text: legal, nearly legal, from a config, and wild. */
+/** Any spec, and its text: legal, nearly legal, of several kinds of layers, from a config, and wild. */
 import fc from "fast-check";
 import { edited, edits } from "./edits.ts";
 import { configs, FromConfig } from "./from-config.ts";
 import { specsOfAllKinds } from "./kinds.ts";
+import { specsOfLayers } from "./layer-kinds.ts";
 import { legalSpecs } from "./legal.ts";
 import { wildSpecs } from "./wild.ts";
 
@@ -29,6 +30,8 @@ export const anySpecs: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: specsOfAllKinds },
   { weight: 1, arbitrary: publishedSpecs },
   { weight: 4, arbitrary: editedSpecs },
+  { weight: 1, arbitrary: specsOfLayers },
+  { weight: 1, arbitrary: specsOfLayers.chain((spec) => edits.map((list) => edited(spec, list))) },
   { weight: 1, arbitrary: wildSpecs },
 );
 
