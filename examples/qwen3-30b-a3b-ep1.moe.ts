@@ -10,8 +10,8 @@ export default moe({
   schedule: {
     kind: "gmm", // one device: XLA routes, sorts and adds up, one kernel multiplies
     tiles: {
-      decode: { upTo: 256, bt: 64 },
-      prefill: { upTo: 4096, bt: 256 },
+      decode: { upTo: 256, bt: 64, bf: 768 },
+      prefill: { upTo: 4096, bt: 256, bf: 768 },
     },
   },
 });

@@ -135,7 +135,6 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
     "wire combine",
     "wire both",
     "deterministic yes",
-    "tiles streamed",
     ...BY_TRANSPORT,
     "rows hbm",
   ],

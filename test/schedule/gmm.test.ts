@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import type { MoeInput } from "../../src/index.ts";
-import { moe } from "../../src/index.ts";
+import { type Auto, auto, moe } from "../../src/index.ts";
 import { roundOf } from "../../src/schedule/gmm/sizes.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
@@ -24,7 +24,7 @@ const layer = {
 } as const;
 const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
 
-function spec(more: object, ep = 4): MoeInput {
+function spec(more: object, ep = 4, bf: Auto | number = auto): MoeInput {
   return {
     name: "grouped",
     layer: { ...layer, ...more },
@@ -32,7 +32,7 @@ function spec(more: object, ep = 4): MoeInput {
     devices: ["v7x"],
     schedule: {
       kind: "gmm",
-      tiles: { small: { upTo: 64, bt: 64 }, large: { upTo: 1024, bt: 256 } },
+      tiles: { small: { upTo: 64, bt: 64, bf }, large: { upTo: 1024, bt: 256, bf } },
     },
   };
 }
@@ -92,6 +92,27 @@ test("8-bit rows are refused, their weights are not", () => {
   expect(found.join()).toContain("leave out activations = int8");
 });
 
+test("weights come in tiles of F where all of an expert has no room, in every bucket or in none", () => {
+  const kernelsOf = (bf?: number, more: object = {}) =>
+    judge(moe(spec(more, 4, bf)), registries).plan?.kernels.map(({ tiles, calls }) => {
+      const read = calls.flatMap((call) => (call.kind === "pallas" ? call.streams : []));
+      const { bytes = 0, copies = 0 } = read.find(({ name }) => name === "down_in") ?? {};
+      return [tiles.streamed, tiles.bf, Math.round(bytes / copies / 2 / layer.hidden)];
+    });
+  expect(kernelsOf()).toEqual([
+    [false, 512, 512],
+    [false, 512, 512],
+  ]);
+  expect(kernelsOf(256)).toEqual([
+    [true, 256, 256],
+    [true, 256, 256],
+  ]);
+  // An expert of 1.2 GB: the widest tiles that fit beside the rows.
+  const large = kernelsOf(undefined, { hidden: 8192, intermediate: 32_768 });
+  expect(large?.map(([streamed]) => streamed)).toEqual([true, true]);
+  expect(large?.every(([, bf]) => Number(bf) >= 256 && Number(bf) <= 1024)).toBe(true);
+});
+
 describe("a round", () => {
   test("has room for all entries of one or two devices, whatever T is", () => {
     for (const ep of [1, 2]) {
@@ -115,6 +136,15 @@ describe.sequential("on simulated devices", () => {
     folder = mkdtempSync(join(tmpdir(), "moegen-gmm-"));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("through tiles of F, biased, right under any skew", async () => {
+    const file = join(folder, "tiles.moe.ts");
+    const written = JSON.stringify(spec({ ...FORMATS["separate, biased"] }, 4, 256));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const ran = await moegen(["validate", file, "--case", "uniform,hot-device,odd", "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
 
   const names = Object.keys(FORMATS).slice(0, long ? undefined : 1);
   const devices = long ? [1, 2, 4, 8] : [4];

@@ -4,6 +4,7 @@ import { referenceBlocks } from "../../emit/blocks.ts";
 import { apiBlocks } from "../../kernel/api/blocks.ts";
 import { NO_BLOCK } from "../../kernel/part.ts";
 import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { MOST_ALONE } from "./sizes.ts";
 
@@ -42,7 +43,13 @@ export function gmmBlocks(plan: Plan): Blocks {
     routes: `${HERE}/routes/${layer.routing.where === "given" ? "given" : "chosen"}`,
     identity: identity ? `${HERE}/identity/rows` : NO_BLOCK,
     identity_dispatch: identity ? `${HERE}/identity/dispatch` : NO_BLOCK,
-    weight_slot: "kernel/experts/resident/slot/first",
+    ...(isStreamed(plan.kernels)
+      ? {
+          tile_slots: "kernel/experts/streamed/slots/first",
+          first_weights: `${HERE}/streamed/first_weights/routed`,
+          row_bias_copies: biased ? `${HERE}/streamed/bias_copies` : NO_BLOCK,
+        }
+      : { weight_slot: "kernel/experts/resident/slot/first" }),
     scale_block: scaleBlockTemplate(layer),
     ...collectiveBlocks(plan),
   };

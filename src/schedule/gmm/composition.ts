@@ -1,20 +1,25 @@
 /** The parts of the schedule's Pallas kernel, and the order of their stages. */
 import { type Dim, dma, FLOAT, ONE, TWO, vmem } from "../../kernel/declaration.ts";
 import { feedForward } from "../../kernel/feed-forward/part.ts";
-import type { KernelInput } from "../../kernel/frame.ts";
+import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { type Composition, type Draft, NO_BLOCK, type Part } from "../../kernel/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
-import type { Stream } from "../../plan/plan.ts";
+import { isStreamed } from "../../plan/call.ts";
+import type { Plan, Stream } from "../../plan/plan.ts";
 import { gmmBlocks } from "./blocks.ts";
+import { asWhole, partsOf } from "./sizes.ts";
 import { tilesInOut } from "./tiles-in-out.ts";
 import { work } from "./work.ts";
 
 /** The call, what XLA does around the kernel, and the kernel's loop over row tiles. */
 const body: Part = {
-  modules: ({ layer }) => [
+  modules: ({ layer, kernels }) => [
     { name: "dispatch", template: "gmm/dispatch" },
-    { name: "experts", template: "gmm/experts" },
+    {
+      name: "experts",
+      template: isStreamed(kernels) ? "gmm/streamed/experts" : "gmm/experts",
+    },
     { name: "kernel", template: "gmm/kernel" },
     ...(layer.routing.where === "kernel" ? [{ name: "routing", template: "gmm/routing" }] : []),
     { name: "shapes", template: "gmm/shapes" },
@@ -22,15 +27,24 @@ const body: Part = {
   blocks: gmmBlocks,
 };
 
-/** Weights start in a stage of their own here. */
-function startedByItself(stream: Stream): Stream {
-  return { ...stream, issuedBy: "next_weights" };
+/** Weights of whole experts start in a stage of their own here; in tiles, a step ahead of their use. */
+function startedBy(frame: Frame): (stream: Stream) => Stream {
+  return (stream) =>
+    frame.streamed
+      ? { ...stream, issuedBy: "await_weights", awaitedBy: "await_weights" }
+      : { ...stream, issuedBy: "next_weights" };
 }
 
-/** Weights of whole experts in slots. */
-const wholeWeights: Part = {
+/** Weights of whole experts in slots, or tiles of F: gate's and up's and down's of one are one step. */
+const slottedWeights: Part = {
   ...weights,
-  streams: (frame) => (weights.streams?.(frame) ?? []).map(startedByItself),
+  streams: (frame) => (weights.streams?.(frame) ?? []).map(startedBy(frame)),
+  stages: (frame) =>
+    (weights.stages?.(frame) ?? []).map((stage) =>
+      frame.streamed
+        ? { ...stage, trips: frame.load.rowTiles * partsOf(frame) }
+        : { ...stage, place: "await_whole" },
+    ),
 };
 
 /** The bodies of the feed-forward alone: rows come as its operand, and results leave as they are. */
@@ -38,29 +52,49 @@ function isBody({ name }: Draft): boolean {
   return name !== "operand";
 }
 
+/** What a body gives: results, or its part of their sums. */
+function storeBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
+  const biased = layer.biases === true ? "biased" : "plain";
+  const streamed = isStreamed(kernels);
+  return {
+    store_results: `gmm/store_results/${streamed ? "added" : biased}`,
+    round_results: streamed ? `gmm/streamed/round_results/${biased}` : NO_BLOCK,
+  };
+}
+
+/** A tile of F goes through the body of a whole expert: gate and up, activation, down. */
 const bodies: Part = {
   ...feedForward,
   blocks: (plan) => ({
-    ...feedForward.blocks?.(plan),
+    ...feedForward.blocks?.(asWhole(plan)),
     form_operand: NO_BLOCK,
-    store_results: `gmm/store_results/${plan.layer.biases === true ? "biased" : "plain"}`,
+    ...storeBlocks(plan),
   }),
   buffers: () => [],
   stages: (frame) =>
-    (feedForward.stages?.(frame) ?? []).filter(isBody).map((stage) => {
-      const writes = stage.writes.map((name) => (name === "result_tiles" ? "results" : name));
-      const biased = stage.rows !== undefined && frame.layer.biases === true;
-      return { ...stage, writes, reads: [...stage.reads, ...(biased ? ["down_biases"] : [])] };
+    (feedForward.stages?.({ ...frame, streamed: false }) ?? []).filter(isBody).map((stage) => {
+      const results = frame.streamed ? "sums" : "results";
+      const writes = stage.writes.map((name) => (name === "result_tiles" ? results : name));
+      const biased = !frame.streamed && stage.rows !== undefined && frame.layer.biases === true;
+      return {
+        ...stage,
+        ...(frame.streamed ? { trips: stage.trips * partsOf(frame) } : {}),
+        writes,
+        reads: [...stage.reads, ...(biased ? ["down_biases"] : [])],
+      };
     }),
 };
 
 /** Biases with their expert's weights; those of down as one row. */
 const rowBiases: Part = {
   ...biases,
-  buffers: ({ layer, tiles }: KernelInput) => {
+  buffers: ({ layer, tiles, streamed }: KernelInput) => {
     if (layer.biases !== true) return [];
     const slots: Dim = ["s.tiles.slots", tiles.slots];
-    const both: readonly Dim[] = [slots, TWO, ["INTERMEDIATE_SIZE", layer.intermediate]];
+    const columns: Dim = streamed
+      ? ["s.tiles.bf", tiles.bf]
+      : ["INTERMEDIATE_SIZE", layer.intermediate];
+    const both: readonly Dim[] = [slots, TWO, columns];
     const row: readonly Dim[] = [slots, ONE, ["HIDDEN_SIZE", layer.hidden]];
     return [
       vmem("gate_up_biases", both, FLOAT, "biases of gate and up", tiles.slots),
@@ -71,15 +105,16 @@ const rowBiases: Part = {
     layer.biases === true
       ? [dma("biases_arrived", ["s.tiles.slots", tiles.slots], "biases of an expert in their slot")]
       : [],
-  streams: (frame) => (biases.streams?.(frame) ?? []).map(startedByItself),
+  streams: (frame) => (biases.streams?.(frame) ?? []).map(startedBy(frame)),
+  stages: () => [],
 };
 
 export const composition: Composition = {
-  parts: [body, work, tilesInOut, wholeWeights, rowBiases, bodies],
+  parts: [body, work, tilesInOut, slottedWeights, rowBiases, bodies],
   first: [],
   order: [
     ...["list_tiles", "first_weights"],
-    ...["next_weights", "next_rows", "await_weights", "await_results", "await_rows"],
-    ...["products", "write_results", "last_results"],
+    ...["next_weights", "next_rows", "await_whole", "await_results", "await_rows", "zero_sums"],
+    ...["await_weights", "products", "round_results", "write_results", "last_results"],
   ],
 };

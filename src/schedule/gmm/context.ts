@@ -4,6 +4,7 @@ import { headerContext } from "../../kernel/api/context.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
 import type { KernelInput } from "../../kernel/frame.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
+import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
@@ -36,7 +37,7 @@ export function gmmContext(plan: Plan): Context {
   const tokenAxesName = tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES";
   const input: KernelInput = {
     ...{ layer, ep, device: deviceOf(first.device), layout: layoutOf(layer) },
-    ...{ parts: 0, streamed: false, rows: "vmem", atOnce: 1, narrow: false },
+    ...{ parts: 0, streamed: isStreamed(kernels), rows: "vmem", atOnce: 1, narrow: false },
     sizes: sizesOf(ep, first.tokens),
     tiles: { ...first.tiles, early: 0, rowBlock: first.tiles.bt },
   };
@@ -51,7 +52,9 @@ export function gmmContext(plan: Plan): Context {
     returnsText: ep === 1 ? "" : ", and gives each device its own tokens' sums (reduce-scatter)",
     roundShare: ROUND_SHARE,
     leastRound: LEAST_ROUND,
-    resultsText: `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
+    resultsText: isStreamed(kernels)
+      ? "sums             (rows, HIDDEN_SIZE) float32"
+      : `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
     operandDtype: layer.dtype,
     rowGroup: "ROW_GROUP",
   };

@@ -14,19 +14,25 @@ import { axisRule, layerProblems } from "./rules.ts";
 export const gmm = {
   kind: "gmm",
   summary: "grouped matmuls of rows sorted by expert, between collectives of XLA",
-  axes: [{ name: "bt", cost: 1 }],
+  axes: [
+    { name: "bf", cost: 2 },
+    { name: "bt", cost: 1 },
+  ],
   options: ["btc", "slots"],
   axisRule,
   layerProblems,
   sharedColumns: () => 0,
   lower,
   tileTable: (plan) => joined(weightTiles(plan)),
-  steps: (kernel, bundles, job) =>
-    kernel.calls.flatMap((call) =>
+  steps: (kernel, bundles, job) => {
+    const { streamed, bt } = kernel.tiles;
+    const reading = streamed ? { rowBlock: bt } : {};
+    return kernel.calls.flatMap((call) =>
       call.kind === "xla" && ROW_BY_ROW.some((name) => name === call.name)
         ? [gatherRows(job, call.name, call.bytes / 2)]
-        : kernelSteps({ ...kernel, calls: [call] }, bundles, job),
-    ),
+        : kernelSteps({ ...kernel, calls: [call] }, bundles, job, reading),
+    );
+  },
   dequantizationText,
   roundedWeights,
   roundedResults: true,

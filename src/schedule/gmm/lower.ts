@@ -1,7 +1,7 @@
 /** One bucket on one device as a plan. */
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
 import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
-import type { Frame, KernelInput } from "../../kernel/frame.ts";
+import type { Frame, KernelInput, Load } from "../../kernel/frame.ts";
 import { loadOf } from "../../kernel/load.ts";
 import { bodyBuffers } from "../../kernel/memory/compiler.ts";
 import { usageOf } from "../../kernel/memory/usage.ts";
@@ -19,24 +19,49 @@ import { roundOf, sizesOf } from "./sizes.ts";
 /** Slots where a spec names none, the most that fit: with three HBM has a next expert to read. */
 const SLOTS = [4, 3, 2] as const;
 
-/** What the kernel is worked out from, with so many slots. */
-function inputOf({ layer, ep, device, devices, tiles, tokens }: LowerInput, slots: number) {
+/** What the kernel is worked out from, with so many columns of F in a tile and so many slots. */
+function inputOf(
+  { layer, ep, device, devices, tiles, tokens }: LowerInput,
+  { bf, slots, streamed }: Weights,
+): KernelInput {
   const way = dequantizationFor(layer, devices);
-  const input: KernelInput = {
+  return {
     ...{ layer, ep, device, layout: layoutOf(layer), sizes: sizesOf(ep, tokens) },
-    ...{ parts: 0, streamed: false, rows: "vmem", atOnce: 1, narrow: false },
-    tiles: { bt: tiles.bt, bf: tiles.bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
+    ...{ parts: 0, streamed, rows: "vmem", atOnce: 1, narrow: false },
+    tiles: { bt: tiles.bt, bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
     ways: { routed: way, shared: undefined },
   };
-  return input;
 }
 
-/** VMEM and SMEM of a kernel: what it declares, and what the compiler adds. */
+/** Columns of F that a tile of weights has, in how many slots, and whether code is for tiles. */
+interface Weights {
+  readonly bf: number;
+  readonly slots: number;
+  readonly streamed: boolean;
+}
+
+/** Ways to hold weights: whole experts, or tiles of F, in as many slots as fit. */
+function waysOf({ layer, tiles: { bf, slots }, streamed = false }: LowerInput): readonly Weights[] {
+  const cut = streamed || bf < layer.intermediate;
+  const counts = slots === undefined ? SLOTS : [slots];
+  return counts.map((count) => ({ bf, slots: count, streamed: cut }));
+}
+
+/** VMEM and SMEM of a kernel: what it declares, and what the compiler adds: a tile is as a whole expert to it. */
 function buffersOf(input: KernelInput, device: Device): readonly Buffer[] {
-  return [...declaredBuffers(composition, input), ...bodyBuffers(input, device)];
+  const layer = { ...input.layer, intermediate: input.tiles.bf };
+  const body = input.streamed ? { ...input, layer, streamed: false } : input;
+  return [...declaredBuffers(composition, input), ...bodyBuffers(body, device)];
 }
 
-function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
+/** Times that an expert's weights are read: once, or where they come in tiles once for each row tile. */
+function loadWith(kernel: KernelInput): Load {
+  const once = loadOf(kernel, 1);
+  if (!kernel.streamed) return once;
+  return loadOf(kernel, Math.ceil(once.typicalRows / kernel.tiles.bt));
+}
+
+function axesOf({ layer, ep, sizes, tiles, load, streamed }: Frame): readonly Axis[] {
   const { entries } = roundOf(layer, ep, sizes.tokens);
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => {
     return { name, size, tile, trips: Math.ceil(size / tile), meaning };
@@ -46,6 +71,7 @@ function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
     axis("ep", layer.experts, localExperts(layer, ep), "experts over devices"),
     axis("entries", Math.ceil(load.routedRows), entries, "entries of a device over rounds"),
     axis("bt", rows, tiles.bt, "rows of the average active expert"),
+    ...(streamed ? [axis("bf", layer.intermediate, tiles.bf, "columns of F")] : []),
   ];
 }
 
@@ -69,25 +95,25 @@ function trafficWith(
 export function lower(input: LowerInput): KernelPlan {
   const { layer, device, tiles, tokens } = input;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
-  const tried = (tiles.slots === undefined ? SLOTS : [tiles.slots]).map((count) =>
-    inputOf(input, count),
-  );
+  const tried = waysOf(input).map((way) => inputOf(input, way));
   const fits = (one: KernelInput): boolean => {
     const { vmem } = usageOf(buffersOf(one, device), device);
     return vmem.used <= vmem.available;
   };
-  const kernel = tried.find(fits) ?? inputOf(input, tiles.slots ?? 2);
-  const frame: Frame = { ...kernel, load: loadOf(kernel, 1), btc };
+  const kernel = tried.find(fits) ?? tried.at(-1);
+  if (kernel === undefined) throw new RangeError("no way to hold weights");
+  const frame: Frame = { ...kernel, load: loadWith(kernel), btc };
   const buffers = buffersOf(kernel, device);
   const streams = streamsOf(composition, frame);
   const semaphores = semaphoresOf(composition, kernel);
   const stages = stagesOf(composition, frame);
-  const { bucket, upTo, bt, bf, bd } = tiles;
+  const { bucket, upTo } = tiles;
+  const { bt, bf, bd } = kernel.tiles;
   return {
     ...{ bucket, device: device.name, tokens, passes: 1, axes: axesOf(frame) },
     tiles: {
       ...{ bucket, upTo, bt, bf, bd, btc, slots: kernel.tiles.slots },
-      ...{ streamed: false, own: {} },
+      ...{ streamed: kernel.streamed, own: {} },
     },
     calls: callsOf(frame, {
       ...{ kind: "pallas", name: "fused_ep_moe", buffers, streams, semaphores, stages },

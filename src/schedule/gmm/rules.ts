@@ -3,6 +3,7 @@ import {
   axisRule as feedForwardRule,
   layerProblems as sizes,
 } from "../../kernel/feed-forward/rules.ts";
+import { fillsLanes } from "../../kernel/rows/layout.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
 
@@ -14,11 +15,13 @@ const REFUSED: readonly (readonly [field: keyof LayerSpec, why: string])[] = [
   ["scoreOn", "weights multiply what comes out of an expert here"],
 ];
 
-/** Whole experts: F and D are not cut. */
+/** D is not cut, nor F where it fills no lanes: a tile has columns of gate and up, and rows of down. */
 export function axisRule(layer: LayerSpec, axis: TileAxis): AxisRule {
-  if (axis === "bt") return feedForwardRule(layer, axis);
-  const [name, size] = axis === "bf" ? ["F", layer.intermediate] : ["D", layer.hidden];
-  return { text: `is ${name} = ${size}: an expert's weights come whole`, legal: [size] };
+  const { hidden, intermediate } = layer;
+  if (axis === "bd") return { text: `is D = ${hidden}: a row is taken whole`, legal: [hidden] };
+  if (axis === "bt" || fillsLanes(intermediate)) return feedForwardRule(layer, axis);
+  const text = `is F = ${intermediate}: it does not fill lanes, and is not cut`;
+  return { text, legal: [intermediate] };
 }
 
 /** What keeps a layer from it: sizes that do not fill tiles, and what other schedules have alone. */

@@ -1,7 +1,8 @@
 /** Sizes of one call, as `Shape` in the generated kernel has them. */
-import type { Sizes } from "../../kernel/frame.ts";
+import type { KernelInput, Sizes } from "../../kernel/frame.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES, roundUp } from "../../kernel/rows/layout.ts";
+import type { Plan } from "../../plan/plan.ts";
 import { localExperts } from "../../spec/formats.ts";
 
 /** What a round has room for, by what a device has of all entries on average. */
@@ -10,6 +11,19 @@ export const ROUND_SHARE = 2;
 export const LEAST_ROUND = 64;
 /** Devices up to which a round has room for all entries of any routing. */
 export const MOST_ALONE = ROUND_SHARE;
+
+/** Tiles of F of one expert, each a step of its weights. */
+export function partsOf({ layer, tiles }: Pick<KernelInput, "layer" | "tiles">): number {
+  return layer.intermediate / tiles.bf;
+}
+
+/** The plan as parts see it whose code is for whole experts: a tile of F is as one with fewer columns. */
+export function asWhole(plan: Plan): Plan {
+  const kernels = plan.kernels.map((kernel) => {
+    return { ...kernel, tiles: { ...kernel.tiles, streamed: false } };
+  });
+  return { ...plan, kernels };
+}
 
 /** Rows of one round on one device. */
 export interface Round {

@@ -1,17 +1,45 @@
 /** Row tiles on their way: token rows in, a tile ahead of their use, and results out behind it. */
-import { type Dim, dma, TWO, vmem } from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, TWO, vmem } from "../../kernel/declaration.ts";
 import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
-import type { Part } from "../../kernel/part.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
 import { elementType } from "../../kernel/rows/types.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
 
+/** Sums over tiles of weights: cleared before the first, rounded behind the last. */
+function overTiles(tile: Pick<Draft, "trips" | "loops" | "overlaps">): readonly Draft[] {
+  const each = { ...tile, per: "row tile" } as const;
+  return [
+    {
+      name: "zero_sums",
+      meaning: "sums of a row tile cleared",
+      reads: [],
+      writes: ["sums"],
+      ...each,
+    },
+    {
+      name: "round_results",
+      meaning: "sums of a row tile rounded",
+      reads: ["sums"],
+      writes: ["results"],
+      ...each,
+    },
+  ];
+}
+
 export const tilesInOut: Part = {
-  buffers: ({ layer, tiles }) => {
-    const tile: readonly Dim[] = [TWO, ["s.tiles.bt", tiles.bt], ["HIDDEN_SIZE", layer.hidden]];
+  buffers: ({ layer, tiles, streamed }) => {
+    const rowTile: readonly Dim[] = [
+      ["s.tiles.bt", tiles.bt],
+      ["HIDDEN_SIZE", layer.hidden],
+    ];
+    const tile: readonly Dim[] = [TWO, ...rowTile];
     const type = elementType(layer);
     return [
       vmem("operand", tile, type, "rows of a row tile", 2),
       vmem("results", tile, type, "results of a row tile", 2),
+      ...(streamed
+        ? [vmem("sums", rowTile, FLOAT, "sums of a row tile over tiles of weights")]
+        : []),
     ];
   },
   semaphores: () => [
@@ -38,7 +66,7 @@ export const tilesInOut: Part = {
       },
     ];
   },
-  stages: ({ layer, load }) => {
+  stages: ({ layer, load, streamed }) => {
     const tile = {
       per: "row tile",
       trips: load.rowTiles,
@@ -47,7 +75,14 @@ export const tilesInOut: Part = {
     } as const;
     const none = { reads: [], writes: [] } as const;
     return [
-      { name: "next_rows", meaning: "rows of the next row tile start", ...none, ...tile },
+      {
+        name: "next_rows",
+        meaning: "rows of the next row tile start",
+        ...none,
+        ...tile,
+        // In tiles, an expert's weights are read for each row tile: that is one turn of it.
+        ...(streamed ? { per: "expert" } : {}),
+      },
       { name: "await_rows", meaning: "rows are here", reads: [], writes: ["operand"], ...tile },
       {
         name: "await_results",
@@ -55,6 +90,7 @@ export const tilesInOut: Part = {
         ...none,
         ...tile,
       },
+      ...(streamed ? overTiles(tile) : []),
       {
         name: "write_results",
         meaning: "results start to leave",

@@ -14,24 +14,30 @@ function rowTiles({ layer, ep, sizes, tiles }: KernelInput): Dim {
 
 export const work: Part = {
   buffers: (input) => {
-    const { layer, ep } = input;
+    const { layer, ep, streamed } = input;
     const local: Dim = ["LOCAL_EXPERTS + 1", localExperts(layer, ep) + 1];
     const tiles = [rowTiles(input)];
     return [
-      smem("active_experts", [local], "experts that have rows"),
-      smem("tile_experts", tiles, "place among them of each row tile's expert"),
+      ...(streamed
+        ? [smem("item_experts", tiles, "expert of each row tile")]
+        : [
+            smem("active_experts", [local], "experts that have rows"),
+            smem("tile_experts", tiles, "place among them of each row tile's expert"),
+          ]),
       smem("tile_first_rows", tiles, "first row of each row tile"),
       smem("tile_row_counts", tiles, "rows of each row tile"),
     ];
   },
   stages: (frame) => {
+    const { streamed } = frame;
     const starts = expertStreams(frame);
+    const listed = streamed ? ["item_experts"] : ["active_experts", "tile_experts"];
     return [
       {
         name: "list_tiles",
         meaning: "experts that have rows, and their row tiles",
         reads: [],
-        writes: ["active_experts", "tile_experts", "tile_first_rows", "tile_row_counts"],
+        writes: [...listed, "tile_first_rows", "tile_row_counts"],
         per: "pass",
         trips: 1,
         loops: [
@@ -42,21 +48,26 @@ export const work: Part = {
       {
         name: "first_weights",
         meaning: "weights of the first experts start, as many as have slots",
-        reads: ["active_experts"],
+        reads: listed.slice(0, 1),
         writes: [],
         starts,
         per: "pass",
         trips: 1,
       },
-      {
-        name: "next_weights",
-        meaning: "weights of an expert start, a slot ahead of their use",
-        reads: ["active_experts"],
-        writes: [],
-        starts,
-        per: "expert",
-        trips: frame.load.readExperts,
-      },
+      // Tiles start as those before them are taken.
+      ...(streamed
+        ? []
+        : [
+            {
+              name: "next_weights",
+              meaning: "weights of an expert start, a slot ahead of their use",
+              reads: listed.slice(0, 1),
+              writes: [],
+              starts,
+              per: "expert",
+              trips: frame.load.readExperts,
+            } as const,
+          ]),
     ];
   },
 };
