@@ -10,7 +10,9 @@ import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { type Auto, auto, moe } from "../../src/index.ts";
+import { allOf } from "../../src/plan/call.ts";
 import { roundOf } from "../../src/schedule/gmm/sizes.ts";
+import { scheduleOf } from "../../src/schedule/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
 
@@ -78,7 +80,6 @@ const messages = (more: object): readonly string[] =>
 
 test.each([
   ["wire", { wire: { dispatch: "int8" } }],
-  ["sharedExperts", { sharedExperts: { count: 1, intermediate: 512 } }],
   ["deterministic", { deterministic: true }],
   ["scoreOn", { scoreOn: "input" }],
 ])("%s is refused by name", (field, more) => {
@@ -113,6 +114,29 @@ test("weights come in tiles of F where all of an expert has no room, in every bu
   expect(large?.every(([, bf]) => Number(bf) >= 256 && Number(bf) <= 1024)).toBe(true);
 });
 
+test.each([
+  [4, 1, 512],
+  [8, 2, 1024],
+  // 384 columns do not cut over four devices: two take each half, of every second token.
+  [4, 2, 384],
+])(
+  "on %i devices %i shared experts lie as gather's do, and their rows are of all devices",
+  (ep, count, intermediate) => {
+    const sharedExperts = { count, intermediate };
+    const { plan } = judge(moe(spec({ sharedExperts }, ep)), registries);
+    const [kernel] = plan?.kernels ?? [];
+    if (plan === undefined || kernel === undefined) expect.unreachable("no plan");
+    const columns = scheduleOf("gmm").sharedColumns(plan.layer, ep);
+    expect(columns).toBe(scheduleOf("gather").sharedColumns(plan.layer, ep));
+    const { stages } = allOf(kernel);
+    const flops = stages
+      .filter(({ name }) => name.startsWith("shared_feed_forward"))
+      .reduce((sum, one) => sum + one.flops, 0);
+    // A device's share of what all tokens take through all columns.
+    expect(flops).toBeCloseTo((6 * 1024 * count * intermediate * kernel.tokens) / ep, 3);
+  },
+);
+
 describe("a round", () => {
   test("has room for all entries of one or two devices, whatever T is", () => {
     for (const ep of [1, 2]) {
@@ -140,6 +164,16 @@ describe.sequential("on simulated devices", () => {
   test("through tiles of F, biased, right under any skew", async () => {
     const file = join(folder, "tiles.moe.ts");
     const written = JSON.stringify(spec({ ...FORMATS["separate, biased"] }, 4, 256));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const ran = await moegen(["validate", file, "--case", "uniform,hot-device,odd", "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
+
+  test("with gated shared experts in groups of devices, more rounds than one among the cases", async () => {
+    const file = join(folder, "shared.moe.ts");
+    const sharedExperts = { count: 1, intermediate: 256, gate: "sigmoid" };
+    const written = JSON.stringify(spec({ sharedExperts }));
     writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
     const ran = await moegen(["validate", file, "--case", "uniform,hot-device,odd", "--json"]);
     expect(ran.stderr).not.toContain("fault of moegen");

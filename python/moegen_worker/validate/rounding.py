@@ -6,7 +6,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
    8 bits where the spec quantises them;
 2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
    bfloat16; or to int8 where the wire is, each device's alone, its own as well. Where the schedule says
-   `roundedResults`, each expert's result instead, before it is weighted, and no sum;
+   `roundedResults`, each expert's result instead, before it is weighted, what a device's columns of
+   the shared experts give, and no sum;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
    times its scale: to bfloat16.
@@ -308,6 +309,8 @@ class Model:
             result, variance, few = self._feed_forward(
                 activation, rows, gate, up, down, scale=scale
             )
+            if self._rounds_results:
+                variance = variance + nearest(result, self._dtype)
             owner = owners.of_columns(part, home)
             sums[owner, tokens] += result
             noise[owner, tokens] += variance

@@ -34,6 +34,7 @@ export function sharedSpreadContext(plan: Plan): Record<string, unknown> {
   return {
     // A tile's turn, or all columns in the first slot.
     sharedSlot: tiled ? "slot" : "0",
+    sharedResults: "result_tiles",
     sharedReplicas: shared?.replicas ?? 1,
     sharedColumns: shared?.columns ?? 0,
     sharedBlocks: shared?.blocks ?? 0,

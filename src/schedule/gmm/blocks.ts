@@ -3,6 +3,7 @@
 import { referenceBlocks } from "../../emit/blocks.ts";
 import { apiBlocks } from "../../kernel/api/blocks.ts";
 import { NO_BLOCK } from "../../kernel/part.ts";
+import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -26,6 +27,24 @@ function collectiveBlocks({ mesh: { ep, axes, tokenAxes } }: Plan): Blocks {
   };
 }
 
+/** What XLA does for the shared experts, and their sizes. */
+function sharedBlocks(plan: Plan): Blocks {
+  const { shared_scale_arrays = NO_BLOCK } = apiBlocks(plan);
+  const gated = plan.layer.sharedExperts?.gate === "sigmoid";
+  const shared = planShared(plan);
+  const when = (name: string): string => (shared === undefined ? NO_BLOCK : name);
+  return {
+    shared_scale_arrays: when(shared_scale_arrays),
+    // Rows are not padded here.
+    shared_gate_array: gated ? "kernel/api/arrays/shared_gate" : NO_BLOCK,
+    shared_dispatch: when(`${HERE}/shared/dispatch`),
+    shared_rows: when(`${HERE}/shared/rows`),
+    shared_tiles: when(`${HERE}/shared/shape`),
+    // Where all devices have columns of their own, each of them is its own group.
+    shared_constants: when("kernel/shapes/shared_constants/replicated"),
+  };
+}
+
 /** Templates by the name of what they answer. */
 export function gmmBlocks(plan: Plan): Blocks {
   const { layer } = plan;
@@ -36,6 +55,7 @@ export function gmmBlocks(plan: Plan): Blocks {
   } = apiBlocks(plan);
   const { reference_groups = NO_BLOCK } = referenceBlocks(plan);
   const biased = layer.biases === true;
+  const shared = planShared(plan);
   const identity = layer.identityExperts !== undefined;
   return {
     ...{ scale_arrays, gate_up_bias_array, routing_arrays, reference_groups },
@@ -45,12 +65,13 @@ export function gmmBlocks(plan: Plan): Blocks {
     identity_dispatch: identity ? `${HERE}/identity/dispatch` : NO_BLOCK,
     ...(isStreamed(plan.kernels)
       ? {
-          tile_slots: "kernel/experts/streamed/slots/first",
-          first_weights: `${HERE}/streamed/first_weights/routed`,
+          tile_slots: `kernel/experts/streamed/slots/${shared === undefined ? "first" : "after_shared"}`,
+          first_weights: `${HERE}/streamed/first_weights/${shared === undefined ? "routed" : "shared"}`,
           row_bias_copies: biased ? `${HERE}/streamed/bias_copies` : NO_BLOCK,
         }
       : { weight_slot: "kernel/experts/resident/slot/first" }),
     scale_block: scaleBlockTemplate(layer),
     ...collectiveBlocks(plan),
+    ...sharedBlocks(plan),
   };
 }

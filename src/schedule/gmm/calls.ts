@@ -1,5 +1,6 @@
 /** What XLA does around the Pallas kernel, with its bytes under uniform routing. */
 import type { Frame } from "../../kernel/frame.ts";
+import { sharedLoad } from "../../kernel/shared-experts/load.ts";
 import type { Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
 import { idsOf } from "../../spec/formats.ts";
 import { MOST_ALONE, roundOf } from "./sizes.ts";
@@ -18,6 +19,25 @@ export function betweenOf({ layer, ep, sizes, layout }: Frame): Between {
   if (ep === 1) return { rows: 0, sums: 0 };
   const row = layer.hidden * layout.itemBytes + 8 * layer.topK;
   return { rows: sizes.allTokens * row, sums: 4 * sizes.allTokens * layer.hidden };
+}
+
+/** Rows for the shared experts: one device's in a group, or all as they are. */
+function sharedRows(frame: Frame): readonly XlaOperations[] {
+  const load = sharedLoad(frame);
+  if (load === undefined || load.rows === frame.sizes.allTokens) return [];
+  const bytes = 2 * load.rows * frame.layer.hidden * frame.layout.itemBytes;
+  const meaning = "rows for this device's columns of the shared experts";
+  return [{ kind: "xla", name: "rows for shared experts", operations: 1, bytes, meaning }];
+}
+
+/** What these give, added to the sums. */
+function sharedSums(frame: Frame): readonly XlaOperations[] {
+  const load = sharedLoad(frame);
+  if (load === undefined) return [];
+  const { layer, layout, sizes } = frame;
+  const bytes = layer.hidden * (load.rows * layout.itemBytes + 8 * sizes.allTokens);
+  const meaning = "results of the shared experts added to the sums";
+  return [{ kind: "xla", name: "shared experts' sums", operations: 1, bytes, meaning }];
 }
 
 /** Operations before the experts, in order. */
@@ -59,6 +79,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       bytes: 2 * round.rows * row,
       meaning: "own experts' rows side by side",
     },
+    ...sharedRows(frame),
   ];
 }
 
@@ -98,6 +119,7 @@ function behind(frame: Frame): readonly (XlaOperations | Collective)[] {
         ];
   return [
     ...summed(frame),
+    ...sharedSums(frame),
     ...returned,
     {
       ...{ kind: "xla", name: "result", operations: 1 },

@@ -8,6 +8,7 @@ import { weights } from "../../kernel/weights/part.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
 import { gmmBlocks } from "./blocks.ts";
+import { SHARED_ORDER, shared } from "./shared.ts";
 import { asWhole, partsOf } from "./sizes.ts";
 import { tilesInOut } from "./tiles-in-out.ts";
 import { work } from "./work.ts";
@@ -110,10 +111,10 @@ const rowBiases: Part = {
 };
 
 export const composition: Composition = {
-  parts: [body, work, tilesInOut, slottedWeights, rowBiases, bodies],
+  parts: [body, work, tilesInOut, slottedWeights, shared, rowBiases, bodies],
   first: [],
   order: [
-    ...["list_tiles", "first_weights"],
+    ...["list_tiles", "first_weights", ...SHARED_ORDER],
     ...["next_weights", "next_rows", "await_whole", "await_results", "await_rows", "zero_sums"],
     ...["await_weights", "products", "round_results", "write_results", "last_results"],
   ],

@@ -4,6 +4,7 @@ import { headerContext } from "../../kernel/api/context.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
 import type { KernelInput } from "../../kernel/frame.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
+import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceOf } from "../../target/device/registry.ts";
@@ -13,10 +14,12 @@ import { LEAST_ROUND, ROUND_SHARE, sizesOf } from "./sizes.ts";
 /** Arguments of the call as a kernel takes them that sends nothing itself. */
 function callContext(plan: Plan): Context {
   const alone = { ...plan, mesh: { ...plan.mesh, ep: 1 } };
-  const { expertArrays, ...all } = argumentsContext(alone, undefined);
-  const count = String(expertArrays).split(", ").length;
-  // Rows by expert, beside the weights.
-  return { ...all, expertArrays, arrayCount: count + 1 };
+  const shared = planShared(plan);
+  const { expertArrays: routed, lastArrays, ...all } = argumentsContext(alone, shared);
+  const expertArrays = `${String(routed)}${String(lastArrays)}`;
+  const count = expertArrays.split(", ").length;
+  // Rows by expert, beside the weights; and those for the shared experts.
+  return { ...all, expertArrays, arrayCount: count + (shared === undefined ? 1 : 2) };
 }
 
 /** This device's tokens' sums of all devices, with what their identity experts give. */
@@ -55,6 +58,7 @@ export function gmmContext(plan: Plan): Context {
     resultsText: isStreamed(kernels)
       ? "sums             (rows, HIDDEN_SIZE) float32"
       : `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
+    sharedResults: "sums        ",
     operandDtype: layer.dtype,
     rowGroup: "ROW_GROUP",
   };

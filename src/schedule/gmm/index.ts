@@ -1,7 +1,8 @@
 /** Grouped matmuls of whole experts between collectives of XLA. */
-import { joined, weightTiles } from "../../kernel/api/table.ts";
+import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
+import { sharedHeld } from "../../kernel/shared-experts/spread.ts";
 import { gatherRows } from "../../predict/pieces/xla.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { Schedule } from "../schedule.ts";
@@ -21,9 +22,9 @@ export const gmm = {
   options: ["btc", "slots"],
   axisRule,
   layerProblems,
-  sharedColumns: () => 0,
+  sharedColumns: sharedHeld,
   lower,
-  tileTable: (plan) => joined(weightTiles(plan)),
+  tileTable: (plan) => joined(weightTiles(plan), sharedTile(plan)),
   steps: (kernel, bundles, job) => {
     const { streamed, bt } = kernel.tiles;
     const reading = streamed ? { rowBlock: bt } : {};

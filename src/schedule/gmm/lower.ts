@@ -7,9 +7,11 @@ import { bodyBuffers } from "../../kernel/memory/compiler.ts";
 import { usageOf } from "../../kernel/memory/usage.ts";
 import { declaredBuffers, semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
+import { sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
 import { trafficOf } from "../../kernel/traffic.ts";
+import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, Buffer, KernelPlan, Stream, Traffic } from "../../plan/plan.ts";
-import { localExperts } from "../../spec/formats.ts";
+import { localExperts, sharedLayer } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { LowerInput } from "../schedule.ts";
 import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
@@ -24,12 +26,13 @@ function inputOf(
   { layer, ep, device, devices, tiles, tokens }: LowerInput,
   { bf, slots, streamed }: Weights,
 ): KernelInput {
-  const way = dequantizationFor(layer, devices);
+  const routed = dequantizationFor(layer, devices);
+  const shared = dequantizationFor(sharedLayer(layer), devices);
   return {
     ...{ layer, ep, device, layout: layoutOf(layer), sizes: sizesOf(ep, tokens) },
     ...{ parts: 0, streamed, rows: "vmem", atOnce: 1, narrow: false },
     tiles: { bt: tiles.bt, bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
-    ways: { routed: way, shared: undefined },
+    ways: { routed, shared: layer.sharedExperts === undefined ? undefined : shared },
   };
 }
 
@@ -40,11 +43,11 @@ interface Weights {
   readonly streamed: boolean;
 }
 
-/** Ways to hold weights: whole experts, or tiles of F, in as many slots as fit. */
-function waysOf({ layer, tiles: { bf, slots }, streamed = false }: LowerInput): readonly Weights[] {
-  const cut = streamed || bf < layer.intermediate;
-  const counts = slots === undefined ? SLOTS : [slots];
-  return counts.map((count) => ({ bf, slots: count, streamed: cut }));
+/** How weights are held in so many slots: whole experts, or tiles of F. */
+function weightsIn({ layer, tiles: { bf }, streamed = false }: LowerInput, slots: number): Weights {
+  // Code for shared experts is for tiles alone: of routed ones that are whole there is one.
+  const cut = streamed || bf < layer.intermediate || layer.sharedExperts !== undefined;
+  return { bf, slots, streamed: cut };
 }
 
 /** VMEM and SMEM of a kernel: what it declares, and what the compiler adds: a tile is as a whole expert to it. */
@@ -91,17 +94,25 @@ function trafficWith(
   return { ...kernel, hbm, ici, intensity: kernel.flops / hbm };
 }
 
+/** Columns of a tile of the shared experts' weights; nothing where there are none. */
+function sharedTileOfKernel({ layer, ep, tiles }: KernelInput): KernelPlan["tiles"]["own"] {
+  const shared = sharedOf(layer, ep);
+  if (shared === undefined) return {};
+  return { shared_tile: sharedTileOf(shared, tileShapeOf(layer, tiles)) };
+}
+
 /** The kernel with the tiles asked for; whether it fits is for others to judge. */
 export function lower(input: LowerInput): KernelPlan {
   const { layer, device, tiles, tokens } = input;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
-  const tried = waysOf(input).map((way) => inputOf(input, way));
+  const tried = (tiles.slots === undefined ? SLOTS : [tiles.slots]).map((count) =>
+    inputOf(input, weightsIn(input, count)),
+  );
   const fits = (one: KernelInput): boolean => {
     const { vmem } = usageOf(buffersOf(one, device), device);
     return vmem.used <= vmem.available;
   };
-  const kernel = tried.find(fits) ?? tried.at(-1);
-  if (kernel === undefined) throw new RangeError("no way to hold weights");
+  const kernel = tried.find(fits) ?? inputOf(input, weightsIn(input, tiles.slots ?? 2));
   const frame: Frame = { ...kernel, load: loadWith(kernel), btc };
   const buffers = buffersOf(kernel, device);
   const streams = streamsOf(composition, frame);
@@ -113,7 +124,7 @@ export function lower(input: LowerInput): KernelPlan {
     ...{ bucket, device: device.name, tokens, passes: 1, axes: axesOf(frame) },
     tiles: {
       ...{ bucket, upTo, bt, bf, bd, btc, slots: kernel.tiles.slots },
-      ...{ streamed: kernel.streamed, own: {} },
+      ...{ streamed: kernel.streamed, own: sharedTileOfKernel(kernel) },
     },
     calls: callsOf(frame, {
       ...{ kind: "pallas", name: "fused_ep_moe", buffers, streams, semaphores, stages },

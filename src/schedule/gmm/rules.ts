@@ -10,7 +10,6 @@ import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
 /** Fields that it does not do, and why. */
 const REFUSED: readonly (readonly [field: keyof LayerSpec, why: string])[] = [
   ["wire", "rows and sums go between devices as XLA's collectives take them, unquantised"],
-  ["sharedExperts", "shared experts are the caller's here: leave them out, or use another kind"],
   ["deterministic", "XLA adds a token's sums in an order of its own"],
   ["scoreOn", "weights multiply what comes out of an expert here"],
 ];
