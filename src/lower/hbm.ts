@@ -43,7 +43,7 @@ export function deviceWeights(
 }
 
 /** Bytes of the scales of gate, up and down as they come, for F or shared columns of `columns`. */
-function scales(layer: LayerSpec, columns: number): number {
+export function scales(layer: LayerSpec, columns: number): number {
   const { quantization, hidden } = layer;
   if (quantization === undefined || columns === 0) return 0;
   const along = (contraction: number, channels: number): number => {

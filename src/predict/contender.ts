@@ -1,5 +1,6 @@
 /** What is predicted and compared: a spec's own kernel, or a published schedule at its shape. */
 
+import { scales } from "../lower/hbm.ts";
 import { lowerFor } from "../lower/lower.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
@@ -44,6 +45,7 @@ export function layerOf({ layer }: Plan): JobLayer {
     intermediate: layer.intermediate,
     weights: parseWeightType(quantization?.weights ?? layer.dtype) ?? "bfloat16",
     ...defined({ scaleGroup: block }),
+    ...(quantization === undefined ? {} : { scaleBytes: scales(layer, layer.intermediate) }),
     ...(hasGate(layer) ? {} : { matrices: 2 as const }),
     ...(quantization?.activations === undefined ? {} : { activations: quantization.activations }),
     ...(tokenRows(layer) === undefined ? {} : { sentBytes: 1 }),

@@ -18,6 +18,8 @@ export interface JobLayer {
   readonly sentBytes?: number;
   /** Contracted weights that share a scale; absent: no scale, or one a column. */
   readonly scaleGroup?: number;
+  /** Bytes of the scales of one expert; absent: there are none. */
+  readonly scaleBytes?: number;
   /** Intermediate size of the expert that every token goes through; absent: there is none. */
   readonly shared?: number;
   /** Weight matrices of one expert: up and down; absent: gate, up and down. */
@@ -48,8 +50,9 @@ export const tokenShare = ({ tokens, ep }: Job): number => Math.ceil(tokens / ep
 /** Weights of one expert. */
 export const expertWeights = ({ layer }: Job): number =>
   (layer.matrices ?? 3) * layer.hidden * layer.intermediate;
-/** Bytes of one expert's matrices. */
-export const expertBytes = (job: Job): number => expertWeights(job) * weightBytes(job);
+/** Bytes of one expert's matrices, with their scales. */
+export const expertBytes = (job: Job): number =>
+  expertWeights(job) * weightBytes(job) + (job.layer.scaleBytes ?? 0);
 
 /** Rows by expert of each `tile` tokens of a device. */
 export function tallyOf(job: Job, tile: number): Tally {

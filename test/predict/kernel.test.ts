@@ -136,6 +136,14 @@ test("of quantised weights counts the bytes that they have, in the floor too", a
   expect(layerOf(plan)).not.toHaveProperty("scaleGroup");
   const floor = (of: Plan) => floorOf(jobOf({ ...call, layer: layerOf(of) })).hbm;
   expect(floor(quantised)).toBeLessThan(0.55 * floor(plan));
+  // 0.27 bits beside the four of a weight: sizes that fill no lanes.
+  const { plan: four } = await checkFile("examples/gpt-oss-120b-fp4.moe.ts");
+  if (four === undefined) throw new Error("the example is wrong");
+  const { scaleBytes = 0, ...bare } = layerOf(four);
+  expect((8 * scaleBytes) / (3 * 2880 * 2880)).toBeCloseTo(0.27, 2);
+  const few = { ...call, device: devices.v7x, ep: 8, tokens: 64 };
+  const read = (layer: JobRequest["layer"]) => floorOf(jobOf({ ...few, layer })).hbm;
+  expect(read({ ...bare, scaleBytes }) / read(bare)).toBeCloseTo(4.27 / 4, 2);
 });
 
 test("rows of the first pass come in while the devices meet, those of each further one when its turn comes", async () => {

@@ -21,6 +21,8 @@ export interface Blocks {
   /** Bytes of these rows, and of the sums of as many tokens; no sums: they go straight anyway. */
   readonly rows: number;
   readonly sums?: number;
+  /** Seconds that a device waits at each of its steps of sums, in all passes. Absent: none. */
+  readonly stepSeconds?: number;
 }
 
 /** Numbers of parts to choose from: each dimension first at least once, and finer. */
@@ -102,7 +104,7 @@ export function secondsBetween(device: Device, ep: number, list: readonly Collec
 
 /** Parts of a device's rows; 0: straight. */
 export function choose(transport: Transport, blocks: Blocks): number {
-  const { device, ep, sentTokens, unit } = blocks;
+  const { device, ep, sentTokens, unit, stepSeconds = 0 } = blocks;
   if (ep === 1 || transport === "straight" || !fillsChips(device, ep)) return 0;
   if (typeof transport === "number") {
     return transport === 0 ? 0 : wholeParts(transport, sentTokens, unit);
@@ -112,8 +114,13 @@ export function choose(transport: Transport, blocks: Blocks): number {
   );
   const candidates = transport === "auto" ? [0, ...legal] : legal.length > 0 ? legal : [1];
   let best = candidates[0] ?? 0;
+  const cost = (parts: number): number => {
+    const steps = stepSeconds === 0 ? [] : stepsOf(torusOf(device, ep), ep, parts);
+    const most = Math.max(0, ...steps.map(({ reduce }) => reduce.length));
+    return secondsOf(blocks, parts) + stepSeconds * most;
+  };
   for (const parts of candidates.slice(1)) {
-    if (secondsOf(blocks, parts) < secondsOf(blocks, best) * WORTH) best = parts;
+    if (cost(parts) < cost(best) * WORTH) best = parts;
   }
   return best;
 }

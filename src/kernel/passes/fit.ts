@@ -78,7 +78,10 @@ function partsOf(
   const straight = sumsGoStraight(layer);
   const sums = straight ? {} : { sums: bytes(partRow) };
   const rows = bytes(held ? rowPitch : row);
-  const chosen = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums });
+  // Sums in HBM are waited for on their way to VMEM and back.
+  const wait = tiles.rows === "hbm with sums" ? 2 * device.timing.dmaLatency.value : 0;
+  const steps = { stepSeconds: wait * sizes.passes };
+  const chosen = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums, ...steps });
   const parts = wholeParts(chosen, sizes.sentTokens, unit);
   return straight || parts === 0 || hasRoom(device, kinds, { ep, parts }) ? parts : 0;
 }
