@@ -21,7 +21,10 @@ w the routing weight, the variance of result column d of one token is
     + sum over other devices: step(P_d)² / 12                                 (2)
     + step(y_d)² / 12                                                         (3)
 
-where (3) is less if one device sends nearly all there is: that is rounded already. (4) goes through the products and, by the derivatives of the activation, into (1). Where the
+where (3) is less if one device sends nearly all there is: that is rounded already. (4) is no chance: weights
+of 8 bits have eight mantissas and a block one scale, so all of a mantissa are off by the same share, gate, up and down
+alike. What it costs is the result of rounded weights less that of plain ones, squared; a body of fewer rows, which
+has none of it, is within that. Only where rows are quantised after the activation it counts as chance, by its derivatives. Where the
 reference quantises the same values itself, only those differ that another error δ moves to the next
 step: with probability |δ| / step, so with variance step · E|δ|, E|δ| = sqrt(2 / π) σ.
 
@@ -151,6 +154,8 @@ class Model:
         # By device: partial sums and the variance of what they are made of.
         sums = np.zeros((self._owners.devices, count, hidden))
         noise = np.zeros_like(sums)
+        # What rounded weights are off by.
+        shift = np.zeros((count, hidden))
         # Of the squared norm's variance, what comes of few activated values.
         sources = np.zeros(count)
         for expert in np.unique(ids[(ids >= 0) & (ids < self._owners.experts)]):
@@ -158,18 +163,19 @@ class Model:
             chosen = np.flatnonzero(here.any(axis=-1))
             share = np.where(here, shares, 0.0)[chosen].sum(axis=-1, keepdims=True)
             if self._weighs_rows:
-                result, variance, few = self._expert(share * rows[chosen], int(expert))
+                result, variance, few, off = self._expert(share * rows[chosen], int(expert))
                 share = np.ones_like(share)
             else:
-                result, variance, few = self._expert(rows[chosen], int(expert))
+                result, variance, few, off = self._expert(rows[chosen], int(expert))
             if self._rounds_results:
                 variance = variance + nearest(result, self._dtype)
             owner = self._owners.of_experts(expert)
             sums[owner, chosen] += share * result
+            shift[chosen] += share * off
             noise[owner, chosen] += share**2 * (variance + self._share * result**2)
             sources[chosen] += share[:, 0] ** 4 * few
         given = self._add_identity(tokens, shares, ids, home, sums, noise)
-        self._add_shared(rows, home, sums, noise, sources)
+        self._add_shared(rows, home, sums, noise, sources, shift)
         variance, fourth, largest = self._sent(sums, noise, home)
         total = sums.sum(axis=0)
         variance += self._owners.devices * (UNIT * total) ** 2
@@ -177,8 +183,10 @@ class Model:
         variance += rounded
         if self._narrow:
             sources += alike_errors(tokens, given, total, rounded)
-        mean = variance.sum(axis=-1)
-        return Expected(mean, np.sqrt(2.0 * ((variance**2 + fourth).sum(axis=-1) + sources)))
+        shift = np.square(np.where(np.isfinite(shift), shift, 0.0))
+        mean = (variance + shift).sum(axis=-1)
+        spread = (variance**2 + 2.0 * shift * variance + fourth).sum(axis=-1)
+        return Expected(mean, np.sqrt(2.0 * (spread + sources)))
 
     def _add_identity(
         self, tokens: Array, shares: Array, ids: Array, home: Array, sums: Array, noise: Array
@@ -224,7 +232,7 @@ class Model:
         kind = quantization.token_rows(self._layer)
         return np.stack([quantization.round_row(row, kind) for row in tokens])
 
-    def _expert(self, rows: Array, expert: int) -> tuple[Array, Array, Array]:
+    def _expert(self, rows: Array, expert: int) -> tuple[Array, Array, Array, Array]:
         w = self._weights
         b1 = np.zeros((2, 1)) if w.b1 is None else np.asarray(w.b1[expert], np.float64)
         b2 = 0.0 if w.b2 is None else np.asarray(w.b2[expert], np.float64)
@@ -242,11 +250,11 @@ class Model:
         """Of weights by name, for at most `count` rows; `cut`: some of their columns or rows."""
         plain = self._weights.plain(name, index)
         kind = "shared" if name.startswith("shared_") else "routed"
-        off = None
+        rounded = None
         above = self._rounded_above(kind)
         if above is not None and count > above:
-            off = np.square(self._weights.plain(name, index, self._dtype) - plain)[cut]
-        return Part(plain[cut].astype(np.float32), bias, off)
+            rounded = self._weights.plain(name, index, self._dtype)[cut].astype(np.float32)
+        return Part(plain[cut].astype(np.float32), bias, rounded)
 
     def _feed_forward(
         self,
@@ -257,8 +265,9 @@ class Model:
         down: Part,
         kind: str | None = None,
         scale: Any = 1.0,
-    ) -> tuple[Array, Array, Array]:
-        """Result (n, D), its variance, and the sum of squares of the sources of it (n,)."""
+    ) -> tuple[Array, Array, Array, Array]:
+        """Result (n, D), its variance, the sum of squares of the sources of it (n,), and what rounded
+        weights are off by (n, D)."""
 
         def activate(gates: Array, ups: Array) -> Array:
             with np.errstate(over="ignore"):
@@ -267,13 +276,16 @@ class Model:
         gates, ups = gate.of(rows), up.of(rows)
         hidden = activate(gates, ups)
         variance = (4.0 * UNIT * hidden) ** 2
+        # What rounding moves to another step of the rows is chance again.
+        known = kind is None
         # Beside rounding to bfloat16, the errors of float32 sums are nothing.
-        if kind is not None or gate.off is not None or not self._narrow:
+        if kind is not None or not self._narrow:
             # Derivatives, over a step that float64 bears.
             step = 1e-4
             by_gate = (activate(gates + step, ups) - hidden) / step
             by_up = (activate(gates, ups + step) - hidden) / step
-            variance += _through(by_gate, gate.variance(rows)) + _through(by_up, up.variance(rows))
+            gates_off, ups_off = (part.variance(rows, rounded=not known) for part in (gate, up))
+            variance += _through(by_gate, gates_off) + _through(by_up, ups_off)
         fourth = np.zeros_like(hidden)
         if kind is not None:
             variance, fourth = requantized(hidden, variance, kind)
@@ -284,10 +296,21 @@ class Model:
         norms = np.square(down.weights).sum(axis=-1, dtype=np.float64)
         few = ((variance**2 + fourth) * norms**2).sum(axis=-1)
         each = (variance @ norms)[:, None] / down.weights.shape[-1]
-        return down.of(hidden), each + down.variance(hidden), few
+        result = down.of(hidden)
+        variance = each + down.variance(hidden, rounded=not known)
+        if not known or down.rounded is None:
+            return result, variance, few, np.zeros_like(result)
+        moved = activate(gate.of(rows, rounded=True), up.of(rows, rounded=True))
+        return result, variance, few, down.of(moved, rounded=True) - result
 
     def _add_shared(
-        self, rows: Array, home: Array, sums: Array, noise: Array, sources: Array
+        self,
+        rows: Array,
+        home: Array,
+        sums: Array,
+        noise: Array,
+        sources: Array,
+        shift: Array,
     ) -> None:
         """The shared experts, whose columns are spread over devices, as one on each of them."""
         w, owners = self._weights, self._owners
@@ -306,7 +329,7 @@ class Model:
                 self._part(f"shared_{w}", (), count, cut=(..., columns)) for w in ("w1", "w3")
             )
             down = self._part("shared_w2", (), count, cut=columns)
-            result, variance, few = self._feed_forward(
+            result, variance, few, off = self._feed_forward(
                 activation, rows, gate, up, down, scale=scale
             )
             if self._rounds_results:
@@ -315,6 +338,7 @@ class Model:
             sums[owner, tokens] += result
             noise[owner, tokens] += variance
             sources += few
+            shift += off
 
     def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array, Array]:
         """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent, its
@@ -371,18 +395,21 @@ def _through(slope: Array, variance: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One projection: weights (K, N), what is added, and the squares of what weights are off by."""
+    """One projection: weights (K, N), what is added, and the weights as rounded, if they are."""
 
     weights: Array
     bias: Any
-    off: Array | None
+    rounded: Array | None
 
-    def of(self, rows: Array) -> Array:
+    def of(self, rows: Array, rounded: bool = False) -> Array:
         """The projection of rows (M, K): (M, N) in float64, as float32 adds it up."""
+        weights = self.rounded if rounded and self.rounded is not None else self.weights
         # Whatever float32 is off by is little beside a step.
-        return np.asarray(rows.astype(np.float32) @ self.weights, np.float64) + self.bias
+        return np.asarray(rows.astype(np.float32) @ weights, np.float64) + self.bias
 
-    def variance(self, rows: Array) -> Array:
-        """Of the sums of products, and of the weights."""
+    def variance(self, rows: Array, rounded: bool) -> Array:
+        """Of the sums of products, and of what `rounded` weights are off by."""
         result = product(rows, self.weights)
-        return result if self.off is None else result + np.square(rows) @ self.off
+        if not rounded or self.rounded is None:
+            return result
+        return result + np.square(rows) @ np.square(self.rounded - self.weights)
