@@ -6,9 +6,9 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const SECONDS: Readonly<Record<string, number>> = {
-  "into/pypi": 75,
-  "kernel/examples": 75,
-  "mutants/sample": 125,
+  "into/pypi": 65,
+  "kernel/examples": 60,
+  "mutants/sample": 95,
   "fuzz/fuzz": 80,
   "sweep/finalists": 65,
   "sweep/command": 60,
@@ -24,6 +24,8 @@ const SECONDS: Readonly<Record<string, number>> = {
   "emit/python": 37,
   "cli/disk": 37,
   "dsl/load": 34,
+  "emit/reached": 32,
+  "kernel/full-size": 31,
   "kernel/arithmetic": 30,
   "kernel/matrix": 30,
   "into/refused": 25,
