@@ -144,15 +144,21 @@ await script(async () => {
   const cells = CELLS.filter(({ name, device, ep }) =>
     (values.only ?? "").split(" ").every((word) => `${name} ${device} ep${ep}`.includes(word)),
   );
+  const asked = cells.flatMap((one) =>
+    one.tokens
+      .filter((tokens) => wanted?.includes(tokens) ?? true)
+      .map((tokens) => ({ one, tokens })),
+  );
+  if (asked.length === 0) {
+    say(`no cell: ${CELLS.map(({ name, device, ep }) => `${name} ${device} ep${ep}`).join(", ")}`);
+    return 2;
+  }
   /** @type {Cell[]} */
   const found = [];
-  for (const one of cells) {
-    for (const tokens of one.tokens) {
-      if (wanted !== undefined && !wanted.includes(tokens)) continue;
-      const cell = await measure(one, tokens, values.narrow === true);
-      found.push(cell);
-      say(line(cell));
-    }
+  for (const { one, tokens } of asked) {
+    const cell = await measure(one, tokens, values.narrow === true);
+    found.push(cell);
+    say(line(cell));
   }
   const ratios = found.flatMap((cell) => ratioOf(cell) ?? []);
   if (values.json) console.log(JSON.stringify({ command: "bench:ratios", cells: found }));
