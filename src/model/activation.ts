@@ -6,14 +6,14 @@ import { field, numberOf, statedName } from "./field.ts";
 import { refuseActivation } from "./refuse.ts";
 
 /** Source: transformers, activations.py (`gelu` is the exact form, `gelu_new` the tanh form). */
-const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  silu: "silu",
-  swish: "silu",
-  gelu: "gelu_erf",
-  gelu_python: "gelu_erf",
-  gelu_pytorch_tanh: "gelu",
-  gelu_new: "gelu",
-};
+const ACTIVATIONS: ReadonlyMap<unknown, Activation> = new Map([
+  ["silu", "silu"],
+  ["swish", "silu"],
+  ["gelu", "gelu_erf"],
+  ["gelu_python", "gelu_erf"],
+  ["gelu_pytorch_tanh", "gelu"],
+  ["gelu_new", "gelu"],
+]);
 
 /** The activation under any of `names`, or `otherwise`, the family's, where none is stated. */
 export function activationOf(
@@ -24,7 +24,7 @@ export function activationOf(
   const name = statedName(config, names);
   if (name === undefined) return otherwise;
   const value = config.get(name);
-  const known = typeof value === "string" ? ACTIVATIONS[value] : undefined;
+  const known = ACTIVATIONS.get(value);
   if (known !== undefined) return known;
   refuseActivation(config, name, `${name} ${show(value)} is not an activation the kernel has`);
   return otherwise;

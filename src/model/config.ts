@@ -92,7 +92,15 @@ export class ConfigReader {
 
   /** `torch_dtype` (or `dtype`, its name since transformers 5); bfloat16 where it is left out. */
   dtype(): DType {
-    const value = this.get("torch_dtype") ?? this.get("dtype") ?? "bfloat16";
+    const [old, now] = [this.get("torch_dtype"), this.get("dtype")];
+    const value = old ?? now ?? "bfloat16";
+    if (old !== undefined && now !== undefined && old !== now) {
+      this.report({
+        ...{ code: "MOE305", layerField: "dtype", configField: "dtype" },
+        message: `dtype is ${show(now)}, torch_dtype is ${show(old)}`,
+        nearest: ["bfloat16", "float32"],
+      });
+    }
     if (value === "bfloat16" || value === "float32") return value;
     this.report({
       code: "MOE305",

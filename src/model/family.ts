@@ -2,6 +2,7 @@
 
 import { defined } from "../spec/defined.ts";
 import type { Activation, SharedExperts } from "../spec/layer.ts";
+import { show } from "../spec/show.ts";
 import { activationOf } from "./activation.ts";
 import type { Architecture, ReadLayer } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
@@ -98,6 +99,23 @@ function fieldsOf(
   };
 }
 
+/** A size whose names all mean the same: two that differ are reported. */
+function oneSize(config: ConfigReader, layerField: string, names: readonly string[]): number {
+  const stated = names.flatMap((name) => {
+    const value = config.get(name);
+    return typeof value === "number" ? [{ name, value }] : [];
+  });
+  const [first] = stated;
+  const other = stated.find(({ value }) => !Object.is(value, first?.value));
+  if (first !== undefined && other !== undefined) {
+    const named = [first, other].map(({ name, value }) => `${name} is ${show(value)}`);
+    const message = `${named.join(", ")}: two names of one figure`;
+    const nearest = [first, other].map(({ value }) => String(value));
+    config.report({ code: "MOE302", layerField, configField: other.name, message, nearest });
+  }
+  return sizeOf(config, layerField, names);
+}
+
 /** The layer that the family's data and the config say together. */
 export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
   const intermediate = sizeOf(
@@ -112,8 +130,8 @@ export function readFamily(config: ConfigReader, data: FamilyData): ReadLayer {
   data.inspect?.(config);
   return {
     layer: {
-      experts: sizeOf(config, "experts", data.experts),
-      topK: sizeOf(config, "topK", data.topK ?? ["num_experts_per_tok"]),
+      experts: oneSize(config, "experts", data.experts),
+      topK: oneSize(config, "topK", data.topK ?? ["num_experts_per_tok"]),
       hidden: sizeOf(config, "hidden", data.hidden ?? ["hidden_size"]),
       intermediate,
       activation: data.activation?.(config) ?? activationOf(config),

@@ -1,5 +1,9 @@
 import { activationOf } from "./activation.ts";
 import { family } from "./family.ts";
+import { field, flagOf } from "./field.ts";
+import { refuseExperts } from "./refuse.ts";
+
+const MOE = "enable_moe_block";
 
 /**
  * Gemma-4: softmax over all experts, top-k, weights divided by their sum, then times a learned scale
@@ -16,6 +20,11 @@ export const gemma = family({
   topK: ["top_k_experts"],
   activation: (config) => activationOf(config, ["hidden_activation"], "gelu"),
   routing: { scoring: "softmax", renormalize: true },
+  inspect: (config) => {
+    if (!flagOf(config, "experts", field(true, MOE))) {
+      refuseExperts(config, MOE, `${MOE} is false: no layer of the model has experts`);
+    }
+  },
   notes: () => [
     "router.per_expert_scale multiplies an expert's result: the loader multiplies it into the expert's down weights, or their scales",
     "the dense MLP beside the experts, and the norms of both, are the caller's",

@@ -2,7 +2,8 @@ import { situOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
-import { field, numberOf, statedName } from "./field.ts";
+import { field, flagOf, numberOf, statedName } from "./field.ts";
+import { groupsOr } from "./routing.ts";
 import { afterDense } from "./sparse.ts";
 
 const LATENT = "routed_expert_hidden_size";
@@ -34,7 +35,11 @@ export const kimi = family({
   topK: ["num_experts_per_token", "num_experts_per_tok"],
   hidden: [LATENT, "hidden_size"],
   activation: situOf,
-  routing: deepseekRouting({ renormalize: field(true, "moe_renormalize", "norm_topk_prob") }),
+  routing: deepseekRouting({
+    renormalize: field(true, "moe_renormalize", "norm_topk_prob"),
+    groups: (config) =>
+      flagOf(config, "routing", field(true, "use_grouped_topk")) ? groupsOr(1, 1) : undefined,
+  }),
   shared: (config) => (latent(config) ? undefined : { count: SHARED }),
   sparse: afterDense(field(0, "first_k_dense_replace"), field(1, "moe_layer_freq")),
   notes,

@@ -52,17 +52,34 @@ export function entriesOf<T>(
   return entries.map((one) => meaning.get(one) as T);
 }
 
-/** Indices that a list or a text "3,4,5" names; undefined: none is stated, or what is wrong is reported. */
+/** Indices that a list names; undefined: none is stated, or what is wrong is reported. */
 export function indicesOf(
   config: ConfigReader,
   name: string,
   depth: number,
 ): ReadonlySet<number> | undefined {
+  return indicesIn(config, name, depth, config.get(name));
+}
+
+/** The same of a list or a text "3,4,5". */
+export function textIndicesOf(
+  config: ConfigReader,
+  name: string,
+  depth: number,
+): ReadonlySet<number> | undefined {
   const stated = config.get(name);
-  if (stated === undefined) return undefined;
-  const items = typeof stated === "string" ? textItems(stated) : stated;
+  return indicesIn(config, name, depth, typeof stated === "string" ? textItems(stated) : stated);
+}
+
+function indicesIn(
+  config: ConfigReader,
+  name: string,
+  depth: number,
+  items: unknown,
+): ReadonlySet<number> | undefined {
+  if (items === undefined) return undefined;
   if (!Array.isArray(items)) {
-    refuseLayers(config, name, `${name} is ${show(stated)}, not a list of layers`);
+    refuseLayers(config, name, `${name} is ${show(items)}, not a list of layers`);
     return undefined;
   }
   const list: readonly unknown[] = items;

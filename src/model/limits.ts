@@ -3,11 +3,11 @@ import type { Activation } from "../spec/layer.ts";
 import { show } from "../spec/show.ts";
 import { activationOf } from "./activation.ts";
 import type { ConfigReader } from "./config.ts";
+import { depthOf } from "./depth.ts";
 import { OUTSIDE, refuseActivation, refuseShared } from "./refuse.ts";
 
 /**
- * Limits by layer, 0 where there is none: null, or a list that ends before the layer. Undefined: none is
- * stated, or what is wrong is reported for `layerField`.
+ * Limits by layer, 0 where there is none: null, or a list that ends before the layer. Undefined: none is stated, or what is wrong is reported for `layerField`.
  */
 function limitsOf(
   config: ConfigReader,
@@ -20,7 +20,8 @@ function limitsOf(
     config.report({ code: "MOE305", layerField, configField: name, message, nearest: [] });
   };
   if (!Array.isArray(list)) return problem(`${name} is ${show(list)}, not a list of limits`);
-  const limits = list.map((limit: unknown) => limit ?? 0);
+  // Layers that draft are none of the model's.
+  const limits = list.slice(0, depthOf(config)).map((limit: unknown) => limit ?? 0);
   const strange = limits.findIndex((limit) => !isLimit(limit));
   if (strange === -1) return limits.filter(isLimit);
   return problem(`${name} of layer ${strange} is ${show(limits[strange])}, not a limit`);

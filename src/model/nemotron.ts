@@ -3,9 +3,9 @@ import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { deepseekRouting } from "./deepseek-routing.ts";
 import { family } from "./family.ts";
-import { field, numberOf, statedName } from "./field.ts";
+import { field, flagOf, numberOf, statedName } from "./field.ts";
 import { entriesOf } from "./layer-fields.ts";
-import { refuseActivation } from "./refuse.ts";
+import { refuseActivation, refuseExperts } from "./refuse.ts";
 import type { SparseRule } from "./sparse.ts";
 
 const LATENT = "moe_latent_size";
@@ -68,5 +68,14 @@ export const nemotron = family({
   activation,
   routing: deepseekRouting(),
   sparse,
+  inspect: (config) => {
+    if (flagOf(config, "biases", field(false, "mlp_bias"))) {
+      refuseExperts(
+        config,
+        "mlp_bias",
+        "mlp_bias is true: experts without a gate have no biases here",
+      );
+    }
+  },
   notes,
 });

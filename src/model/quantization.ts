@@ -157,7 +157,7 @@ function strays(config: ConfigReader): readonly string[] {
   const known = (value: unknown): boolean =>
     config.get(CONFIG) !== undefined && (value === "fp4" || value === "fp8");
   return config.entries().flatMap(([field, value]) => {
-    if (field === EXPERT_DTYPE && known(value)) return [];
+    if (field === EXPERT_DTYPE) return known(value) || value === null ? [] : [field];
     if (field === CONFIG) return [];
     if (SPEAKING.test(field)) return says(value) ? [field] : [];
     if (!isDict(value)) return [];

@@ -4,6 +4,7 @@ import { defined } from "../spec/defined.ts";
 import type { ExpertGroups, RenormEpsilon, RoutingSpec, Scoring } from "../spec/layer.ts";
 import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
+import { isWhole } from "./depth.ts";
 import { type Field, field, flagOf, numberOf, statedName } from "./field.ts";
 import { GIVEN, refuseRouting } from "./refuse.ts";
 
@@ -56,9 +57,14 @@ const NAMED: Readonly<Record<string, Scoring>> = {
 
 /** The scoring that the config names, or the family's. */
 export function scoringOf(config: ConfigReader, fallback: Scoring): Scoring {
-  const name = statedName(config, SCORING);
+  const [name, ...others] = SCORING.filter((one) => config.get(one) !== undefined);
   if (name === undefined) return fallback;
   const value = config.get(name);
+  const other = others.find((one) => config.get(one) !== value);
+  if (other !== undefined) {
+    const message = `${name} is ${show(value)}, ${other} is ${show(config.get(other))}: two scorings`;
+    refuseRouting(config, other, message);
+  }
   const known = typeof value === "string" && Object.hasOwn(NAMED, value) ? NAMED[value] : undefined;
   if (known !== undefined) return known;
   const message = `${name} ${show(value)} is not a scoring the kernel has`;
@@ -73,9 +79,18 @@ export const groupsOr = (count: number, kept: number): GroupsData => ({
   kept: field(kept, "topk_group"),
 });
 
+/** DeepSeek's names for how the experts are chosen. */
+const METHODS: readonly unknown[] = ["noaux_tc", "greedy", "group_limited_greedy"];
+
 /** A correction bias where `topk_method` is "noaux_tc", as it is where the config says nothing. */
-export const biasedByMethod = (config: ConfigReader): boolean =>
-  (config.get("topk_method") ?? "noaux_tc") === "noaux_tc";
+export function biasedByMethod(config: ConfigReader): boolean {
+  const method = config.get("topk_method") ?? "noaux_tc";
+  if (!METHODS.includes(method)) {
+    const message = `topk_method ${show(method)} is none of ${METHODS.map(show).join(", ")}`;
+    refuseRouting(config, "topk_method", message);
+  }
+  return method === "noaux_tc";
+}
 
 /** Groups only where they leave something out: all of them kept is a plain top-k. */
 function groupsOf(
@@ -88,6 +103,17 @@ function groupsOf(
   const count = numberOf(config, "routing", data.count);
   const kept = numberOf(config, "routing", data.kept);
   const score = data.score ?? (biased ? "sum_of_top_2" : "max");
+  // Some configs write 0 for no groups.
+  if (!isWhole(count, 0, Number.MAX_SAFE_INTEGER) || !isWhole(kept, 0, Math.max(count, 1))) {
+    const [of, to] = [data.count, data.kept].map(({ names }) => statedName(config, names));
+    const field = of ?? to ?? "n_group";
+    refuseRouting(
+      config,
+      field,
+      `${show(kept)} of ${show(count)} groups of experts cannot be kept`,
+    );
+    return undefined;
+  }
   return kept > 0 && kept < count ? { count, kept, score } : undefined;
 }
 

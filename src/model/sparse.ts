@@ -3,7 +3,7 @@ import { show } from "../spec/show.ts";
 import type { ConfigReader } from "./config.ts";
 import { depthOf, refuseLayers } from "./depth.ts";
 import { type Field, statedName } from "./field.ts";
-import { entriesOf, indicesOf, wholeOf } from "./layer-fields.ts";
+import { entriesOf, indicesOf, textIndicesOf, wholeOf } from "./layer-fields.ts";
 
 /**
  * True where layer `index` of `depth`, from 0, has experts. What a config says wrong of it is reported,
@@ -61,7 +61,7 @@ export function stepped(step: Field<number>, except?: string): SparseRule {
 export function enumerated(name: string, rule: SparseRule): SparseRule {
   return (config, depth) => {
     if (config.get(name) === undefined) return rule(config, depth);
-    const layers = indicesOf(config, name, depth);
+    const layers = textIndicesOf(config, name, depth);
     return (index) => layers?.has(index) === true;
   };
 }

@@ -180,3 +180,60 @@ test("sizes by layer are numbers, one for each", () => {
   ]);
   expect(says([256, 256, 256, 256, 256, 256])).toEqual([]);
 });
+
+/** What a config says twice or against itself: code, field, and a part of the message. */
+const CONTRADICTIONS: readonly (readonly [object, object, string, string, string])[] = [
+  [qwen, { num_experts: 8 }, "MOE302", "num_local_experts", "num_experts is 8, num_local_experts"],
+  [
+    model("GptOssForCausalLM"),
+    { experts_per_token: 4 },
+    "MOE302",
+    "experts_per_token",
+    "num_experts_per_tok is 2, experts_per_token is 4: two names of one figure",
+  ],
+  [
+    qwen,
+    { torch_dtype: "bfloat16", dtype: "float32" },
+    "MOE305",
+    "dtype",
+    'dtype is "float32", torch_dtype is "bfloat16"',
+  ],
+  [
+    step,
+    { moe_router_activation: "softmax", scoring_func: "sigmoid" },
+    "MOE303",
+    "moe_router_activation",
+    "two scorings",
+  ],
+  [mimo, { topk_method: "noaux" }, "MOE303", "topk_method", 'topk_method "noaux" is none of'],
+  [mimo, { n_group: -1 }, "MOE303", "n_group", "1 of -1 groups of experts cannot be kept"],
+  [mimo, { n_group: Number.NaN }, "MOE303", "n_group", "1 of NaN groups of experts"],
+  [deepseek, { n_group: 8, topk_group: 9 }, "MOE303", "n_group", "9 of 8 groups of experts"],
+  [mimo, { topk_group: 2.5 }, "MOE303", "topk_group", "2.5 of 1 groups of experts"],
+  [nemotron, { hybrid_override_pattern: "MEM*EE", mlp_bias: true }, "MOE307", "mlp_bias", "biases"],
+  [
+    { ...model("Gemma4ForCausalLM"), top_k_experts: 2 },
+    { enable_moe_block: false },
+    "MOE307",
+    "enable_moe_block",
+    "no layer of the model has experts",
+  ],
+  [v4, { expert_dtype: false }, "MOE306", "expert_dtype", "the field expert_dtype (false)"],
+  [v4, { expert_dtype: {} }, "MOE306", "expert_dtype", "the field expert_dtype ({})"],
+  [qwen, { mlp_only_layers: "8" }, "MOE305", "mlp_only_layers", 'is "8", not a list of layers'],
+  [qwen, { hidden_act: "constructor" }, "MOE305", "hidden_act", 'hidden_act "constructor"'],
+];
+
+test.each(CONTRADICTIONS)("%o with %o is %s at %s", (config, more, code, configField, says) => {
+  const [problem, ...others] = problemsOf(read({ ...config, ...more }));
+  expect(problem).toMatchObject({ code, configField });
+  expect(problem?.message).toContain(says);
+  expect(others).toEqual([]);
+});
+
+test("Kimi has no groups where use_grouped_topk denies them", () => {
+  const kimi = { ...model("KimiLinearForCausalLM"), num_expert_group: 8, topk_group: 4 };
+  const groupsOf = (more: object) => read({ ...kimi, ...more }).routing;
+  expect(groupsOf({ use_grouped_topk: true })).toMatchObject({ groups: { count: 8, kept: 4 } });
+  expect(groupsOf({ use_grouped_topk: false })).not.toHaveProperty("groups");
+});

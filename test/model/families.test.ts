@@ -68,7 +68,7 @@ describe("files as they are", () => {
       num_experts: 1,
       quantization_config: { quant_method: "mxfp4" },
       torch_dtype: "float32",
-      text_config: { ...qwen3, num_experts: 128 },
+      text_config: { ...qwen3, num_experts: 128, num_local_experts: 128 },
     });
     expect(problemsOf(layer)).toEqual([]);
     expect(layer).toMatchObject({ experts: 128, hidden: 4096, dtype: "float32" });
