@@ -36,10 +36,10 @@ const KINDS: Readonly<Record<string, readonly [more: object, tile: number]>> = {
   "rows of 8 bits": [{ wire: { dispatch: "int8" } }, 512],
   "weights and activations of 8 bits": [
     { quantization: { ...channel, activations: "int8" }, biases: true },
-    256,
+    512,
   ],
   "of float32, weighed as they go in": [{ dtype: "float32", scoreOn: "input" }, 256],
-  "of columns that fill no lanes": [{ hidden: 448, intermediate: 320 }, 64],
+  "of columns that fill no lanes": [{ hidden: 320, intermediate: 320 }, 160],
 };
 
 describe.sequential("on simulated devices", () => {
