@@ -78,7 +78,8 @@ class Trials:
 
     def sums(self) -> tuple[tuple[Case, int], ...]:
         """What faults of arithmetic are tried on, the cheapest first: values, then several passes on
-        two axes, then several blocks of 128 tokens and many chunks."""
+        two axes, then several blocks of 128 tokens and many chunks, then a row tile that is partly full.
+        """
         usual, blocks = self.tokens, _case("blocks")
         odd = _case("odd", split_mesh=self.split)
         routed = (None, "given" if self.given else "kernel")
@@ -90,6 +91,8 @@ class Trials:
             (odd, 18 * self.ep),
             # As many on each device: where T does not divide, XLA's copies hold devices together.
             (blocks, 130 * self.ep),
+            # The expert that has all rows has a last row tile of few.
+            (_case("hot-expert", calls=1), 33 * self.ep),
         )
 
     def planned(self) -> list[tuple[Case, int]]:
