@@ -73,7 +73,11 @@ class Trials:
                 (chunks, chunks.tokens(usual, self.ep)),
                 (dataclasses.replace(chunks, gating=_case("hot-expert").gating), 33 * self.ep),
             ),
-            ((_case("passes", calls=2), passes),),
+            (
+                (_case("passes", calls=2), passes),
+                # Devices that have nothing for each other wait for no sums between two passes.
+                (_case("passes", calls=2, gating=_case("hot-device").gating), passes),
+            ),
         )
 
     def sums(self) -> tuple[tuple[Case, int], ...]:
