@@ -1,6 +1,7 @@
 /** Where a starter's kernel runs, unless the user says: on the first devices that take the layer. */
-import { type Diagnostic, registries } from "../../check/index.ts";
-import { judge } from "../../check/judge.ts";
+import type { Finding } from "../../check/diagnostic.ts";
+import { registries } from "../../check/index.ts";
+import { judge, judgeRules } from "../../check/judge.ts";
 import { moe } from "../../index.ts";
 import { usualSchedule } from "../../schedule/registry.ts";
 import { defined } from "../../spec/defined.ts";
@@ -45,7 +46,7 @@ function problemOf(
   layer: LayerSpec,
   ep: number,
   [first, ...others]: readonly DeviceName[],
-): Diagnostic["message"] | undefined {
+): string | undefined {
   if (first === undefined) return "no device";
   const auto = { kind: "auto" } as const;
   const tiles = { bt: auto, bf: auto, bd: auto };
@@ -59,6 +60,10 @@ function problemOf(
       tiles: { decode: { upTo: 256, ...tiles }, prefill: { upTo: 2048, ...tiles } },
     },
   });
-  const { findings } = judge(spec, registries);
-  return findings.find(({ severity }) => severity === "error")?.message;
+  const firstOf = (findings: readonly Finding[]): string | undefined =>
+    findings.find(({ severity }) => severity === "error")?.message;
+  // Tiles of devices that do not take the layer need not be found.
+  return (
+    firstOf(judgeRules(spec, registries).findings) ?? firstOf(judge(spec, registries).findings)
+  );
 }
