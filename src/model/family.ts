@@ -7,7 +7,7 @@ import { activationOf } from "./activation.ts";
 import type { Architecture, ReadLayer } from "./architecture.ts";
 import type { ConfigReader } from "./config.ts";
 import { type Field, field, numberOf, sizeOf, statedName } from "./field.ts";
-import { type RoutingData, routingOf } from "./routing.ts";
+import { groupsDataOf, type RoutingData, routingOf } from "./routing.ts";
 import { type LayerData, sparseLayers } from "./sparse.ts";
 
 export interface FamilyData extends LayerData {
@@ -76,7 +76,7 @@ function fieldsOf(
   const { routing } = data;
   const optional: Readonly<Record<string, number | Field<number> | undefined>> = {
     ...ACTIVATION_FIELDS,
-    "routing.groups": typeof routing.groups === "object" ? routing.groups.count : undefined,
+    "routing.groups": groupsDataOf(config, routing)?.count,
     "routing.renormEpsilon.atLeast":
       typeof routing.renormEpsilon === "object" ? routing.renormEpsilon.atLeast : undefined,
     identityExperts: data.identity,

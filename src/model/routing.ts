@@ -92,13 +92,21 @@ export function biasedByMethod(config: ConfigReader): boolean {
   return method === "noaux_tc";
 }
 
+/** What a family says of its groups for this config. */
+export function groupsDataOf(
+  config: ConfigReader,
+  { groups }: Pick<RoutingData, "groups">,
+): GroupsData | undefined {
+  return typeof groups === "function" ? groups(config) : groups;
+}
+
 /** Groups only where they leave something out: all of them kept is a plain top-k. */
 function groupsOf(
   config: ConfigReader,
-  groups: RoutingData["groups"],
+  routing: Pick<RoutingData, "groups">,
   biased: boolean,
 ): ExpertGroups | undefined {
-  const data = typeof groups === "function" ? groups(config) : groups;
+  const data = groupsDataOf(config, routing);
   if (data === undefined) return undefined;
   const count = numberOf(config, "routing", data.count);
   const kept = numberOf(config, "routing", data.kept);
@@ -130,7 +138,7 @@ export function routingOf(config: ConfigReader, data: RoutingData): RoutingSpec 
     typeof value === "function" ? value(config) : flagOf(config, "routing", value);
   const scoring = typeof data.scoring === "function" ? data.scoring(config) : data.scoring;
   const biased = flag(data.correctionBias ?? false);
-  const groups = groupsOf(config, data.groups, biased);
+  const groups = groupsOf(config, data, biased);
   const cap = numberOf(config, "routing", data.logitSoftCap ?? 0);
   const renormalize = flag(data.renormalize);
   return {

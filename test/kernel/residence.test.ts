@@ -14,17 +14,7 @@ import type { LayerSpec } from "../../src/spec/layer.ts";
 import type { BucketRows } from "../../src/spec/schedule.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { devices } from "../../src/target/device/registry.ts";
-
-const LAYER: LayerSpec = {
-  experts: 64,
-  topK: 4,
-  hidden: 4096,
-  intermediate: 256,
-  activation: "silu",
-  dtype: "bfloat16",
-  weights: "separate",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true, scalingFactor: 1 },
-};
+import { LAYER } from "./resident-layer.ts";
 
 function specOf(rows: BucketRows, layer: Partial<LayerSpec> = {}): MoeSpec {
   return {
