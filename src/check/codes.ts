@@ -130,7 +130,7 @@ export const codes = {
   ),
   MOE130: entry(
     "quantised activations of a type that the weights do not multiply",
-    "int8 activations go with int8 weights, float8_e4m3fn ones with float8 weights",
+    "int8 activations go with int8 weights, float8_e4m3fn ones with float8 or float4 weights",
   ),
   MOE131: entry(
     "token rows are sent as another type than they are multiplied",

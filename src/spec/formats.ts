@@ -193,6 +193,7 @@ const ROWS_WITH: Readonly<Partial<Record<QuantizedDType, RowDType>>> = {
   int8: "int8",
   float8_e4m3fn: "float8_e4m3fn",
   float8_e5m2: "float8_e4m3fn",
+  float4_e2m1fn: "float8_e4m3fn",
 };
 
 /** The legal type of quantised activations; undefined: there is none. */

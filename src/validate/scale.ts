@@ -85,9 +85,12 @@ function sizeOf(
   made: readonly Made[],
 ): Sized {
   const axis: TileAxis = field === "hidden" ? "bd" : "bf";
+  // Where an axis is one tile, its rule says nothing of blocks of scales.
+  const block = wholeBlocks(layer, 1);
   for (const most of MOST_TRIPS) {
     const cutOf = (tiles: TileChoice): number => trips(layer[field], tiles[axis], most);
     const size = sizesUpTo(layer[field], least).find((size) => {
+      if (size % block !== 0) return false;
       const tried: LayerSpec = { ...layer, [field]: size };
       return made.every(({ tiles, schedule }) => {
         const sound = !schedule.layerProblems(tried).some((problem) => problem.field === field);
