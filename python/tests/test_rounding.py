@@ -124,6 +124,17 @@ def test_own_sums_that_are_rounded_alike_cost_what_others_do(seed: int, hot: boo
     assert found.limit == kept if hot else found.limit > kept
 
 
+@pytest.mark.parametrize("hot", [False, True])
+def test_results_and_sums_that_are_both_rounded_have_the_expected_error(hot: bool) -> None:
+    inputs = made(0, hot)
+    allowed = expected(inputs, layer={**LAYER, "roundedResults": True})
+    found = metrics.against(Kernel(down=rounded, own=rounded).run(inputs), exact(inputs), allowed)
+    assert found.error == pytest.approx(found.expected, rel=0.06)
+    assert found.of_limit < 1.0
+    worse = Kernel(down=rounded, own=truncated, sent=truncated).run(inputs)
+    assert metrics.against(worse, exact(inputs), allowed).of_limit > 1.0
+
+
 @pytest.mark.parametrize(
     "kernel",
     [

@@ -11,7 +11,7 @@ import type { LayerSpec } from "../spec/layer.ts";
 export interface Rounding {
   /** By rows of an expert in place of those of a body. */
   readonly roundedWeights: RoundedWeights;
-  /** Each expert's result is rounded, and no sum between devices. */
+  /** Each expert's result is rounded, and each device's sums. */
   readonly roundedResults?: true;
 }
 

@@ -141,7 +141,7 @@ export interface Schedule {
   dequantizationText?(plan: Plan): string | undefined;
   /** Where weights times their scales are rounded to the dtype before a product. */
   roundedWeights?(plan: Plan): RoundedWeights;
-  /** Each expert's result is rounded to the dtype before it is weighted, and no sum between devices is. */
+  /** Each expert's result is rounded to the dtype before it is weighted, and so are all devices' sums. */
   readonly roundedResults?: true;
   /** What quantised rows mean on each device and between devices, for `explain`. */
   rowsText?(plan: Plan): readonly string[];

@@ -6,8 +6,9 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
    8 bits where the spec quantises them;
 2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
    bfloat16; or to int8 where the wire is, each device's alone, its own as well. Where the schedule says
-   `roundedResults`, each expert's result instead, before it is weighted, what a device's columns of
-   the shared experts give, and no sum;
+   `roundedResults`, each expert's result too, before it is weighted, what a device's columns of the
+   shared experts give, and of several devices each one's sums, its own as well: what a collective of
+   XLA rounds on its way is not counted, on simulated devices it is nothing;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
    times its scale: to bfloat16.
@@ -212,8 +213,11 @@ class Model:
         if not self._narrow:
             return np.full((count, len(experts) + identity), SHOWN_FLOAT32)
         away = self._owners.of_experts(experts) != self._owners.of_tokens(count)[:, None]
-        if self._layer.get("deterministic") or self._rounds_results:
+        if self._layer.get("deterministic"):
             away = np.ones_like(away)
+        if self._rounds_results:
+            # Results, and of several devices all sums.
+            away = np.full(away.shape, 1.0 + (self._owners.devices > 1))
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
         weights = 0.0 if self._rounded_above("routed") is None else 7.0
@@ -356,9 +360,8 @@ class Model:
                 result, fourth = result + moved, fourth + fourth_moved
                 continue
             result += variance
-        relayed = self._owners.devices > 1 and not self._rounds_results
-        if kind is None and self._narrow and relayed:
-            if self._layer.get("deterministic"):
+        if kind is None and self._narrow and self._owners.devices > 1:
+            if self._layer.get("deterministic") or self._rounds_results:
                 added, largest = alike(sums, self._dtype)
             else:
                 ways = self._owners.ways_home(sums.shape[1])

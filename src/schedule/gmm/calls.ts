@@ -18,7 +18,7 @@ export interface Between {
 export function betweenOf({ layer, ep, sizes, layout }: Frame): Between {
   if (ep === 1) return { rows: 0, sums: 0 };
   const row = layer.hidden * layout.itemBytes + 8 * layer.topK;
-  return { rows: sizes.allTokens * row, sums: 4 * sizes.allTokens * layer.hidden };
+  return { rows: sizes.allTokens * row, sums: sizes.allTokens * layer.hidden * layout.itemBytes };
 }
 
 /** Rows for the shared experts: one device's in a group, or all as they are. */
@@ -114,18 +114,18 @@ function behind(frame: Frame): readonly (XlaOperations | Collective)[] {
           {
             ...{ kind: "collective", name: "sums", operation: "reduce_scatter" },
             bytes: betweenOf(frame).sums,
-            meaning: "float32 sums to their tokens' devices",
+            meaning: `${layer.dtype} sums to their tokens' devices`,
           },
         ];
   return [
     ...summed(frame),
     ...sharedSums(frame),
-    ...returned,
     {
-      ...{ kind: "xla", name: "result", operations: 1 },
-      bytes: sizes.deviceShare * layer.hidden * (4 + layout.itemBytes),
-      meaning: "own sums rounded",
+      ...{ kind: "xla", name: "rounded sums", operations: 1 },
+      bytes: sizes.allTokens * layer.hidden * (4 + layout.itemBytes),
+      meaning: `sums as ${layer.dtype}`,
     },
+    ...returned,
   ];
 }
 

@@ -24,7 +24,7 @@ function callContext(plan: Plan): Context {
 
 /** This device's tokens' sums of all devices, with what their identity experts give. */
 function ownSums({ layer, mesh: { ep } }: Plan, axes: string): string {
-  const sums = ep === 1 ? "sums" : `lax.psum_scatter(sums, ${axes}, tiled=True)`;
+  const sums = ep === 1 ? "sums" : `lax.psum_scatter(sums.astype(DTYPE), ${axes}, tiled=True)`;
   return layer.identityExperts === undefined ? sums : `(${sums} + identity)`;
 }
 
@@ -52,7 +52,10 @@ export function gmmContext(plan: Plan): Context {
     // Where tokens are replicated each device has a share of them in between.
     tokenAxesName,
     collectsText: ep === 1 ? "" : ", gathers all devices' token rows",
-    returnsText: ep === 1 ? "" : ", and gives each device its own tokens' sums (reduce-scatter)",
+    returnsText:
+      ep === 1
+        ? ""
+        : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
     roundShare: ROUND_SHARE,
     leastRound: LEAST_ROUND,
     resultsText: isStreamed(kernels)
