@@ -14,6 +14,9 @@ UNIT = 2.0**-24
 MEAN_OF_NORMAL = float(np.sqrt(2.0 / np.pi))
 # Bits of the significand beside the leading one.
 BITS = {"bfloat16": 7, "float32": 23}
+# What the deviation of a small error may be off by; and of a step, what such an error is below.
+DOUBT = 2.0
+FEW = 1.0 / 16.0
 
 
 def steps(values: Array, bits: int) -> Array:
@@ -64,6 +67,18 @@ def requantized(rows: Array, variance: Array, kind: str) -> tuple[Array, Array]:
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(scale > 0, rows / scale, 0.0)
         step = np.maximum(steps(scaled, bits), quantization.least(dtype)) * scale
-    moved = step * np.minimum(MEAN_OF_NORMAL * np.sqrt(variance), step)
-    moved = np.maximum(moved, np.where(np.sqrt(variance) > step, variance, 0.0))
-    return moved, moved * step**2
+    error = np.sqrt(variance)
+    moved = step * np.minimum(MEAN_OF_NORMAL * error, step)
+    moved = np.maximum(moved, np.where(error > step, variance, 0.0))
+    # Values are known: one beside the middle of two neighbours goes to either, be that ever so rare.
+    either = _either(rows, step, DOUBT * error) * step**2
+    largest_moved = np.where(error < FEW * step, np.maximum(moved, either), moved)
+    return moved, largest_moved * step**2
+
+
+def _either(values: Array, step: Array, error: Array) -> Array:
+    """Chance, at most, that an error of this deviation takes a value to its other neighbour."""
+    rest = np.divide(np.abs(values), step, out=np.zeros_like(values), where=step > 0)
+    distance = np.abs(rest - np.floor(rest) - 0.5) * step
+    deviations = np.divide(distance, error, out=np.full_like(values, np.inf), where=error > 0)
+    return 0.5 * np.exp(-np.square(deviations) / 2.0)
