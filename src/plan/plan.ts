@@ -2,9 +2,11 @@
  * The plan: one checked kernel as plain JSON data. The emitter, the VMEM budget, `explain`,
  * the validator and the tests read this and nothing else.
  */
+
 import type { LayerSpec } from "../spec/layer.ts";
 import type { QuantizedDType } from "../spec/quantization.ts";
 import type { BucketRows, PredictedTimes } from "../spec/schedule.ts";
+import type { PartCopies } from "./part-copies.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -52,6 +54,11 @@ export interface StageRelays {
   readonly stream: string;
   /** `others`: all but those of own blocks. */
   readonly steps: "own" | "early" | "late" | "others" | "all";
+  /**
+   * Sums are in HBM: a step is a part that is complete, with all that arrived for it, and goes through VMEM.
+   * Absent: a step for each copy.
+   */
+  readonly parts?: PartCopies;
 }
 
 /** A copy that crosses memories or devices. */

@@ -26,8 +26,8 @@ function sumPlaces(layer: Plan["layer"], ofBlock: boolean): string {
 }
 
 /** What sums begin at, and where they are. */
-function zeroSums({ identityExperts }: Plan["layer"], inHbm: boolean): string {
-  if (inHbm) return "hbm";
+function zeroSums({ identityExperts }: Plan["layer"], inHbm: boolean, ep: number): string {
+  if (inHbm) return ep === 1 ? "hbm" : "hbm_ahead";
   return identityExperts === undefined ? "plain" : "identity";
 }
 
@@ -42,7 +42,7 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
     sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
-    zero_sums: `${HERE}/zero_sums/${zeroSums(layer, sumsInHbm(kernels))}`,
+    zero_sums: `${HERE}/zero_sums/${zeroSums(layer, sumsInHbm(kernels), mesh.ep)}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
     valid_tokens: all ? NO_BLOCK : valid,
     start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,

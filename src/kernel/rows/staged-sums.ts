@@ -7,22 +7,25 @@ import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { LANES } from "./layout.ts";
 
-/** One comes while one is worked on and one leaves. */
-const SLOTS = 3;
-export const STAGED: Dim = ["3", SLOTS];
+/** One comes while one is worked on and one leaves; of parts that leave two come. */
+export function stagedSlots({ ep }: Pick<KernelInput, "ep">): Dim {
+  return ep === 1 ? ["3", 3] : ["4", 4];
+}
 
 /** A chunk of tokens in each slot. */
-export function stagedBuffers({ layout, sizes }: KernelInput) {
+export function stagedBuffers(input: KernelInput) {
+  const { layout, sizes } = input;
+  const slots = stagedSlots(input);
   const rows: Dim = ["s.chunk * SUM_PITCH", sizes.chunk * layout.sumPitch];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
-  return [vmem("staged_sums", [STAGED, rows, ["LANES", LANES]], FLOAT, meaning, SLOTS)];
+  return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
 }
 
 /** Of the copies that every kernel has which keeps its sums there. */
 export function stagedSemaphores() {
   return [
     dma("sums_cleared", ONE, "zeros left for token_sums"),
-    dma("own_sums_staged", STAGED, "sums of own tokens in staged_sums"),
+    dma("own_sums_staged", ["3", 3], "sums of own tokens in staged_sums"),
   ];
 }
 
@@ -34,11 +37,12 @@ export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): num
 /** Zeros, and own tokens' sums at the end of a pass. */
 export function stagedStreams(frame: Frame): readonly Stream[] {
   const { allTokens, passTokens, passes, chunk } = frame.sizes;
+  const clears = frame.ep === 1 ? "zero_sums" : "clear_sums";
   return [
     {
       ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
       ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
-      ...{ issuedBy: "zero_sums", awaitedBy: "zero_sums" },
+      ...{ issuedBy: clears, awaitedBy: "zero_sums" },
       bytes: sumBytes(frame, allTokens * passes),
       copies: (allTokens / chunk) * passes,
       meaning: "zeros to the sums of a pass",

@@ -40,6 +40,39 @@ export interface DeviceSteps {
   readonly sends: number;
 }
 
+/** A part that is complete: it leaves, or is of own tokens. */
+export interface PartStep {
+  /** Slots of what is added first. */
+  readonly arrivals: readonly number[];
+  /** Absent: it is of own tokens. */
+  readonly peer?: number;
+  readonly slot: number;
+}
+
+/** The parts of a reduce-scatter in the order in which a device has them complete; and of the nearest steps alone. */
+export function partSteps({ reduce, nearest }: Pick<DeviceSteps, "reduce" | "nearest">): {
+  readonly parts: readonly PartStep[];
+  readonly nearest: number;
+} {
+  const key = ({ block, part }: ReduceStep): string => `${block}.${part}`;
+  const left = new Set(reduce.filter(({ peer }) => peer !== undefined).map(key));
+  const lastOf = new Map(reduce.map((step, index) => [key(step), index]));
+  const complete = reduce.flatMap((step, index) => {
+    const own = !left.has(key(step)) && lastOf.get(key(step)) === index;
+    return step.peer !== undefined || own ? [{ step, index }] : [];
+  });
+  const parts = complete.map(({ step }): PartStep => {
+    const same = reduce.filter((other) => key(other) === key(step) && other.peer === undefined);
+    const { peer, slot } = step;
+    return {
+      arrivals: same.map((each) => each.slot),
+      slot,
+      ...(peer === undefined ? {} : { peer }),
+    };
+  });
+  return { parts, nearest: complete.filter(({ index }) => index < nearest).length };
+}
+
 interface Copy {
   readonly block: number;
   readonly part: number;

@@ -5,7 +5,8 @@
 import type { Stage, Stream, Turn } from "../../plan/plan.ts";
 import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
-import { type Halves, relayHalves, type Slice } from "./relays.ts";
+import { type Halves, relayHalves } from "./relays.ts";
+import type { Slice } from "./slice.ts";
 
 /** A pass. */
 export interface Around {

@@ -5,8 +5,9 @@ import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
 import { type Around, firstOf, overlappedPasses, passesInTurn } from "./passes.ts";
-import { relayedStage, type Slice } from "./relays.ts";
+import { relayedStage } from "./relays.ts";
 import { sendAll } from "./sends.ts";
+import type { Slice } from "./slice.ts";
 import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
 import { type Read, type Reading, trips, Work } from "./work.ts";
 

@@ -1,11 +1,14 @@
 /** Steps of a collective for the predictor: each device goes through its own list. */
 
+import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Relays, Stage, StageRelays, Stream } from "../../plan/plan.ts";
 import type { DeviceFacts } from "../../target/device/facts.ts";
 import type { Job } from "../job.ts";
-import { type DeviceSteps, stepsOf } from "../machine/relays.ts";
+import { type DeviceSteps, partSteps, stepsOf } from "../machine/relays.ts";
 import { torusOf } from "../machine/torus.ts";
 import { amount, type Here, type Quantity, type Step } from "../step.ts";
+import { partsThroughVmem } from "./parts.ts";
+import type { Slice } from "./slice.ts";
 
 /** One step as both collectives have it. */
 interface Move {
@@ -15,31 +18,14 @@ interface Move {
 }
 
 /** What one stage does of a collective. */
-export interface Stretch extends StageRelays {
+export interface Stretch extends Pick<StageRelays, "stream" | "steps"> {
   readonly stage: string;
   /** Of one copy. */
   readonly bytes: number;
   /** Of the whole stage: they are spread evenly over its steps. */
   readonly cycles: Quantity;
-  /** What goes through VMEM in all its steps, in and out again, evenly as well. Absent: nothing. */
-  readonly staged?: { readonly in: readonly Staged[]; readonly out: readonly Staged[] };
   /** Which of its steps a device does now. Absent: all. */
   readonly slice?: (here: Here) => Slice;
-}
-
-/** Copies of one device between HBM and VMEM, of a pass. */
-export interface Staged {
-  readonly stream: string;
-  readonly bytes: number;
-  readonly copies: number;
-}
-
-const NOTHING = { in: [], out: [] } as const;
-
-/** Steps from the first up to the last, which is not among them. */
-export interface Slice {
-  readonly first: number;
-  readonly last: number;
 }
 
 function movesOf(
@@ -92,7 +78,7 @@ export function relaySteps(
   relays: Pick<Relays, "collective" | "parts">,
   device: DeviceFacts,
   ep: number,
-  { stream, steps, stage, bytes, cycles, staged = NOTHING, slice }: Stretch,
+  { stream, steps, stage, bytes, cycles, slice }: Stretch,
 ): readonly Step[] {
   const lists = listsOf(relays, device, ep, steps);
   const loop = `${stage} step`;
@@ -107,27 +93,9 @@ export function relaySteps(
   const work = (here: Here): number => amount(cycles, here) / Math.max(1, list(here).length);
   const to = (here: Here): number => move(here).peer ?? here.device;
   const tag = (here: Here): string => move(here).tag;
-  /** A step waits for all that it starts. */
-  const share = (copies: readonly Staged[]): readonly Step[] => {
-    const part =
-      (of: number) =>
-      (here: Here): number =>
-        of / Math.max(1, list(here).length);
-    return [
-      ...copies.map(
-        (each): Step => ({
-          ...{ do: "start", stream: each.stream, counted: true },
-          ...{ bytes: part(each.bytes), copies: part(each.copies) },
-        }),
-      ),
-      ...copies.map((each): Step => ({ do: "wait", stream: each.stream, all: true })),
-    ];
-  };
   const body: readonly Step[] = [
     { do: "when", test: (here) => move(here).awaited, body: [{ do: "take", stream, tag }] },
-    ...share(staged.in),
     { do: "compute", stage, cycles: work },
-    ...share(staged.out),
     {
       do: "when",
       test: (here) => move(here).peer !== undefined,
@@ -147,28 +115,28 @@ export function relayHalves(
   const stream = relays === undefined ? undefined : streams.get(relays.stream);
   if (relays === undefined || stream?.relays === undefined) return [];
   const { collective, parts } = stream.relays;
-  return stepsOf(torusOf(device, ep), ep, parts).map((each) => ({
+  const all = stepsOf(torusOf(device, ep), ep, parts);
+  if (relays.parts !== undefined) {
+    const lists = all.map(partSteps);
+    return lists.map((each) => ({ first: each.nearest, all: each.parts.length }));
+  }
+  return all.map((each) => ({
     first: collective === "all_gather" ? each.early : each.nearest,
     all: movesOf(each, stream.relays ?? { collective }, relays.steps).length,
   }));
 }
 
-/** Copies that a stage makes itself between HBM and VMEM, as they are of one pass. */
-function stagedOf(
-  { starts, trips }: Stage,
+/** Bytes of a copy of a chunk in each of the streams. */
+function chunkBytes(
+  { sums, arrived, packed, kept }: PartCopies,
   streams: ReadonlyMap<string, Stream>,
-): Required<Stretch>["staged"] {
-  const local = starts
-    .flatMap((name) => streams.get(name) ?? [])
-    .filter(({ remote }) => !remote)
-    .map(({ name, to, bytes, copies }) => ({
-      ...{ to, stream: name },
-      ...{ bytes: bytes / trips, copies: copies / trips },
-    }));
-  return {
-    in: local.filter(({ to }) => to !== "HBM"),
-    out: local.filter(({ to }) => to === "HBM"),
-  };
+): ReadonlyMap<string, number> {
+  return new Map(
+    [sums, arrived, packed, kept].map((name) => {
+      const { bytes = 0, copies = 0 } = streams.get(name) ?? {};
+      return [name, copies > 0 ? bytes / copies : 0];
+    }),
+  );
 }
 
 /** A stage that goes through steps of a collective, or some of them; undefined: it does not. */
@@ -183,10 +151,19 @@ export function relayedStage(
   const stream = relays === undefined ? undefined : streams.get(relays.stream);
   if (relays === undefined || stream?.relays === undefined) return undefined;
   const { copies, bytes } = stream;
+  const each = copies > 0 ? bytes / copies : 0;
+  if (relays.parts !== undefined) {
+    const lists = stepsOf(torusOf(device, ep), ep, stream.relays.parts).map(partSteps);
+    return partsThroughVmem(
+      { ...relays.parts, stream: stream.name, stage: name, bytes: each, cycles },
+      lists.map(({ parts }) => parts),
+      chunkBytes(relays.parts, streams),
+      slice,
+    );
+  }
   return relaySteps(stream.relays, device, ep, {
     ...{ stream: stream.name, steps: relays.steps, stage: name, cycles },
     ...(slice === undefined ? {} : { slice }),
-    bytes: copies > 0 ? bytes / copies : 0,
-    staged: stagedOf(stage, streams),
+    bytes: each,
   });
 }

@@ -21,6 +21,7 @@ function overlappedBlocks(
   return {
     pack_sum: ep > 1 ? `${SHARED}/pack_sum/${type}` : NO_BLOCK,
     add_sum: ep > 1 ? `${SHARED}/add_sum/${type}` : NO_BLOCK,
+    sums_steps: ep > 1 ? `${HERE}/sums_steps/${sums ? "by_part" : "relayed"}` : NO_BLOCK,
     reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/${sums ? "in_hbm" : "in_place"}` : NO_BLOCK,
     write_output: `${SHARED}/write_output/${sums ? "staged" : "sums"}`,
   };
@@ -78,6 +79,7 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   return {
     ...passesBlocks(plan),
     row_sums: sums ? `${HERE}/hbm/row_sums` : NO_BLOCK,
+    list_parts: sums && distributed ? `${HERE}/list_parts` : NO_BLOCK,
     meet: distributed ? `${HERE}/meet` : NO_BLOCK,
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,

@@ -1,21 +1,24 @@
 /**
- * A reduce-scatter of sums in HBM: a part's tokens come to VMEM a chunk at a time, where what arrived is
- * added or sums are packed, and go back; from there a packed part leaves for another device.
+ * A reduce-scatter of sums in HBM: when all that is added to a part has arrived, its tokens come to VMEM a
+ * chunk at a time, are added up, packed where they leave, and go back; from there a packed part leaves.
  */
+import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { tablesOf } from "../../kernel/collectives/part.ts";
-import { type Dim, dma, FLOAT, hbm, TWO, vmem } from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, hbm, smem, TWO, vmem } from "../../kernel/declaration.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
-import { GROUP } from "../../kernel/loops.ts";
+import { type DraftLoop, GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import {
-  STAGED,
   stagedBuffers,
   stagedSemaphores,
+  stagedSlots,
   stagedStreams,
   sumBytes,
 } from "../../kernel/rows/staged-sums.ts";
 import { packedPart } from "../../kernel/rows/types.ts";
+import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Stream } from "../../plan/plan.ts";
+import { partSteps } from "../../predict/machine/relays.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -34,33 +37,47 @@ export function hbmSumsBuffers(input: KernelInput) {
   const row = packedPart(layer);
   const part: Dim = [`s.part_tokens * ${row}`, (sizes.sentTokens / cuts) * layout.partRow];
   const chunk: Dim = [`s.chunk * ${row}`, sizes.chunk * layout.partRow];
+  const parts: Dim = ["EP_SIZE * s.cuts", ep * cuts];
   const arrived = "packed partial sums, by the copy that brings them";
-  const staged = "packed partial sums of chunks of tokens, that arrived or leave";
+  const staged = "packed partial sums of chunks of tokens, that arrived";
   return [
     ...own,
     hbm("arrived_sums", [["s.sum_slots", sends], part, lanes], FLOAT, arrived),
     vmem("staged_parts", [TWO, chunk, lanes], FLOAT, staged, 2),
+    smem(
+      "part_steps",
+      [[`${parts[0]} + 1`, parts[1] + 1]],
+      "step with which each part is complete; then how many are early",
+    ),
+    smem(
+      "arrivals",
+      [[`2 * ${parts[0]}`, 2 * parts[1]]],
+      "copies that arrive for each part, and the slot of the last",
+    ),
+    smem("arrival_before", [["s.sum_slots", sends]], "slot of the copy before, for the same part"),
   ];
 }
 
 /** Of all copies through staging. */
-export function hbmSumsSemaphores({ ep }: KernelInput) {
+export function hbmSumsSemaphores(input: KernelInput) {
+  const slots = stagedSlots(input);
   const between = [
-    dma("part_sums_staged", STAGED, "sums of a part's tokens in staged_sums"),
-    dma("part_sums_left", TWO, "the same with what arrived added, back in token_sums"),
+    dma("part_sums_staged", slots, "sums of a part's tokens in staged_sums"),
+    dma("part_sums_left", slots, "the same with what arrived back in token_sums"),
+    dma("parts_left", slots, "packed sums back in token_sums"),
     dma("parts_staged", TWO, "arrived sums in staged_parts"),
-    dma("parts_left", TWO, "packed sums in token_sums"),
   ];
-  return [...stagedSemaphores(), ...(ep === 1 ? [] : between)];
+  return [...stagedSemaphores(), ...(input.ep === 1 ? [] : between)];
 }
 
-/** Through staging, for every copy between devices: sums to be packed, and those that others are added to. */
+/** Through staging, for every part: its sums, what arrived, and either of both back. */
 export function hbmSumsStreams(frame: Frame): readonly Stream[] {
   const { layout, ep, sizes } = frame;
   if (ep === 1) return stagedStreams(frame);
   const { sends, cuts } = tablesOf(frame);
   const part = sizes.sentTokens / cuts;
-  const sent = (ep - 1) * sizes.sentTokens * sizes.passes;
+  const own = sizes.sentTokens * sizes.passes;
+  const sent = (ep - 1) * own;
   const arrived = sends * part * sizes.passes;
   const each = { remote: false, issuedBy: "reduce_scatter", awaitedBy: "reduce_scatter" } as const;
   const packed = (tokens: number): number => tokens * layout.partRow * LANES * 4;
@@ -70,9 +87,9 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
     {
       ...{ name: "part_sums_in", from: "HBM", to: "VMEM", ...each },
       ...{ source: "token_sums", destination: "staged_sums", semaphore: "part_sums_staged" },
-      bytes: sumBytes(frame, sent + arrived),
-      copies: copies(sent + arrived),
-      meaning: "sums of parts that leave, or that others are added to",
+      bytes: sumBytes(frame, sent + own),
+      copies: copies(sent + own),
+      meaning: "sums of parts that leave, and of own tokens",
     },
     {
       ...{ name: "parts_in", from: "HBM", to: "VMEM", ...each },
@@ -84,17 +101,44 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
     {
       ...{ name: "part_sums_back", from: "VMEM", to: "HBM", ...each },
       ...{ source: "staged_sums", destination: "token_sums", semaphore: "part_sums_left" },
-      bytes: sumBytes(frame, arrived),
-      copies: copies(arrived),
-      meaning: "sums with what arrived",
+      bytes: sumBytes(frame, own),
+      copies: copies(own),
+      meaning: "sums of own tokens with what arrived",
     },
     {
       ...{ name: "parts_packed", from: "VMEM", to: "HBM", ...each },
-      ...{ source: "staged_parts", destination: "token_sums", semaphore: "parts_left" },
+      ...{ source: "staged_sums", destination: "token_sums", semaphore: "parts_left" },
       bytes: packed(sent),
       copies: copies(sent),
       meaning: "packed sums, from where they leave",
     },
+  ];
+}
+
+/** The same for the steps of the reduce-scatter. */
+export function partCopies(frame: Frame): PartCopies {
+  const part = frame.sizes.sentTokens / tablesOf(frame).cuts;
+  return {
+    ...{ chunks: part / partChunk(part), sums: "part_sums_in", ahead: 2 },
+    ...{ arrived: "parts_in", packed: "parts_packed", kept: "part_sums_back" },
+  };
+}
+
+/** Trips of a loop over a device's parts, over chunks and copies that arrive for them, and over their tokens. */
+export function partLoops(frame: Frame): readonly DraftLoop[] {
+  const { ep, sizes } = frame;
+  const { steps, sends, cuts } = tablesOf(frame);
+  const { chunks } = partCopies(frame);
+  const each = partUnroll(sizes.sentTokens / cuts);
+  const pieces = steps.map((one) =>
+    partSteps(one).parts.reduce((sum, { arrivals }) => sum + Math.max(1, arrivals.length), 0),
+  );
+  const over = "copies";
+  return [
+    { over, each: 1, fixed: ep * cuts },
+    { over, each: 1, fixed: chunks * Math.max(...pieces) },
+    // One that packs sums, and one that adds them.
+    { over, each, fixed: (sends * sizes.sentTokens) / cuts / each },
   ];
 }
 

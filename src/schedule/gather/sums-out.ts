@@ -12,7 +12,13 @@ import { pairsOrWords } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { sumsInHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
-import { hbmSumsBuffers, hbmSumsSemaphores, hbmSumsStreams } from "./sums-in-hbm.ts";
+import {
+  hbmSumsBuffers,
+  hbmSumsSemaphores,
+  hbmSumsStreams,
+  partCopies,
+  partLoops,
+} from "./sums-in-hbm.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -90,44 +96,49 @@ function reduceScatter(frame: Frame): Draft {
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
   const each = partUnroll(sizes.sentTokens / cuts);
+  const inHbm = rows === "hbm with sums";
   return {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
     reads: ["token_sums", "arrived_sums"],
     writes: [
       ...["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
-      ...(rows === "hbm with sums" ? ["staged_sums", "staged_parts"] : []),
+      ...(inHbm ? ["staged_sums", "staged_parts"] : []),
     ],
     waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
     // The inner loops: one that packs sums, one that adds them, each in every second step.
-    loops: [
-      { over: "copies", each: 1, fixed: reduce },
-      { over: "copies", each, fixed: (sends * sizes.sentTokens) / cuts / each },
-    ],
+    loops: inHbm
+      ? partLoops(frame)
+      : [
+          { over: "copies", each: 1, fixed: reduce },
+          { over: "copies", each, fixed: (sends * sizes.sentTokens) / cuts / each },
+        ],
     flops: (sends / cuts) * sizes.sentTokens * sizes.passes * layer.hidden,
-    relays: { stream: "sums_out", steps: "all" },
+    relays: { stream: "sums_out", steps: "all", ...(inHbm ? { parts: partCopies(frame) } : {}) },
   };
 }
 
-/** Own tokens' sums begin at what their identity experts give. */
-function zeroSums({ layer, sizes, rows }: Frame): Draft {
-  const identity = layer.identityExperts !== undefined;
-  if (rows === "hbm with sums") {
-    return {
-      name: "zero_sums",
-      meaning: "zeros to the sums in HBM",
-      reads: [],
-      writes: ["staged_sums", "token_sums"],
-      per: "pass",
-      trips: sizes.passes,
-      loops: [
-        { over: "all tokens", each: sizes.chunk },
-        { over: "all tokens", each: sizes.chunk },
-      ],
-    };
+/** Zeros to sums in HBM: where passes overlap they start when the sums of the pass before have left. */
+function zerosOut({ sizes, ep }: Frame): readonly Draft[] {
+  const chunks = { over: "all tokens", each: sizes.chunk } as const;
+  const pass = { reads: [], per: "pass", trips: sizes.passes } as const;
+  const writes = ["staged_sums", "token_sums"];
+  const zero = { name: "zero_sums", ...pass } as const;
+  if (ep === 1) {
+    return [{ ...zero, meaning: "zeros to the sums in HBM", writes, loops: [chunks, chunks] }];
   }
+  const clear = "zeros start on their way to the sums in HBM";
+  return [
+    { name: "clear_sums", meaning: clear, writes, ...pass, loops: [chunks] },
+    { ...zero, meaning: "sums are clear", writes: ["token_sums"], loops: [chunks] },
+  ];
+}
+
+/** Own tokens' sums begin at what their identity experts give. */
+function zeroSums({ layer, sizes }: Frame): Draft {
+  const identity = layer.identityExperts !== undefined;
   return {
     name: "zero_sums",
     meaning: identity
@@ -176,9 +187,7 @@ export const sumsOut: Part = {
     const inHbm = sumsInHbm(kernels);
     return {
       arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
-      sumsSpace: inHbm ? "HBM" : "VMEM",
       sumStride: inHbm ? "SUM_PITCH" : "SUM_ROW",
-      packsSums: inHbm || layer.dtype === "bfloat16",
     };
   },
   buffers,
@@ -200,8 +209,8 @@ export const sumsOut: Part = {
   ],
   stages: (frame) => {
     const { layer, ep, sizes } = frame;
-    const zero = zeroSums(frame);
-    if (ep === 1) return [zero];
+    const zero = frame.rows === "hbm with sums" ? zerosOut(frame) : [zeroSums(frame)];
+    if (ep === 1) return zero;
     const overlap = passesOverlap(frame);
     const more = overlap ? passSlots(frame) > 1 : sizes.passes > 1 && needsPassBarrier(layer);
     const meaning = overlap
@@ -209,6 +218,6 @@ export const sumsOut: Part = {
       : "the sums of all devices have left, before rows of the next pass arrive there";
     const trips = overlap ? 1 : sizes.passes - 1;
     const between = meeting("pass_barrier", meaning, { per: "pass", trips });
-    return [zero, reduceScatter(frame), ...(more ? [between] : [])];
+    return [...zero, reduceScatter(frame), ...(more ? [between] : [])];
   },
 };

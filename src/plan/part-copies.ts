@@ -1,0 +1,15 @@
+/** What a reduce-scatter of sums in HBM copies of each part. */
+
+/** Streams through VMEM of the parts of a reduce-scatter, each chunk with a copy of each. */
+export interface PartCopies {
+  /** Of a part. */
+  readonly chunks: number;
+  /** Sums of every part; as many chunks of all parts as `ahead` are on their way beside the one in use. */
+  readonly sums: string;
+  readonly ahead: number;
+  /** Of each copy that arrived for it; one is on its way beside the one in use. */
+  readonly arrived: string;
+  /** Back to HBM: of a part that leaves, and of own tokens. */
+  readonly packed: string;
+  readonly kept: string;
+}
