@@ -60,6 +60,7 @@ function rowsBlocks(plan: Plan): Blocks {
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,
+    sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
     part_chunk: sums && plan.mesh.ep > 1 ? `${HERE}/rows/part_chunk` : NO_BLOCK,
   };
 }

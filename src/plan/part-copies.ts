@@ -7,8 +7,9 @@ export interface PartCopies {
   /** Sums of every part; as many chunks of all parts as `ahead` are on their way beside the one in use. */
   readonly sums: string;
   readonly ahead: number;
-  /** Of each copy that arrived for it; one is on its way beside the one in use. */
+  /** Of each copy that arrived for it; so many of a part are on their way beside the one in use. */
   readonly arrived: string;
+  readonly arrivedAhead: number;
   /** Back to HBM: of a part that leaves, and of own tokens. */
   readonly packed: string;
   readonly kept: string;

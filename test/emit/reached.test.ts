@@ -76,10 +76,12 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const weights = { dtype: "bfloat16" as const, quantization: channel };
       return [{ ...spec, layer: { ...layer, ...weights, sharedExperts: shared } }];
     }),
-    ...shared.map(({ schedule, ...spec }): MoeSpec => {
-      const all = { ...schedule.tiles.all, rows: "hbm" } as BucketSpec;
-      return { ...spec, schedule: { ...schedule, tiles: { all } } };
-    }),
+    ...shared.flatMap(({ schedule, ...spec }) =>
+      ["hbm", "hbm with sums"].map((rows): MoeSpec => {
+        const all = { ...schedule.tiles.all, rows } as BucketSpec;
+        return { ...spec, schedule: { ...schedule, tiles: { all } } };
+      }),
+    ),
     ...shared.map((spec): MoeSpec => {
       const sharedExperts = { count: 1, intermediate: 128 };
       return { ...spec, layer: { ...spec.layer, sharedExperts } };

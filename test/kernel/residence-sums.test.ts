@@ -62,6 +62,23 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   expect(files.get("sums/experts.py")).toContain("s.all_tokens + i");
 });
 
+test("shared experts add to sums in HBM by blocks of neighbouring tokens", async () => {
+  const plan = planOf({ sharedExperts: { count: 1, intermediate: 1024 } }, {});
+  const { streams, stages } = allOf(only(plan));
+  const of = (name: string) => streams.find((stream) => stream.name === name);
+  // Of every token, sixteen a copy, there and back.
+  expect([of("shared_sums_in")?.bytes, of("shared_sums_back")?.copies]).toEqual([
+    8192 * 32 * 512,
+    8192 / 16,
+  ]);
+  const names = stages.map(({ name }) => name);
+  const places = ["zero_sums", "bring_shared_sums", "shared_combine", "bring_sums"];
+  const found = places.map((name) => names.indexOf(name));
+  expect(found).toEqual([...found].sort((a, b) => a - b));
+  const files = await emitPackage(plan);
+  expect(files.get("sums/shared_experts.py")).toContain("r.block_sums[row, :] + result");
+});
+
 test("a call with sums in HBM makes every copy of the plan", () => {
   const free = { total: 0, tracing: 0, scopes: {}, loops: [] };
   const plan = planOf({}, {});

@@ -189,9 +189,9 @@ test("what is not served is refused with its name, a bucket beside it too", () =
   expect(said(specOf("hbm", { wire: { combine: "int8" } }))).toEqual([
     'MOE144 rows = "hbm" with sums of 8 bits between devices',
   ]);
-  expect(said(specOf("hbm with sums", { sharedExperts: { count: 1, intermediate: 256 } }))).toEqual(
-    ['MOE144 rows = "hbm with sums" with shared experts'],
-  );
+  expect(said(specOf("hbm with sums", { wire: { combine: "int8" } }))).toEqual([
+    'MOE144 rows = "hbm with sums" with sums of 8 bits between devices',
+  ]);
   const spec = specOf("hbm");
   const few = { upTo: 64, bt: 16, bf: 256, bd: 4096 };
   const mixed = { ...spec, schedule: { ...spec.schedule, tiles: { few, ...spec.schedule.tiles } } };

@@ -1,7 +1,7 @@
 /**
  * Sums of tokens in HBM, on simulated devices with races on. By default one kernel, in passes, with every
  * expert's rows in several blocks and one device that has them all; `npm run test:long`: whole tiles, rows of 8
- * bits, quantised weights and activations, float32, on 1 to 8 devices.
+ * bits, quantised weights and activations, float32, shared experts, on 1 to 8 devices.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,6 +39,7 @@ const KINDS: Readonly<Record<string, readonly [more: object, tile: number]>> = {
     512,
   ],
   "of float32, weighed as they go in": [{ dtype: "float32", scoreOn: "input" }, 256],
+  "with shared experts": [{ sharedExperts: { count: 1, intermediate: 512, gate: "sigmoid" } }, 256],
   "of columns that fill no lanes": [{ hidden: 320, intermediate: 320 }, 160],
 };
 

@@ -20,15 +20,10 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
   return unservedInPasses(layer);
 }
 
-/** What a layer has that is not served with sums in HBM. */
-function unservedWithSums(layer: LayerSpec): string | undefined {
-  return layer.sharedExperts === undefined ? unservedInHbm(layer) : "shared experts";
-}
-
 const UNSERVED = {
   "two passes": unservedInPasses,
   hbm: unservedInHbm,
-  "hbm with sums": unservedWithSums,
+  "hbm with sums": unservedInHbm,
 } as const;
 
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */

@@ -47,13 +47,13 @@ function matrixSeconds(
 }
 
 /**
- * Seconds in which sums go through HBM in a pass: those that come and go with rows, beside products; and
- * those of all tokens, cleared, and of the tokens that others are added to or that leave, by the core.
+ * Of sums in HBM in a pass, seconds in which they go through it, beside products: those that come and go
+ * with rows, and once those of all tokens; and those in which the core waits for parts of them.
  */
 function sumsSeconds(
   input: KernelInput,
   { mean }: ExpertRows,
-): readonly [rows: number, all: number] {
+): readonly [moved: number, waits: number] {
   const { layer, layout, ep, sizes, device, rows } = input;
   if (rows !== "hbm with sums") return [0, 0];
   const { hbmBandwidth, timing } = device;
@@ -61,11 +61,11 @@ function sumsSeconds(
   const [sum, part] = [layout.sumPitch * LANES * 4, layout.partRow * LANES * 4];
   const there = 2 * sum * mean * localExperts(layer, ep);
   const own = (sizes.allTokens + sizes.passTokens) * sum;
-  // Sums to be packed; and what arrived, with the sums that it is added to.
-  const moved = (ep - 1) * sizes.sentTokens * (3 * sum + 2 * part);
-  // Each step waits for what it starts, once in and once out.
-  const waits = ep === 1 ? 0 : 2 * tablesOf(input).reduce * timing.dmaLatency.value;
-  return [seconds(there), seconds(own + moved) + waits];
+  // Sums of all parts, what arrived, what is packed; and own ones back.
+  const moved = sizes.sentTokens * ((ep + 1) * sum + 2 * (ep - 1) * part);
+  // Each part waits until it is back, and for the first of what arrived.
+  const waits = ep === 1 ? 0 : tablesOf(input).reduce * timing.dmaLatency.value;
+  return [seconds(there + own + moved), waits];
 }
 
 /**
@@ -85,14 +85,14 @@ export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;
   const row = layout.paddedHidden * layout.itemBytes;
   const copied = padded ? (4 * sizes.deviceShare * row) / bandwidth : 0;
-  const [withRows, ofAll] = sumsSeconds(input, rows);
-  const read = rows.reads * weightSeconds(input) + withRows;
-  const work = Math.max(read, matrixSeconds(input, rows)) + ofAll;
+  const [moved, ofParts] = sumsSeconds(input, rows);
+  const read = rows.reads * weightSeconds(input) + moved;
+  const work = Math.max(read, matrixSeconds(input, rows)) + ofParts;
   // As simulated: an expert that waits for what another device sends waits with all slots full; and
   // nothing goes beside the only one.
   const turns = localExperts(layer, ep) * rows.reads;
   const waits = Math.max(1 / tiles.slots, 1 / turns);
-  const both = (moved: number): number => Math.max(moved, work + moved * waits);
+  const both = (links: number): number => Math.max(links, work + links * waits);
   const one = both(links / 2);
   if (passSlots(input) === 1) return copied + sizes.passes * (links + work + PHASE_SECONDS);
   const middle = (sizes.passes - 2) * both(links);

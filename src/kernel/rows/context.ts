@@ -4,6 +4,7 @@ import { isRelayed, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts"
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf } from "./layout.ts";
+import { sumChunk } from "./staged-sums.ts";
 import { packedPart, sumsGoStraight } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
 
@@ -79,6 +80,7 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
     sumPitch: layout.sumPitch,
+    sumChunk: sumChunk(layout),
     rowPitch: layout.rowPitch,
     resultSublanes: layout.resultRow,
     resultPitchSublanes: layout.resultPitch,

@@ -5,18 +5,39 @@
 import type { Stream } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
-import { LANES } from "./layout.ts";
+import { GROUP } from "../loops.ts";
+import { LANES, type Layout } from "./layout.ts";
 
 /** One comes while one is worked on and one leaves; of parts that leave two come. */
 export function stagedSlots({ ep }: Pick<KernelInput, "ep">): Dim {
   return ep === 1 ? ["3", 3] : ["4", 4];
 }
 
+/** Bytes of sums in a slot at most. */
+const MOST_BYTES = 1.5 * 2 ** 20;
+
+/** Most tokens whose sums go through VMEM at once: SUM_CHUNK of the template. */
+export function sumChunk({ sumPitch }: Pick<Layout, "sumPitch">): number {
+  let tokens = LANES;
+  while (tokens > GROUP && tokens * sumPitch * LANES * 4 > MOST_BYTES) tokens /= 2;
+  return tokens;
+}
+
+/** The same where so many tokens are cut into chunks. */
+export function sumChunkOf(layout: Pick<Layout, "sumPitch">, tokens: number): number {
+  let chunk = sumChunk(layout);
+  while (tokens % chunk !== 0) chunk /= 2;
+  return chunk;
+}
+
 /** A chunk of tokens in each slot. */
 export function stagedBuffers(input: KernelInput) {
   const { layout, sizes } = input;
   const slots = stagedSlots(input);
-  const rows: Dim = ["s.chunk * SUM_PITCH", sizes.chunk * layout.sumPitch];
+  const rows: Dim = [
+    "min(s.chunk, SUM_CHUNK) * SUM_PITCH",
+    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumPitch,
+  ];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
   return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
 }
@@ -36,7 +57,8 @@ export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): num
 
 /** Zeros, and own tokens' sums at the end of a pass. */
 export function stagedStreams(frame: Frame): readonly Stream[] {
-  const { allTokens, passTokens, passes, chunk } = frame.sizes;
+  const { allTokens, passTokens, passes } = frame.sizes;
+  const chunk = sumChunkOf(frame.layout, frame.sizes.chunk);
   const clears = frame.ep === 1 ? "zero_sums" : "clear_sums";
   return [
     {

@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the shared experts have in a plan. */
-import { holdsTwoPasses, isStreamed, rowsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedActivation, sharedApart, tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -94,6 +94,7 @@ export function sharedBlocks(plan: Plan): Record<string, string> {
   return {
     shared_columns: columnsBlock(plan, shared, tiled),
     take_shared_rows: `${HERE}/take_rows/${rowsInHbm(kernels) ? "hbm" : "vmem"}`,
+    add_shared: `${HERE}/add/${sumsInHbm(kernels) ? "hbm" : "vmem"}`,
     shared_token: `${HERE}/token/${tokensOf(plan, shared)}`,
     ...activationBlocks(layer),
     shared_dot: way === undefined ? NO_BLOCK : `${HERE}/shared_dot/${way}`,

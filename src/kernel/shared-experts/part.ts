@@ -12,7 +12,7 @@ import { sharedTiles } from "./buffers.ts";
 import { sharedExpertsContext, sharedSpreadContext } from "./context.ts";
 import { rowsOnce, type SharedLoad, sharedLoad } from "./load.ts";
 import { isTiled, sharedOf } from "./spread.ts";
-import { sharedStreamsOf } from "./streams.ts";
+import { sharedStreamsOf, sharedSumsSemaphores } from "./streams.ts";
 
 const PLACE = "shared_experts";
 
@@ -104,6 +104,23 @@ function body(frame: Frame, load: SharedLoad, count: number, rowTiles: number): 
   ];
 }
 
+/** Sums in HBM are on their way while products run. */
+function bringSums(frame: Frame, load: SharedLoad): readonly Draft[] {
+  if (frame.rows !== "hbm with sums") return [];
+  return [
+    {
+      name: "bring_shared_sums",
+      meaning: "sums of a block's tokens start",
+      reads: [],
+      writes: [],
+      per: "row tile",
+      trips: load.reads,
+      loops: [{ ...rows(GROUP), all: load.rows }],
+      ...common(frame),
+    },
+  ];
+}
+
 function before(frame: Frame, load: SharedLoad): readonly Draft[] {
   const { layer, ep, streamed, byNeed } = frame;
   const { reads, tiles, rowTiles } = load;
@@ -134,17 +151,19 @@ function before(frame: Frame, load: SharedLoad): readonly Draft[] {
       loops: [ROW_TILES, { ...rows(GROUP), all: rowsOnce(frame, load) }],
       ...common(frame),
     },
+    ...bringSums(frame, load),
   ];
 }
 
 function after(frame: Frame, load: SharedLoad): readonly Draft[] {
   const { layer, streamed } = frame;
   const { reads, tiles, rowTiles, rows: all } = load;
+  const sums = frame.rows === "hbm with sums" ? "block_sums" : "token_sums";
   const combine: Draft = {
     name: "shared_combine",
     meaning: "results added to their tokens' sums",
-    reads: ["result_tiles", "token_sums"],
-    writes: ["token_sums"],
+    reads: ["result_tiles", sums],
+    writes: [sums],
     per: "row tile",
     trips: streamed ? reads : rowTiles * tiles.columns,
     loops: [{ ...rows(UNROLL), all: rowsOnce(frame, load) }],
@@ -179,6 +198,7 @@ export const sharedExperts: Part = {
   context: sharedSpreadContext,
   blocks: sharedBlocks,
   buffers: sharedTiles,
+  semaphores: sharedSumsSemaphores,
   streams: sharedStreamsOf,
   stages: (frame) => {
     const load = sharedLoad(frame);

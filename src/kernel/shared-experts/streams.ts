@@ -1,8 +1,10 @@
 /** Copies of the shared experts' weights: on their way from the kernel's entry. */
 import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
-import type { Frame } from "../frame.ts";
+import { dma, ONE, type SemaphoreDeclaration } from "../declaration.ts";
+import type { Frame, KernelInput } from "../frame.ts";
 import { GROUP } from "../loops.ts";
+import { LANES } from "../rows/layout.ts";
 import { sharedBuffers } from "../weights/scales.ts";
 import { tileStreams } from "../weights/tile-streams.ts";
 import { rowsOnce, type SharedLoad, sharedLoad } from "./load.ts";
@@ -41,6 +43,7 @@ export function sharedStreamsOf(frame: Frame): readonly Stream[] {
     ),
     ...scaleStreams(frame, load),
     ...(inHbm(frame.rows) ? [rowsIn(frame, load)] : []),
+    ...(frame.rows === "hbm with sums" ? sharedSums(frame, load) : []),
   ];
 }
 
@@ -62,6 +65,43 @@ function rowsIn(frame: Frame, load: SharedLoad): Stream {
     slots: 1,
     meaning: "token rows for the shared experts",
   };
+}
+
+/** Sums of a block's tokens out of HBM and back, as many neighbours a copy. */
+function sharedSums({ layout }: Frame, { rows }: SharedLoad): readonly Stream[] {
+  const each = {
+    remote: false,
+    bytes: rows * layout.sumPitch * LANES * 4,
+    copies: rows / GROUP,
+    slots: 1,
+    awaitedBy: "shared_combine",
+  } as const;
+  return [
+    {
+      ...{ name: "shared_sums_in", from: "HBM", to: "VMEM", ...each },
+      ...{ source: "token_sums", destination: "block_sums" },
+      ...{ issuedBy: "bring_shared_sums", semaphore: "shared_sums_brought" },
+      meaning: "sums of tokens that the shared experts add to",
+    },
+    {
+      ...{ name: "shared_sums_back", from: "VMEM", to: "HBM", ...each },
+      ...{ source: "block_sums", destination: "token_sums" },
+      ...{ issuedBy: "shared_combine", semaphore: "shared_sums_kept" },
+      meaning: "the same with their results added",
+    },
+  ];
+}
+
+/** Semaphores of these. */
+export function sharedSumsSemaphores({
+  layer,
+  rows,
+}: KernelInput): readonly SemaphoreDeclaration[] {
+  if (layer.sharedExperts === undefined || rows !== "hbm with sums") return [];
+  return [
+    dma("shared_sums_brought", ONE, "sums of tokens for the shared experts in block_sums"),
+    dma("shared_sums_kept", ONE, "the same back in token_sums"),
+  ];
 }
 
 /** The shared experts', with their tiles as well. */

@@ -14,11 +14,11 @@ interface Parts extends PartCopies {
 }
 
 /**
- * Chunks of sums come ahead, of the next part too; what arrived comes one copy ahead within a part. A part
+ * Chunks of sums come ahead, of the next part too; what arrived comes ahead within a part. A part
  * leaves when all of its chunks are back. Throws RangeError where it is simulated past a device's last part.
  */
 export function partsThroughVmem(
-  { stage, stream, bytes, cycles, chunks, ahead, sums, arrived, packed, kept }: Parts,
+  { stage, stream, bytes, cycles, chunks, ahead, sums, arrived, arrivedAhead, packed, kept }: Parts,
   lists: readonly (readonly PartStep[])[],
   chunkBytes: ReadonlyMap<string, number>,
   slice: (here: Here) => Slice = (here) => ({ first: 0, last: lists[here.device]?.length ?? 0 }),
@@ -44,8 +44,8 @@ export function partsThroughVmem(
   const arrivals = (here: Here): number => at(here).arrivals.length;
   const leaves = (here: Here): boolean => at(here).peer !== undefined;
   const following = (here: Here): number => place(here) * chunks + here.trip(chunk) + ahead;
-  const last = (here: Here): boolean =>
-    here.trip(chunk) + 1 === chunks && here.trip(copy) + 1 === arrivals(here);
+  const pieces = (here: Here): number => chunks * arrivals(here);
+  const piece = (here: Here): number => here.trip(chunk) * arrivals(here) + here.trip(copy);
   const work = (here: Here): number =>
     amount(cycles, here) / Math.max(1, list(here).length * chunks);
   const tag = (here: Here): string => `${at(here).arrivals[here.trip(copy)] ?? ""}`;
@@ -55,7 +55,7 @@ export function partsThroughVmem(
       (here) => slice(here).last - slice(here).first,
       when((here) => place(here) === 0, loop(chunk, ahead, start(sums))),
       loop(copy, arrivals, { do: "take", stream, tag }),
-      when((here) => arrivals(here) > 0, start(arrived)),
+      loop(copy, (here) => Math.min(arrivedAhead, pieces(here)), start(arrived)),
       loop(
         chunk,
         chunks,
@@ -64,7 +64,7 @@ export function partsThroughVmem(
         loop(
           copy,
           arrivals,
-          when((here) => !last(here), start(arrived)),
+          when((here) => piece(here) + arrivedAhead < pieces(here), start(arrived)),
           { do: "wait", stream: arrived },
         ),
         { do: "compute", stage, cycles: work },

@@ -4,7 +4,7 @@
  */
 import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { tablesOf } from "../../kernel/collectives/part.ts";
-import { type Dim, dma, FLOAT, hbm, smem, TWO, vmem } from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, hbm, smem, vmem } from "../../kernel/declaration.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
 import { type DraftLoop, GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
@@ -14,11 +14,16 @@ import {
   stagedSlots,
   stagedStreams,
   sumBytes,
+  sumChunk,
+  sumChunkOf,
 } from "../../kernel/rows/staged-sums.ts";
 import { packedPart } from "../../kernel/rows/types.ts";
 import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { partSteps } from "../../predict/machine/relays.ts";
+
+/** Three copies that arrived come while one is added. */
+const FOUR: Dim = ["4", 4];
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -36,14 +41,17 @@ export function hbmSumsBuffers(input: KernelInput) {
   const { sends, cuts } = tablesOf(input);
   const row = packedPart(layer);
   const part: Dim = [`s.part_tokens * ${row}`, (sizes.sentTokens / cuts) * layout.partRow];
-  const chunk: Dim = [`s.chunk * ${row}`, sizes.chunk * layout.partRow];
+  const chunk: Dim = [
+    `min(s.chunk, SUM_CHUNK) * ${row}`,
+    Math.min(sizes.chunk, sumChunk(layout)) * layout.partRow,
+  ];
   const parts: Dim = ["EP_SIZE * s.cuts", ep * cuts];
   const arrived = "packed partial sums, by the copy that brings them";
   const staged = "packed partial sums of chunks of tokens, that arrived";
   return [
     ...own,
     hbm("arrived_sums", [["s.sum_slots", sends], part, lanes], FLOAT, arrived),
-    vmem("staged_parts", [TWO, chunk, lanes], FLOAT, staged, 2),
+    vmem("staged_parts", [FOUR, chunk, lanes], FLOAT, staged, 4),
     smem(
       "part_steps",
       [[`${parts[0]} + 1`, parts[1] + 1]],
@@ -65,7 +73,7 @@ export function hbmSumsSemaphores(input: KernelInput) {
     dma("part_sums_staged", slots, "sums of a part's tokens in staged_sums"),
     dma("part_sums_left", slots, "the same with what arrived back in token_sums"),
     dma("parts_left", slots, "packed sums back in token_sums"),
-    dma("parts_staged", TWO, "arrived sums in staged_parts"),
+    dma("parts_staged", FOUR, "arrived sums in staged_parts"),
   ];
   return [...stagedSemaphores(), ...(input.ep === 1 ? [] : between)];
 }
@@ -81,7 +89,7 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
   const arrived = sends * part * sizes.passes;
   const each = { remote: false, issuedBy: "reduce_scatter", awaitedBy: "reduce_scatter" } as const;
   const packed = (tokens: number): number => tokens * layout.partRow * LANES * 4;
-  const copies = (tokens: number): number => tokens / partChunk(part);
+  const copies = (tokens: number): number => tokens / sumChunkOf(layout, part);
   return [
     ...stagedStreams(frame),
     {
@@ -119,8 +127,8 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
 export function partCopies(frame: Frame): PartCopies {
   const part = frame.sizes.sentTokens / tablesOf(frame).cuts;
   return {
-    ...{ chunks: part / partChunk(part), sums: "part_sums_in", ahead: 2 },
-    ...{ arrived: "parts_in", packed: "parts_packed", kept: "part_sums_back" },
+    ...{ chunks: part / sumChunkOf(frame.layout, part), sums: "part_sums_in", ahead: 2 },
+    ...{ arrived: "parts_in", arrivedAhead: 3, packed: "parts_packed", kept: "part_sums_back" },
   };
 }
 
@@ -140,11 +148,4 @@ export function partLoops(frame: Frame): readonly DraftLoop[] {
     // One that packs sums, and one that adds them.
     { over, each, fixed: (sends * sizes.sentTokens) / cuts / each },
   ];
-}
-
-/** Token rows of a part whose sums are in VMEM at once: the most that divide it. */
-function partChunk(part: number): number {
-  let chunk = LANES;
-  while (part % chunk !== 0) chunk /= 2;
-  return chunk;
 }

@@ -9,6 +9,7 @@ import type { Draft, Part } from "../../kernel/part.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { sumsInHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
@@ -121,8 +122,9 @@ function reduceScatter(frame: Frame): Draft {
 }
 
 /** Zeros to sums in HBM: where passes overlap they start when the sums of the pass before have left. */
-function zerosOut({ sizes, ep }: Frame): readonly Draft[] {
-  const chunks = { over: "all tokens", each: sizes.chunk } as const;
+function zerosOut({ sizes, layout, ep }: Frame): readonly Draft[] {
+  const each = sumChunkOf(layout, sizes.chunk);
+  const chunks = { over: "all tokens", each } as const;
   const pass = { reads: [], per: "pass", trips: sizes.passes } as const;
   const writes = ["staged_sums", "token_sums"];
   const zero = { name: "zero_sums", ...pass } as const;
