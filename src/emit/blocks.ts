@@ -68,10 +68,9 @@ function groupsBlock({ routing }: LayerSpec): string {
   return `package/reference/groups/${routing.groups.score === "max" ? "by_best" : "by_two_best"}`;
 }
 
-function resultBlock({ sharedExperts, wire }: LayerSpec): string {
+function resultBlock({ sharedExperts }: LayerSpec): string {
   if (sharedExperts?.gate === "sigmoid") return "gated_shared";
-  if (sharedExperts !== undefined) return "shared";
-  return wire?.combine === undefined ? "routed" : "by_device";
+  return sharedExperts === undefined ? "routed" : "shared";
 }
 
 /** The activation of shared experts that have their own. */

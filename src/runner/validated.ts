@@ -95,10 +95,8 @@ export interface CaseResult {
   readonly ofLimit?: number | null;
   /** What quantising the weights costs, apart from the kernel: of the reference case alone. */
   readonly quantizationError?: number;
-  /** Of that, what quantised rows and sums add to quantised weights. */
+  /** Of that, what quantised rows add to quantised weights. */
   readonly rowError?: number;
-  /** Of that, what quantised partial sums add. */
-  readonly sumError?: number;
   readonly seconds: number;
   readonly failure?: CaseFailure;
 }

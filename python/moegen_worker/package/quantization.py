@@ -185,15 +185,10 @@ def token_rows(layer: dict[str, Any]) -> str | None:
 
 
 def partial_sums(layer: dict[str, Any]) -> str | None:
-    """Type that each device's sums of a token are quantised to; None: they are not."""
+    """Type that sums of a token are quantised to where they leave a device; None: they are not. The
+    rounding is an error like any: which sums are rounded together depends on the way they take."""
     found = (layer.get("wire") or {}).get("combine")
     return None if found is None else str(found)
-
-
-def defined_sums(layer: dict[str, Any]) -> str | None:
-    """The same where the rounding is part of what the layer means. With shared experts it is an error
-    like any: how their columns are spread over devices decides what is rounded together."""
-    return None if layer.get("sharedExperts") is not None else partial_sums(layer)
 
 
 def without_rows(layer: dict[str, Any]) -> dict[str, Any]:
@@ -201,12 +196,6 @@ def without_rows(layer: dict[str, Any]) -> dict[str, Any]:
     spec = layer.get("quantization") or {}
     plain = {name: value for name, value in spec.items() if name != "activations"}
     return {**layer, "wire": {}, **({"quantization": plain} if plain else {})}
-
-
-def without_sums(layer: dict[str, Any]) -> dict[str, Any]:
-    """The layer with its partial sums as they are."""
-    wire = layer.get("wire") or {}
-    return {**layer, "wire": {name: kind for name, kind in wire.items() if name != "combine"}}
 
 
 def round_row(row: Any, name: str | None) -> Array:

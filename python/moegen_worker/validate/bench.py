@@ -109,7 +109,7 @@ class Bench:
         if not case.fingerprint:
             return self.judge
         return lambda inputs, result: judging.ids(
-            self._layer, inputs, result, self._rounding(inputs), self._package.ep
+            self._layer, inputs, result, self._rounding(inputs)
         )
 
     def _call(

@@ -78,16 +78,16 @@ def shown(layer: Layer, weights: Any, down: Any) -> np.ndarray:
     return np.stack([_answers(layer, column, down) / unit for column in weights.T], axis=-1)
 
 
-def slack(layer: Layer, wanted: np.ndarray, devices: int) -> np.ndarray:
-    """(T, E) what each weight of `wanted` may be off by where one device's sums share a scale."""
+def slack(layer: Layer, wanted: np.ndarray, roundings: int) -> np.ndarray:
+    """(T, E) what each weight of `wanted` may be off by where sums that share a scale are quantised so
+    many times on their way."""
     kind = quantization.partial_sums(layer)
     if kind is None:
         return np.zeros_like(wanted)
-    count, experts = wanted.shape
-    largest = np.abs(wanted).reshape(count, devices, -1).max(axis=-1)
-    step = np.repeat(largest, experts // devices, axis=-1) / quantization.largest(np.dtype(kind))
+    # One of all devices' sums is no larger than all weights of the largest.
+    step = np.abs(wanted).max(axis=-1, keepdims=True) / quantization.largest(np.dtype(kind))
     # Half a step, and what float32 sums differ by.
-    return 0.51 * step
+    return np.broadcast_to(0.51 * roundings * step, wanted.shape)
 
 
 def compare(

@@ -91,10 +91,10 @@ def _what(found: metrics.Found, worst: dict[str, Any], count: int) -> str:
 
 
 def ids(
-    layer: model.Layer, inputs: Inputs, result: np.ndarray, expected: rounding.Model, devices: int
+    layer: model.Layer, inputs: Inputs, result: np.ndarray, expected: rounding.Model
 ) -> Verdict:
-    """Ids must be identical; weights may differ by the dtype's rounding, and by that of the sums
-    of each of `devices` where they are quantised."""
+    """Ids must be identical; weights may differ by the dtype's rounding, and by that of sums on their
+    way where they are quantised."""
     worst = 0.0
     experts = inputs.model.w2.shape[0]
     tolerance = expected.shown(result.shape[1])
@@ -110,7 +110,7 @@ def ids(
         shown = fingerprint.read(layer, result[call], experts, down)
         wanted = np.zeros_like(shown)
         np.add.at(wanted, (np.arange(len(chosen))[:, None], chosen), weights)
-        off = fingerprint.slack(layer, wanted, devices)
+        off = fingerprint.slack(layer, wanted, expected.roundings(len(chosen)))
         allowed = tolerance * np.abs(wanted) + off
         wrong = fingerprint.compare(shown, weights, chosen, allowed, off)
         worst = max(worst, metrics.relative_error(shown, wanted))

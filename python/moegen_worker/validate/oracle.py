@@ -215,19 +215,10 @@ def shared(layer: Layer, x: Any, weights: Weights) -> Array:
     return result / (1.0 + np.exp(-logit))
 
 
-def moe(
-    layer: Layer, tokens: Any, weights: Weights, shares: Any, ids: Any, devices: int = 1
-) -> Array:
-    """The layer: tokens (T, D), routing weights `shares` and ids (T, k) to (T, D).
-
-    `devices`: those that experts are spread over; sums that are quantised are so one by one.
-    """
-    kind = quantization.defined_sums(layer)
+def moe(layer: Layer, tokens: Any, weights: Weights, shares: Any, ids: Any) -> Array:
+    """The layer: tokens (T, D), routing weights `shares` and ids (T, k) to (T, D)."""
     rows = []
     for x, share, chosen in zip(np.asarray(tokens), shares, ids, strict=True):
         parts = contributions(layer, x, weights, share, chosen)
-        owners = np.asarray(chosen) // (len(weights.w2) // devices)
-        sums = [parts[owners == owner].sum(axis=0) for owner in np.unique(owners)]
-        routed = sum(quantization.round_row(part, kind) for part in sums)
-        rows.append(routed + shared(layer, x, weights))
+        rows.append(parts.sum(axis=0) + shared(layer, x, weights))
     return np.stack(rows)

@@ -91,9 +91,7 @@ class References:
         told the first copy, so that the kernel's other copies must mean the same."""
         count = inputs.tokens.shape[1]
         owned = self.arrays(inputs.model)
-        # Where sums are rounded device by device, each copy stands for itself.
-        whole = quantization.defined_sums(self._layer) is None
-        copies = self._maker.copies if whole else None
+        copies = self._maker.copies
         arrays = []
         for argument in arguments.of(self._package, self._layer, count):
             if argument.owned:
@@ -127,8 +125,7 @@ class References:
         result = self.sums(inputs, 0)
         wanted = self._oracle(inputs)
         error = metrics.relative_error(result, wanted)
-        kinds = quantization.activations(self._layer), quantization.defined_sums(self._layer)
-        rounded = any(kind is not None for kind in kinds)
+        rounded = quantization.activations(self._layer) is not None
         if error > (ROUNDED_BOUND if rounded else metrics.FLOAT32_BOUND):
             message = f"the generated reference is off by {error:.2e}"
             rows = inputs.tokens[0], shares, ids
@@ -144,8 +141,7 @@ class References:
     def _quantization_errors(self, inputs: Inputs, wanted: np.ndarray) -> dict[str, float]:
         """What quantising costs apart from the kernel: all of it, and what rows add to weights."""
         plain = quantization.without_rows(self._layer)
-        sums = quantization.defined_sums(self._layer)
-        rows = quantization.token_rows(self._layer) or sums
+        rows = quantization.token_rows(self._layer)
         if inputs.model.format is None and rows is None:
             return {}
         exact = self._oracle(dataclasses.replace(inputs, model=self._maker.exact), plain)
@@ -153,9 +149,6 @@ class References:
         if rows is not None:
             weights_alone = self._oracle(inputs, plain)
             errors["rowError"] = metrics.relative_error(wanted, weights_alone)
-        if sums is not None:
-            exact_sums = self._oracle(inputs, quantization.without_sums(self._layer))
-            errors["sumError"] = metrics.relative_error(wanted, exact_sums)
         return errors
 
     def _hostile_logits(self, rng: np.random.Generator) -> np.ndarray:
@@ -188,10 +181,8 @@ class References:
         """(T, D) of the first call, by the logical experts alone where there are copies."""
         weights: model.Weights = inputs.model
         ids, copies = inputs.ids[0], self._maker.copies
-        # What is rounded together depends on where the copy of an expert is.
-        whole = quantization.defined_sums(self._layer) is None
-        if copies is not None and whole:
+        if copies is not None:
             weights, ids = weights.of_experts(copies.first), copies.logical[ids]
         layer = self._layer if layer is None else layer
         shares = inputs.weights[0]
-        return oracle.moe(layer, inputs.tokens[0], weights, shares, ids, self._package.ep)
+        return oracle.moe(layer, inputs.tokens[0], weights, shares, ids)

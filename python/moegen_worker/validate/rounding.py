@@ -5,10 +5,11 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
 1. the activated values h (rows, F) of an expert, which the down projection takes: to bfloat16, or to
    8 bits where the spec quantises them;
 2. each other device's partial sum of a token, which is sent, with what it passes on of others': to
-   bfloat16; or to int8 where the wire is, each device's alone, its own as well. Where the schedule says
-   `roundedResults`, each expert's result too, before it is weighted, what a device's columns of the
-   shared experts give, and of several devices each one's sums, its own as well: what a collective of
-   XLA rounds on its way is not counted, on simulated devices it is nothing;
+   bfloat16; or to int8 with one scale a row where the wire is, step(P) = max |P| / 127. Where the layer
+   is `deterministic`, each device's alone, its own as well. Where the schedule says `roundedResults`,
+   each expert's result too, before it is weighted, what a device's columns of the shared experts give,
+   and of several devices each one's sums, its own as well: what a collective of XLA rounds on its way is
+   not counted, on simulated devices it is nothing;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
    times its scale: to bfloat16.
@@ -54,7 +55,7 @@ from ..package.loading import MoePackage
 from . import oracle
 from .grid import UNIT, nearest, product, quantized, requantized
 from .inputs import Inputs
-from .ways import alike, passed_on, straight, ways_of
+from .ways import alike, longest, passed_on, straight, ways_of
 
 Array = np.ndarray
 Layer = dict[str, Any]
@@ -177,7 +178,7 @@ class Model:
             sources[chosen] += share[:, 0] ** 4 * few
         given = self._add_identity(tokens, shares, ids, home, sums, noise)
         self._add_shared(rows, home, sums, noise, sources, shift)
-        variance, fourth, largest = self._sent(sums, noise, home)
+        variance, largest = self._sent(sums, noise, home)
         total = sums.sum(axis=0)
         variance += self._owners.devices * (UNIT * total) ** 2
         rounded = nearest(total, self._dtype, largest)
@@ -186,7 +187,7 @@ class Model:
             sources += alike_errors(tokens, given, total, rounded)
         shift = np.square(np.where(np.isfinite(shift), shift, 0.0))
         mean = (variance + shift).sum(axis=-1)
-        spread = (variance**2 + 2.0 * shift * variance + fourth).sum(axis=-1)
+        spread = (variance**2 + 2.0 * shift * variance).sum(axis=-1)
         return Expected(mean, np.sqrt(2.0 * (spread + sources)))
 
     def _add_identity(
@@ -203,6 +204,10 @@ class Model:
         sums[home, places] += given
         noise[home, places] += self._share * given**2
         return given
+
+    def roundings(self, count: int) -> int:
+        """How often sums are rounded on their way at most, in a call of T tokens."""
+        return 1 if self._layer.get("deterministic") else longest(self._owners.ways_home(count))
 
     def shown(self, count: int) -> Array:
         """(T, E), or (T, E + 1) with identity experts: how much, relative, a routing weight may be off
@@ -344,30 +349,25 @@ class Model:
             sources += few
             shift += off
 
-    def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array, Array]:
-        """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent, its
-        fourth power's mean beyond that of a normal error; and the largest value that was rounded
-        to the dtype so, nought where none was."""
+    def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array]:
+        """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent; and the
+        largest value that was rounded to the dtype so, nought where none was."""
+        variance = noise.sum(axis=0)
+        nought = np.zeros_like(variance)
+        if not self._narrow or self._owners.devices == 1:
+            return variance, nought
         kind = quantization.partial_sums(self._layer)
-        result, fourth, largest = (np.zeros(sums.shape[1:]) for _ in range(3))
-        for device, (part, variance) in enumerate(zip(sums, noise, strict=True)):
-            # Own sums are rounded like the others'.
-            if kind is not None and quantization.defined_sums(self._layer) is None:
-                result += variance + quantized(part, kind)
-                continue
-            if kind is not None:
-                moved, fourth_moved = requantized(part, variance, kind)
-                result, fourth = result + moved, fourth + fourth_moved
-                continue
-            result += variance
-        if kind is None and self._narrow and self._owners.devices > 1:
-            if self._layer.get("deterministic") or self._rounds_results:
-                added, largest = alike(sums, self._dtype)
-            else:
-                ways = self._owners.ways_home(sums.shape[1])
-                added, largest = passed_on(sums, ways, home, self._dtype)
-            result += added
-        return result, fourth, largest
+
+        def rounded(rows: Array) -> Array:
+            return nearest(rows, self._dtype) if kind is None else quantized(rows, kind)
+
+        if self._layer.get("deterministic") or self._rounds_results:
+            added, largest = alike(sums, rounded)
+        else:
+            ways = self._owners.ways_home(sums.shape[1])
+            added, largest = passed_on(sums, ways, home, rounded)
+        # What was quantised is on no grid of the dtype.
+        return variance + added, largest if kind is None else nought
 
 
 def alike_errors(tokens: Array, given: Array, total: Array, variance: Array) -> Array:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..package.loading import MoePackage
-from .grid import nearest
-
 Array = np.ndarray
 
 
@@ -53,6 +52,22 @@ def ways_of(package: MoePackage, count: int) -> Array:
     return found
 
 
+def distances(way: Array, home: int) -> Array:
+    """(device,) how often the sums of a device are sent until they are at `home`."""
+    far = np.zeros(len(way), int)
+    for device in range(len(way)):
+        at = device
+        while at != home:
+            at, far[device] = way[at], far[device] + 1
+    return far
+
+
+def longest(ways: Array) -> int:
+    """The most of these, over all blocks and parts."""
+    pairs = ((way, home) for part in ways for home, way in enumerate(part))
+    return max(int(distances(way, home).max()) for way, home in pairs)
+
+
 def grown(sums: Array, way: Array, home: int) -> tuple[Array, Array]:
     """Partial sums (devices, n, D) of tokens of device `home` as each device sends them, with what
     it passes on; and where that is new (devices, n): where one alone is passed on it is rounded
@@ -63,12 +78,7 @@ def grown(sums: Array, way: Array, home: int) -> tuple[Array, Array]:
       way: (device,) whom each sends to; `home` to itself.
       home: the tokens' device.
     """
-    devices = len(way)
-    far = np.zeros(devices, int)
-    for device in range(devices):
-        at = device
-        while at != home:
-            at, far[device] = way[at], far[device] + 1
+    far = distances(way, home)
     sent = sums.copy()
     own = np.abs(sums).max(axis=-1) > 0
     others = np.zeros(own.shape, int)
@@ -79,9 +89,13 @@ def grown(sums: Array, way: Array, home: int) -> tuple[Array, Array]:
     return sent, own | (others > 1)
 
 
-def passed_on(sums: Array, ways: Array, home: Array, dtype: np.dtype) -> tuple[Array, Array]:
+def passed_on(
+    sums: Array, ways: Array, home: Array, rounding: Callable[[Array], Array]
+) -> tuple[Array, Array]:
     """(T, D) variance of rounding partial sums (devices, T, D) where they leave a device, a mean over
     `ways`: which part a token is in is not known here; and the largest value that was rounded so.
+
+    `rounding`: gives the variance of rounding rows.
     """
     variance, largest = np.zeros(sums.shape[1:]), np.zeros(sums.shape[1:])
     for block in np.unique(home):
@@ -89,7 +103,7 @@ def passed_on(sums: Array, ways: Array, home: Array, dtype: np.dtype) -> tuple[A
         for way in ways[:, block]:
             sent, new = grown(sums[:, here], way, int(block))
             for device in np.flatnonzero(np.arange(len(way)) != block):
-                rounded = nearest(sent[device], dtype)
+                rounded = rounding(sent[device])
                 variance[here] += np.where(new[device][:, None], rounded, 0.0) / len(ways)
                 if way[device] == block:
                     most = np.abs(sent[device]) > np.abs(largest[here])
@@ -97,10 +111,10 @@ def passed_on(sums: Array, ways: Array, home: Array, dtype: np.dtype) -> tuple[A
     return variance, largest
 
 
-def alike(sums: Array, dtype: np.dtype) -> tuple[Array, Array]:
+def alike(sums: Array, rounding: Callable[[Array], Array]) -> tuple[Array, Array]:
     """The same where each device rounds its own sums alone, and the token's own device too."""
     variance, largest = np.zeros(sums.shape[1:]), np.zeros(sums.shape[1:])
     for part in sums:
-        variance += nearest(part, dtype)
+        variance += rounding(part)
         largest = np.where(np.abs(part) > np.abs(largest), part, largest)
     return variance, largest

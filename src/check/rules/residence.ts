@@ -9,9 +9,8 @@ import { bucketPath } from "./buckets.ts";
 import { error, type Rule } from "./rule.ts";
 
 /** What a layer has that passes in turn alone serve; undefined: nothing. */
-function unservedInPasses({ wire, deterministic }: LayerSpec): string | undefined {
-  if (deterministic === true) return "deterministic";
-  return wire?.combine === undefined ? undefined : "sums of 8 bits between devices";
+function unservedInPasses({ deterministic }: LayerSpec): string | undefined {
+  return deterministic === true ? "deterministic" : undefined;
 }
 
 /** What a layer has that is served with rows in VMEM alone; undefined: nothing. */
@@ -20,10 +19,15 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
   return unservedInPasses(layer);
 }
 
+/** What a layer has that is not served with sums in HBM; undefined: nothing. */
+function unservedWithSums(layer: LayerSpec): string | undefined {
+  return layer.wire?.combine === undefined ? unservedInHbm(layer) : "sums of 8 bits between devices";
+}
+
 const UNSERVED = {
   "two passes": unservedInPasses,
   hbm: unservedInHbm,
-  "hbm with sums": unservedInHbm,
+  "hbm with sums": unservedWithSums,
 } as const;
 
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */

@@ -37,7 +37,6 @@ export function validationReport(name: string, out: Output) {
     };
     apart("quantised against exact", result.quantizationError);
     apart("of it, rows of 8 bits", result.rowError);
-    apart("of it, sums of 8 bits", result.sumError);
     if (result.failure) for (const line of failureLines(result, result.failure)) out.line(line);
   };
   return {

@@ -6,7 +6,6 @@ import { fillsChips, torusOf } from "../../predict/machine/torus.ts";
 import { relaySteps } from "../../predict/plan/relays.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
-import { UNROLL } from "../loops.ts";
 import { type Layout, sentUnit } from "../rows/layout.ts";
 
 /** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
@@ -40,9 +39,9 @@ export function partUnit(layout: Pick<Layout, "row" | "partRow">): number {
   return Math.max(LEAST_PART, sentUnit(layout));
 }
 
-/** Rows of a part that one trip of a loop over them takes. */
-export function partUnroll(partTokens: number): number {
-  let rows = UNROLL;
+/** Rows of a part that one trip of a loop over them takes: a power of two, at most so many. */
+export function partUnroll(partTokens: number, most: number): number {
+  let rows = most;
   while (partTokens % rows !== 0) rows /= 2;
   return rows;
 }

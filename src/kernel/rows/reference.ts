@@ -2,7 +2,7 @@
 import { tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 
-/** What the reference says of quantised rows and sums. */
+/** What the reference says of quantised rows. */
 export function rowsContext(layer: LayerSpec): Record<string, unknown> {
   const rows = tokenRows(layer);
   return {
@@ -11,7 +11,5 @@ export function rowsContext(layer: LayerSpec): Record<string, unknown> {
     weightedText: layer.scoreOn === "input" ? " as it goes in" : "",
     rowDtype: rows ?? layer.dtype,
     largestOfRow: rows === "int8" ? "127.0" : "448.0",
-    // With shared experts what is rounded together depends on how they are spread: an error, then.
-    narrowSums: layer.wire?.combine !== undefined && layer.sharedExperts === undefined,
   };
 }

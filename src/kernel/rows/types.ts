@@ -37,11 +37,10 @@ export function operandType({
 
 /**
  * Whether each device sends its sums of a token to the token's device itself, which adds them all up:
- * quantised ones, so that each is rounded once, and those whose order of addition must not depend
- * on where the token is. Others are added up on their way.
+ * those whose order of addition must not depend on where the token is. Others are added up on their way.
  */
-export function sumsGoStraight({ wire, deterministic }: Pick<Layer, "wire" | "deterministic">) {
-  return wire?.combine !== undefined || deterministic === true;
+export function sumsGoStraight({ deterministic }: Pick<Layer, "deterministic">): boolean {
+  return deterministic === true;
 }
 
 /** Whether rows and partial sums are packed alike: each as `dtype`, or each as 8 bits. */

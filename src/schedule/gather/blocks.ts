@@ -2,7 +2,7 @@
 import { NO_BLOCK } from "../../kernel/part.ts";
 import { passesBlocks } from "../../kernel/passes/blocks.ts";
 import { planRoutesAll } from "../../kernel/routing/all-tokens.ts";
-import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { pairsOrWords, sentAs } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
 import { passesMayOverlap, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -12,15 +12,30 @@ const SHARED = "kernel/passes";
 /** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
 const MOST_UNROLLED_DEVICES = 8;
 
+/** How sums are packed where they leave, to the rows' place or `in_place`, and added where they arrive. */
+function relayedBlocks(
+  layer: Plan["layer"],
+  where: "rows" | "in_place",
+): Readonly<Record<string, string>> {
+  const type = sentAs(layer);
+  // Float32 leaves from where it is.
+  const asTheyAre = type === "words" && where === "in_place";
+  const pack = `${HERE}/pack_part/${where}${type === "int8" ? "_int8" : ""}`;
+  return {
+    pack_part: asTheyAre ? NO_BLOCK : pack,
+    pack_sum: type === "int8" ? NO_BLOCK : `${SHARED}/pack_sum/${type}`,
+    add_sum: `${SHARED}/add_sum/${type}`,
+  };
+}
+
 /** The same where passes overlap: packed where they are. */
 function overlappedBlocks(
-  type: string,
+  layer: Plan["layer"],
   ep: number,
   sums: boolean,
 ): Readonly<Record<string, string>> {
   return {
-    pack_sum: ep > 1 ? `${SHARED}/pack_sum/${type}` : NO_BLOCK,
-    add_sum: ep > 1 ? `${SHARED}/add_sum/${type}` : NO_BLOCK,
+    ...(ep > 1 ? relayedBlocks(layer, "in_place") : {}),
     sums_steps: ep > 1 ? `${HERE}/sums_steps/${sums ? "by_part" : "relayed"}` : NO_BLOCK,
     reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/${sums ? "in_hbm" : "in_place"}` : NO_BLOCK,
     write_output: `${SHARED}/write_output/${sums ? "staged" : "sums"}`,
@@ -36,19 +51,15 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
   } = plan;
   const type = pairsOrWords(layer);
   if (rowsInHbm(kernels) || passesMayOverlap(plan)) {
-    return overlappedBlocks(type, ep, sumsInHbm(kernels));
+    return overlappedBlocks(layer, ep, sumsInHbm(kernels));
   }
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
   const relayed = ep > 1 && !straight;
-  const ordered = layer.deterministic === true;
   return {
-    token_sum: `${SHARED}/token_sum/${straight ? (ordered ? "ordered" : "own_first") : type}`,
-    pack_sum: relayed ? `${SHARED}/pack_sum/${type}` : NO_BLOCK,
-    add_sum: relayed ? `${SHARED}/add_sum/${type}` : NO_BLOCK,
-    add_parts: straight
-      ? `${HERE}/add_parts/${ordered ? "ordered" : "own_first"}_${devices}`
-      : NO_BLOCK,
+    token_sum: `${SHARED}/token_sum/${straight ? "ordered" : type}`,
+    ...(relayed ? relayedBlocks(layer, "rows") : {}),
+    add_parts: straight ? `${HERE}/add_parts/ordered_${devices}` : NO_BLOCK,
     write_output: `${SHARED}/write_output/rows`,
     reduce_scatter:
       ep === 1 ? NO_BLOCK : `${HERE}/reduce_scatter/${straight ? "straight" : "rows"}`,

@@ -1,18 +1,25 @@
 /** Reduce-scatter of partial sums: each device returns the sums of others' tokens to them. */
 import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
-import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
+import {
+  type BufferDeclaration,
+  type Dim,
+  dma,
+  FLOAT,
+  ONE,
+  vmem,
+} from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
-import type { Draft, Part } from "../../kernel/part.ts";
+import type { Draft, Module, Part } from "../../kernel/part.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { pairsOrWords } from "../../kernel/rows/packing.ts";
+import { sentAs, sumGroup } from "../../kernel/rows/packing.ts";
 import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { sumsInHbm } from "../../plan/call.ts";
-import type { Stream } from "../../plan/plan.ts";
+import type { Plan, Stream } from "../../plan/plan.ts";
 import {
   hbmSumsBuffers,
   hbmSumsSemaphores,
@@ -23,9 +30,11 @@ import {
 
 const lanes: Dim = ["LANES", LANES];
 
-/** What sums are sent as that go straight: int8 with a scale, or as results are. */
-function sentSums(layer: KernelInput["layer"]): "int8" | "pairs" | "words" {
-  return layer.wire?.combine ?? pairsOrWords(layer);
+/** A module of what makes and takes sums as they are sent: quantised ones, and those that go straight. */
+function sumsModule({ layer, mesh: { ep } }: Plan): readonly Module[] {
+  const apart = sumsGoStraight(layer) || layer.wire?.combine !== undefined;
+  if (ep === 1 || !apart) return [];
+  return [{ name: "partial_sums", template: `gather/partial_sums/${sentAs(layer)}` }];
 }
 
 /** By sender where sums go straight; else a slot for each copy that arrives. */
@@ -38,6 +47,12 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
   const { sends, cuts } = tablesOf(input);
   const rows = (sizes.sentTokens / cuts) * layout.partRow;
   return [["s.sum_slots", sends], [`s.part_tokens * ${row}`, rows], lanes];
+}
+
+/** Quantised sums are put together apart: they are found a column block of some tokens at a time. */
+function packedSums({ layer, layout }: KernelInput): BufferDeclaration {
+  const rows: Dim = [`ROW_GROUP * ${packedPart(layer)}`, GROUP * layout.partRow];
+  return vmem("packed_sums", [rows, lanes], wordType(layout), "sums of some tokens, quantised");
 }
 
 function buffers(input: KernelInput) {
@@ -59,6 +74,7 @@ function buffers(input: KernelInput) {
               : "packed partial sums, by the copy that brings them",
           ),
         ]),
+    ...(ep > 1 && layer.wire?.combine !== undefined ? [packedSums(input)] : []),
     vmem(
       "token_sums",
       [...slots, sums, lanes],
@@ -83,7 +99,7 @@ function reduceStraight({ layer, ep, sizes }: Frame): Draft {
       ? "sums quantised to int8, and to the tokens' devices"
       : "sums rounded, and to the tokens' devices",
     reads: ["token_sums"],
-    writes: [...(narrow ? ["gathered_rows"] : []), "token_rows", "arrived_sums"],
+    writes: [...(narrow ? ["packed_sums"] : []), "token_rows", "arrived_sums"],
     waits: ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
     trips: sizes.passes,
@@ -96,7 +112,7 @@ function reduceScatter(frame: Frame): Draft {
   const overlap = passesOverlap(frame);
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
-  const each = partUnroll(sizes.sentTokens / cuts);
+  const each = partUnroll(sizes.sentTokens / cuts, sumGroup(layer));
   const inHbm = rows === "hbm with sums";
   return {
     name: "reduce_scatter",
@@ -105,6 +121,7 @@ function reduceScatter(frame: Frame): Draft {
     writes: [
       ...["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
       ...(inHbm ? ["staged_sums", "staged_parts"] : []),
+      ...(layer.wire?.combine === undefined ? [] : ["packed_sums"]),
     ],
     waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
@@ -181,15 +198,14 @@ function sumsOutOf(frame: Frame): Stream {
 }
 
 export const sumsOut: Part = {
-  modules: ({ layer, mesh: { ep } }) =>
-    ep === 1 || !sumsGoStraight(layer)
-      ? []
-      : [{ name: "partial_sums", template: `gather/partial_sums/${sentSums(layer)}` }],
+  modules: sumsModule,
   context: ({ layer, kernels }) => {
     const inHbm = sumsInHbm(kernels);
     return {
       arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
       sumStride: inHbm ? "SUM_PITCH" : "SUM_ROW",
+      /** Tokens that one trip of a loop over a part's sums takes. */
+      sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
     };
   },
   buffers,

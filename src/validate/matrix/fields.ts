@@ -236,10 +236,6 @@ export const constraints: readonly Constraint[] = [
   ...onlyInVmem("sharedWeights", "same"),
   ...onlyInVmem("deterministic", "no"),
   {
-    fields: ["rows", "wire"],
-    legal: ({ rows, wire }) => rows === "vmem" || wire === "none" || wire === "dispatch",
-  },
-  {
     // float4 weights are for a device whose chips hold pairs.
     fields: ["transport", "quantization"],
     legal: ({ transport, quantization }) => transport !== "lines" || quantization !== "float4 rows",
