@@ -207,11 +207,34 @@ def test_sums_of_8_bits_that_are_passed_on_are_quantised_at_every_step() -> None
     sums = rng.standard_normal((DEVICES, TOKENS, HIDDEN))
     home = np.zeros(TOKENS, int)
     model_of = rounding.Model(layer, BFLOAT16, made(4, layer=layer).model, owners)
-    variance, _ = model_of._sent(sums, np.zeros_like(sums), home)
+    variance, more, _ = model_of._sent(sums, np.zeros_like(sums), home)
     result = sums[0] + of_8_bits(sums[1] + of_8_bits(sums[2] + of_8_bits(sums[3])))
     error = np.square(result - sums.sum(axis=0)).sum()
     assert error == pytest.approx(variance.sum(), rel=0.05)
     assert model_of.roundings(TOKENS) == 3
+    assert (more == 0.0).all()
+
+
+def test_what_a_row_may_be_off_by_is_that_of_the_worst_way() -> None:
+    layer = {**LAYER, "wire": {"combine": "int8"}}
+    line = np.array([[0, 0, 1, 2], [1, 1, 1, 2], [1, 2, 2, 2], [1, 2, 3, 3]])
+    both = np.stack([line, ways.straight(DEVICES)[0]])
+    rng = np.random.default_rng(7)
+    sums = rng.standard_normal((DEVICES, TOKENS, HIDDEN))
+    # Nearly all of a row comes from the far end of the line.
+    sums[:3] *= 1e-2
+    home = np.zeros(TOKENS, int)
+
+    def on(way: Array) -> tuple[Array, Array]:
+        owners = Owners(DEVICES, EXPERTS, ways=lambda count: way)
+        model_of = rounding.Model(layer, BFLOAT16, made(4, layer=layer).model, owners)
+        variance, more, _ = model_of._sent(sums, np.zeros_like(sums), home)
+        return variance.sum(axis=-1), more
+
+    mean, more = on(both)
+    worst, _ = on(line[None])
+    assert mean + more == pytest.approx(worst)
+    assert (worst > 1.4 * mean).all()
 
 
 def test_a_value_beside_the_middle_of_two_steps_may_go_to_either() -> None:

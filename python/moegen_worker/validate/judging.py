@@ -70,8 +70,8 @@ def sums(
 def _of_numbers(allowed: rounding.Expected) -> rounding.Expected:
     """Nought for the rows whose result is not a number: they have no error."""
     known = np.isfinite(allowed.mean) & np.isfinite(allowed.deviation)
-    mean, deviation = (np.where(known, x, 0.0) for x in (allowed.mean, allowed.deviation))
-    return rounding.Expected(mean, deviation)
+    fields = (allowed.mean, allowed.deviation, allowed.more)
+    return rounding.Expected(*(np.where(known, field, 0.0) for field in fields))
 
 
 def _what(found: metrics.Found, worst: dict[str, Any], count: int) -> str:

@@ -74,15 +74,17 @@ ALIKE = 2.0**-7
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What the squared errors of a call's T rows should be: means and standard deviations, (T,)."""
+    """What the squared errors of a call's T rows should be, (T,): means, standard deviations, and how
+    much more a mean is on the worst way home."""
 
     mean: Array
     deviation: Array
+    more: Array | float = 0.0
 
     @property
     def row_limits(self) -> Array:
         """(T,) largest norm of each row's error."""
-        return MARGIN * np.sqrt(self.mean + ROW_DEVIATIONS * self.deviation)
+        return MARGIN * np.sqrt(self.mean + self.more + ROW_DEVIATIONS * self.deviation)
 
     @property
     def size(self) -> float:
@@ -178,7 +180,7 @@ class Model:
             sources[chosen] += share[:, 0] ** 4 * few
         given = self._add_identity(tokens, shares, ids, home, sums, noise)
         self._add_shared(rows, home, sums, noise, sources, shift)
-        variance, largest = self._sent(sums, noise, home)
+        variance, more, largest = self._sent(sums, noise, home)
         total = sums.sum(axis=0)
         variance += self._owners.devices * (UNIT * total) ** 2
         rounded = nearest(total, self._dtype, largest)
@@ -188,7 +190,7 @@ class Model:
         shift = np.square(np.where(np.isfinite(shift), shift, 0.0))
         mean = (variance + shift).sum(axis=-1)
         spread = (variance**2 + 2.0 * shift * variance).sum(axis=-1)
-        return Expected(mean, np.sqrt(2.0 * (spread + sources)))
+        return Expected(mean, np.sqrt(2.0 * (spread + sources)), more)
 
     def _add_identity(
         self, tokens: Array, shares: Array, ids: Array, home: Array, sums: Array, noise: Array
@@ -349,13 +351,14 @@ class Model:
             sources += few
             shift += off
 
-    def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array]:
-        """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent; and the
-        largest value that was rounded to the dtype so, nought where none was."""
+    def _sent(self, sums: Array, noise: Array, home: Array) -> tuple[Array, Array, Array]:
+        """(T, D) variance of the sum of partial sums (devices, T, D), those of others as sent; how much
+        more that is of a row on the worst way home (T,); and the largest value that was rounded to the
+        dtype so (T, D), nought where none was."""
         variance = noise.sum(axis=0)
-        nought = np.zeros_like(variance)
+        more, nought = np.zeros(len(variance)), np.zeros_like(variance)
         if not self._narrow or self._owners.devices == 1:
-            return variance, nought
+            return variance, more, nought
         kind = quantization.partial_sums(self._layer)
 
         def rounded(rows: Array) -> Array:
@@ -365,9 +368,9 @@ class Model:
             added, largest = alike(sums, rounded)
         else:
             ways = self._owners.ways_home(sums.shape[1])
-            added, largest = passed_on(sums, ways, home, rounded)
+            added, more, largest = passed_on(sums, ways, home, rounded)
         # What was quantised is on no grid of the dtype.
-        return variance + added, largest if kind is None else nought
+        return variance + added, more, largest if kind is None else nought
 
 
 def alike_errors(tokens: Array, given: Array, total: Array, variance: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..package.loading import MoePackage
+
 Array = np.ndarray
 
 
@@ -91,24 +92,29 @@ def grown(sums: Array, way: Array, home: int) -> tuple[Array, Array]:
 
 def passed_on(
     sums: Array, ways: Array, home: Array, rounding: Callable[[Array], Array]
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """(T, D) variance of rounding partial sums (devices, T, D) where they leave a device, a mean over
-    `ways`: which part a token is in is not known here; and the largest value that was rounded so.
+    `ways`: which part a token is in is not known here; how much more the variances of a row are on
+    the worst of them (T,); and the largest value that was rounded so (T, D).
 
     `rounding`: gives the variance of rounding rows.
     """
     variance, largest = np.zeros(sums.shape[1:]), np.zeros(sums.shape[1:])
+    more = np.zeros(len(home))
     for block in np.unique(home):
         here = np.flatnonzero(home == block)
-        for way in ways[:, block]:
+        rows = np.zeros((len(ways), len(here)))
+        for part, way in enumerate(ways[:, block]):
             sent, new = grown(sums[:, here], way, int(block))
             for device in np.flatnonzero(np.arange(len(way)) != block):
-                rounded = rounding(sent[device])
-                variance[here] += np.where(new[device][:, None], rounded, 0.0) / len(ways)
+                rounded = np.where(new[device][:, None], rounding(sent[device]), 0.0)
+                variance[here] += rounded / len(ways)
+                rows[part] += rounded.sum(axis=-1)
                 if way[device] == block:
                     most = np.abs(sent[device]) > np.abs(largest[here])
                     largest[here] = np.where(most, sent[device], largest[here])
-    return variance, largest
+        more[here] = rows.max(axis=0) - rows.mean(axis=0)
+    return variance, more, largest
 
 
 def alike(sums: Array, rounding: Callable[[Array], Array]) -> tuple[Array, Array]:
