@@ -21,7 +21,9 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
 
 /** What a layer has that is not served with sums in HBM; undefined: nothing. */
 function unservedWithSums(layer: LayerSpec): string | undefined {
-  return layer.wire?.combine === undefined ? unservedInHbm(layer) : "sums of 8 bits between devices";
+  return layer.wire?.combine === undefined
+    ? unservedInHbm(layer)
+    : "sums of 8 bits between devices";
 }
 
 const UNSERVED = {
