@@ -21,6 +21,7 @@ class Package:
     # No experts of zero weights, and no ids without an expert.
     held_experts = ids = experts
     ep, axes, dtype = 4, ("data", "tensor"), "bfloat16"
+    tp, devices, axis_groups = 1, 4, ((axes, 4),)
 
 
 def shapes(**layer: Any) -> dict[str, tuple[int, ...]]:
@@ -83,6 +84,33 @@ def test_token_axes_that_are_not_all_are_two_devices_wide() -> None:
     # Rows that do not divide come in whole.
     odd = arguments.of(Package(), EVERYTHING, 7)[0]
     assert place.sharding(odd).shard_shape(odd.shape) == odd.shape
+
+
+class Cut(Package):
+    """Two devices share each expert's columns."""
+
+    ep, tp, axes = 2, 2, ("data", "tensor")
+    axis_groups = ((("data",), 2), (("tensor",), 2))
+
+
+@pytest.mark.parametrize("form", ["plain", "reversed", "further"])
+def test_columns_of_an_expert_are_cut_where_devices_share_it(form: str) -> None:
+    import jax
+
+    quantization = {"weights": "int8", "granularity": {"kind": "sub_channel", "block": 32}}
+    layer = {**EVERYTHING, "quantization": {**quantization, "scales": "float32"}}
+    place = arguments.place(Cut(), jax.devices(), form=form)
+    found = {a.name: place.sharding(a).shard_shape(a.shape) for a in arguments.of(Cut(), layer, 8)}
+    assert found["w1"] == (4, 2, 256, 192)
+    assert found["w2"] == (4, 192, 256)
+    assert found["w1_scale"] == (4, 2, 8, 1, 192)
+    assert found["w2_scale"] == (4, 6, 1, 256)
+    assert (found["b1"], found["b2"]) == ((4, 2, 192), (4, 256))
+    # Over all four of them.
+    assert found["tokens"] == (2, 256)
+    one = {**layer, "quantization": {**quantization, "granularity": "per_channel", "scales": "float32"}}
+    scales = next(a for a in arguments.of(Cut(), one, 8) if a.name == "w2_scale")
+    assert place.sharding(scales).shard_shape(scales.shape)[1:] == scales.shape[1:]
 
 
 @pytest.mark.parametrize(("count", "columns"), [(2, 128), (8, 128)])

@@ -84,7 +84,7 @@ class Tiles(tuple):
 
 
 class Package:
-    ep, axes = 4, ("data", "tensor")
+    devices, splits = 4, True
 
     def small_pass_tiles(self, tokens: int) -> None:
         return None
@@ -131,7 +131,7 @@ def test_blocks_are_of_every_usual_run_of_few_devices() -> None:
     assert cases.two_blocks(1, 1) == 129
 
     class Many(Package):
-        ep = 32
+        devices = 32
 
     assert "blocks" not in {case.name for case, _ in validate.schedule(None, [64], [], Many())}
     assert "blocks" in {case.name for case, _ in validate.schedule(["blocks"], [64], [], Many())}
@@ -158,7 +158,7 @@ def test_each_package_takes_the_tiles_of_blocks_and_chunks(path: str) -> None:
     package = loading.load(GENERATED / path)
     passes = "pass_tokens" in (GENERATED / path / "tiles.py").read_text()
     for count in (cases.three_chunks, cases.two_blocks):
-        tiles = package.chunk_tiles(count(32, package.ep))
+        tiles = package.chunk_tiles(count(32, package.devices))
         assert (tiles is not None) == passes
         if tiles is not None:
             tiles.check()

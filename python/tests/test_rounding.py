@@ -358,3 +358,28 @@ def test_sums_of_a_chip_of_two_devices_leave_it_together() -> None:
     assert sent[[0, 2, 3], 0, 0].tolist() == [1.0, 3.0, 7.0]
     # What device 3 sends is rounded once more: it is the sum of two.
     assert new[[0, 2, 3], 0].tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_each_of_the_devices_that_share_an_expert_rounds_what_it_gives(seed: int) -> None:
+    """As grouped matmuls do: parts of results, and each device's sums."""
+    inputs = made(seed)
+    w = inputs.model
+    shares, ids = inputs.weights[0], inputs.ids[0]
+    rows = np.asarray(inputs.tokens[0], np.float64)
+    result = np.zeros((TOKENS, HIDDEN))
+    for group in np.split(np.arange(EXPERTS), DEVICES):
+        for columns in np.split(np.arange(INTERMEDIATE), 2):
+            sums = np.zeros((TOKENS, HIDDEN))
+            for e in group:
+                share = np.where(ids == e, shares, 0.0).sum(axis=-1, keepdims=True)
+                gate, up = (rows @ w.plain("w1", (e, i))[:, columns] for i in range(2))
+                hidden = rounded(oracle.activate("silu", gate, up))
+                sums += share * rounded(hidden @ w.plain("w2", (e,))[columns])
+            result += rounded(sums)
+    layer = {**LAYER, "roundedResults": True}
+    owners = Owners(2 * DEVICES, EXPERTS, shared_by=2)
+    allowed = rounding.Model(layer, BFLOAT16, w, owners).call(inputs, 0)
+    found = metrics.against(rounded(result), exact(inputs), allowed)
+    assert found.error == pytest.approx(found.expected, rel=0.06)
+    assert found.of_limit < 1.0

@@ -20,6 +20,7 @@ import {
   tilesLegal,
   tokensToRoute,
 } from "./rules/buckets.ts";
+import { columnAxes, columnsDivide, devicesInSlice, scheduleCutsExperts } from "./rules/columns.ts";
 import {
   judgeTiles,
   oneBody,
@@ -99,6 +100,10 @@ const RULES: readonly Rule[] = [
   fillingUpHelps,
   meshAxes,
   tokenAxesKnown,
+  scheduleCutsExperts,
+  columnsDivide,
+  devicesInSlice,
+  columnAxes,
   weightsFitHbm,
   deviceList,
   someBucket,

@@ -7,6 +7,7 @@ import type { MoeInput } from "../dsl/input.ts";
 import { moe } from "../dsl/moe.ts";
 import type { Registries } from "../lower/lower.ts";
 import type { TileAxis } from "../schedule/schedule.ts";
+import { deviceLayer } from "../spec/formats.ts";
 import { severalOf } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
@@ -114,7 +115,11 @@ class Proposals {
     const schedule = this.#using.schedules[kind];
     if (schedule === undefined || (axis !== "bt" && axis !== "bf" && axis !== "bd"))
       return undefined;
-    return legalTiles(() => schedule.axisRule(this.#spec.layer, axis satisfies TileAxis).legal);
+    return legalTiles(
+      () =>
+        schedule.axisRule(deviceLayer(this.#spec.layer, this.#spec.mesh), axis satisfies TileAxis)
+          .legal,
+    );
   }
 
   /** The spec with a value in the place of the one that is wrong: as it is, and as what it means. */

@@ -13,6 +13,7 @@ import {
 import { fits, type ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding } from "./diagnostic.ts";
@@ -171,7 +172,7 @@ function ofOneLayout(
 ): readonly Tried[] {
   const asked = ({ member }: Tried): boolean => isAsked(several, member.kind);
   const columns = ({ member }: Tried): number =>
-    schedules[member.kind]?.sharedColumns(layer, mesh.ep) ?? 0;
+    schedules[member.kind]?.sharedColumns(layer, devicesOf(mesh)) ?? 0;
   const first = tried.find(asked) ?? tried[0];
   if (first === undefined) return tried;
   const kept = columns(first);

@@ -155,8 +155,18 @@ export interface MeshInput {
   /** Mesh axes that expert parallelism spans, outermost first. Default: ["data", "tensor"]. */
   readonly axes?: readonly [string, ...string[]];
   /**
-   * Those of `axes` that tokens come and leave sharded over, outermost first; on the others they
-   * are replicated. Default: all of `axes`.
+   * Devices that each expert's intermediate columns are cut over (tensor parallelism): `ep` times so
+   * many take part. A schedule without it says so. Default: 1, experts whole.
+   */
+  readonly tp?: number;
+  /**
+   * Mesh axes that `tp` spans, outermost first, all of them inside `axes`. Default: ["tensor"], and
+   * `axes` are ["data"] then.
+   */
+  readonly tpAxes?: readonly [string, ...string[]];
+  /**
+   * Those of `axes` and `tpAxes` that tokens come and leave sharded over, outermost first; on the
+   * others they are replicated. Default: all of them.
    */
   readonly tokenAxes?: readonly string[];
   /**

@@ -17,7 +17,11 @@ export interface AdaptedSpec {
 
 /** Throws `IntoError` where the tree cannot serve such a layer. */
 export function adaptSpec(tree: Tree, spec: MoeSpec, path: string): AdaptedSpec {
-  const own = [...unhosted(tree, architectureOf(spec)), ...eightBitRows(tree, spec.layer)];
+  const own = [
+    ...unhosted(tree, architectureOf(spec)),
+    ...eightBitRows(tree, spec.layer),
+    ...cutExperts(spec),
+  ];
   const adapted = tree.adapt(spec.layer);
   if ("refused" in adapted) throw refusal(tree, path, [...own, ...adapted.refused]);
   if (own.length > 0) throw refusal(tree, path, own);
@@ -60,6 +64,13 @@ function eightBitRows({ surface }: Tree, { quantization, wire }: LayerSpec): rea
     ...(wire === undefined ? [] : ["wire"]),
   ];
   return fields.map((field) => `layer.${field}: the layers of this tree have no rows of 8 bits`);
+}
+
+/** A tree's layers keep an expert's weights whole on its device, whatever the mesh is. */
+function cutExperts({ mesh: { tp } }: MoeSpec): readonly string[] {
+  return tp === undefined
+    ? []
+    : [`mesh.tp: the layers of trees have experts whole, not cut over ${tp} devices`];
 }
 
 function hosted({ name, layer, mesh, kernels }: Plan): HostedKernel {

@@ -57,6 +57,8 @@ export interface KernelInput {
   readonly layer: Layer;
   readonly layout: Layout;
   readonly ep: number;
+  /** Devices that share each expert's columns; absent: they are whole. `layer` has one's columns. */
+  readonly tp?: number;
   readonly device: Device;
   /** Parts of a device's rows that take the torus' dimensions in different orders; 0: straight. */
   readonly parts: number;

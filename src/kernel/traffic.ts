@@ -8,6 +8,7 @@ import {
   tokenRows,
   weightBytes,
 } from "../spec/formats.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import type { Frame } from "./frame.ts";
 import { sharedLoad } from "./shared-experts/load.ts";
 import { sharedOf } from "./shared-experts/spread.ts";
@@ -31,13 +32,14 @@ export function trafficOf(
   buffers: readonly Buffer[],
 ): Traffic {
   const { layer, ep, layout, sizes, load } = frame;
+  const devices = devicesOf(frame);
   const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
   const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
   // Experts that are active in at least one pass.
   const everActive = load.localExperts * (1 - (1 - chanceOfExpert(layer)) ** sizes.tokens);
   const routing = layer.routing.where === "kernel" ? idsOf(layer) * 4 : layer.topK * 8;
   const ownRows = sizes.passTokens * sizes.passes;
-  const shared = sharedOf(layer, ep, frame.byNeed)?.size ?? 0;
+  const shared = sharedOf(layer, devices, frame.byNeed)?.size ?? 0;
   const sharedWeights = 3 * layer.hidden * weightBytes(sharedLayer(layer));
   const both = (bytes: { readonly gateUp: number; readonly down: number }): number =>
     bytes.gateUp + bytes.down;
@@ -54,17 +56,17 @@ export function trafficOf(
     layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));
   const hbmMinimum =
     everActive * weights +
-    (shared * sharedWeights) / ep +
+    (shared * sharedWeights) / devices +
     sizes.deviceShare * (rowMinimum + routing);
   const remote = streams.filter((stream) => stream.remote);
-  // A row must reach each other device that owns one of its experts, and one sum must return.
-  const peers = (ep - 1) * (1 - (1 - 1 / ep) ** layer.topK);
+  // A row must reach each other device that has one of its experts, and one sum must return.
+  const peers = (devices - 1) * (1 - (1 - 1 / ep) ** layer.topK);
   const matrices = projections(layer) + 1;
   const flops =
     2 *
     matrices *
     layer.hidden *
-    (load.routedRows * layer.intermediate + (sizes.tokens * shared) / ep);
+    (load.routedRows * layer.intermediate + (sizes.tokens * shared) / devices);
   return {
     hbm,
     hbmMinimum,

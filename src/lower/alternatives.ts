@@ -2,7 +2,7 @@
 
 import type { KernelPlan } from "../plan/plan.ts";
 import type { TileAxis, TiledAxis, TileRequest } from "../schedule/schedule.ts";
-import { fits, lowerBucket, rowCounts, type Target } from "./tiles.ts";
+import { fits, layerOf, lowerBucket, rowCounts, type Target } from "./tiles.ts";
 
 export interface Alternative {
   /** The axes that change, with their new values. */
@@ -25,7 +25,7 @@ function distance(from: number, to: number): number {
 /** Smaller values, nearest first: VMEM grows with every tile, so larger ones cannot help. */
 function smaller(target: Target, axis: TileAxis, value: number): readonly number[] {
   const below = target.schedule
-    .axisRule(target.spec.layer, axis)
+    .axisRule(layerOf(target), axis)
     .legal.filter((member) => member < value)
     .reverse();
   if (below.length <= MOST_CANDIDATES) return below;

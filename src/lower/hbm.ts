@@ -3,6 +3,7 @@
 import type { Schedule } from "../schedule/schedule.ts";
 import {
   BLOCK,
+  deviceLayer,
   hasBlockColumns,
   localExperts,
   projections,
@@ -11,6 +12,7 @@ import {
   weightBytes,
 } from "../spec/formats.ts";
 import type { LayerSpec } from "../spec/layer.ts";
+import { devicesOf, type MeshSpec } from "../spec/mesh.ts";
 import type { Devices } from "./lower.ts";
 
 const FLOAT_BYTES = 4;
@@ -23,20 +25,24 @@ export interface DeviceWeights {
   readonly total: number;
 }
 
-/** On one of `ep` devices; biases are counted as float32, the widest they come in. */
+/** What a device has follows from: how many there are, and how many share an expert. */
+export type Spread = Pick<MeshSpec, "ep" | "tp">;
+
+/** On one device; biases are counted as float32, the widest they come in. */
 export function deviceWeights(
-  layer: LayerSpec,
-  ep: number,
+  all: LayerSpec,
+  mesh: Spread,
   schedule: Pick<Schedule, "sharedColumns"> | undefined,
 ): DeviceWeights {
+  const layer = deviceLayer(all, mesh);
   const { hidden, intermediate, biases, sharedExperts } = layer;
   const item = weightBytes(layer);
   const bias = biases === true ? (2 * intermediate + hidden) * FLOAT_BYTES : 0;
   const experts =
-    localExperts(layer, ep) *
+    localExperts(layer, mesh.ep) *
     ((projections(layer) + 1) * hidden * intermediate * item + scales(layer, intermediate) + bias);
   const gate = sharedExperts?.gate === undefined ? 0 : hidden * FLOAT_BYTES;
-  const columns = schedule?.sharedColumns(layer, ep) ?? 0;
+  const columns = schedule?.sharedColumns(layer, devicesOf(mesh)) ?? 0;
   const own = sharedLayer(layer);
   const shared = 3 * hidden * columns * weightBytes(own) + scales(own, columns) + gate;
   return { experts, shared, total: experts + shared };
@@ -61,10 +67,10 @@ export interface CountedLayers {
   readonly schedule: Pick<Schedule, "sharedColumns"> | undefined;
 }
 
-/** Bytes of all layers of a model on one of `ep` devices. */
-export function modelWeights(kinds: readonly CountedLayers[], ep: number): number {
+/** Bytes of all layers of a model on one device. */
+export function modelWeights(kinds: readonly CountedLayers[], mesh: Spread): number {
   return kinds.reduce(
-    (sum, { layer, count, schedule }) => sum + count * deviceWeights(layer, ep, schedule).total,
+    (sum, { layer, count, schedule }) => sum + count * deviceWeights(layer, mesh, schedule).total,
     0,
   );
 }
@@ -79,10 +85,10 @@ export interface ModelMemory {
 /** What the layers of all kinds take together. */
 export function modelMemory(
   kinds: readonly CountedLayers[],
-  ep: number,
+  mesh: Spread,
   devices: Devices,
 ): ModelMemory {
-  const total = modelWeights(kinds, ep);
+  const total = modelWeights(kinds, mesh);
   return {
     layers: kinds.reduce((sum, { count }) => sum + count, 0),
     total,
@@ -111,11 +117,11 @@ export interface ExpertMemory extends DeviceWeights {
 /** What a layer takes of each kind of device, and how many layers that kind holds. */
 export function expertMemory(
   layer: LayerSpec,
-  ep: number,
+  mesh: Spread,
   layers: number | undefined,
   { schedule, devices }: { readonly schedule: Schedule | undefined; readonly devices: Devices },
 ): ExpertMemory {
-  const weights = deviceWeights(layer, ep, schedule);
+  const weights = deviceWeights(layer, mesh, schedule);
   return {
     ...weights,
     layers: layers ?? null,

@@ -6,6 +6,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
 import { localExperts } from "../spec/formats.ts";
+import { axesOf } from "../spec/mesh.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
 import type { ResolvedTiles } from "./tiles.ts";
@@ -46,7 +47,8 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
     mesh: {
       ep: spec.mesh.ep,
       axes: spec.mesh.axes,
-      tokenAxes: [...(spec.mesh.tokenAxes ?? spec.mesh.axes)],
+      ...defined({ tp: spec.mesh.tp, tpAxes: spec.mesh.tpAxes }),
+      tokenAxes: [...(spec.mesh.tokenAxes ?? axesOf(spec.mesh))],
     },
     localExperts: localExperts(spec.layer, spec.mesh.ep),
     emit: { ...spec.emit },
@@ -102,6 +104,7 @@ export function lowerFor(
   const made = schedule.lower({
     layer: plan.layer,
     ep: plan.mesh.ep,
+    ...defined({ tp: plan.mesh.tp }),
     devices: own.kernels.map((one) => one.device),
     device,
     tiles,

@@ -24,7 +24,8 @@ import type { KernelPlan } from "../plan/plan.ts";
 import type { LowerInput, Schedule, TileAxis, TileRequest } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
 import { defined } from "../spec/defined.ts";
-import { idsOf } from "../spec/formats.ts";
+import { deviceLayer, idsOf } from "../spec/formats.ts";
+import type { LayerSpec } from "../spec/layer.ts";
 import { type BucketOption, type BucketSpec, bucketOptions } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
@@ -71,12 +72,18 @@ export function fits(kernel: KernelPlan): boolean {
   return kernel.vmem.used <= kernel.vmem.available && kernel.smem.used <= kernel.smem.available;
 }
 
+/** The layer as one device has it. */
+export function layerOf({ spec: { layer, mesh } }: Target): LayerSpec {
+  return deviceLayer(layer, mesh);
+}
+
 /** One bucket at T = upTo, for its schedule. */
 function inputOf(target: Target, tiles: TileRequest): LowerInput {
   const { spec, device, streamed = false } = target;
   return {
     layer: spec.layer,
     ep: spec.mesh.ep,
+    ...defined({ tp: spec.mesh.tp }),
     devices: spec.devices,
     device,
     tiles,
@@ -100,7 +107,7 @@ export function rowCounts(
 
 function candidates(target: Target, bucket: BucketSpec, axis: TileAxis): readonly number[] {
   const choice = bucket[axis];
-  const { legal } = target.schedule.axisRule(target.spec.layer, axis);
+  const { legal } = target.schedule.axisRule(layerOf(target), axis);
   if (choice === undefined) return legal.slice(-1);
   if (!isAuto(choice)) return members(choice).slice(0, 1);
   const useful =

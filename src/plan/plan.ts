@@ -289,6 +289,9 @@ export interface Plan {
   readonly mesh: {
     readonly ep: number;
     readonly axes: readonly [string, ...string[]];
+    /** Devices that share each expert's columns, and their axes; absent: experts are whole. */
+    readonly tp?: number;
+    readonly tpAxes?: readonly [string, ...string[]];
     /** Those that tokens are sharded over; the others see them replicated. */
     readonly tokenAxes: readonly string[];
   };

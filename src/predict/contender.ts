@@ -6,7 +6,7 @@ import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { Bundles } from "../runner/types.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
-import { hasGate, scaleBlock, tokenRows } from "../spec/formats.ts";
+import { deviceLayer, hasGate, scaleBlock, tokenRows } from "../spec/formats.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
 import { ownTiles } from "./pieces/shipped.ts";
@@ -33,8 +33,9 @@ export interface Contender {
   readonly steps: (job: Job) => readonly Step[];
 }
 
-/** A plan's layer in the predictor's words. */
-export function layerOf({ layer }: Plan): JobLayer {
+/** A plan's layer in the predictor's words, as one device has it. */
+export function layerOf(plan: Pick<Plan, "layer" | "mesh">): JobLayer {
+  const layer = deviceLayer(plan.layer, plan.mesh);
   const { quantization } = layer;
   const block = quantization === undefined ? undefined : scaleBlock(quantization);
   return {
@@ -59,6 +60,7 @@ function requestOf(plan: Plan, { device, tokens, skew }: Call): JobRequest {
   return {
     device: deviceOf(device),
     ep: plan.mesh.ep,
+    ...defined({ tp: plan.mesh.tp }),
     tokens,
     layer: layerOf(plan),
     tiles: {},

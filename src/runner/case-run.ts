@@ -1,5 +1,6 @@
 /** The cases of one package on workers: collects what they say, and outlives the loss of one. */
 import type { Plan } from "../plan/plan.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { isUndecided } from "../validate/undecided.ts";
 import { isLoss, RequestError, WorkerError } from "./errors.ts";
 import { workerLayer } from "./layer.ts";
@@ -103,7 +104,8 @@ export class CaseRun {
     const starts = worker.starts;
     let left = worker.retries;
     const usual = CASE_SECONDS[options.fullSize ? "full" : "scaled"];
-    const seconds = options.timeout ?? usual * Math.max(1, plan.mesh.ep / USUAL_DEVICES) ** 2;
+    const seconds =
+      options.timeout ?? usual * Math.max(1, devicesOf(plan.mesh) / USUAL_DEVICES) ** 2;
     for (;;) {
       let running: Running | undefined;
       const params = {

@@ -6,6 +6,7 @@ import { lowerFor } from "../lower/lower.ts";
 import { allOf } from "../plan/call.ts";
 import type { Buffer, KernelPlan, Plan } from "../plan/plan.ts";
 import { schedules } from "../schedule/registry.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import { requirePython } from "./environment.ts";
 import { isLoss, type Loss } from "./errors.ts";
@@ -163,7 +164,7 @@ function ask(
     tokens: target.tokens,
     tokenAxes: plan.mesh.tokenAxes,
   };
-  const devices = devicesFor(plan.mesh.ep);
+  const devices = devicesFor(devicesOf(plan.mesh));
   const toolchain = cache && toolchainOf(requirePython(cwd).python, devices);
   const key = toolchain && CompileCache.keyOf(files, request, toolchain);
   return { files, request, key };
@@ -224,7 +225,7 @@ export async function compileSpec(
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
   const workers = Math.min(Math.max(1, wanted), queue.length);
   await inParallel(workers, options.signal, (_, signal) =>
-    withWorker({ ...options, signal, ep: plan.mesh.ep }, work),
+    withWorker({ ...options, signal, ep: devicesOf(plan.mesh) }, work),
   );
   return {
     ok: results.every(({ fits }) => fits),

@@ -6,5 +6,7 @@ export interface ValidatedSize {
   readonly hidden: number;
   readonly intermediate: number;
   readonly ep: number;
+  /** Devices that share each expert; absent: a device has experts whole. */
+  readonly tp?: number;
   readonly dtype: string;
 }

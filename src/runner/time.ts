@@ -4,6 +4,7 @@ import type { LoadedSpec } from "../dsl/load.ts";
 import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import { defined } from "../spec/defined.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { largestTokens } from "./compile.ts";
 import {
@@ -190,7 +191,7 @@ export async function timeOn(
   options: TimeOptions,
   onEvent: (event: TimeEvent) => void = () => {},
 ): Promise<TimedOn> {
-  const ep = kernels[0]?.plan.mesh.ep ?? 1;
+  const ep = devicesOf(kernels[0]?.plan.mesh ?? { ep: 1 });
   const checkable = kernels.map((kernel) => ({
     ...kernel,
     plan: { ...kernel.plan, emit: { ...kernel.plan.emit, reference: true } },
@@ -221,7 +222,7 @@ export async function timeSpec(
   const subject = scaled
     ? subjectOf(loaded, plan, given === undefined ? {} : { tokens: given })
     : { plan: { ...plan, emit: { ...plan.emit, reference: true } }, tokens: counts };
-  return withHost({ ...options, devices: plan.mesh.ep }, async (on) => {
+  return withHost({ ...options, devices: devicesOf(plan.mesh) }, async (on) => {
     onEvent({ event: "step", what: "connected" });
     const kernels = subject.tokens.map((tokens) => ({ plan: subject.plan, tokens }));
     const timed = await timeKernels(on, kernels, { ...options, seed: seed ?? 0 }, onEvent);

@@ -6,6 +6,8 @@ import { emitPackage } from "../emit/index.ts";
 import { emitLayers } from "../emit/layers.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
+import { defined } from "../spec/defined.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { devices } from "../target/device/registry.ts";
 import { scaleSpec } from "../validate/scale.ts";
@@ -46,7 +48,11 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
     const emit = { ...plan.emit, reference: true };
     const changed = { ...spec, mesh: { ...spec.mesh, ep } };
     const full = ep === plan.mesh.ep ? plan : planOf(changed, `at ep ${ep}`);
-    return { plan: { ...full, emit }, tokens: given ?? [usualTokens(ep)], bucketTokens: [] };
+    return {
+      plan: { ...full, emit },
+      tokens: given ?? [usualTokens(devicesOf(full.mesh))],
+      bucketTokens: [],
+    };
   }
   const scaled = scaleSpec(plan, scheduleOf, ep);
   return {
@@ -59,7 +65,8 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
 /** The sizes of a plan as results say them; `scaled`: they are not the spec's. */
 export function sizeOf(plan: Plan, scaled: boolean): ValidatedSize {
   const { experts, topK, hidden, intermediate, dtype } = plan.layer;
-  return { scaled, experts, topK, hidden, intermediate, ep: plan.mesh.ep, dtype };
+  const { ep, tp } = plan.mesh;
+  return { scaled, experts, topK, hidden, intermediate, ep, ...defined({ tp }), dtype };
 }
 
 /**
@@ -75,7 +82,7 @@ export async function validateSpec(
 ): Promise<ValidateResult> {
   const asked = await ask(loaded, plan, options, onEvent);
   const { subject, files, name, run } = asked;
-  const { ep } = subject.plan.mesh;
+  const ep = devicesOf(subject.plan.mesh);
   // Full size is bound by memory, and a single case cannot be shared.
   const alone = options.fullSize || options.cases?.length === 1;
   const shards = alone ? 1 : Math.min(MOST_WORKERS, availableParallelism());

@@ -63,9 +63,12 @@ export interface TileRequest {
 }
 
 export interface LowerInput {
+  /** Of all devices. */
   readonly layer: LayerSpec;
   /** Devices that the experts are spread over. */
   readonly ep: number;
+  /** Devices that each expert's columns are cut over, where the schedule cuts them; absent: 1. */
+  readonly tp?: number;
   /** Names of all kinds that the package is for: some answers are one for all of them. */
   readonly devices: readonly string[];
   readonly device: Device;
@@ -118,9 +121,11 @@ export interface Schedule {
   readonly rowsByToken?: true;
   /** Its last devices may have experts of zero weights that no token goes to. */
   readonly fillsUp?: true;
+  /** Each expert's columns may be cut over devices (`mesh.tp`). */
+  readonly cutsExperts?: true;
   /** It can give results that are the same to the last bit in any batch. */
   readonly deterministic?: true;
-  /** Divisibility and alignment; knows nothing of VMEM. */
+  /** Divisibility and alignment of the layer as one device has it; knows nothing of VMEM. */
   axisRule(layer: LayerSpec, axis: TileAxis): AxisRule;
   /** Alignment rules of the layer itself (D, F): empty if this schedule can run it. */
   layerProblems(layer: LayerSpec): readonly {
@@ -128,8 +133,8 @@ export interface Schedule {
     readonly message: string;
     readonly nearest: readonly number[];
   }[];
-  /** Columns of the shared experts, of S in all, that lie in the HBM of one of `ep` devices. */
-  sharedColumns(layer: LayerSpec, ep: number): number;
+  /** Columns of the shared experts, of S in all, that lie in the HBM of one of so many devices. */
+  sharedColumns(layer: LayerSpec, devices: number): number;
   /** Lowers one bucket on one device. Pure arithmetic: does not judge whether it fits. */
   lower(input: LowerInput): KernelPlan;
   /**

@@ -11,6 +11,17 @@ export function heldExperts({ experts, heldExperts }: Pick<LayerSpec, "experts" 
   return heldExperts ?? experts;
 }
 
+/** The layer as one device has it: its columns of each expert. Where they do not cut, as it is. */
+export function deviceLayer<L extends Pick<LayerSpec, "intermediate">>(
+  layer: L,
+  mesh: { readonly tp?: number } | undefined,
+): L {
+  const columns = layer.intermediate / (mesh?.tp ?? 1);
+  return Number.isInteger(columns) && columns !== layer.intermediate
+    ? { ...layer, intermediate: columns }
+    : layer;
+}
+
 /** Experts of one of `ep` devices; the last ones may be of zero weights. */
 export function localExperts({ experts }: Pick<LayerSpec, "experts">, ep: number): number {
   return Math.ceil(experts / ep);

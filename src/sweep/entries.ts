@@ -5,6 +5,7 @@
 import { emitPackage } from "../emit/index.ts";
 import { workerLayer } from "../runner/layer.ts";
 import type { CacheEntry, TimedKernel } from "../runner/time.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import type { Crew } from "./crew.ts";
 
@@ -33,7 +34,7 @@ export async function entriesOf(
   if (first === undefined || topology === undefined) return kernels.map(() => undefined);
   const found: (CacheEntry | undefined)[] = kernels.map(() => undefined);
   const queue = [...kernels.entries()];
-  const { ep } = first.plan.mesh;
+  const ep = devicesOf(first.plan.mesh);
   await crew({ ep, most: queue.length, signal, runs: true }, async ({ worker }) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [number, { plan, tokens }] = next;

@@ -7,6 +7,7 @@ import { allOf } from "../plan/call.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { trafficSeconds } from "../profile/estimate.ts";
 import { scheduleOf } from "../schedule/registry.ts";
+import { deviceLayer } from "../spec/formats.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import type { CandidateId, DropStage, FailureKind } from "./record.ts";
@@ -45,7 +46,7 @@ export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
   const bucket = spec.schedule.tiles[id.bucket];
   if (bucket === undefined) throw new RangeError(`no bucket ${id.bucket}`);
   for (const axis of TILE_AXES) {
-    const { text, legal } = schedule.axisRule(spec.layer, axis);
+    const { text, legal } = schedule.axisRule(deviceLayer(spec.layer, spec.mesh), axis);
     if (legal.includes(id.tiles[axis])) continue;
     const reason = `${axis} = ${id.tiles[axis]}: a tile ${text}`;
     return { id, refused: { stage: "legality", kind: "illegal", reason } };

@@ -7,6 +7,7 @@ import { emitPackage } from "../emit/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import { subjectOf, validateOn, validateSpec } from "../runner/index.ts";
 import type { RunnerOptions, ValidateOptions, ValidateResult } from "../runner/types.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import { Budget } from "./budget.ts";
 import type { Crew } from "./crew.ts";
 import { kindOf, messageOf } from "./evaluate.ts";
@@ -132,7 +133,7 @@ export async function proveSurvivors(
       await work(signal, (plan, chosen) => validateSpec(loaded, plan, chosen));
       return;
     }
-    const { ep } = loaded.spec.mesh;
+    const ep = devicesOf(loaded.spec.mesh);
     const most = Math.min(jobs ?? Number.POSITIVE_INFINITY, queue.length);
     await crew({ ep, most, signal }, (station) =>
       work(signal, (plan, chosen) => validateOn(station, loaded, plan, chosen)),

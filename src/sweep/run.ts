@@ -6,6 +6,7 @@ import { type CompileCache, withWorker } from "../runner/index.ts";
 import type { RunnerOptions } from "../runner/types.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { keepBusy } from "./ahead.ts";
 import { Budget } from "./budget.ts";
@@ -210,7 +211,7 @@ async function run(
   const own = options.crew === undefined ? availableParallelism() : Number.POSITIVE_INFINITY;
   const wanted = options.jobs ?? own;
   const most = Math.max(1, Math.min(wanted, search.total));
-  const { ep } = spec.mesh;
+  const ep = devicesOf(spec.mesh);
   const { crew = ownCrew(options) } = options;
   let workers = 0;
   await budget.within(async (signal) => {

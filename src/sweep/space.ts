@@ -2,6 +2,7 @@
 
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { isAuto, members } from "../spec/choice.ts";
+import { deviceLayer } from "../spec/formats.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { CandidateId } from "./record.ts";
@@ -39,7 +40,7 @@ function withNext(values: readonly number[], legal: readonly number[]): readonly
 
 /** `--tiles` before the spec; a number is a set of one, `auto` some of what is legal. */
 function valuesOf(
-  { layer }: MoeSpec,
+  { layer, mesh }: MoeSpec,
   schedule: Schedule,
   bucket: BucketSpec,
   axis: TileAxis,
@@ -48,7 +49,7 @@ function valuesOf(
   const wanted = asked[axis];
   if (wanted !== undefined) return [...new Set(wanted)];
   const choice = bucket[axis];
-  const { legal } = schedule.axisRule(layer, axis);
+  const { legal } = schedule.axisRule(deviceLayer(layer, mesh), axis);
   if (choice === undefined) return legal.slice(-1);
   // Larger row tiles than an expert can have rows are padding.
   const enough = axis === "bt" ? legal.find((value) => value >= bucket.upTo) : undefined;

@@ -11,6 +11,7 @@ import type { Plan, TileChoice } from "../plan/plan.ts";
 import type { Schedule, TileAxis } from "../schedule/schedule.ts";
 import { defined } from "../spec/defined.ts";
 import {
+  deviceLayer,
   heldExperts,
   idsOf,
   leastLocalExperts,
@@ -19,6 +20,7 @@ import {
   wholeBlocks,
 } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
+import { devicesOf } from "../spec/mesh.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
 import { AUTO, asSchedule } from "../spec/several.ts";
@@ -159,6 +161,20 @@ function filledUp({ layer, mesh: { ep } }: Plan, local: number): number {
   return Math.min(heldExperts(layer) - layer.experts, more);
 }
 
+/** The tiles that are made for a device, those of few tokens first. */
+function madeOn(
+  plan: Plan,
+  device: string,
+  schedule: Schedule | ((kind: string) => Schedule),
+): readonly Made[] {
+  return plan.kernels
+    .filter((kernel) => kernel.device === device)
+    .map(({ tiles, schedule: kind = plan.schedule }): Made => {
+      return { tiles, schedule: typeof schedule === "function" ? schedule(kind) : schedule };
+    })
+    .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
+}
+
 /**
  * The small spec, and token counts that fill its buckets.
  *
@@ -171,14 +187,12 @@ export function scaleSpec(
   schedule: Schedule | ((kind: string) => Schedule),
   ep = plan.mesh.ep,
 ): Scaled {
+  const mesh = { ...plan.mesh, ep };
+  const { tp = 1 } = mesh;
+  const devices = devicesOf(mesh);
   const [device, ...others] = kindsOf(plan);
   if (device === undefined) throw new RangeError("the plan has no kernel");
-  const made = plan.kernels
-    .filter((kernel) => kernel.device === device)
-    .map(({ tiles, schedule: kind = plan.schedule }): Made => {
-      return { tiles, schedule: typeof schedule === "function" ? schedule(kind) : schedule };
-    })
-    .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
+  const made = madeOn(plan, device, schedule);
   const all = heldExperts(plan.layer);
   const local = Math.min(Math.max(1, Math.floor(all / ep)), LOCAL_EXPERTS);
   const held = local * ep;
@@ -197,7 +211,8 @@ export function scaleSpec(
   const most = plan.layer.topK < idsOf(plan.layer) ? Math.max(1, distinct - 1) : distinct;
   const topK = Math.min(plan.layer.topK, TOP_K, most);
   const routing = scaledRouting(plan.layer.routing, experts, topK);
-  const { redundantExperts: _, heldExperts: __, wire, ...plain } = plan.layer;
+  const part = deviceLayer(plan.layer, plan.mesh);
+  const { redundantExperts: _, heldExperts: __, wire, ...plain } = part;
   const counted: LayerSpec = {
     ...plain,
     experts,
@@ -211,8 +226,8 @@ export function scaleSpec(
           sharedExperts: scaledShared(
             sharedExperts,
             unit,
-            plan.mesh.ep,
-            ep,
+            devicesOf(plan.mesh),
+            devices,
             isStreamed(plan.kernels),
           ),
         }),
@@ -223,14 +238,16 @@ export function scaleSpec(
   const least = (tokenRows(counted) !== undefined) === narrowSums ? HIDDEN : MIXED_HIDDEN;
   const hidden = sizeOf(counted, "hidden", least, made);
   const intermediate = sizeOf(counted, "intermediate", INTERMEDIATE, made);
-  const layer: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
+  // Axes are those of one device; all of them have as many columns of an expert each.
+  const own: LayerSpec = { ...counted, hidden: hidden.size, intermediate: intermediate.size };
+  const layer: LayerSpec = { ...own, intermediate: tp * intermediate.size };
 
   const weightTiles = (tiles: TileChoice): number =>
     (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
-  const tilesOf = ({ tiles, schedule: own }: Made): Omit<BucketSpec, "upTo"> => {
-    const few = own.roundedWeights?.({ ...memberOf(plan, own.kind), layer }).routed ?? 0;
-    const btc = bodiesOf(tiles, own.axisRule(layer, "bt").legal, few);
-    return named(own, {
+  const tilesOf = ({ tiles, schedule: made }: Made): Omit<BucketSpec, "upTo"> => {
+    const few = made.roundedWeights?.({ ...memberOf(plan, made.kind), layer }).routed ?? 0;
+    const btc = bodiesOf(tiles, made.axisRule(own, "bt").legal, few);
+    return named(made, {
       bt: btc.at(-1) ?? tiles.bt,
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),
@@ -241,12 +258,12 @@ export function scaleSpec(
       ...shortPassesOf(tiles, counted, ep),
     });
   };
-  const buckets = bucketsOf(made, tilesOf, ep);
+  const buckets = bucketsOf(made, tilesOf, devices);
   const spec: MoeSpec = {
     name: plan.name,
     ...defined({ source: plan.source }),
     layer,
-    mesh: { ...plan.mesh, ep },
+    mesh,
     // All of them: how a product is written is one answer for all.
     devices: [device, ...others],
     schedule: isSeveral(plan)

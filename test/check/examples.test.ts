@@ -66,7 +66,7 @@ test.each(specs)(
     const { schedules, devices: kinds } = registries;
     const layers = layerOrigin(layer)?.layers;
     const using = { schedule: schedules[schedule.kind], devices: kinds };
-    const memory = expertMemory(layer, mesh.ep, layers, using);
+    const memory = expertMemory(layer, mesh, layers, using);
     const small = memory.devices.filter(
       ({ device, enough }) => enough === false && (devices as readonly string[]).includes(device),
     );

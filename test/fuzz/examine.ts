@@ -77,7 +77,7 @@ async function build(loaded: LoadedSpec, plan: Plan): Promise<Accepted> {
   const { schedules, devices } = registries;
   const schedule = schedules[plan.schedule];
   const layers = layerOrigin(layer)?.layers;
-  const memory = expertMemory(layer, mesh.ep, layers, { schedule, devices });
+  const memory = expertMemory(layer, mesh, layers, { schedule, devices });
   const page = explainPlan(plan, plan.kernels, memory, createColors(false)).join("\n");
   promise(!HOLE.test(page), `explain shows a hole: ${HOLE.exec(page)?.[0]}`);
   const files = await emitPackage(plan);

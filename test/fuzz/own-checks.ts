@@ -30,7 +30,7 @@ pallas.pallas_call = pallas_call
 refused = {}
 for index, (folder, layer) in enumerate(json.load(sys.stdin)):
     moe = loading.load(folder)
-    sizes = (1,) * (len(moe.axes) - 1) + (moe.ep,)
+    sizes = sum(((1,) * (len(axes) - 1) + (count,) for axes, count in moe.axis_groups), ())
     mesh = AbstractMesh(sizes, moe.axes)
     for kind, entries in moe.tiles.TILE_TABLE.items():
         for tiles in entries:

@@ -122,6 +122,7 @@ export const wildSpecs: fc.Arbitrary<unknown> = fc.oneof(
           { ep: 4 },
           { ep: 3, axes: ["a", "a"] },
           { ep: 2, axes: [] },
+          { ep: 2, tp: "two", tpAxes: ["data"] },
           { ep: 2, tokenAxes: ["data", "data", 3] },
         ),
         devices: fc.oneof(fc.array(oneOf("v5e", "v5p", "v6e", "v7x")), anything),

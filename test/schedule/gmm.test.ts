@@ -141,14 +141,14 @@ describe("a round", () => {
   test("has room for all entries of one or two devices, whatever T is", () => {
     for (const ep of [1, 2]) {
       for (const tokens of [1, 3, 64, 8192]) {
-        const { allTokens, entries } = roundOf(layer, ep, tokens);
+        const { allTokens, entries } = roundOf(layer, { ep }, tokens);
         expect(entries).toBe(allTokens * layer.topK);
       }
     }
   });
 
   test("has room for twice a device's average of more, and for every expert's padding", () => {
-    const { entries, rows } = roundOf({ topK: 8, experts: 128 }, 8, 8192);
+    const { entries, rows } = roundOf({ topK: 8, experts: 128 }, { ep: 8 }, 8192);
     expect(entries).toBe((2 * 8192 * 8) / 8);
     expect(rows).toBe(entries + 16 * 15);
   });

@@ -134,15 +134,15 @@ def compile_kernel(
     Raises:
         OpError: "TOPOLOGY", there is none.
     """
-    names = large_enough(slices, package.ep)
+    names = large_enough(slices, package.devices)
     said = []
     for name in names:
         result = _compile_on(name, package, layer, tokens, token_axes)
         if not _cannot_be_part(result):
             return result
         said.append(result["failure"]["message"])
-    message = f"the compiler takes {package.ep} devices as a part of none of {', '.join(names)}"
-    raise OpError("TOPOLOGY", f"{message}: {said[0][:500]}", ep=package.ep)
+    message = f"the compiler takes {package.devices} devices as a part of none of {', '.join(names)}"
+    raise OpError("TOPOLOGY", f"{message}: {said[0][:500]}", ep=package.devices)
 
 
 def _compile_on(

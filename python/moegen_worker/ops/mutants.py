@@ -95,9 +95,9 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     given = layer["routing"].get("where") == "given"
     tokens, seed = int(params["tokens"]), int(params.get("seed", 0))
     used = tuple(family for family in families if any(m.family == family for m in every))
-    split = len(package.axes) >= 2 and package.ep % 2 == 0
+    split = package.splits
     exact = bool(layer.get("deterministic"))
-    trials = trial.Trials(tokens, package.ep, seed, used, given, exact, split)
+    trials = trial.Trials(tokens, package.devices, seed, used, given, exact, split)
     axes = params.get("tokenAxes")
     target = Target(package, layer, None if axes is None else tuple(axes))
     bench = Bench(target, trials.seed, trials.planned())

@@ -51,7 +51,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
             write(kernel["files"], below)
             package = packages.load(below / name)
             if caller is None:
-                chosen = timing.devices(backend, package.ep, params.get("deviceKind"))
+                chosen = timing.devices(backend, package.devices, params.get("deviceKind"))
                 caller = timing.Caller(chosen, backend, int(params.get("seed", 0)))
             emit("step", what=f"T = {tokens}: compiling")
             target = Target(package, params["layer"], token_axes)

@@ -57,8 +57,7 @@ def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
 
 def fitted(case: Case, package: Any, tokens: int) -> Case:
     """The case as far as this package's mesh and tiles can have its form."""
-    ep, axes = package.ep, len(package.axes)
-    split = case.split_mesh and axes >= 2 and ep % 2 == 0
+    split = case.split_mesh and package.splits
     passes = case.small_passes and package.small_pass_tiles(tokens) is not None
     return dataclasses.replace(case, split_mesh=split, small_passes=passes)
 
@@ -112,11 +111,11 @@ def schedule(
     cases = [case for case in cases if overlap >= case.one_by_one]
     planned: list[tuple[Case, int]] = []
     for case in cases:
-        few = case.most_devices is None or package.ep <= case.most_devices
+        few = case.most_devices is None or package.devices <= case.most_devices
         counts = list(tokens) if names or (case.usual and few) else []
         if case.name == ODD:
             counts += bucket_tokens
-        counts = list(dict.fromkeys(case.tokens(count, package.ep) for count in counts))
+        counts = list(dict.fromkeys(case.tokens(count, package.devices) for count in counts))
         planned += [(fitted(case, package, count), count) for count in counts]
     return planned
 
@@ -210,9 +209,9 @@ def _run(folder: str, params: dict[str, Any], emit: Any) -> dict[str, Any]:
     prepare(int(core), int(workers))
     import jax
 
-    if len(jax.devices()) < package.ep:
+    if len(jax.devices()) < package.devices:
         have = len(jax.devices())
-        raise OpError("DEVICES", f"{package.ep} simulated devices needed, {have} there")
+        raise OpError("DEVICES", f"{package.devices} simulated devices needed, {have} there")
     axes = params.get("tokenAxes")
     token_axes = None if axes is None else tuple(axes)
     target = Target(package, layer, token_axes, str(call.get("form", "plain")))

@@ -22,9 +22,12 @@ class Argument:
     name: str
     shape: tuple[int, ...]
     dtype: Any
-    # Spread over the mesh's "tokens" or "experts" axes along `axis`; "": whole everywhere.
+    # Spread over the mesh's "tokens" or "experts" axes, or over "all", along `axis`; "": whole
+    # everywhere.
     over: str = ""
     axis: int = 0
+    # Along which an expert's columns are spread over the axes of those; None: it has them whole.
+    columns: int | None = None
 
     @property
     def owned(self) -> bool:
@@ -43,7 +46,8 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
     layout = layer.get("weights", "fused")
 
     def expert(name: str, *shape: int) -> Argument:
-        return Argument(name, (package.held_experts, *shape), dtype, "experts")
+        columns = None if package.tp == 1 or name == "b2" else 1 if name == "w2" else len(shape)
+        return Argument(name, (package.held_experts, *shape), dtype, "experts", 0, columns)
 
     def scales(weights: list[Argument]) -> list[Argument]:
         specs = [(weight, quantization.of(layer, weight.name)) for weight in weights]
@@ -73,7 +77,7 @@ def of(package: MoePackage, layer: model.Layer, tokens: int) -> list[Argument]:
         own = quantization.of(layer, "shared_w1")
         dtype = _dtype(package, own)
         unit = math.lcm(LANES, (own and quantization.block(own)) or 1)
-        over = "experts" if s % (unit * package.ep) == 0 else ""
+        over = "all" if s % (unit * package.devices) == 0 else ""
         shared = [
             Argument("shared_w1", (d, s), dtype, over, axis=1),
             Argument("shared_w2", (s, d), dtype, over),
@@ -98,28 +102,40 @@ def _scale(weight: Argument, spec: quantization.Spec, layer: model.Layer) -> Arg
     # Spread over output channels: the last axis. Over the contraction: where there are rows of it.
     axis = len(shape) - 1 if weight.axis == 1 else weight.axis
     over = weight.over if len(weight.shape) > 2 or shape[axis] > 1 else ""
-    return Argument(f"{weight.name}_scale", shape, dtype, over, axis)
+    columns = weight.columns
+    if columns is not None:
+        # Down's rows are what is added up: there may be one scale for all of them.
+        columns = len(shape) - 1 if weight.name != "w2" else 1 if shape[1] > 1 else None
+    return Argument(f"{weight.name}_scale", shape, dtype, over, axis, columns)
 
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """A mesh, and the axes of it that tokens and experts are spread over."""
+    """A mesh, and the axes of it that tokens, experts and their columns are spread over."""
 
     mesh: Any
     tokens: tuple[str, ...]
     experts: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
     def sharding(self, argument: Argument, leading: int = 0) -> Any:
         """Of an argument with `leading` axes before its own; rows that do not divide over the
         devices come in whole on each, as the kernel pads them itself."""
         from jax.sharding import NamedSharding, PartitionSpec
 
-        axes = {"tokens": self.tokens, "experts": self.experts, "": ()}[argument.over]
+        every = (*self.experts, *self.columns)
+        over = {"tokens": self.tokens, "experts": self.experts, "all": every, "": ()}
+        axes = over[argument.over]
         parts = math.prod(self.mesh.shape[axis] for axis in axes)
         spread = bool(axes) and argument.shape[argument.axis] % parts == 0
-        before = [None] * (leading + argument.axis)
-        spec = PartitionSpec(*before, axes) if spread else PartitionSpec()
-        return NamedSharding(self.mesh, spec)
+        spec: list[Any] = [None] * (leading + len(argument.shape))
+        if spread:
+            spec[leading + argument.axis] = axes
+        if argument.columns is not None:
+            spec[leading + argument.columns] = self.columns
+        while spec and spec[-1] is None:
+            spec.pop()
+        return NamedSharding(self.mesh, PartitionSpec(*spec))
 
     def struct(self, argument: Argument, calls: int | None = None) -> Any:
         """The argument without its values; with `calls`, one for each of several calls."""
@@ -142,24 +158,29 @@ def place(
     split: bool = False,
     form: str = "plain",
 ) -> Placement:
-    """A mesh of the first ep devices: along the last axis, or (`split`) two by ep/2 along the last
-    two; where tokens are not spread over all axes the other way round, so that both axes count.
+    """A mesh of the first devices: those of experts along the last of their axes, or (`split`) two by
+    half of them along the last two; where tokens are not spread over all axes the other way round, so
+    that both axes count. Those that share an expert's columns likewise, along theirs.
 
     `form`: "reversed": the mesh lists its axes in the other order; "further": it has axes of size
     1 that the kernel was not told of, before and after its own.
     """
     from jax.sharding import Mesh
 
-    axes, ep = package.axes, package.ep
+    axes = package.axes
     tokens = axes if token_axes is None else tuple(token_axes)
-    partial = len(tokens) < len(axes)
-    tail = (2, ep // 2) if split != partial and len(axes) > 1 and ep % 2 == 0 else (ep,)
-    shape = (1,) * (len(axes) - len(tail)) + tail
-    grid, names = np.array(devices[:ep]).reshape(shape), axes
+    both = split != (len(tokens) < len(axes))
+    shape: tuple[int, ...] = ()
+    for group, count in package.axis_groups:
+        tail = (2, count // 2) if both and len(group) > 1 and count % 2 == 0 else (count,)
+        shape += (1,) * (len(group) - len(tail)) + tail
+    grid, names = np.array(devices[: package.devices]).reshape(shape), axes
     if form == "reversed":
         # JAX 0.10 keeps one axis environment for meshes of equal axis sizes, whatever their order,
         # and its interpreter numbers devices by it: an axis of its own tells this one apart.
         grid, names = grid.transpose()[None], ("first_one", *reversed(axes))
     elif form == "further":
         grid, names = grid[None, ..., None], ("outer_one", *axes, "inner_one")
-    return Placement(Mesh(grid, names), tokens, axes)
+    (experts, _), *inner = package.axis_groups
+    columns = inner[0][0] if inner else ()
+    return Placement(Mesh(grid, names), tokens, experts, columns)

@@ -64,8 +64,8 @@ class MoePackage:
 
     @property
     def intermediate(self) -> int:
-        """F, columns between an expert's projections."""
-        return int(self.shapes.INTERMEDIATE_SIZE)
+        """F, columns between an expert's projections, on all devices that share it."""
+        return int(self.shapes.INTERMEDIATE_SIZE) * self.tp
 
     @property
     def ep(self) -> int:
@@ -73,9 +73,36 @@ class MoePackage:
         return int(self.shapes.EP_SIZE)
 
     @property
+    def tp(self) -> int:
+        """Devices that each expert's columns are cut over."""
+        return int(getattr(self.shapes, "TP_SIZE", 1))
+
+    @property
+    def devices(self) -> int:
+        """Devices of the mesh."""
+        return self.ep * self.tp
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the mesh axes, in order."""
         return tuple(self.shapes.MESH_AXES)
+
+    @property
+    def column_axes(self) -> tuple[str, ...]:
+        """Those that experts' columns are cut over, the last ones; none where experts are whole."""
+        return tuple(getattr(self.shapes, "COLUMN_AXES", ()))
+
+    @property
+    def axis_groups(self) -> tuple[tuple[tuple[str, ...], int], ...]:
+        """Axes that the same devices span, and how many those are: of experts, then of columns."""
+        inner = self.column_axes
+        outer = self.axes[: len(self.axes) - len(inner)]
+        return ((outer, self.ep), *([(inner, self.tp)] if inner else []))
+
+    @property
+    def splits(self) -> bool:
+        """Whether some of these may be spread over two axes."""
+        return any(len(axes) > 1 and count % 2 == 0 for axes, count in self.axis_groups)
 
     def small_pass_tiles(self, tokens: int) -> Any | None:
         """The table's tiles for T tokens with the fewest rows a pass and a row block may have;
@@ -101,7 +128,7 @@ class MoePackage:
             return None
         if hasattr(tiles, "row_block"):
             tiles = tiles._replace(row_block=3 * tiles.bt)
-        share = -(-tokens // self.ep)
+        share = -(-tokens // self.devices)
         rows = 3 * CHUNK if share <= BLOCK else -(-share // BLOCK) * BLOCK
         whole = tiles._replace(pass_tokens=rows)
         # Where many devices share one number of tokens, a pass holds one block alone.

@@ -79,7 +79,7 @@ class Bench:
         """One case in the orders of some seeds, until one is wrong; none: as threads come."""
         verdict = self.run(case, tokens) if not seeds else {}
         for seed in seeds:
-            order = of_seed(seed, self._package.ep)
+            order = of_seed(seed, self._package.devices)
             verdict = self.run(case, tokens, order)
             if not verdict["ok"]:
                 shown = {"seed": seed, "text": str(order)}
@@ -134,8 +134,8 @@ class Bench:
         devices: Machine | Threads = Threads(names)
         if order is not None:
             # Where T does not divide, XLA's own copies between two calls hold devices together.
-            together = tokens % self._package.ep != 0
-            devices = Machine(self._package.ep, case.calls, order, together, names)
+            together = tokens % self._package.devices != 0
+            devices = Machine(self._package.devices, case.calls, order, together, names)
         outcome = interpreter.run(lambda: program(times, *arrays), devices)
         self.copies = outcome.copies
         if outcome.value is None:

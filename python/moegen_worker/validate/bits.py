@@ -67,7 +67,7 @@ def others(
     every = np.arange(count)
     crowd = Crowd(first, maker, route, cases.generator(0, case.name, 1))
     if count > 1:
-        share = -(-count // package.ep)
+        share = -(-count // package.devices)
         moved = (every + share + count // 3 + 1) % count
         yield Other("elsewhere", case, crowd.around(every, moved, count), every, moved)
         some = every[::3]
@@ -75,13 +75,13 @@ def others(
         yield Other("in another batch", case, crowd.around(some, places, count), some, places)
     for token in sorted({0, count // 2, count - 1}):
         one, place = np.array([token]), np.zeros(1, int)
-        least = package.ep if divided else 1
+        least = package.devices if divided else 1
         yield Other("alone", case, crowd.around(one, place, least), one, place)
     larger = [(count * times, f"in a call of {count * times}", case) for times in LARGER]
     tiles = package.tiles.select_tiles if package.tiles is not None else None
     usual = None if tiles is None else tiles(None, count)
     larger = [one for one in larger if tiles is not None and tiles(None, one[0]) != usual]
-    passes = 18 * package.ep if divided else cases.beyond_one_pass(count, package.ep)
+    passes = 18 * package.devices if divided else cases.beyond_one_pass(count, package.devices)
     if package.small_pass_tiles(passes) is not None:
         small = dataclasses.replace(case, small_passes=True)
         larger.insert(0, (passes, "in several passes", small))

@@ -104,6 +104,8 @@ class Owners:
 
     devices: int
     experts: int
+    # Neighbouring devices that share an expert's columns.
+    shared_by: int = 1
     # Of the shared experts' columns: neighbouring devices have the same part.
     parts: int = 1
     # Whom each device sends sums to, by T: (parts of a block, block, device). Absent: straight.
@@ -115,7 +117,8 @@ class Owners:
         shapes = package.shapes
         columns = getattr(shapes, "SHARED_COLUMNS", 1)
         parts = getattr(shapes, "SHARED_INTERMEDIATE_SIZE", columns) // columns
-        return cls(package.ep, package.experts, parts, functools.partial(ways_of, package))
+        ways = functools.partial(ways_of, package)
+        return cls(package.devices, package.experts, package.tp, parts, ways)
 
     def ways_home(self, count: int) -> Array:
         """(parts, block, device): whom a device sends its sums to, in a call of T tokens."""
@@ -126,8 +129,8 @@ class Owners:
         return np.arange(count) // -(-count // self.devices)
 
     def of_experts(self, ids: Array) -> Array:
-        """Device of each expert."""
-        return ids // -(-self.experts // self.devices)
+        """Device of each expert, the first one of those that share it."""
+        return ids // -(-self.experts // (self.devices // self.shared_by)) * self.shared_by
 
     def of_columns(self, part: int, tokens: Array) -> Array:
         """(T,) device that adds the `part`-th of the shared experts' parts to tokens of devices."""
@@ -166,18 +169,18 @@ class Model:
             here = ids == expert
             chosen = np.flatnonzero(here.any(axis=-1))
             share = np.where(here, shares, 0.0)[chosen].sum(axis=-1, keepdims=True)
+            taken = rows[chosen]
             if self._weighs_rows:
-                result, variance, few, off = self._expert(share * rows[chosen], int(expert))
-                share = np.ones_like(share)
-            else:
-                result, variance, few, off = self._expert(rows[chosen], int(expert))
-            if self._rounds_results:
-                variance = variance + nearest(result, self._dtype)
-            owner = self._owners.of_experts(expert)
-            sums[owner, chosen] += share * result
-            shift[chosen] += share * off
-            noise[owner, chosen] += share**2 * (variance + self._share * result**2)
-            sources[chosen] += share[:, 0] ** 4 * few
+                share, taken = np.ones_like(share), share * taken
+            for part in range(self._owners.shared_by):
+                result, variance, few, off = self._expert(taken, int(expert), part)
+                if self._rounds_results:
+                    variance = variance + nearest(result, self._dtype)
+                owner = self._owners.of_experts(expert) + part
+                sums[owner, chosen] += share * result
+                shift[chosen] += share * off
+                noise[owner, chosen] += share**2 * (variance + self._share * result**2)
+                sources[chosen] += share[:, 0] ** 4 * few
         given = self._add_identity(tokens, shares, ids, home, sums, noise)
         self._add_shared(rows, home, sums, noise, sources, shift)
         variance, more, largest = self._sent(sums, noise, home)
@@ -243,15 +246,24 @@ class Model:
         kind = quantization.token_rows(self._layer)
         return np.stack([quantization.round_row(row, kind) for row in tokens])
 
-    def _expert(self, rows: Array, expert: int) -> tuple[Array, Array, Array, Array]:
+    def _expert(
+        self, rows: Array, expert: int, part: int = 0
+    ) -> tuple[Array, Array, Array, Array]:
+        """What the `part`-th of the devices that share an expert gives; the first adds down's bias."""
         w = self._weights
-        b1 = np.zeros((2, 1)) if w.b1 is None else np.asarray(w.b1[expert], np.float64)
-        b2 = 0.0 if w.b2 is None else np.asarray(w.b2[expert], np.float64)
+        width = w.w1.shape[-1] // self._owners.shared_by
+        columns = slice(part * width, (part + 1) * width)
+        plain = np.zeros((2, width))
+        b1 = plain if w.b1 is None else np.asarray(w.b1[expert], np.float64)[:, columns]
+        b2 = 0.0 if w.b2 is None or part > 0 else np.asarray(w.b2[expert], np.float64)
         count = len(rows)
-        parts = [self._part("w1", (expert, i), count, bias=b1[i]) for i in range(w.w1.shape[1])]
+        parts = [
+            self._part("w1", (expert, i), count, bias=b1[i], cut=(..., columns))
+            for i in range(w.w1.shape[1])
+        ]
         # Without a gate up stands for one, and the activation does not ask.
         gate, up = parts[0], parts[-1]
-        down = self._part("w2", (expert,), count, bias=b2)
+        down = self._part("w2", (expert,), count, bias=b2, cut=columns)
         kind = quantization.activations(self._layer)
         return self._feed_forward(self._layer["activation"], rows, gate, up, down, kind)
 

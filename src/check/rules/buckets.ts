@@ -4,6 +4,7 @@ import { TILE_AXES } from "../../lower/tiles.ts";
 import { fillsChips } from "../../predict/machine/torus.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
+import { deviceLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
@@ -144,7 +145,7 @@ export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
       const set = isChoices(choice);
       return members(choice).flatMap((value, index) =>
         illegalTile(
-          spec.layer,
+          deviceLayer(spec.layer, spec.mesh),
           schedule,
           axis,
           value,
@@ -191,7 +192,7 @@ export const rowCountsLegal: Rule = ({ spec, sound, schedule }) => {
     if (btc.length === 0) {
       return [error({ code: "MOE111", path, message: "btc is empty" })];
     }
-    const { legal } = schedule.axisRule(spec.layer, "bt");
+    const { legal } = schedule.axisRule(deviceLayer(spec.layer, spec.mesh), "bt");
     const findings = btc.flatMap((rows, index): readonly Finding[] => {
       const at = [...path, index];
       if (!legal.includes(rows)) {
@@ -247,7 +248,7 @@ export const indicesFit: Rule = ({ spec, sound, schedule }) => {
  */
 export const rowsWithinCall: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
-  const { legal } = schedule.axisRule(spec.layer, "bt");
+  const { legal } = schedule.axisRule(deviceLayer(spec.layer, spec.mesh), "bt");
   return bucketsOf(spec, sound).flatMap(([name, { bt, upTo }]) => {
     const enough = legal.find((rows) => rows >= upTo);
     if (enough === undefined || bt === undefined) return [];

@@ -73,13 +73,15 @@ export const weightsFitHbm: Rule = ({ spec, sound, devices, schedule }) => {
   if (!sound("layer") || !sound("mesh", "ep") || !sound("devices")) return [];
   const { experts } = spec.layer;
   const { ep } = spec.mesh;
-  const local = deviceWeights(spec.layer, ep, schedule).total;
+  const mesh = sound("mesh", "tp") ? spec.mesh : { ep };
+  const local = deviceWeights(spec.layer, mesh, schedule).total;
   return spec.devices.flatMap((name) => {
     const available = devices[name]?.hbmBytes ?? Infinity;
     if (local <= available) return [];
     const enough = divisors(experts).find(
       (size) =>
-        size <= MOST_DEVICES && deviceWeights(spec.layer, size, schedule).total <= available,
+        size <= MOST_DEVICES &&
+        deviceWeights(spec.layer, { ...mesh, ep: size }, schedule).total <= available,
     );
     return [
       warning({

@@ -200,7 +200,7 @@ export function kindsFitHbm(
   devices: Devices,
 ): readonly Finding[] {
   const layers = kinds.reduce((sum, { count }) => sum + count, 0);
-  const needs = modelWeights(kinds, mesh.ep);
+  const needs = modelWeights(kinds, mesh);
   const wider = divisors(kinds[0]?.layer.experts ?? 1).filter(
     (ep) =>
       ep > mesh.ep && ep <= MOST_DEVICES && kinds.every(({ layer }) => layer.experts % ep === 0),
@@ -208,7 +208,7 @@ export function kindsFitHbm(
   return named.flatMap((name) => {
     const available = devices[name]?.hbmBytes ?? Infinity;
     if (needs <= available) return [];
-    const enough = wider.find((ep) => modelWeights(kinds, ep) <= available);
+    const enough = wider.find((ep) => modelWeights(kinds, { ...mesh, ep }) <= available);
     const message = `the weights of ${layers} layers need ${formatBytes(needs)} a device, ${name} has ${formatBytes(available)} of HBM`;
     const nearest = enough === undefined ? [] : [enough];
     return [warning({ code: "MOE204", path: ["mesh", "ep"], message, detail: name, nearest })];

@@ -42,7 +42,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
     ["alpha", "limit", "beta", "linearBeta"],
   ],
   [["layer", "routing", "groups"], ["kept"]],
-  [["mesh"], ["ep", "axes", "tokenAxes", "padExperts"]],
+  [["mesh"], ["ep", "axes", "tp", "tpAxes", "tokenAxes", "padExperts"]],
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],

@@ -2,6 +2,7 @@
 
 import { divisors } from "../../plan/divisors.ts";
 import { heldExperts, localExperts } from "../../spec/formats.ts";
+import { axesOf } from "../../spec/mesh.ts";
 import { show } from "../../spec/show.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
@@ -78,7 +79,7 @@ const devicesWithExperts = (experts: number, ep: number): number =>
 /** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {
   if (!sound("mesh", "axes")) return [];
-  const { axes } = spec.mesh;
+  const { axes, tpAxes = [] } = spec.mesh;
   if (axes.length === 0) {
     return [
       error({
@@ -89,23 +90,26 @@ export const meshAxes: Rule = ({ spec, sound }) => {
       }),
     ];
   }
-  return axes.flatMap((axis, index): readonly Finding[] => {
-    const path = ["mesh", "axes", index];
+  const all = sound("mesh", "tpAxes") ? [...axes, ...tpAxes] : axes;
+  return all.flatMap((axis, index): readonly Finding[] => {
+    const inside = index - axes.length;
+    const path = inside < 0 ? ["mesh", "axes", index] : ["mesh", "tpAxes", inside];
     if (!isIdentifier(axis)) {
       const message = `mesh axis ${show(axis)} is not an identifier`;
       const better = toIdentifier(axis);
       const nearest = better === undefined ? [] : [better];
       return [error({ code: "MOE107", path, message, nearest })];
     }
-    if (axes.indexOf(axis) === index) return [];
+    if (all.indexOf(axis) === index) return [];
     return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated` })];
   });
 };
 
-/** MOE121: the axes that tokens are sharded over are among `axes`, once each, in their order. */
+/** MOE121: the axes that tokens are sharded over are among all, once each, in their order. */
 export const tokenAxesKnown: Rule = ({ spec, sound }) => {
-  const { tokenAxes, axes } = spec.mesh ?? {};
+  const { tokenAxes } = spec.mesh ?? {};
   if (!sound("mesh", "tokenAxes") || !sound("mesh", "axes") || tokenAxes === undefined) return [];
+  const axes: readonly string[] = sound("mesh", "tpAxes") ? axesOf(spec.mesh) : spec.mesh.axes;
   return tokenAxes.flatMap((axis, index): readonly Finding[] => {
     const path = ["mesh", "tokenAxes", index];
     const wrong = (message: string, nearest: readonly string[] = []): readonly Finding[] => [

@@ -229,7 +229,7 @@ function checkGroups(kinds: Kinds, path: SpecPath, value: unknown): void {
 function checkMesh(kinds: Kinds, value: unknown): void {
   const mesh = kinds.object(["mesh"], value);
   if (mesh === undefined) return;
-  kinds.keys(["mesh"], mesh, ["ep", "axes", "tokenAxes", "padExperts"]);
+  kinds.keys(["mesh"], mesh, ["ep", "axes", "tp", "tpAxes", "tokenAxes", "padExperts"]);
   // What `moe` did not take away; true fills up nothing.
   if (mesh.padExperts !== undefined && mesh.padExperts !== true) {
     kinds.wrong(["mesh", "padExperts"], mesh.padExperts, "true, or left out", ["true"]);
@@ -237,6 +237,12 @@ function checkMesh(kinds: Kinds, value: unknown): void {
   kinds.positive(["mesh", "ep"], mesh.ep);
   for (const [index, axis] of kinds.list(["mesh", "axes"], mesh.axes).entries()) {
     kinds.string(["mesh", "axes", index], axis);
+  }
+  if (mesh.tp !== undefined) kinds.positive(["mesh", "tp"], mesh.tp);
+  if (mesh.tpAxes !== undefined) {
+    for (const [index, axis] of kinds.list(["mesh", "tpAxes"], mesh.tpAxes).entries()) {
+      kinds.string(["mesh", "tpAxes", index], axis);
+    }
   }
   if (mesh.tokenAxes === undefined) return;
   for (const [index, axis] of kinds.list(["mesh", "tokenAxes"], mesh.tokenAxes).entries()) {

@@ -78,15 +78,10 @@ async function explainOne(spec: CheckingSpec, options: Options, out: Output) {
     }),
   );
   const { layer } = loaded.spec;
-  const memory = expertMemory(
-    layer,
-    plan.mesh.ep,
-    layerOrigin(layer)?.layers ?? layersOfKind(spec),
-    {
-      schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
-      devices: await devicesTaking([layer]),
-    },
-  );
+  const memory = expertMemory(layer, plan.mesh, layerOrigin(layer)?.layers ?? layersOfKind(spec), {
+    schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
+    devices: await devicesTaking([layer]),
+  });
   const full = options.full === true;
   const columns = (out.json ? process.stderr : process.stdout).columns;
   const lines = explainPlan(plan, kernels, memory, out.paint, full);
@@ -124,7 +119,7 @@ async function explainAll(kinds: readonly CheckingSpec[], out: Output) {
     schedule: registries.schedules[plan.kernels[0]?.schedule ?? plan.schedule],
   }));
   const devices = await devicesTaking(counted.map(({ layer }) => layer));
-  const memory = modelMemory(counted, kinds[0]?.plan.mesh.ep ?? 1, devices);
+  const memory = modelMemory(counted, kinds[0]?.plan.mesh ?? { ep: 1 }, devices);
   for (const line of ["", ...modelMemoryLines(memory, out.paint)]) out.line(line);
   return { memory };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Skew } from "../../predict/routing/skew.ts";
 import { defined } from "../../spec/defined.ts";
+import { spreadText } from "../../spec/mesh.ts";
 import { decidedKernels, defineCommand, outcome } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import { EXIT } from "../exit.ts";
@@ -87,14 +88,18 @@ async function predictOne(spec: CheckingSpec, options: Options, out: Output) {
   const { skewName } = await import("../../predict/routing/skew.ts");
   // Of several schedules each is compared: which of them is in the package follows from that.
   const own = members.length === 0 ? [OWN] : members.map(({ kind }) => kind);
-  const choices = await choose(compare ?? [...own, BASELINE], plan, out, members);
+  // Published schedules are predicted for experts that a device has whole.
+  const baseline = plan.mesh.tp === undefined ? [BASELINE] : [];
+  const choices = await choose(compare ?? [...own, ...baseline], plan, out, members);
   if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
   const { predict: predictTime } = await import("../../predict/predict.ts");
   const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];
   const ends = [...new Set(plan.kernels.map(({ tiles }) => tiles.upTo))].sort((a, b) => a - b);
   const usual = TOKENS.filter((count) => count <= Math.max(...ends));
   const counts = chosen ?? (write || usual.length === 0 ? ends : usual);
-  out.line(`predict ${out.paint.bold(plan.name)}  ep ${plan.mesh.ep}, ${skewName(skew)} routing`);
+  out.line(
+    `predict ${out.paint.bold(plan.name)}  ${spreadText(plan.mesh)}, ${skewName(skew)} routing`,
+  );
   const cache = await cacheFor(options);
   const compiling = { signal: interrupted, ...defined({ cache }) };
   const calls: PredictedCalls[] = [];

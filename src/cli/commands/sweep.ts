@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
 import type { Store } from "../../sweep/store.ts";
@@ -126,7 +127,7 @@ async function sweepSpec(spec: CheckingSpec, options: Options, out: Output) {
   });
   const budget = new Budget(options.budget, interrupted);
   const subjects = subjectsOf(spec, sweep.buckets);
-  const wanted = { ...options, ep: loaded.spec.mesh.ep, swept: sweep.devices };
+  const wanted = { ...options, ep: devicesOf(loaded.spec.mesh), swept: sweep.devices };
   // A host that cannot measure is said before an hour of compiling, not after.
   const swept = await withPlace(wanted, out, async (place) => {
     await refuseNothing(subjects, sweep);

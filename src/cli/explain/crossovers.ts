@@ -10,6 +10,7 @@ import {
   type TimeAt,
 } from "../../predict/crossovers.ts";
 import type { CompileOptions } from "../../runner/types.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import { count, table } from "../format.ts";
 import type { Output, Paint } from "../output.ts";
 import {
@@ -45,7 +46,7 @@ export function usualCounts({ kernels, mesh }: Plan): readonly number[] {
   const ends = kernels.map(({ tiles }) => tiles.upTo);
   const most = Math.max(...ends);
   const powers = Array.from({ length: 24 }, (_, power) => 2 ** power).filter(
-    (value) => value >= Math.max(LEAST_TOKENS, mesh.ep) && value < most,
+    (value) => value >= Math.max(LEAST_TOKENS, devicesOf(mesh)) && value < most,
   );
   return [...new Set([...powers, ...ends])].sort((a, b) => a - b);
 }

@@ -5,6 +5,7 @@ import type { ExpertMemory } from "../../lower/hbm.ts";
 import { isSeveral } from "../../plan/members.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
 import { heldExperts, leastLocalExperts } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
@@ -21,6 +22,14 @@ function filledUp({ layer, mesh }: Plan): string {
   if (held === layer.experts) return "";
   const fewest = leastLocalExperts(layer, mesh.ep);
   return `, the last ${held - layer.experts} of ${held} of zero weights; the last device has ${fewest} that tokens go to`;
+}
+
+/** How experts' columns are cut; nothing where they are whole. */
+function columnLines({ layer, mesh: { tp, tpAxes } }: Plan): readonly string[] {
+  if (tp === undefined || tpAxes === undefined) return [];
+  return [
+    `  tp ${tp} over (${tpAxes.join(", ")}): ${layer.intermediate / tp} of each expert's ${layer.intermediate} columns a device`,
+  ];
 }
 
 /** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
@@ -64,6 +73,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
     ...quantised(plan),
     `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device${filledUp(plan)}`,
+    ...columnLines(plan),
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];
 }
@@ -127,7 +137,7 @@ function kernelPage(
   const { bucket, device, tokens, tiles, passes } = kernel;
   const own = Object.entries(tiles.own);
   const title = `${bucket} on ${device}, T = ${tokens}`;
-  const perDevice = Math.ceil(tokens / plan.mesh.ep);
+  const perDevice = Math.ceil(tokens / devicesOf(plan.mesh));
   return [
     paint.bold(`── ${title} ${"─".repeat(Math.max(0, 72 - title.length))}`),
     `  ${plural(perDevice, "token")} a device in ${passes} pass${passes === 1 ? "" : "es"}` +

@@ -38,6 +38,11 @@ export async function choose(
     } else if (name === OWN || name === plan.name || name === plan.schedule) {
       choices.push({ kind: "own", plan });
     } else if (publishedNames.includes(name)) {
+      if (plan.mesh.tp !== undefined) {
+        throw new UsageError(
+          `${name} is predicted for experts that a device has whole: not at tp ${plan.mesh.tp}`,
+        );
+      }
       choices.push({ kind: "published", name });
     } else if (/\.(ts|js|mjs)$/.test(name)) {
       const checked = await checkSpecs([name], out);

@@ -1,5 +1,7 @@
 /** `time` as people read it: a row for each call, and which clock it was. */
+
 import type { TimeEvent, TimeResult } from "../../runner/time.ts";
+import { spreadText } from "../../spec/mesh.ts";
 import { seconds, table } from "../format.ts";
 import type { Output } from "../output.ts";
 import { microseconds } from "./profile.ts";
@@ -13,10 +15,10 @@ export function timeReport(name: string, out: Output) {
     end(result: TimeResult): void {
       const { size, clock, host, deviceKind, versions, repetitions, warmup } = result;
       out.settle();
-      const { experts, topK, hidden, intermediate, ep } = size;
+      const { experts, topK, hidden, intermediate } = size;
       const scaled = size.scaled ? "scaled: " : "";
       out.line(
-        `time ${out.paint.bold(name)}  ${scaled}E ${experts} k ${topK} D ${hidden} F ${intermediate}, ep ${ep}, on ${host} (${deviceKind}, JAX ${versions.jax})`,
+        `time ${out.paint.bold(name)}  ${scaled}E ${experts} k ${topK} D ${hidden} F ${intermediate}, ${spreadText(size)}, on ${host} (${deviceKind}, JAX ${versions.jax})`,
       );
       const right = { align: "right" } as const;
       const rows = result.calls.map(({ tokens, check, deviceTime, cpuWallTime }) => {

@@ -1,4 +1,5 @@
 /** `validate` as people read it: each case as it finishes, a failure with all that is known. */
+
 import type {
   CaseFailure,
   CaseResult,
@@ -6,6 +7,7 @@ import type {
   ValidateEvent,
   ValidateResult,
 } from "../../runner/types.ts";
+import { spreadText } from "../../spec/mesh.ts";
 import { isUndecided } from "../../validate/undecided.ts";
 import { plural, seconds } from "../format.ts";
 import type { Output } from "../output.ts";
@@ -76,11 +78,11 @@ export function sizeInWords({
   topK,
   hidden,
   intermediate,
-  ep,
   dtype,
+  ...mesh
 }: ValidatedSize): string {
   const sizes = `E ${experts} k ${topK} D ${hidden} F ${intermediate}`;
-  return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ep ${ep}`;
+  return `${scaled ? "scaled" : "full size"}: ${sizes}, ${dtype}, ${spreadText(mesh)}`;
 }
 
 /** All that is known of a case that failed, indented, with the command that runs it again. */

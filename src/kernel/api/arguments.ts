@@ -5,9 +5,16 @@ import { isRelayed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { hasBlockColumns, scaleBlock, sharedApart, sharedLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { axesOf } from "../../spec/mesh.ts";
 import { planRoutesAll } from "../routing/all-tokens.ts";
 import type { Shared } from "../shared-experts/spread.ts";
-import { biasesContext, sharedContext, weightsContext } from "../weights/arguments.ts";
+import {
+  biasesContext,
+  biasSpecs,
+  sharedContext,
+  weightSpecs,
+  weightsContext,
+} from "../weights/arguments.ts";
 import { quantizationContext, sharedQuantizationContext } from "../weights/quantization.ts";
 import { routingInputs } from "./layer.ts";
 
@@ -39,12 +46,15 @@ function sharedSpec(
   shared: Shared,
   { quantization }: Pick<LayerSpec, "quantization">,
   asRows: boolean,
+  tp: number | undefined,
 ): string {
+  // Where devices share experts, more of them have columns of these.
+  const rows = tp === undefined ? "by_expert" : "P(MESH_AXES)";
   if (name === "shared_gate" || shared.replicas > 1) return "P()";
-  if (name === "shared_w2") return "by_expert";
+  if (name === "shared_w2") return rows;
   if (!name.endsWith("_scale") || quantization === undefined) return "P(None, MESH_AXES)";
   if (name === "shared_w2_scale") {
-    return scaleBlock(quantization) === undefined ? "P()" : "by_expert";
+    return scaleBlock(quantization) === undefined ? "P()" : rows;
   }
   return hasBlockColumns(quantization) && !asRows
     ? "P(None, MESH_AXES)"
@@ -76,7 +86,7 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
           : dtype === undefined
             ? "DTYPE"
             : `${prefix}WEIGHT_DTYPE`,
-      spec: sharedSpec(name, shared, own, false),
+      spec: sharedSpec(name, shared, own, false, plan.mesh.tp),
       text: gate
         ? `${meaning}, ${where}; taken as float32`
         : `${dtype ?? plan.layer.dtype}, ${meaning}, ${rows}`,
@@ -85,19 +95,28 @@ function sharedArguments(plan: Plan, shared: Shared | undefined): readonly objec
 }
 
 /** Mesh axes in the order in which tokens lie along them: those that they are sharded over first. */
-function tokenOrder({ axes, tokenAxes }: Plan["mesh"]): readonly string[] {
-  return [...tokenAxes, ...axes.filter((axis) => !tokenAxes.includes(axis))];
+function tokenOrder(mesh: Plan["mesh"]): readonly string[] {
+  const { tokenAxes } = mesh;
+  return [...tokenAxes, ...axesOf(mesh).filter((axis) => !tokenAxes.includes(axis))];
 }
 
 /** Whether that is another order than the experts'. */
 export function tokensReordered(mesh: Plan["mesh"]): boolean {
-  return tokenOrder(mesh).some((axis, index) => axis !== mesh.axes[index]);
+  const axes = axesOf(mesh);
+  return tokenOrder(mesh).some((axis, index) => axis !== axes[index]);
 }
 
-/** What the templates of the call say of its arguments. */
-export function argumentsContext(plan: Plan, shared: Shared | undefined): Record<string, unknown> {
-  const { axes, tokenAxes } = plan.mesh;
-  const others = axes.filter((axis) => !tokenAxes.includes(axis));
+/**
+ * What the templates of the call say of its arguments.
+ * @param relayed the kernel takes a table of copies between devices
+ */
+export function argumentsContext(
+  plan: Plan,
+  shared: Shared | undefined,
+  relayed = isRelayed(plan),
+): Record<string, unknown> {
+  const { tokenAxes } = plan.mesh;
+  const others = axesOf(plan.mesh).filter((axis) => !tokenAxes.includes(axis));
   const order = tokenOrder(plan.mesh);
   const names = (some: readonly string[]): string => pyTuple(some.map(pyString));
   const { layer } = plan;
@@ -107,19 +126,23 @@ export function argumentsContext(plan: Plan, shared: Shared | undefined): Record
   const routing = routingInputs(layer);
   const sharedNames = namesOf(sharedContext(layer).sharedInputs);
   // The table of copies between devices is no argument of the call, but one of the kernel.
-  const last = [...sharedNames, ...(isRelayed(plan) ? ["relays"] : [])];
+  const last = [...sharedNames, ...(relayed ? ["relays"] : [])];
   const inputs = [...experts, ...routing.map(({ name }) => name), ...last];
+  const { tp } = plan.mesh;
   const specs = [
-    ...experts.map(() => "by_expert"),
+    ...weightSpecs(layer, tp),
+    ...biasSpecs(layer, tp),
     ...routing.map(({ spec }) => spec),
     ...(shared === undefined
       ? []
-      : sharedNames.map((name) => sharedSpec(name, shared, sharedLayer(layer), true))),
-    ...(isRelayed(plan) ? ["P()"] : []),
+      : sharedNames.map((name) => sharedSpec(name, shared, sharedLayer(layer), true, tp))),
+    ...(relayed ? ["P()"] : []),
   ];
   const replicated = others.length > 0;
   return {
-    ...biasesContext(plan.layer),
+    ...weightsContext(layer, tp),
+    ...biasesContext(layer, tp),
+    byExpert: tp === undefined ? "MESH_AXES" : "EXPERT_AXES",
     rowsOfBlocks: rowsOfBlocks(plan.layer),
     tokensReplicated: replicated,
     tokensReordered: tokensReordered(plan.mesh),

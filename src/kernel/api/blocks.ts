@@ -38,13 +38,14 @@ function outputBlocks(inHbm: boolean): Readonly<Record<string, string>> {
 }
 
 /** Templates by the name of what they answer: mostly how an array is laid before it is sharded. */
-export function apiBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
+export function apiBlocks({ layer, mesh, kernels }: Plan): Readonly<Record<string, string>> {
   const padded = paddedHidden(layer) === layer.hidden ? "" : "_padded";
   const array = (given: boolean, name: string): string =>
     given ? `${HERE}/arrays/${name}` : NO_BLOCK;
   const biases = layer.biases === true;
   const shared = layer.sharedExperts;
   return {
+    check_devices: `${HERE}/check_devices/${mesh.tp === undefined ? "whole" : "cut"}`,
     pad_hidden: padBlock(layer),
     ...outputBlocks(rowsInHbm(kernels)),
     one_device: `${HERE}/one_device/${routingKind(layer)}`,

@@ -10,6 +10,7 @@ import {
   sharedLayer,
 } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { axesOf, devicesOf } from "../../spec/mesh.ts";
 import { rowsContext } from "../rows/reference.ts";
 import {
   arrayArguments,
@@ -30,6 +31,7 @@ import { hasShortPasses } from "./pass-tiles.ts";
 export function layerContext(plan: Plan): Record<string, unknown> {
   const { layer, mesh, name } = plan;
   const routing = routingContext(layer.routing);
+  const devices = devicesOf(mesh);
   return {
     name,
     source: pyDocText(plan.source ?? ""),
@@ -43,11 +45,12 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     ...activationContext(layer.activation),
     ...sharedActivationContext(layer),
     ep: mesh.ep,
-    distributed: mesh.ep > 1,
+    distributed: devices > 1,
     relayed: isRelayed(plan),
-    devicesText: mesh.ep === 1 ? "1 device" : `${mesh.ep} devices`,
+    deviceCount: devices,
+    devicesText: devices === 1 ? "1 device" : `${devices} devices`,
     // As the worker's own: JAX's CPU client needs more threads than devices, and some for copies.
-    interpreterThreads: Math.max(64, 4 * mesh.ep),
+    interpreterThreads: Math.max(64, 4 * devices),
     localExperts: plan.localExperts,
     ...routing,
     routingInputs: routingInputs(layer),
@@ -93,12 +96,21 @@ function sharedActivationContext(layer: LayerSpec): Record<string, unknown> {
 
 /** What the kernel's own modules say beyond it. */
 export function headerContext(plan: Plan): Record<string, unknown> {
-  const { axes } = plan.mesh;
+  const axes = axesOf(plan.mesh);
+  const { tp, tpAxes } = plan.mesh;
+  const inside = tpAxes === undefined ? "" : `, ${tp} of them over ${tpAxes.join(" x ")}`;
   return {
     layerLine: layerLine(plan),
     meshLine: meshLine(plan),
     meshAxes: pyTuple(axes.map(pyString)),
-    meshAxesText: axes.join(" x "),
+    meshAxesText: `${axes.join(" x ")}${inside}`,
+    /** The constant with the number of devices. */
+    devicesName: tp === undefined ? "EP_SIZE" : "DEVICES",
+    meshSizesText:
+      tp === undefined
+        ? "EP_SIZE devices over MESH_AXES"
+        : "EP_SIZE devices over EXPERT_AXES, TP_SIZE over COLUMN_AXES",
+    parallelText: tp === undefined ? "expert-parallel" : "expert- and tensor-parallel",
   };
 }
 
@@ -151,10 +163,16 @@ function sharedText(layer: Plan["layer"]): string {
   return quantization === undefined ? layer.dtype : quantizationText(quantization);
 }
 
+/** What of an expert a device has, where it has a part. */
+function columnsText({ tp, tpAxes }: Plan["mesh"], { intermediate }: LayerSpec): string {
+  if (tp === undefined || tpAxes === undefined) return "";
+  return `;\ntensor parallelism ${tp} over ${tpAxes.join(" x ")}: ${intermediate / tp} columns of each`;
+}
+
 function meshLine({ mesh, localExperts, layer }: Plan): string {
   const padded =
     layer.heldExperts === undefined
       ? ""
       : `,\nthe last ${layer.heldExperts - layer.experts} of zero weights that no token goes to`;
-  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device${padded}.`;
+  return `Expert parallelism ${mesh.ep} over mesh axes ${mesh.axes.join(" x ")}: ${localExperts} experts a device${padded}${columnsText(mesh, layer)}.`;
 }

@@ -3,6 +3,7 @@ import { holdsTwoPasses, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/cal
 import type { Plan } from "../../plan/plan.ts";
 import { sharedActivation, sharedApart, tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import { activationBlock } from "../api/layer.ts";
 import { sharedDequantization } from "../feed-forward/dequantize.ts";
 import { cutsHidden } from "../feed-forward/rules.ts";
@@ -23,9 +24,9 @@ function columnsBlock(plan: Plan, { replicas, blocks }: Shared, tiled: boolean):
 }
 
 /** Whose tokens a device computes. */
-function tokensOf({ mesh: { ep } }: Plan, { blocks }: Shared): "own" | "all" | "groups" {
+function tokensOf({ mesh }: Plan, { blocks }: Shared): "own" | "all" | "groups" {
   if (blocks === 1) return "own";
-  return blocks === ep ? "all" : "groups";
+  return blocks === devicesOf(mesh) ? "all" : "groups";
 }
 
 /** Functions that stream weight tiles beside the routed experts'. */

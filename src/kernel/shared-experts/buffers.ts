@@ -1,5 +1,6 @@
 /** Weight tiles of shared experts whose weights are of another kind than the routed ones'. */
 import { sharedApart, sharedLayer } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import {
   type BufferDeclaration,
   type Dim,
@@ -17,8 +18,8 @@ import { isTiled, sharedOf, sharedTileOf } from "./spread.ts";
 
 /** They take the same slots in turn, each in buffers of its own. */
 export function sharedTiles(input: KernelInput): readonly BufferDeclaration[] {
-  const { layer, ep, tiles, streamed } = input;
-  const shared = sharedOf(layer, ep, input.byNeed);
+  const { layer, tiles, streamed } = input;
+  const shared = sharedOf(layer, devicesOf(input), input.byNeed);
   if (shared === undefined || !sharedApart(layer)) return [];
   const { slots: routedSlots, bd: rows, columnsD: columns } = tileDims(input);
   const tiled = isTiled(shared, streamed);

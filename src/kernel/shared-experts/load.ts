@@ -1,5 +1,7 @@
 /** What one device does for the shared experts in one call. */
+import { defined } from "../../spec/defined.ts";
 import { sharedLayer, weightBytes } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import type { KernelInput } from "../frame.ts";
 import { expertScaleBytes } from "../weights/scales.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
@@ -23,12 +25,13 @@ export interface SharedLoad {
 export function sharedLoad({
   layer,
   ep,
+  tp,
   sizes,
   tiles,
   streamed,
   byNeed,
 }: KernelInput): SharedLoad | undefined {
-  const shared = sharedOf(layer, ep, byNeed);
+  const shared = sharedOf(layer, devicesOf({ ep, ...defined({ tp }) }), byNeed);
   if (shared === undefined) return undefined;
   const shape = tileShapeOf(layer, tiles);
   const positions = shared.blocks * sizes.passTokens;

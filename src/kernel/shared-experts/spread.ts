@@ -10,6 +10,7 @@ import { goByNeed } from "../../plan/call.ts";
 import { divisors } from "../../plan/divisors.ts";
 import type { ByNeed, Plan } from "../../plan/plan.ts";
 import { sharedLayer } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import { type Layer, tileUnit } from "../rows/layout.ts";
 import { type TileShape, tileShapeOf } from "../weights/tile-shape.ts";
 
@@ -32,16 +33,16 @@ export interface Shared {
 /** Undefined: the layer has none. `byNeed`: no device has all rows, and each takes its own through all columns. */
 export function sharedOf(
   layer: Pick<Layer, "sharedExperts" | "quantization">,
-  ep: number,
+  devices: number,
   byNeed?: ByNeed,
 ): Shared | undefined {
   const { sharedExperts } = layer;
   if (sharedExperts === undefined) return undefined;
   const size = sharedExperts.count * sharedExperts.intermediate;
   const unit = tileUnit(sharedLayer(layer));
-  const cuts = (replicas: number): boolean => size % (unit * (ep / replicas)) === 0;
-  const replicas = byNeed === undefined ? (divisors(ep).find(cuts) ?? ep) : ep;
-  const blocks = ep / replicas;
+  const cuts = (replicas: number): boolean => size % (unit * (devices / replicas)) === 0;
+  const replicas = byNeed === undefined ? (divisors(devices).find(cuts) ?? devices) : devices;
+  const blocks = devices / replicas;
   return {
     size,
     replicas,
@@ -58,12 +59,12 @@ export function planShared({
   mesh,
   kernels,
 }: Pick<Plan, "layer" | "mesh" | "kernels">): Shared | undefined {
-  return sharedOf(layer, mesh.ep, goByNeed(kernels));
+  return sharedOf(layer, devicesOf(mesh), goByNeed(kernels));
 }
 
-/** Columns of S that lie in the HBM of one of `ep` devices. */
-export function sharedHeld(layer: Layer, ep: number): number {
-  const shared = sharedOf(layer, ep);
+/** Columns of S that lie in the HBM of one of so many devices. */
+export function sharedHeld(layer: Layer, devices: number): number {
+  const shared = sharedOf(layer, devices);
   if (shared === undefined) return 0;
   return shared.replicas === 1 ? shared.columns : shared.size;
 }

@@ -17,6 +17,7 @@ import {
   scaleSizes,
   sharedQuantizationContext,
 } from "./quantization.ts";
+import { ALL_COLUMNS, expertSpec, expertSpecText, kernelDims } from "./sharding.ts";
 
 /** S: the shared experts as one, their gate and up columns and down rows one after the other. */
 export function sharedSize({ sharedExperts }: Pick<LayerSpec, "sharedExperts">): number {
@@ -30,8 +31,11 @@ function heldName({ heldExperts: held }: Pick<LayerSpec, "heldExperts">): string
   return held === undefined ? E : HELD;
 }
 
-/** An argument as templates say it: `shape` in the package's constants, `size` in figures. */
-function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
+/**
+ * An argument as templates say it: `shape` in the package's constants, `size` in figures, `spec` how
+ * it is sharded where it is a routed expert's. `tp`: devices that share each expert's columns.
+ */
+function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput, tp?: number) {
   const axes: Readonly<Record<string, number>> = {
     [E]: layer.experts,
     [HELD]: heldExperts(layer),
@@ -48,7 +52,9 @@ function described(layer: LayerSpec, { name, dims, meaning }: ArrayInput) {
   // Weights lie for all experts of all devices.
   const held = dims.map((dim) => (dim === E ? heldName(layer) : dim));
   const size = pyTuple(held.map((dim) => String(sizes[dim] ?? dim)));
-  return { name, meaning, shape: pyTuple(held), size };
+  const all = tp === undefined ? held : held.map((dim) => dim.replace(F, ALL_COLUMNS));
+  const sharding = { spec: expertSpec(dims, tp), sharded: expertSpecText(dims, tp) };
+  return { name, meaning, shape: pyTuple(all), size, ...sharding };
 }
 
 /** Scales of weight arrays, in their order; none where the weights are not quantised. */
@@ -68,7 +74,7 @@ function expertSlices({ weights, quantization, intermediate }: LayerSpec) {
 }
 
 /** The weight arrays as arguments, references and copies. */
-export function weightsContext(layer: LayerSpec): Record<string, unknown> {
+export function weightsContext(layer: LayerSpec, tp?: number): Record<string, unknown> {
   const { inputs } = LAYOUTS[layer.weights];
   return {
     ...quantizationContext(layer),
@@ -76,14 +82,31 @@ export function weightsContext(layer: LayerSpec): Record<string, unknown> {
     ...(layer.heldExperts === undefined ? {} : { heldExperts: layer.heldExperts }),
     scaleInputs: scalesOf(layer, inputs).map((input) => ({
       ref: scaleRef(input.ref),
-      ...described(layer, input),
+      ...described(layer, input, tp),
     })),
     quantizedArguments: [...inputs, ...(layer.sharedExperts === undefined ? [] : SHARED_WEIGHTS)]
       .map(({ name }) => name)
       .join(", "),
-    weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input) })),
+    weightInputs: inputs.map((input) => ({ ref: input.ref, ...described(layer, input, tp) })),
     ...expertSlices(layer),
   };
+}
+
+/** Partition specs of the routed experts' weights and scales as the kernel takes them, in their order. */
+export function weightSpecs(layer: LayerSpec, tp: number | undefined): readonly string[] {
+  const { inputs } = LAYOUTS[layer.weights];
+  const dims = [...inputs, ...scalesOf(layer, inputs)].map((input) => kernelDims(input, layer));
+  return dims.map((of) => expertSpec(of, tp));
+}
+
+/** The same of their biases: gate's and up's as one, and down's. */
+export function biasSpecs(layer: LayerSpec, tp: number | undefined): readonly string[] {
+  return layer.biases === true
+    ? [
+        [E, "2", F],
+        [E, D],
+      ].map((of) => expertSpec(of, tp))
+    : [];
 }
 
 function biasInputs(layer: LayerSpec): readonly ArrayInput[] {
@@ -91,10 +114,10 @@ function biasInputs(layer: LayerSpec): readonly ArrayInput[] {
 }
 
 /** Biases as arguments, laid as the weights are: of any floating dtype, taken as float32. */
-export function biasesContext(layer: LayerSpec): Record<string, unknown> {
+export function biasesContext(layer: LayerSpec, tp?: number): Record<string, unknown> {
   return {
     biases: layer.biases === true,
-    biasInputs: biasInputs(layer).map((input) => described(layer, input)),
+    biasInputs: biasInputs(layer).map((input) => described(layer, input, tp)),
   };
 }
 

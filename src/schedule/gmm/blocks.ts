@@ -7,6 +7,7 @@ import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { axesOf, devicesOf } from "../../spec/mesh.ts";
 import { MOST_ALONE } from "./sizes.ts";
 
 const HERE = "gmm";
@@ -14,13 +15,14 @@ const HERE = "gmm";
 type Blocks = Readonly<Record<string, string>>;
 
 /** What goes between devices before and after the experts. */
-function collectiveBlocks({ mesh: { ep, axes, tokenAxes } }: Plan): Blocks {
-  const alone = ep === 1;
+function collectiveBlocks({ mesh }: Plan): Blocks {
+  const { ep, tokenAxes } = mesh;
+  const alone = devicesOf(mesh) === 1;
   const rounds = ep <= MOST_ALONE ? "one" : "several";
-  const replicated = tokenAxes.length < axes.length;
+  const replicated = tokenAxes.length < axesOf(mesh).length;
   return {
     collected: alone ? NO_BLOCK : `${HERE}/collected/distributed`,
-    entries: `${HERE}/entries/${alone ? "alone" : "distributed"}`,
+    entries: `${HERE}/entries/${ep === 1 ? "alone" : "distributed"}`,
     experts: `${HERE}/experts/${rounds}`,
     about_rounds: `${HERE}/about_rounds/${rounds}`,
     result: `${HERE}/result/${replicated && !alone ? "replicated" : "own"}`,
@@ -49,6 +51,7 @@ function sharedBlocks(plan: Plan): Blocks {
 export function gmmBlocks(plan: Plan): Blocks {
   const { layer } = plan;
   const {
+    check_devices = NO_BLOCK,
     scale_arrays = NO_BLOCK,
     gate_up_bias_array = NO_BLOCK,
     routing_arrays = NO_BLOCK,
@@ -58,7 +61,8 @@ export function gmmBlocks(plan: Plan): Blocks {
   const shared = planShared(plan);
   const identity = layer.identityExperts !== undefined;
   return {
-    ...{ scale_arrays, gate_up_bias_array, routing_arrays, reference_groups },
+    ...{ check_devices, scale_arrays, gate_up_bias_array, routing_arrays, reference_groups },
+    own_biases: biased && plan.mesh.tp !== undefined ? `${HERE}/own_biases` : NO_BLOCK,
     down_bias_array: biased ? `${HERE}/down_bias` : NO_BLOCK,
     routes: `${HERE}/routes/${layer.routing.where === "given" ? "given" : "chosen"}`,
     identity: identity ? `${HERE}/identity/rows` : NO_BLOCK,

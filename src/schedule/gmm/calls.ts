@@ -3,6 +3,7 @@ import type { Frame } from "../../kernel/frame.ts";
 import { sharedLoad } from "../../kernel/shared-experts/load.ts";
 import type { Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
 import { idsOf } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import { MOST_ALONE, roundOf } from "./sizes.ts";
 
 /** Calls whose rows XLA moves one by one. */
@@ -15,8 +16,9 @@ export interface Between {
 }
 
 /** Of one call: nothing on one device. */
-export function betweenOf({ layer, ep, sizes, layout }: Frame): Between {
-  if (ep === 1) return { rows: 0, sums: 0 };
+export function betweenOf(frame: Frame): Between {
+  if (devicesOf(frame) === 1) return { rows: 0, sums: 0 };
+  const { layer, sizes, layout } = frame;
   const row = layer.hidden * layout.itemBytes + 8 * layer.topK;
   return { rows: sizes.allTokens * row, sums: sizes.allTokens * layer.hidden * layout.itemBytes };
 }
@@ -40,10 +42,18 @@ function sharedSums(frame: Frame): readonly XlaOperations[] {
   return [{ kind: "xla", name: "shared experts' sums", operations: 1, bytes, meaning }];
 }
 
+/** Of the devices that share experts one adds what down's biases give. */
+function ownBiases({ layer, tp, load }: Frame): readonly XlaOperations[] {
+  if (tp === undefined || layer.biases !== true) return [];
+  const bytes = 8 * load.localExperts * layer.hidden;
+  const meaning = "biases of down, nought on all but one of those that share an expert";
+  return [{ kind: "xla", name: "down biases", operations: 1, bytes, meaning }];
+}
+
 /** Operations before the experts, in order. */
 function before(frame: Frame): readonly (XlaOperations | Collective)[] {
-  const { layer, ep, sizes, layout } = frame;
-  const round = roundOf(layer, ep, sizes.tokens);
+  const { layer, sizes, layout } = frame;
+  const round = roundOf(layer, frame, sizes.tokens);
   const entries = sizes.allTokens * layer.topK;
   const row = layer.hidden * layout.itemBytes;
   const routed: readonly XlaOperations[] =
@@ -57,7 +67,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
           },
         ];
   const collected: readonly Collective[] =
-    ep === 1
+    devicesOf(frame) === 1
       ? []
       : [
           {
@@ -80,11 +90,13 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       meaning: "own experts' rows side by side",
     },
     ...sharedRows(frame),
+    ...ownBiases(frame),
   ];
 }
 
 /** Results to their tokens: each token's gathered, or added where a round has but some of them. */
-function summed({ layer, ep, sizes, layout }: Frame): readonly XlaOperations[] {
+function summed(frame: Frame): readonly XlaOperations[] {
+  const { layer, ep, sizes, layout } = frame;
   const sums = 4 * sizes.allTokens * layer.hidden;
   const gathered = sizes.allTokens * layer.topK * layer.hidden * layout.itemBytes;
   const meaning = "weighted results added up by token";
@@ -98,7 +110,7 @@ function summed({ layer, ep, sizes, layout }: Frame): readonly XlaOperations[] {
       { ...sum, operations: 1, bytes: gathered + sums, meaning },
     ];
   }
-  const { rows } = roundOf(layer, ep, sizes.tokens);
+  const { rows } = roundOf(layer, frame, sizes.tokens);
   // A result is read; its token's sum is read and written.
   const bytes = rows * layer.hidden * (layout.itemBytes + 8) + sums;
   return [{ ...sum, name: "rows by token", operations: 2, bytes, meaning }];
@@ -106,9 +118,9 @@ function summed({ layer, ep, sizes, layout }: Frame): readonly XlaOperations[] {
 
 /** Operations behind the experts, in order. */
 function behind(frame: Frame): readonly (XlaOperations | Collective)[] {
-  const { layer, ep, sizes, layout } = frame;
+  const { layer, sizes, layout } = frame;
   const returned: readonly Collective[] =
-    ep === 1
+    devicesOf(frame) === 1
       ? []
       : [
           {

@@ -1,4 +1,5 @@
 /** What the templates of the package say of a plan of this schedule. */
+import { pyString, pyTuple } from "../../emit/python.ts";
 import { argumentsContext } from "../../kernel/api/arguments.ts";
 import { headerContext } from "../../kernel/api/context.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
@@ -7,15 +8,17 @@ import { layoutOf } from "../../kernel/rows/layout.ts";
 import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { defined } from "../../spec/defined.ts";
+import { axesOf, devicesOf } from "../../spec/mesh.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
-import { LEAST_ROUND, ROUND_SHARE, sizesOf } from "./sizes.ts";
+import { LEAST_ROUND, onDevice, ROUND_SHARE, sizesOf } from "./sizes.ts";
 
 /** Arguments of the call as a kernel takes them that sends nothing itself. */
 function callContext(plan: Plan): Context {
-  const alone = { ...plan, mesh: { ...plan.mesh, ep: 1 } };
   const shared = planShared(plan);
-  const { expertArrays: routed, lastArrays, ...all } = argumentsContext(alone, shared);
+  const { expertArrays: routed, ...all } = argumentsContext(plan, shared, false);
+  const { lastArrays } = all;
   const expertArrays = `${String(routed)}${String(lastArrays)}`;
   const count = expertArrays.split(", ").length;
   // Rows by expert, beside the weights; and those for the shared experts.
@@ -23,9 +26,20 @@ function callContext(plan: Plan): Context {
 }
 
 /** This device's tokens' sums of all devices, with what their identity experts give. */
-function ownSums({ layer, mesh: { ep } }: Plan, axes: string): string {
-  const sums = ep === 1 ? "sums" : `lax.psum_scatter(sums.astype(DTYPE), ${axes}, tiled=True)`;
+function ownSums({ layer, mesh }: Plan, axes: string): string {
+  const sums =
+    devicesOf(mesh) === 1 ? "sums" : `lax.psum_scatter(sums.astype(DTYPE), ${axes}, tiled=True)`;
   return layer.identityExperts === undefined ? sums : `(${sums} + identity)`;
+}
+
+/** Devices that share experts: how many, over which axes, and the layer's columns. */
+function columnsContext({ layer, mesh: { axes, tp, tpAxes } }: Plan): Context {
+  if (tp === undefined || tpAxes === undefined) return { cutColumns: false };
+  return {
+    ...{ cutColumns: true, tp, allColumns: layer.intermediate },
+    expertAxes: pyTuple(axes.map(pyString)),
+    columnAxes: pyTuple(tpAxes.map(pyString)),
+  };
 }
 
 /**
@@ -33,29 +47,32 @@ function ownSums({ layer, mesh: { ep } }: Plan, axes: string): string {
  * @throws RangeError for a plan without a kernel.
  */
 export function gmmContext(plan: Plan): Context {
-  const { layer, mesh, kernels } = plan;
+  const { mesh, kernels } = plan;
+  const own = onDevice(plan);
+  const { layer } = own;
   const [first] = kernels;
   if (first === undefined) throw new RangeError("the plan has no kernel");
-  const { ep, axes, tokenAxes } = mesh;
-  const tokenAxesName = tokenAxes.length < axes.length ? "TOKEN_ORDER" : "MESH_AXES";
+  const { ep, tp, tokenAxes } = mesh;
+  const alone = devicesOf(mesh) === 1;
+  const tokenAxesName = tokenAxes.length < axesOf(mesh).length ? "TOKEN_ORDER" : "MESH_AXES";
   const input: KernelInput = {
-    ...{ layer, ep, device: deviceOf(first.device), layout: layoutOf(layer) },
+    ...{ layer, ep, ...defined({ tp }), device: deviceOf(first.device), layout: layoutOf(layer) },
     ...{ parts: 0, streamed: isStreamed(kernels), rows: "vmem", atOnce: 1, narrow: false },
-    sizes: sizesOf(ep, first.tokens),
+    sizes: sizesOf(devicesOf(mesh), first.tokens),
     tiles: { ...first.tiles, early: 0, rowBlock: first.tiles.bt },
   };
   return {
+    ...contextOf(composition, own, input),
     ...headerContext(plan),
     ...callContext(plan),
-    ...contextOf(composition, plan, input),
+    ...columnsContext(plan),
     ownSums: ownSums(plan, tokenAxesName),
     // Where tokens are replicated each device has a share of them in between.
     tokenAxesName,
-    collectsText: ep === 1 ? "" : ", gathers all devices' token rows",
-    returnsText:
-      ep === 1
-        ? ""
-        : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
+    collectsText: alone ? "" : ", gathers all devices' token rows",
+    returnsText: alone
+      ? ""
+      : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
     roundShare: ROUND_SHARE,
     leastRound: LEAST_ROUND,
     resultsText: isStreamed(kernels)

@@ -11,6 +11,7 @@ import { composition } from "./composition.ts";
 import { gmmContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
+import { onDevice } from "./sizes.ts";
 
 export const gmm = {
   kind: "gmm",
@@ -24,7 +25,8 @@ export const gmm = {
   layerProblems,
   sharedColumns: sharedHeld,
   lower,
-  tileTable: (plan) => joined(weightTiles(plan), sharedTile(plan)),
+  cutsExperts: true,
+  tileTable: (plan) => joined(weightTiles(onDevice(plan)), sharedTile(plan)),
   steps: (kernel, bundles, job) => {
     const { streamed, bt } = kernel.tiles;
     const reading = streamed ? { rowBlock: bt } : {};
@@ -34,8 +36,8 @@ export const gmm = {
         : kernelSteps({ ...kernel, calls: [call] }, bundles, job, reading),
     );
   },
-  dequantizationText,
-  roundedWeights,
+  dequantizationText: (plan) => dequantizationText(onDevice(plan)),
+  roundedWeights: (plan) => roundedWeights(onDevice(plan)),
   roundedResults: true,
   files: (plan) => modulesOf(composition, plan, gmmContext),
 } as const satisfies Schedule;

@@ -11,7 +11,9 @@ import { sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
 import { trafficOf } from "../../kernel/traffic.ts";
 import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
 import type { Axis, Buffer, KernelPlan, Stream, Traffic } from "../../plan/plan.ts";
-import { localExperts, sharedLayer } from "../../spec/formats.ts";
+import { defined } from "../../spec/defined.ts";
+import { deviceLayer, localExperts, sharedLayer } from "../../spec/formats.ts";
+import { devicesOf } from "../../spec/mesh.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { LowerInput } from "../schedule.ts";
 import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
@@ -23,13 +25,14 @@ const SLOTS = [4, 3, 2] as const;
 
 /** What the kernel is worked out from, with so many columns of F in a tile and so many slots. */
 function inputOf(
-  { layer, ep, device, devices, tiles, tokens }: LowerInput,
+  { layer, ep, tp, device, devices, tiles, tokens }: LowerInput,
   { bf, slots, streamed }: Weights,
 ): KernelInput {
   const routed = dequantizationFor(layer, devices);
   const shared = dequantizationFor(sharedLayer(layer), devices);
   return {
-    ...{ layer, ep, device, layout: layoutOf(layer), sizes: sizesOf(ep, tokens) },
+    ...{ layer, ep, ...defined({ tp }), device, layout: layoutOf(layer) },
+    sizes: sizesOf(devicesOf({ ep, ...defined({ tp }) }), tokens),
     ...{ parts: 0, streamed, rows: "vmem", atOnce: 1, narrow: false },
     tiles: { bt: tiles.bt, bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
     ways: { routed, shared: layer.sharedExperts === undefined ? undefined : shared },
@@ -64,17 +67,22 @@ function loadWith(kernel: KernelInput): Load {
   return loadOf(kernel, Math.ceil(once.typicalRows / kernel.tiles.bt));
 }
 
-function axesOf({ layer, ep, sizes, tiles, load, streamed }: Frame): readonly Axis[] {
-  const { entries } = roundOf(layer, ep, sizes.tokens);
+function axesOf(frame: Frame): readonly Axis[] {
+  const { layer, ep, tp = 1, sizes, tiles, load, streamed } = frame;
+  const { entries } = roundOf(layer, frame, sizes.tokens);
+  const { intermediate } = layer;
   const axis = (name: string, size: number, tile: number, meaning: string): Axis => {
     return { name, size, tile, trips: Math.ceil(size / tile), meaning };
   };
   const rows = Math.ceil(load.rowsPerExpert);
   return [
     axis("ep", layer.experts, localExperts(layer, ep), "experts over devices"),
+    ...(tp === 1
+      ? []
+      : [axis("tp", tp * intermediate, intermediate, "columns of an expert over devices")]),
     axis("entries", Math.ceil(load.routedRows), entries, "entries of a device over rounds"),
     axis("bt", rows, tiles.bt, "rows of the average active expert"),
-    ...(streamed ? [axis("bf", layer.intermediate, tiles.bf, "columns of F")] : []),
+    ...(streamed ? [axis("bf", intermediate, tiles.bf, "columns of F")] : []),
   ];
 }
 
@@ -90,19 +98,22 @@ function trafficWith(
     .reduce((sum, { bytes }) => sum + bytes, 0);
   const { rows, sums } = betweenOf(frame);
   const hbm = kernel.hbm + moved + xlaBytes(frame);
-  const ici = ((rows + sums) * (frame.ep - 1)) / frame.ep;
+  const devices = devicesOf(frame);
+  const ici = ((rows + sums) * (devices - 1)) / devices;
   return { ...kernel, hbm, ici, intensity: kernel.flops / hbm };
 }
 
 /** Columns of a tile of the shared experts' weights; nothing where there are none. */
-function sharedTileOfKernel({ layer, ep, tiles }: KernelInput): KernelPlan["tiles"]["own"] {
-  const shared = sharedOf(layer, ep);
+function sharedTileOfKernel(input: KernelInput): KernelPlan["tiles"]["own"] {
+  const { layer, tiles } = input;
+  const shared = sharedOf(layer, devicesOf(input));
   if (shared === undefined) return {};
   return { shared_tile: sharedTileOf(shared, tileShapeOf(layer, tiles)) };
 }
 
 /** The kernel with the tiles asked for; whether it fits is for others to judge. */
-export function lower(input: LowerInput): KernelPlan {
+export function lower(asked: LowerInput): KernelPlan {
+  const input = { ...asked, layer: deviceLayer(asked.layer, asked) };
   const { layer, device, tiles, tokens } = input;
   const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const tried = (tiles.slots === undefined ? SLOTS : [tiles.slots]).map((count) =>

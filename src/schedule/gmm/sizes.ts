@@ -3,13 +3,14 @@ import type { KernelInput, Sizes } from "../../kernel/frame.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES, roundUp } from "../../kernel/rows/layout.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { localExperts } from "../../spec/formats.ts";
+import { deviceLayer, localExperts } from "../../spec/formats.ts";
+import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
 
 /** What a round has room for, by what a device has of all entries on average. */
 export const ROUND_SHARE = 2;
 /** Least entries of a round. */
 export const LEAST_ROUND = 64;
-/** Devices up to which a round has room for all entries of any routing. */
+/** Devices that experts are spread over, up to which a round has room for all entries of any routing. */
 export const MOST_ALONE = ROUND_SHARE;
 
 /** Tiles of F of one expert, each a step of its weights. */
@@ -25,6 +26,11 @@ export function asWhole(plan: Plan): Plan {
   return { ...plan, kernels };
 }
 
+/** The plan as parts see it whose code is for one device's columns of an expert. */
+export function onDevice(plan: Plan): Plan {
+  return { ...plan, layer: deviceLayer(plan.layer, plan.mesh) };
+}
+
 /** Rows of one round on one device. */
 export interface Round {
   /** T in whole shares of the devices. */
@@ -37,10 +43,11 @@ export interface Round {
 /** What a round has room for at T tokens. */
 export function roundOf(
   { topK, experts }: { readonly topK: number; readonly experts: number },
-  ep: number,
+  mesh: Pick<MeshSpec, "ep" | "tp">,
   tokens: number,
 ): Round {
-  const allTokens = roundUp(tokens, ep);
+  const { ep } = mesh;
+  const allTokens = roundUp(tokens, devicesOf(mesh));
   const all = allTokens * topK;
   const entries = Math.min(all, Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND));
   const padding = Math.min(localExperts({ experts }, ep), entries) * (GROUP - 1);
@@ -48,9 +55,9 @@ export function roundOf(
 }
 
 /** The same for the parts: one pass, in which a device has all tokens' rows. */
-export function sizesOf(ep: number, tokens: number): Sizes {
-  const deviceShare = Math.ceil(tokens / ep);
-  const allTokens = ep * deviceShare;
+export function sizesOf(devices: number, tokens: number): Sizes {
+  const deviceShare = Math.ceil(tokens / devices);
+  const allTokens = devices * deviceShare;
   return {
     tokens,
     deviceShare,
@@ -59,7 +66,7 @@ export function sizesOf(ep: number, tokens: number): Sizes {
     sentTokens: deviceShare,
     allTokens,
     routedTokens: deviceShare,
-    sources: ep,
+    sources: devices,
     laneTokens: roundUp(allTokens, LANES),
     chunk: GROUP,
     // XLA keeps lists of its own.

@@ -7,8 +7,9 @@ import { localExperts } from "../../spec/formats.ts";
 import { roundOf } from "./sizes.ts";
 
 /** Row tiles of one round at most: one begun for each expert. */
-function rowTiles({ layer, ep, sizes, tiles }: KernelInput): Dim {
-  const { entries } = roundOf(layer, ep, sizes.tokens);
+function rowTiles(input: KernelInput): Dim {
+  const { layer, ep, sizes, tiles } = input;
+  const { entries } = roundOf(layer, input, sizes.tokens);
   return ["s.row_tiles", localExperts(layer, ep) + Math.floor(entries / tiles.bt)];
 }
 

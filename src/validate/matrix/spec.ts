@@ -9,7 +9,7 @@ import type { MoeSpec } from "../../spec/spec.ts";
 import type { Row } from "./fields.ts";
 import { withIdentity } from "./identity.ts";
 import { layerOf } from "./layer.ts";
-import { fewerExperts, heldRows, shortPasses } from "./turns.ts";
+import { cutColumns, fewerExperts, heldRows, shortPasses } from "./turns.ts";
 
 /** A row made ready to run. */
 export interface MatrixCall {
@@ -44,8 +44,8 @@ const AHEAD = [
 const ROUTES = ["all", "own", "auto"] as const;
 
 /** T: one token; few that do not divide over the devices; more than one pass of 16 rows a device. */
-function tokensOf({ tokens, ep }: Row): number {
-  return { one: 1, odd: 6 * ep + 1, passes: 16 * ep + 3 }[tokens];
+function tokensOf({ tokens }: Row, devices: number): number {
+  return { one: 1, odd: 6 * devices + 1, passes: 16 * devices + 3 }[tokens];
 }
 
 /**
@@ -96,7 +96,9 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   if (schedule === undefined) throw new RangeError(`no schedule ${row.schedule}`);
   const whole = withIdentity(row, layerOf(row, index), schedule);
   const layer = { ...whole, ...(schedule.fillsUp === true ? fewerExperts(whole, row.ep) : {}) };
-  const tokens = tokensOf(row);
+  const cut = cutColumns(row, layer, schedule, index);
+  const { tp = 1 } = cut;
+  const tokens = tokensOf(row, row.ep * tp);
   const one = row.mesh === "one axis";
   const tokenAxes = { all: undefined, first: ["data"], none: [] }[row.tokenAxes];
   const given = layer.routing.where === "given";
@@ -120,9 +122,11 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   return {
     spec: {
       name: `row_${String(index + 1).padStart(2, "0")}`,
-      layer,
+      // Tiles are of what one device has.
+      layer: { ...layer, intermediate: tp * layer.intermediate },
       mesh: {
         ep: row.ep,
+        ...cut,
         axes: one ? ["expert"] : ["data", "tensor"],
         ...defined({ tokenAxes }),
       },

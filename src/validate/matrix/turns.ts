@@ -1,5 +1,7 @@
 /** What rows of the matrix take in turn: no feature of its own, or what only some rows can have. */
 import { SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
+import { wordsAlong } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketRows } from "../../spec/schedule.ts";
 import type { Row } from "./fields.ts";
@@ -14,6 +16,19 @@ export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows 
   if (row.rows === "hbm") return served && index % 2 === 1 ? "hbm with sums" : "hbm";
   const may = row.ep > 1 && layer.deterministic !== true;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
+}
+
+/** Most devices of a row that all runs of the matrix have. */
+const MOST_DEVICES = 8;
+
+/** How many devices share each expert: two in every other row of a schedule that cuts experts, where they may. */
+export function cutColumns(row: Row, layer: LayerSpec, { cutsExperts }: Schedule, index: number) {
+  const may =
+    cutsExperts === true &&
+    2 * row.ep <= MOST_DEVICES &&
+    layer.weights !== "side_by_side" &&
+    wordsAlong(layer) !== "columns";
+  return may && index % 2 === 1 ? ({ tp: 2, tpAxes: ["columns"] } as const) : {};
 }
 
 /** The shortest passes, where they serve a row: few are of rows of `dtype` and not deterministic. */
