@@ -108,7 +108,10 @@ def test_columns_of_an_expert_are_cut_where_devices_share_it(form: str) -> None:
     assert (found["b1"], found["b2"]) == ((4, 2, 192), (4, 256))
     # Over all four of them.
     assert found["tokens"] == (2, 256)
-    one = {**layer, "quantization": {**quantization, "granularity": "per_channel", "scales": "float32"}}
+    one = {
+        **layer,
+        "quantization": {**quantization, "granularity": "per_channel", "scales": "float32"},
+    }
     scales = next(a for a in arguments.of(Cut(), one, 8) if a.name == "w2_scale")
     assert place.sharding(scales).shard_shape(scales.shape)[1:] == scales.shape[1:]
 

@@ -141,7 +141,9 @@ def compile_kernel(
         if not _cannot_be_part(result):
             return result
         said.append(result["failure"]["message"])
-    message = f"the compiler takes {package.devices} devices as a part of none of {', '.join(names)}"
+    message = (
+        f"the compiler takes {package.devices} devices as a part of none of {', '.join(names)}"
+    )
     raise OpError("TOPOLOGY", f"{message}: {said[0][:500]}", ep=package.devices)
 
 

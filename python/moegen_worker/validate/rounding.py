@@ -246,9 +246,7 @@ class Model:
         kind = quantization.token_rows(self._layer)
         return np.stack([quantization.round_row(row, kind) for row in tokens])
 
-    def _expert(
-        self, rows: Array, expert: int, part: int = 0
-    ) -> tuple[Array, Array, Array, Array]:
+    def _expert(self, rows: Array, expert: int, part: int = 0) -> tuple[Array, Array, Array, Array]:
         """What the `part`-th of the devices that share an expert gives; the first adds down's bias."""
         w = self._weights
         width = w.w1.shape[-1] // self._owners.shared_by
