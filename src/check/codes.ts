@@ -102,10 +102,7 @@ export const codes = {
     "redundant experts do not fit the layer",
     "copies are fewer than the experts, and the caller's routing names them by physical id",
   ),
-  MOE121: entry(
-    "token axes are not among the axes",
-    "tokenAxes are some of axes and tpAxes, in their order",
-  ),
+  MOE121: entry("token axes are not among the axes", "tokenAxes are some of all axes, in order"),
   MOE122: entry(
     "expert parallelism is wider than a slice",
     "ep times tp is at most 128, the devices of the largest slice that kernels are compiled for",
@@ -254,13 +251,10 @@ export const codes = {
     "layers of one model take different rows",
     "what one layer of a model gives the next takes: all kinds have the same hidden size and dtype",
   ),
-  MOE180: entry(
-    "the schedule has no tensor parallelism",
-    "experts' columns are cut over devices (tp) where the schedule is gmm",
-  ),
+  MOE180: entry("the schedule has experts whole", "tp of 2 or more is for the schedule gmm"),
   MOE181: entry(
-    "an expert's columns do not cut over the devices",
-    "intermediate / tp columns fill whole tiles and whole blocks of scales; gate's and up's are apart",
+    "columns do not cut",
+    "F / tp columns fill tiles and blocks; gate and up lie apart",
   ),
   MOE182: entry("tpAxes are for nothing", "tpAxes are one or more axes, where tp is 2 or more"),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),

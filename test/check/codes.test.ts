@@ -1,7 +1,6 @@
 /** One case for each diagnostic code: what triggers it and exactly where it points. */
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
-import { columnCases } from "./column-cases.ts";
 import { expertCases } from "./expert-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
@@ -12,7 +11,6 @@ const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket}
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
 
 const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
-  ...columnCases,
   ...expertCases,
   MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },
   MOE003: {

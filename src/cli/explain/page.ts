@@ -4,7 +4,6 @@ import { activationName, renormalizedText } from "../../kernel/api/layer.ts";
 import type { ExpertMemory } from "../../lower/hbm.ts";
 import { isSeveral } from "../../plan/members.ts";
 import type { Call, KernelPlan, PallasCall, Plan } from "../../plan/plan.ts";
-import { heldExperts, leastLocalExperts } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
 
 import { deviceOf } from "../../target/device/registry.ts";
@@ -13,24 +12,9 @@ import type { Paint } from "../output.ts";
 import { deterministicLines } from "./deterministic.ts";
 import { memoryLines } from "./memory.ts";
 import { quantised } from "./quantised.ts";
+import { spreadLines } from "./spread.ts";
 import { timeline } from "./timeline.ts";
 import { routesLines, transportLines } from "./transport.ts";
-
-/** What fills up the last devices; nothing where `ep` divides the experts. */
-function filledUp({ layer, mesh }: Plan): string {
-  const held = heldExperts(layer);
-  if (held === layer.experts) return "";
-  const fewest = leastLocalExperts(layer, mesh.ep);
-  return `, the last ${held - layer.experts} of ${held} of zero weights; the last device has ${fewest} that tokens go to`;
-}
-
-/** How experts' columns are cut; nothing where they are whole. */
-function columnLines({ layer, mesh: { tp, tpAxes } }: Plan): readonly string[] {
-  if (tp === undefined || tpAxes === undefined) return [];
-  return [
-    `  tp ${tp} over (${tpAxes.join(", ")}): ${layer.intermediate / tp} of each expert's ${layer.intermediate} columns a device`,
-  ];
-}
 
 /** `full`: with the axes, stages, buffers, copies and semaphores of each kernel. */
 export function explainPlan(
@@ -52,7 +36,7 @@ export function explainPlan(
 }
 
 function heading(plan: Plan, paint: Paint): readonly string[] {
-  const { layer, mesh } = plan;
+  const { layer } = plan;
   const { routing } = layer;
   const routed =
     routing.where === "given"
@@ -72,8 +56,7 @@ function heading(plan: Plan, paint: Paint): readonly string[] {
     `${paint.bold(plan.name)}  ${plan.schedule} schedule`,
     `  ${sizes}, ${activationName(layer.activation)}, ${layer.dtype}, ${routed}`,
     ...quantised(plan),
-    `  ep ${mesh.ep} over (${mesh.axes.join(", ")}): ${plural(plan.localExperts, "expert")} a device${filledUp(plan)}`,
-    ...columnLines(plan),
+    ...spreadLines(plan),
     ...(plan.source === undefined ? [] : [`  ${plan.source}`]),
   ];
 }
