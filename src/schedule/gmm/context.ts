@@ -27,8 +27,7 @@ function callContext(plan: Plan): Context {
 
 /** This device's tokens' sums of all devices, with what their identity experts give. */
 function ownSums({ layer, mesh }: Plan, axes: string): string {
-  const sums =
-    devicesOf(mesh) === 1 ? "sums" : `lax.psum_scatter(sums.astype(DTYPE), ${axes}, tiled=True)`;
+  const sums = devicesOf(mesh) === 1 ? "sums" : `lax.psum_scatter(sums, ${axes}, tiled=True)`;
   return layer.identityExperts === undefined ? sums : `(${sums} + identity)`;
 }
 
