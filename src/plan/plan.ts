@@ -4,6 +4,7 @@
  */
 
 import type { LayerSpec } from "../spec/layer.ts";
+import type { MeshSpec } from "../spec/mesh.ts";
 import type { QuantizedDType } from "../spec/quantization.ts";
 import type { BucketRows, PredictedTimes } from "../spec/schedule.ts";
 import type { PartCopies } from "./part-copies.ts";
@@ -286,12 +287,7 @@ export interface Plan {
   readonly schedule: string;
   /** As the spec has it; how its weights lie is a choice of the plan, not of the template. */
   readonly layer: LayerSpec;
-  readonly mesh: {
-    readonly ep: number;
-    readonly axes: readonly [string, ...string[]];
-    /** Devices that share each expert's columns, and their axes; absent: experts are whole. */
-    readonly tp?: number;
-    readonly tpAxes?: readonly [string, ...string[]];
+  readonly mesh: Pick<MeshSpec, "ep" | "axes" | "tp" | "tpAxes"> & {
     /** Those that tokens are sharded over; the others see them replicated. */
     readonly tokenAxes: readonly string[];
   };
