@@ -37,7 +37,11 @@ test("their rows are copies that the plan has, waited for where they start", () 
   if (kernel === undefined) throw new Error("no plan");
   const { streams, stages } = allOf(kernel);
   const rows = streams.find(({ name }) => name === "shared_rows_in");
-  expect(rows).toMatchObject({ from: "HBM", semaphore: "rows_gathered", source: "token_rows" });
+  expect(rows).toMatchObject({
+    from: "HBM",
+    semaphore: "shared_rows_gathered",
+    source: "token_rows",
+  });
   // Neighbours, sixteen a copy: of 512 columns two sublanes of words in a whole tile of HBM.
   expect((rows?.bytes ?? 0) / (rows?.copies ?? 1)).toBe(16 * 8 * 128 * 4);
   const stage = stages.find(({ name }) => name === "shared_rows");

@@ -117,6 +117,24 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
 };
 
 /**
+ * The same with those between that most experts have rows for, of `mean` on average: some have a standard
+ * deviation more than it, few have two.
+ */
+export function rowCountsAround(
+  layer: Pick<LayerSpec, "quantization" | "wire" | "deterministic">,
+  bt: number,
+  mean: number,
+): readonly number[] {
+  const few = defaultRowCounts(layer, bt);
+  if (layer.deterministic === true) return few;
+  const more = [0, 1, 2].map((times) =>
+    roundUp(mean + times * Math.sqrt(mean), rowMultiple(layer)),
+  );
+  const counts = new Set([...few, ...more.filter((rows) => rows < bt)]);
+  return [...counts].sort((a, b) => a - b);
+}
+
+/**
  * Row counts with a feed-forward body where the spec names none: 16 or 32, 64, 128, … up to bt; one
  * where a row's result may not depend on how many there are.
  */

@@ -10,7 +10,7 @@ import { ownEarly } from "../api/early-tiles.ts";
 import { limitsOf, ownTiles } from "../api/pass-tiles.ts";
 import { ownRoutes, routesIn } from "../api/route-tiles.ts";
 import { dequantizationFor } from "../feed-forward/dequantize.ts";
-import { defaultRowCounts } from "../feed-forward/rules.ts";
+import { defaultRowCounts, rowCountsAround } from "../feed-forward/rules.ts";
 import { type Frame, type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
 import { loadOf } from "../load.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
@@ -21,7 +21,7 @@ import { isTiled, sharedOf, sharedTileOf } from "../shared-experts/spread.ts";
 import { trafficOf } from "../traffic.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
-import { chooseFit, type Fit, type FitRequest, secondsOf } from "./fit.ts";
+import { chooseFit, type Fit, type FitRequest, meanRows, secondsOf } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
@@ -108,14 +108,20 @@ export function seconds(passes: Passes, input: LowerInput): number {
   return secondsOf(fitOf(input, request), request);
 }
 
+/** Rows that bodies are for: with sums in HBM those of an expert too, as its rows come in few row tiles. */
+function rowCounts({ layer, tiles, ...request }: FitRequest, { sizes }: Fit): readonly number[] {
+  if (tiles.rows !== "hbm with sums") return defaultRowCounts(layer, tiles.bt);
+  return rowCountsAround(layer, tiles.bt, meanRows({ ...request, layer, tiles }, sizes.passes));
+}
+
 /** The kernel with the tiles asked for; whether it fits is for others to judge. */
 export function lower(passes: Passes, input: LowerInput): KernelPlan {
   const { composition, byNeed, inTurns = (stages) => stages } = passes;
   const { layer, ep, device, tiles, tokens } = input;
   const request = requestOf(passes, input);
   const { streamed } = request;
-  const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const fit = fitOf(input, request);
+  const btc = tiles.btc ?? rowCounts(request, fit);
   const shared = sharedOf(layer, ep, byNeed);
   const sharedTile =
     shared !== undefined && isTiled(shared, streamed)

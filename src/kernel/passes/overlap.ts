@@ -3,7 +3,7 @@ import { inHbm } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
-import { defaultRowCounts } from "../feed-forward/rules.ts";
+import { defaultRowCounts, rowCountsAround } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { LANES } from "../rows/layout.ts";
 
@@ -31,18 +31,35 @@ export interface ExpertRows {
   readonly reads: number;
 }
 
-/** Seconds in which the matrix units take all rows of a pass: each row tile pushes an expert's weights. */
-function matrixSeconds(
-  { layer, device, ep, tiles }: KernelInput,
-  { mean, most }: ExpertRows,
+/** Rows that the matrix units take for an expert's: the last tile takes the body that holds its rows. */
+function pushedRows(
+  { device, tiles }: KernelInput,
+  rows: number,
+  counts: readonly number[],
 ): number {
-  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
-  const whole = Math.ceil(most / tiles.bt) - 1;
-  const rest = most - whole * tiles.bt;
-  // The last tile takes the body that holds its rows.
-  const body = defaultRowCounts(layer, tiles.bt).find((count) => rest <= count) ?? tiles.bt;
+  const whole = Math.max(0, Math.ceil(rows / tiles.bt) - 1);
+  const rest = rows - whole * tiles.bt;
+  const body = counts.find((count) => rest <= count) ?? tiles.bt;
   const { fullRows } = device.mxu;
-  const rows = Math.max(mean, whole * Math.max(fullRows, tiles.bt) + Math.max(fullRows, body));
+  return whole * Math.max(fullRows, tiles.bt) + Math.max(fullRows, body);
+}
+
+/** Quarters of experts have about so many standard deviations more rows than the mean. */
+const QUARTERS = [-1.15, -0.32, 0.32, 1.15] as const;
+
+/** Seconds in which the matrix units take all rows of a pass: each row tile pushes an expert's weights. */
+function matrixSeconds(input: KernelInput, { mean, most }: ExpertRows): number {
+  const { layer, device, ep, tiles } = input;
+  const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
+  const around = rowCountsAround(layer, tiles.bt, mean);
+  const ofQuarters = QUARTERS.map((times) =>
+    pushedRows(input, mean + times * Math.sqrt(mean), around),
+  );
+  const pushed =
+    input.rows === "hbm with sums"
+      ? ofQuarters.reduce((sum, each) => sum + each, 0) / QUARTERS.length
+      : pushedRows(input, most, defaultRowCounts(layer, tiles.bt));
+  const rows = Math.max(mean, pushed);
   return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;
 }
 

@@ -12,7 +12,7 @@ import { sharedTiles } from "./buffers.ts";
 import { sharedExpertsContext, sharedSpreadContext } from "./context.ts";
 import { rowsOnce, type SharedLoad, sharedLoad } from "./load.ts";
 import { isTiled, sharedOf } from "./spread.ts";
-import { sharedStreamsOf, sharedSumsSemaphores } from "./streams.ts";
+import { sharedSemaphores, sharedStreamsOf } from "./streams.ts";
 
 const PLACE = "shared_experts";
 
@@ -198,7 +198,7 @@ export const sharedExperts: Part = {
   context: sharedSpreadContext,
   blocks: sharedBlocks,
   buffers: sharedTiles,
-  semaphores: sharedSumsSemaphores,
+  semaphores: sharedSemaphores,
   streams: sharedStreamsOf,
   stages: (frame) => {
     const load = sharedLoad(frame);

@@ -59,7 +59,7 @@ function rowsIn(frame: Frame, load: SharedLoad): Stream {
     destination: "gathered_rows",
     issuedBy: "shared_rows",
     awaitedBy: "shared_rows",
-    semaphore: "rows_gathered",
+    semaphore: "shared_rows_gathered",
     bytes: rows * frame.load.sentRowBytes,
     copies: rows / GROUP,
     slots: 1,
@@ -92,13 +92,13 @@ function sharedSums({ layout }: Frame, { rows }: SharedLoad): readonly Stream[] 
   ];
 }
 
-/** Semaphores of these. */
-export function sharedSumsSemaphores({
-  layer,
-  rows,
-}: KernelInput): readonly SemaphoreDeclaration[] {
-  if (layer.sharedExperts === undefined || rows !== "hbm with sums") return [];
+/** Of the copies of rows, and of sums. */
+export function sharedSemaphores({ layer, rows }: KernelInput): readonly SemaphoreDeclaration[] {
+  if (layer.sharedExperts === undefined || !inHbm(rows)) return [];
+  const ofRows = dma("shared_rows_gathered", ONE, "token rows for the shared experts side by side");
+  if (rows !== "hbm with sums") return [ofRows];
   return [
+    ofRows,
     dma("shared_sums_brought", ONE, "sums of tokens for the shared experts in block_sums"),
     dma("shared_sums_kept", ONE, "the same back in token_sums"),
   ];
