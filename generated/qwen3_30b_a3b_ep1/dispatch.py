@@ -9,7 +9,17 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
 
-from .shapes import LOCAL_EXPERTS, ROW_GROUP, TOP_K, Shape
+from .shapes import (
+    HIDDEN_SIZE,
+    LANES,
+    LOCAL_EXPERTS,
+    PLACE_BITS,
+    ROW_GROUP,
+    ROW_TILES,
+    TOP_K,
+    UNROLL,
+    Shape,
+)
 
 
 class Entries(NamedTuple):
@@ -80,3 +90,48 @@ def rows_of_round(s: Shape, entries: Entries, index) -> Rows:
     real = (expert < LOCAL_EXPERTS) & (entry < last_entry) & (entries.experts[place] == expert)
     number = jnp.where(real, entries.numbers[place], s.all_tokens * TOP_K)
     return Rows(ends - held, counts, number // TOP_K, number)
+
+
+class ByToken(NamedTuple):
+    """The rows of one round by token, in blocks of `sum_block` tokens.
+
+    Attributes:
+      first: (sum_blocks + 1,) int32, the first entry of each block, and one past the last.
+      entries: (round_entries + UNROLL,) int32, the place of an entry's row among the rows, and from
+        bit PLACE_BITS on its token's in the block.
+      weights: (round_entries + UNROLL,) float32, their weights.
+    """
+
+    first: jax.Array
+    entries: jax.Array
+    weights: jax.Array
+
+
+def list_by_token(s: Shape, rows: Rows, weights) -> ByToken:
+    """Lists the rows of a round by token.
+
+    Args:
+      weights: (tokens, TOP_K) float32, by entry.
+
+    Places are those of a sort of all rows, and the bounds of blocks are counts: in range whatever
+    the routing was.
+    """
+    numbers, places = lax.sort(
+        (rows.entries, lax.iota(jnp.int32, s.rows)), num_keys=1, is_stable=False
+    )
+    # Rows without an entry come last.
+    numbers, places = numbers[: s.round_entries], places[: s.round_entries]
+    tokens = numbers // TOP_K
+    bounds = lax.iota(jnp.int32, s.sum_blocks + 1) * s.sum_block
+    before = tokens[None, :] < jnp.minimum(bounds, s.all_tokens)[:, None]
+    entries = places | (tokens % s.sum_block) << PLACE_BITS
+    chosen = jnp.take(weights.reshape(-1), numbers, mode="fill", fill_value=0)
+    more = (0, UNROLL)
+    return ByToken(
+        jnp.sum(before, axis=1, dtype=jnp.int32), jnp.pad(entries, more), jnp.pad(chosen, more)
+    )
+
+
+def rows_of_sums(s: Shape, sums):
+    """Sums of a device's tokens, (device_share, ROW_TILES, LANES), as rows of HIDDEN_SIZE."""
+    return sums.reshape(s.device_share, ROW_TILES * LANES)[:, :HIDDEN_SIZE]

@@ -10,8 +10,8 @@ from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
-from .feed_forward import feed_forward, with_body
-from .shapes import LOCAL_EXPERTS, ROW_GROUP, Refs, Shape
+from .feed_forward import feed_forward, round_results, with_body
+from .shapes import LOCAL_EXPERTS, ROW_GROUP, ROW_PITCH, Refs, Shape
 
 
 def _weight_slot(s: Shape, index):
@@ -72,28 +72,28 @@ def _groups(r: Refs, tile):
     return pl.cdiv(r.tile_row_counts[tile], ROW_GROUP)
 
 
-def _held(r: Refs, tile, group):
-    """Where a group of a row tile's rows lies in HBM, and in the tile."""
-    place = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
-    first = pl.multiple_of(r.tile_first_rows[tile] + place, ROW_GROUP)
-    return pl.ds(first, ROW_GROUP), pl.ds(place, ROW_GROUP)
-
-
 def _rows_copy(r: Refs, tile, group):
     """Copy of a group of a row tile's rows into its slot."""
-    held, place = _held(r, tile, group)
+    place = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+    first = pl.multiple_of(r.tile_first_rows[tile] + place, ROW_GROUP)
     slot = tile % 2
     return pltpu.make_async_copy(
-        r.rows.at[held], r.operand.at[slot, place], r.rows_arrived.at[slot]
+        r.rows.at[pl.ds(first, ROW_GROUP)],
+        r.operand.at[slot, pl.ds(place, ROW_GROUP)],
+        r.rows_arrived.at[slot],
     )
 
 
 def _results_copy(r: Refs, tile, group):
-    """Copy of the results of a group of a row tile's rows out of its slot."""
-    held, place = _held(r, tile, group)
+    """Copy of the packed results of a group of a row tile's rows out of its slot."""
+    words = ROW_GROUP * ROW_PITCH
+    place = pl.multiple_of(group * words, words)
+    first = pl.multiple_of(r.tile_first_rows[tile] * ROW_PITCH + place, words)
     slot = tile % 2
     return pltpu.make_async_copy(
-        r.results.at[slot, place], r.output.at[held], r.results_left.at[slot]
+        r.results.at[slot, pl.ds(place, words)],
+        r.output.at[pl.ds(first, words)],
+        r.results_left.at[slot],
     )
 
 
@@ -112,7 +112,7 @@ def run_experts(r: Refs, s: Shape):
     the next experts' weights are in flight as there are slots.
 
     Reads  rows     (rows, HIDDEN_SIZE) bfloat16, HBM
-    Writes output   (rows, HIDDEN_SIZE) bfloat16, HBM, where `rows` has rows of experts
+    Writes output   (rows * ROW_PITCH, LANES) uint32, HBM, where `rows` has rows of experts
     """
     with jax.named_scope("list_tiles"):
         active, tiles = _list_tiles(r, s)
@@ -173,6 +173,8 @@ def run_experts(r: Refs, s: Shape):
                 _rows_copy(r, tile, group).wait()
 
         with_body(s, r.tile_row_counts[tile], functools.partial(feed_forward, own, weight_slot))
+        with jax.named_scope("round_results"):
+            round_results(own, r.tile_row_counts[tile])
         with jax.named_scope("write_results"):
 
             @pl.loop(0, _groups(r, tile))

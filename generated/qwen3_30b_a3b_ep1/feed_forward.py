@@ -8,7 +8,17 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 
-from .shapes import DTYPE, ROW_GROUP, Refs, Shape
+from .shapes import (
+    DTYPE,
+    HIDDEN_SIZE,
+    LANES,
+    ROW,
+    ROW_GROUP,
+    ROW_PITCH,
+    Refs,
+    Shape,
+    pack,
+)
 
 
 def dot(left, right):
@@ -30,11 +40,29 @@ def with_body(s: Shape, count, body):
 
 
 def store_results(r: Refs, result, rows: int):
-    """Writes the results (rows, HIDDEN_SIZE) float32 of a row tile, rounded.
+    """Keeps the results (rows, HIDDEN_SIZE) float32 of a row tile.
 
-    Writes results  (rows, HIDDEN_SIZE) bfloat16, VMEM
+    Writes sums  (rows, ROW_TILES * LANES) float32, VMEM
     """
-    r.results[pl.ds(0, rows), :] = result.astype(DTYPE)
+    r.sums[pl.ds(0, rows), pl.ds(0, HIDDEN_SIZE)] = result
+
+
+def round_results(r: Refs, count):
+    """Packs the sums of `count` rows as bfloat16, each row's words side by side.
+
+    Reads  sums     (count, ROW_TILES * LANES) float32, VMEM
+    Writes results  (count * ROW_PITCH, LANES) uint32, VMEM, to whole groups of rows
+    """
+
+    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
+    def _(group):
+        first = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+        rows = pl.ds(first, ROW_GROUP)
+        for block in range(ROW):
+            place = pl.ds(first * ROW_PITCH + block, ROW_GROUP, stride=ROW_PITCH)
+            low = r.sums[rows, pl.ds(2 * block * LANES, LANES)]
+            high = r.sums[rows, pl.ds((2 * block + 1) * LANES, LANES)]
+            r.results[place, :] = pack(low, high)
 
 
 def feed_forward(r: Refs, slot, rows: int):
@@ -43,7 +71,7 @@ def feed_forward(r: Refs, slot, rows: int):
     Reads  operand          (rows, HIDDEN_SIZE) bfloat16, VMEM
            gate_up_tiles    (2, HIDDEN_SIZE, INTERMEDIATE_SIZE) bfloat16, VMEM, slot `slot`
            down_tiles       (INTERMEDIATE_SIZE, HIDDEN_SIZE) bfloat16, VMEM, slot `slot`
-    Writes results          (rows, HIDDEN_SIZE) bfloat16, VMEM
+    Writes sums             (rows, ROW_TILES * LANES) float32, VMEM
     """
     # One scope: where the compiler names them in its code, it moves nothing from one to another.
     with jax.named_scope(f"feed_forward_{rows}"):

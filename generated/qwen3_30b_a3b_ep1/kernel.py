@@ -10,8 +10,10 @@ Figures: https://huggingface.co/Qwen/Qwen3-30B-A3B/blob/main/config.json
 
 Schedule "gmm": XLA routes, and puts the rows of a device's
 experts side by side, sorted by expert. One Pallas kernel takes them through gate and up,
-activation and down, each expert's weights read once. XLA adds the weighted results up by token, in
-float32.
+activation and down, each expert's weights read once. Another one adds the weighted results up by
+token, in float32.
+Buffers have room for twice the rows that a device has on average, and for MOST_ROUND at most. Where
+one has more, there are more rounds, and no row is dropped.
 """
 
 import contextlib
@@ -28,7 +30,8 @@ from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from .dispatch import rows_of_round, sort_entries
+from .combine import sum_kernel, sum_scratch
+from .dispatch import list_by_token, rows_of_round, rows_of_sums, sort_entries
 from .experts import run_experts
 from .routing import choose_experts
 from .shapes import (
@@ -36,9 +39,13 @@ from .shapes import (
     EP_SIZE,
     HIDDEN_SIZE,
     INTERMEDIATE_SIZE,
+    LANES,
+    LOCAL_EXPERTS,
     MESH_AXES,
     NUM_EXPERTS,
-    TOP_K,
+    ROW_PITCH,
+    ROW_TILES,
+    WORD,
     Shape,
     name_refs,
     scratch,
@@ -224,7 +231,7 @@ def fused_ep_moe(
     in_smem, anywhere = (pl.BlockSpec(memory_space=space) for space in (pltpu.SMEM, pl.ANY))
     call = pl.pallas_call(
         functools.partial(_fused_ep_moe_kernel, s),
-        out_shape=jax.ShapeDtypeStruct((s.rows, HIDDEN_SIZE), DTYPE),
+        out_shape=jax.ShapeDtypeStruct((s.rows * ROW_PITCH, LANES), WORD),
         in_specs=[in_smem] * 2 + [anywhere] * 3,
         out_specs=anywhere,
         scratch_shapes=list(scratch(s).values()),
@@ -232,24 +239,43 @@ def fused_ep_moe(
         interpret=interpret,
         name="fused_ep_moe",
     )
+    add_up = pl.pallas_call(
+        functools.partial(sum_kernel, s),
+        out_shape=jax.ShapeDtypeStruct((s.sum_blocks * s.sum_block, ROW_TILES, LANES), DTYPE),
+        in_specs=[in_smem] * 4 + [anywhere] * 2,
+        out_specs=anywhere,
+        # A round adds to the sums of those before it, where they are.
+        input_output_aliases={5: 0},
+        scratch_shapes=list(sum_scratch(s).values()),
+        # What indexes memory there is from lists that are in range by how they are made.
+        compiler_params=pltpu.CompilerParams(
+            vmem_limit_bytes=tiles.vmem_limit_bytes, disable_bounds_checks=True
+        ),
+        interpret=interpret,
+        name="add_results",
+    )
 
     def one_device(tokens, w1, w2, gating_output):
         weights, ids = choose_experts(gating_output)
         entries = sort_entries(ids)
-        # A round has room for all entries of so few devices.
-        rows = rows_of_round(s, entries, 0)
-        by_expert = jnp.take(tokens, rows.tokens, axis=0, mode="fill", fill_value=0)
-        # The kernel's products are of their operands' types, whatever the caller's precision is.
-        with jax.default_matmul_precision(None):
-            results = call(rows.first, rows.counts, by_expert, w1, w2)
-        # The row of each entry; one past the last where it has none.
-        places = jnp.full(weights.size, s.rows, jnp.int32)
-        places = places.at[rows.entries].set(lax.iota(jnp.int32, s.rows), mode="drop")
-        by_token = jnp.take(results, places, axis=0, mode="fill", fill_value=0)
-        by_token = by_token.reshape(s.all_tokens, TOP_K, HIDDEN_SIZE).astype(jnp.float32)
-        weights = jnp.where(places.reshape(weights.shape) < s.rows, weights, 0.0)
-        sums = jnp.sum(weights[:, :, None] * by_token, axis=1)
-        return sums.astype(DTYPE)
+
+        def add_round(index, sums):
+            rows = rows_of_round(s, entries, index)
+            by_expert = jnp.take(tokens, rows.tokens, axis=0, mode="fill", fill_value=0)
+            listed = list_by_token(s, rows, weights)
+            # The kernel's products are of their operands' types, whatever the caller's precision
+            # is.
+            with jax.default_matmul_precision(None):
+                results = call(rows.first, rows.counts, by_expert, w1, w2)
+            return add_up(jnp.reshape(index, (1,)).astype(jnp.int32), *listed, results, sums)
+
+        # As many rounds on all devices: the collective after them awaits the last. The first one
+        # writes all sums, be there rows or none.
+        rounds = lax.pmax(pl.cdiv(entries.first[LOCAL_EXPERTS], s.round_entries), MESH_AXES)
+        sums = lax.empty((s.sum_blocks * s.sum_block, ROW_TILES, LANES), DTYPE)
+        sums = lax.fori_loop(0, jnp.maximum(rounds, 1), add_round, sums)[: s.all_tokens]
+        result = rows_of_sums(s, sums)
+        return result
 
     by_token, by_expert = P(MESH_AXES), P(MESH_AXES)
     padding = ((0, s.all_tokens - num_tokens), (0, 0))

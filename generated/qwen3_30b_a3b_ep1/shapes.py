@@ -24,10 +24,23 @@ LANES = 128
 # Rows of a bfloat16 tile: experts' rows begin at a multiple of them, and are copied so many at
 # once.
 ROW_GROUP = 16
-# Entries that a round has room for: so many times what a device has of all on average, and the
-# least. What more there are take further rounds.
+# A row packed: words side by side, from one row to the next whole tiles, and as bfloat16.
+WORD = jnp.uint32
+ROW = 8
+ROW_PITCH = 8
+ROW_TILES = 16
+# Entries that one step takes where rows are taken one by one.
+UNROLL = 8
+# Tokens whose sums are at hand at a time, at most. An entry's token among them stands above its
+# row's place.
+SUM_BLOCK = 256
+PLACE_BITS = 23
+PLACE_MASK = (1 << PLACE_BITS) - 1
+# Entries that a round has room for: so many times what a device has of all on average, the least,
+# and the most, whose lists fit SMEM. What more there are take further rounds.
 ROUND_SHARE = 2
 LEAST_ROUND = 64
+MOST_ROUND = 65536
 
 
 class Shape(NamedTuple):
@@ -50,7 +63,7 @@ class Shape(NamedTuple):
     def round_entries(self) -> int:
         """Routed entries that go through the experts in one round at most."""
         entries = self.all_tokens * TOP_K
-        return min(entries, max(pl.cdiv(ROUND_SHARE * entries, EP_SIZE), LEAST_ROUND))
+        return min(entries, max(pl.cdiv(ROUND_SHARE * entries, EP_SIZE), LEAST_ROUND), MOST_ROUND)
 
     @property
     def rows(self) -> int:
@@ -63,15 +76,26 @@ class Shape(NamedTuple):
         """Row tiles of one round at most."""
         return LOCAL_EXPERTS + self.round_entries // self.tiles.bt
 
+    @property
+    def sum_block(self) -> int:
+        """Tokens whose sums are at hand at a time."""
+        return min(SUM_BLOCK, pl.cdiv(self.all_tokens, UNROLL) * UNROLL)
+
+    @property
+    def sum_blocks(self) -> int:
+        """Blocks of so many tokens."""
+        return pl.cdiv(self.all_tokens, self.sum_block)
+
 
 class Refs(NamedTuple):
     """Every buffer and semaphore of the kernel; shapes in `scratch`.
 
     first_rows, row_counts: first row and rows of each expert, SMEM
     rows: token rows by expert, HBM
-    output: their results, HBM
+    output: their results, packed, HBM
     operand: rows of a row tile
-    results: results of a row tile
+    results: packed results of a row tile
+    sums: results of a row tile
     gate_up_tiles: gate and up weight tiles
     down_tiles: down weight tiles
     active_experts: experts that have rows
@@ -88,6 +112,7 @@ class Refs(NamedTuple):
     output: jax.Ref
     operand: jax.Ref
     results: jax.Ref
+    sums: jax.Ref
     gate_up_tiles: jax.Ref
     down_tiles: jax.Ref
     active_experts: jax.Ref
@@ -105,7 +130,8 @@ def scratch(s: Shape) -> dict:
     dma = pltpu.SemaphoreType.DMA
     return {
         "operand": pltpu.VMEM((2, s.tiles.bt, HIDDEN_SIZE), DTYPE),
-        "results": pltpu.VMEM((2, s.tiles.bt, HIDDEN_SIZE), DTYPE),
+        "results": pltpu.VMEM((2, s.tiles.bt * ROW_PITCH, LANES), WORD),
+        "sums": pltpu.VMEM((s.tiles.bt, ROW_TILES * LANES), jnp.float32),
         "gate_up_tiles": pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
         "down_tiles": pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),
         "active_experts": pltpu.SMEM((LOCAL_EXPERTS + 1,), jnp.int32),
@@ -124,3 +150,27 @@ def name_refs(s: Shape, refs) -> Refs:
     names = tuple(scratch(s))
     arguments, buffers = refs[: -len(names)], refs[-len(names) :]
     return Refs(*arguments, **dict(zip(names, buffers)))
+
+
+def pack(low, high):
+    """Packs two float32 column blocks as bfloat16 into the halves of uint32 words."""
+    low = pltpu.bitcast(low.astype(DTYPE).astype(jnp.float32), WORD)
+    high = pltpu.bitcast(high.astype(DTYPE).astype(jnp.float32), WORD)
+    return (low >> 16) | (high & WORD(0xFFFF0000))
+
+
+def unpack(words):
+    """The two float32 column blocks of packed words, neighbours in a row."""
+    low = pltpu.bitcast(words << 16, jnp.float32)
+    high = pltpu.bitcast(words & WORD(0xFFFF0000), jnp.float32)
+    return low, high
+
+
+def row_of(words):
+    """Packed words (ROW, LANES) as the row that they are: (ROW_TILES, LANES) bfloat16."""
+    return pltpu.bitcast(words, DTYPE)
+
+
+def words_of(row):
+    """The other way."""
+    return pltpu.bitcast(row, WORD)

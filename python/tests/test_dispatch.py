@@ -1,10 +1,12 @@
 """Which rows go through which expert of a device, in a generated package of grouped matmuls: each
-entry of its experts in just one round, among the rows of its expert, whatever the ids are."""
+entry of its experts in just one round, among the rows of its expert, whatever the ids are; and each of
+them once among those of its token."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +28,27 @@ def some_ids(kind: str, count: int) -> np.ndarray:
     most = LOCAL if kind == "one device" else LOCAL * DEVICES
     chosen = [random.permutation(most)[:TOP_K] for _ in range(count)]
     return np.stack(chosen).astype(np.int32)
+
+
+def check_by_token(package: tuple[Any, Any, Any], rows: Any, wanted: np.ndarray) -> None:
+    """The list by token of one round has the `wanted` entries, each block's within its bounds."""
+    shapes, dispatch, shape = package
+    weights = np.random.default_rng(1).random((shape.all_tokens, TOP_K), np.float32)
+    listed = dispatch.list_by_token(shape, rows, jnp.asarray(weights))
+    first, entries, chosen = (np.asarray(array) for array in listed)
+    assert len(entries) == len(chosen) >= first[-1] + shapes.UNROLL
+    assert first[0] == 0 and (np.diff(first) >= 0).all() and first[-1] == len(wanted)
+    places = entries & shapes.PLACE_MASK
+    # What is read beyond the end is in range too.
+    assert (places < shape.rows).all()
+    assert (entries >> shapes.PLACE_BITS < shape.sum_block).all()
+    own = slice(0, first[-1])
+    numbers = np.asarray(rows.entries)[places[own]]
+    assert (np.diff(numbers) > 0).all() and sorted(numbers) == sorted(wanted)
+    block = np.repeat(np.arange(shape.sum_blocks), np.diff(first))
+    tokens = block * shape.sum_block + (entries[own] >> shapes.PLACE_BITS)
+    assert (tokens == numbers // TOP_K).all()
+    assert (chosen[own] == weights.reshape(-1)[numbers]).all()
 
 
 @pytest.mark.parametrize("kind", ["uniform", "one device", "hostile"])
@@ -63,6 +86,7 @@ def test_every_entry_is_in_one_round(
             assert (tokens[held] == numbers[held] // TOP_K).all()
             others = np.delete(np.arange(shape.rows), held)
             assert (tokens[others] == shape.all_tokens).all()
+            check_by_token((shapes, dispatch, shape), rows, numbers[held])
             seen.extend(numbers[held])
         assert sorted(seen) == wanted.tolist()
 

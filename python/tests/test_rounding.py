@@ -348,6 +348,15 @@ def test_an_infinite_row_has_an_error_where_its_activation_is_at_a_bound() -> No
     assert 0.0 < mean[3] < 100.0 * mean[4]
 
 
+def test_sums_are_rounded_where_a_round_ends_that_is_not_the_last() -> None:
+    rounds = rounding.Rounds(np.array([7, 4]), most=4)
+    assert rounds.pieces(0, 3) == [(slice(0, 3), False)]
+    # The second expert's first row is the round's last.
+    assert rounds.pieces(0, 4) == [(slice(0, 1), True), (slice(1, 4), False)]
+    assert rounds.pieces(1, 4) == [(slice(0, 4), False)]
+    assert rounding.Rounds(np.array([9]), None).pieces(0, 9) == [(slice(0, 9), False)]
+
+
 def test_sums_of_a_chip_of_two_devices_leave_it_together() -> None:
     (way,) = ways.through_chips(4)
     # Sums of tokens of device 1: device 0 shares its chip; 3 is at its place, and has those of 2.

@@ -147,6 +147,10 @@ describe("a round", () => {
     }
   });
 
+  test("has as many entries as have lists in SMEM, whatever T is", () => {
+    expect(roundOf(layer, { ep: 1 }, 131_072).entries).toBe(65_536);
+  });
+
   test("has room for twice a device's average of more, and for every expert's padding", () => {
     const { entries, rows } = roundOf({ topK: 8, experts: 128 }, { ep: 8 }, 8192);
     expect(entries).toBe((2 * 8192 * 8) / 8);

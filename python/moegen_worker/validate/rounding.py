@@ -8,8 +8,8 @@ A kernel takes its inputs as they are, adds up products in float32, and rounds t
    bfloat16; or to int8 with one scale a row where the wire is, step(P) = max |P| / 127. Where the layer
    is `deterministic`, each device's alone, its own as well. Where the schedule says `roundedResults`,
    each expert's result too, before it is weighted, what a device's columns of the shared experts give,
-   and of several devices each one's sums, its own as well: what a collective of XLA rounds on its way is
-   not counted, on simulated devices it is nothing;
+   and each device's sums, its own as well, after each of its rounds. What a collective of XLA rounds on its
+   way is not counted: on simulated devices nothing;
 3. the result;
 4. where small blocks share a scale (`roundedWeights`: in bodies of more rows than that), each weight
    times its scale: to bfloat16.
@@ -110,6 +110,8 @@ class Owners:
     parts: int = 1
     # Whom each device sends sums to, by T: (parts of a block, block, device). Absent: straight.
     ways: Callable[[int], Array] | None = None
+    # Entries of a device after which its sums are rounded, by T. Absent: however many it has.
+    round_entries: Callable[[int], int] | None = None
 
     @classmethod
     def of(cls, package: MoePackage) -> Owners:
@@ -118,7 +120,8 @@ class Owners:
         columns = getattr(shapes, "SHARED_COLUMNS", 1)
         parts = getattr(shapes, "SHARED_INTERMEDIATE_SIZE", columns) // columns
         ways = functools.partial(ways_of, package)
-        return cls(package.devices, package.experts, package.tp, parts, ways)
+        own = package.devices, package.experts, package.tp, parts
+        return cls(*own, ways, rounds_of(package))
 
     def ways_home(self, count: int) -> Array:
         """(parts, block, device): whom a device sends its sums to, in a call of T tokens."""
@@ -136,6 +139,43 @@ class Owners:
         """(T,) device that adds the `part`-th of the shared experts' parts to tokens of devices."""
         replicas = self.devices // self.parts
         return part * replicas + tokens % replicas
+
+
+def rounds_of(package: MoePackage) -> Callable[[int], int] | None:
+    """Entries of one round by T, of a package that goes through its experts in rounds."""
+    shape = package.shapes.Shape
+    if not hasattr(shape, "round_entries"):
+        return None
+
+    def entries(count: int) -> int:
+        return int(shape(device_share=-(-count // package.devices), tiles=None).round_entries)
+
+    return entries
+
+
+class Rounds:
+    """Where the entries of each device, taken by expert, end one round and begin another."""
+
+    def __init__(self, entries: Array, most: int | None) -> None:
+        """`entries`: of each device; `most`: of one round."""
+        self._entries, self._most = entries, most
+        self._done = np.zeros(len(entries), int)
+
+    def pieces(self, device: int, count: int) -> list[tuple[slice, bool]]:
+        """The next `count` entries of a device in pieces of one round each, and whether a round ends
+        after it that is not the device's last."""
+        first = int(self._done[device])
+        self._done[device] += count
+        if self._most is None:
+            return [(slice(0, count), False)]
+        last = int(self._entries[device]) - 1
+        ends = range((first // self._most + 1) * self._most, first + count + 1, self._most)
+        cuts = [end - first for end in ends if end <= last]
+        starts = [0, *cuts]
+        return [
+            (slice(start, end), index < len(cuts))
+            for index, (start, end) in enumerate(zip(starts, [*cuts, count], strict=True))
+        ]
 
 
 class Model:
@@ -165,19 +205,28 @@ class Model:
         shift = np.zeros((count, hidden))
         # Of the squared norm's variance, what comes of few activated values.
         sources = np.zeros(count)
-        for expert in np.unique(ids[(ids >= 0) & (ids < self._owners.experts)]):
+        routed = ids[(ids >= 0) & (ids < self._owners.experts)]
+        most = None if self._owners.round_entries is None else self._owners.round_entries(count)
+        rounds = Rounds(np.bincount(self._owners.of_experts(routed)), most)
+        for expert in np.unique(routed):
             here = ids == expert
             chosen = np.flatnonzero(here.any(axis=-1))
             share = np.where(here, shares, 0.0)[chosen].sum(axis=-1, keepdims=True)
             taken = rows[chosen]
             if self._weighs_rows:
                 share, taken = np.ones_like(share), share * taken
+            first = int(self._owners.of_experts(expert))
+            pieces = rounds.pieces(first, len(chosen))
             for part in range(self._owners.shared_by):
                 result, variance, few, off = self._expert(taken, int(expert), part)
                 if self._rounds_results:
                     variance = variance + nearest(result, self._dtype)
-                owner = self._owners.of_experts(expert) + part
-                sums[owner, chosen] += share * result
+                owner = first + part
+                added = share * result
+                for of_round, ended in pieces:
+                    sums[owner, chosen[of_round]] += added[of_round]
+                    if ended:
+                        noise[owner] += nearest(sums[owner], self._dtype)
                 shift[chosen] += share * off
                 noise[owner, chosen] += share**2 * (variance + self._share * result**2)
                 sources[chosen] += share[:, 0] ** 4 * few
@@ -226,8 +275,8 @@ class Model:
         if self._layer.get("deterministic"):
             away = np.ones_like(away)
         if self._rounds_results:
-            # Results, and of several devices all sums.
-            away = np.full(away.shape, 1.0 + (self._owners.devices > 1))
+            # Results, and all devices' sums.
+            away = np.full(away.shape, 2.0)
         # The activated value, what is sent, the result; of weights gate, up and down twice each,
         # and gate counts a third more in what is activated.
         weights = 0.0 if self._rounded_above("routed") is None else 7.0
@@ -367,7 +416,8 @@ class Model:
         dtype so (T, D), nought where none was."""
         variance = noise.sum(axis=0)
         more, nought = np.zeros(len(variance)), np.zeros_like(variance)
-        if not self._narrow or self._owners.devices == 1:
+        leaves = self._owners.devices > 1 or self._rounds_results
+        if not self._narrow or not leaves:
             return variance, more, nought
         kind = quantization.partial_sums(self._layer)
 

@@ -8,7 +8,6 @@ import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { axesOf, devicesOf } from "../../spec/mesh.ts";
-import { MOST_ALONE } from "./sizes.ts";
 
 const HERE = "gmm";
 
@@ -18,13 +17,11 @@ type Blocks = Readonly<Record<string, string>>;
 function collectiveBlocks({ mesh }: Plan): Blocks {
   const { ep, tokenAxes } = mesh;
   const alone = devicesOf(mesh) === 1;
-  const rounds = ep <= MOST_ALONE ? "one" : "several";
   const replicated = tokenAxes.length < axesOf(mesh).length;
   return {
     collected: alone ? NO_BLOCK : `${HERE}/collected/distributed`,
+    returned: alone ? NO_BLOCK : `${HERE}/returned/distributed`,
     entries: `${HERE}/entries/${ep === 1 ? "alone" : "distributed"}`,
-    experts: `${HERE}/experts/${rounds}`,
-    about_rounds: `${HERE}/about_rounds/${rounds}`,
     result: `${HERE}/result/${replicated && !alone ? "replicated" : "own"}`,
   };
 }
@@ -39,7 +36,6 @@ function sharedBlocks(plan: Plan): Blocks {
     shared_scale_arrays: when(shared_scale_arrays),
     // Rows are not padded here.
     shared_gate_array: gated ? "kernel/api/arrays/shared_gate" : NO_BLOCK,
-    shared_dispatch: when(`${HERE}/shared/dispatch`),
     shared_rows: when(`${HERE}/shared/rows`),
     shared_tiles: when(`${HERE}/shared/shape`),
     // Where all devices have columns of their own, each of them is its own group.
@@ -65,7 +61,11 @@ export function gmmBlocks(plan: Plan): Blocks {
     own_biases: biased && plan.mesh.tp !== undefined ? `${HERE}/own_biases` : NO_BLOCK,
     down_bias_array: biased ? `${HERE}/down_bias` : NO_BLOCK,
     routes: `${HERE}/routes/${layer.routing.where === "given" ? "given" : "chosen"}`,
+    words: `${HERE}/words/${layer.dtype}`,
+    packed_columns: `${HERE}/packed_columns/${layer.dtype}`,
+    begin_sums: `${HERE}/begin_sums/${shared === undefined ? "zero" : "shared"}`,
     identity: identity ? `${HERE}/identity/rows` : NO_BLOCK,
+    identity_added: identity ? `${HERE}/identity/added` : NO_BLOCK,
     identity_dispatch: identity ? `${HERE}/identity/dispatch` : NO_BLOCK,
     ...(isStreamed(plan.kernels)
       ? {

@@ -1,13 +1,12 @@
 /** What XLA does around the Pallas kernel, with its bytes under uniform routing. */
 import type { Frame } from "../../kernel/frame.ts";
-import { sharedLoad } from "../../kernel/shared-experts/load.ts";
-import type { Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
+import type { Call, Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
 import { idsOf } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
-import { MOST_ALONE, roundOf } from "./sizes.ts";
+import { roundOf } from "./sizes.ts";
 
-/** Calls whose rows XLA moves one by one. */
-export const ROW_BY_ROW = ["rows by expert", "rows by token"] as const;
+/** The call whose rows XLA moves one by one. */
+export const ROW_BY_ROW = "rows by expert";
 
 /** Bytes that go between devices before and after the experts: all devices' rows, and their sums. */
 export interface Between {
@@ -20,26 +19,10 @@ export function betweenOf(frame: Frame): Between {
   if (devicesOf(frame) === 1) return { rows: 0, sums: 0 };
   const { layer, sizes, layout } = frame;
   const row = layer.hidden * layout.itemBytes + 8 * layer.topK;
-  return { rows: sizes.allTokens * row, sums: sizes.allTokens * layer.hidden * layout.itemBytes };
-}
-
-/** Rows for the shared experts: one device's in a group, or all as they are. */
-function sharedRows(frame: Frame): readonly XlaOperations[] {
-  const load = sharedLoad(frame);
-  if (load === undefined || load.rows === frame.sizes.allTokens) return [];
-  const bytes = 2 * load.rows * frame.layer.hidden * frame.layout.itemBytes;
-  const meaning = "rows for this device's columns of the shared experts";
-  return [{ kind: "xla", name: "rows for shared experts", operations: 1, bytes, meaning }];
-}
-
-/** What these give, added to the sums. */
-function sharedSums(frame: Frame): readonly XlaOperations[] {
-  const load = sharedLoad(frame);
-  if (load === undefined) return [];
-  const { layer, layout, sizes } = frame;
-  const bytes = layer.hidden * (load.rows * layout.itemBytes + 8 * sizes.allTokens);
-  const meaning = "results of the shared experts added to the sums";
-  return [{ kind: "xla", name: "shared experts' sums", operations: 1, bytes, meaning }];
+  return {
+    rows: sizes.allTokens * row,
+    sums: sizes.allTokens * layout.paddedHidden * layout.itemBytes,
+  };
 }
 
 /** Of the devices that share experts one adds what down's biases give. */
@@ -89,34 +72,18 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       bytes: 2 * round.rows * row,
       meaning: "own experts' rows side by side",
     },
-    ...sharedRows(frame),
     ...ownBiases(frame),
   ];
 }
 
-/** Results to their tokens: each token's gathered, or added where a round has but some of them. */
-function summed(frame: Frame): readonly XlaOperations[] {
-  const { layer, ep, sizes, layout } = frame;
-  const sums = 4 * sizes.allTokens * layer.hidden;
-  const gathered = sizes.allTokens * layer.topK * layer.hidden * layout.itemBytes;
-  const meaning = "weighted results added up by token";
-  const sum = { kind: "xla", name: "weighted sums" } as const;
-  if (ep <= MOST_ALONE) {
-    return [
-      {
-        ...{ kind: "xla", name: "rows by token", operations: 2, bytes: 2 * gathered },
-        meaning: "each token's results side by side",
-      },
-      { ...sum, operations: 1, bytes: gathered + sums, meaning },
-    ];
-  }
-  const { rows } = roundOf(layer, frame, sizes.tokens);
-  // A result is read; its token's sum is read and written.
-  const bytes = rows * layer.hidden * (layout.itemBytes + 8) + sums;
-  return [{ ...sum, name: "rows by token", operations: 2, bytes, meaning }];
+/** Rows of a round by token: a sort of all rows and what follows from it. */
+function byToken(frame: Frame): XlaOperations {
+  const { rows } = roundOf(frame.layer, frame, frame.sizes.tokens);
+  const meaning = "rows of a round sorted by token; where each block of tokens begins";
+  return { kind: "xla", name: "rows by token", operations: 3, bytes: 32 * rows, meaning };
 }
 
-/** Operations behind the experts, in order. */
+/** Behind the sums: to their tokens' devices, and as rows of the layer. */
 function behind(frame: Frame): readonly (XlaOperations | Collective)[] {
   const { layer, sizes, layout } = frame;
   const returned: readonly Collective[] =
@@ -130,25 +97,23 @@ function behind(frame: Frame): readonly (XlaOperations | Collective)[] {
           },
         ];
   return [
-    ...summed(frame),
-    ...sharedSums(frame),
-    {
-      ...{ kind: "xla", name: "rounded sums", operations: 1 },
-      bytes: sizes.allTokens * layer.hidden * (4 + layout.itemBytes),
-      meaning: `sums as ${layer.dtype}`,
-    },
     ...returned,
+    {
+      ...{ kind: "xla", name: "result", operations: 1 },
+      bytes: 2 * sizes.deviceShare * layer.hidden * layout.itemBytes,
+      meaning: "own sums as rows",
+    },
   ];
 }
 
 /** All calls in the order in which they run. */
-export function callsOf(frame: Frame, kernel: PallasCall) {
-  return [...before(frame), kernel, ...behind(frame)];
+export function callsOf(frame: Frame, kernel: PallasCall, sums: PallasCall): readonly Call[] {
+  return [...before(frame), byToken(frame), kernel, sums, ...behind(frame)];
 }
 
 /** Bytes of XLA's operations through HBM. */
 export function xlaBytes(frame: Frame): number {
-  return [...before(frame), ...behind(frame)].reduce(
+  return [...before(frame), byToken(frame), ...behind(frame)].reduce(
     (sum, call) => sum + (call.kind === "xla" ? call.bytes : 0),
     0,
   );

@@ -16,6 +16,7 @@ import { work } from "./work.ts";
 /** The call, what XLA does around the kernel, and the kernel's loop over row tiles. */
 const body: Part = {
   modules: ({ layer, kernels }) => [
+    { name: "combine", template: "gmm/combine" },
     { name: "dispatch", template: "gmm/dispatch" },
     {
       name: "experts",
@@ -55,11 +56,11 @@ function isBody({ name }: Draft): boolean {
 
 /** What a body gives: results, or its part of their sums. */
 function storeBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>> {
-  const biased = layer.biases === true ? "biased" : "plain";
+  const biased = layer.biases === true;
   const streamed = isStreamed(kernels);
   return {
-    store_results: `gmm/store_results/${streamed ? "added" : biased}`,
-    round_results: streamed ? `gmm/streamed/round_results/${biased}` : NO_BLOCK,
+    store_results: `gmm/store_results/${streamed ? "added" : biased ? "biased" : "plain"}`,
+    add_bias: streamed && biased ? "gmm/streamed/add_bias" : NO_BLOCK,
   };
 }
 
@@ -74,8 +75,7 @@ const bodies: Part = {
   buffers: () => [],
   stages: (frame) =>
     (feedForward.stages?.({ ...frame, streamed: false }) ?? []).filter(isBody).map((stage) => {
-      const results = frame.streamed ? "sums" : "results";
-      const writes = stage.writes.map((name) => (name === "result_tiles" ? results : name));
+      const writes = stage.writes.map((name) => (name === "result_tiles" ? "sums" : name));
       const biased = !frame.streamed && stage.rows !== undefined && frame.layer.biases === true;
       return {
         ...stage,

@@ -4,6 +4,7 @@ import { argumentsContext } from "../../kernel/api/arguments.ts";
 import { headerContext } from "../../kernel/api/context.ts";
 import { type Context, contextOf } from "../../kernel/context.ts";
 import type { KernelInput } from "../../kernel/frame.ts";
+import { UNROLL } from "../../kernel/loops.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { isStreamed } from "../../plan/call.ts";
@@ -12,7 +13,17 @@ import { defined } from "../../spec/defined.ts";
 import { axesOf, devicesOf } from "../../spec/mesh.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
-import { LEAST_ROUND, onDevice, ROUND_SHARE, sizesOf } from "./sizes.ts";
+import {
+  LEAST_ROUND,
+  MOST_ROUND,
+  mostSummed,
+  onDevice,
+  PLACE_BITS,
+  ROUND_SHARE,
+  sizesOf,
+} from "./sizes.ts";
+import { sumComposition } from "./sums.ts";
+import { wordsOf } from "./words.ts";
 
 /** Arguments of the call as a kernel takes them that sends nothing itself. */
 function callContext(plan: Plan): Context {
@@ -23,12 +34,6 @@ function callContext(plan: Plan): Context {
   const count = expertArrays.split(", ").length;
   // Rows by expert, beside the weights; and those for the shared experts.
   return { ...all, expertArrays, arrayCount: count + (shared === undefined ? 1 : 2) };
-}
-
-/** This device's tokens' sums of all devices, with what their identity experts give. */
-function ownSums({ layer, mesh }: Plan, axes: string): string {
-  const sums = devicesOf(mesh) === 1 ? "sums" : `lax.psum_scatter(sums, ${axes}, tiled=True)`;
-  return layer.identityExperts === undefined ? sums : `(${sums} + identity)`;
 }
 
 /** Devices that share experts: how many, over which axes, and the layer's columns. */
@@ -60,12 +65,14 @@ export function gmmContext(plan: Plan): Context {
     sizes: sizesOf(devicesOf(mesh), first.tokens),
     tiles: { ...first.tiles, early: 0, rowBlock: first.tiles.bt },
   };
+  const words = wordsOf(layer);
+  const summed = contextOf(sumComposition, own, input);
+  const shared = layer.sharedExperts !== undefined;
   return {
     ...contextOf(composition, own, input),
     ...headerContext(plan),
     ...callContext(plan),
     ...columnsContext(plan),
-    ownSums: ownSums(plan, tokenAxesName),
     // Where tokens are replicated each device has a share of them in between.
     tokenAxesName,
     collectsText: alone ? "" : ", gathers all devices' token rows",
@@ -74,9 +81,19 @@ export function gmmContext(plan: Plan): Context {
       : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
     roundShare: ROUND_SHARE,
     leastRound: LEAST_ROUND,
-    resultsText: isStreamed(kernels)
-      ? "sums             (rows, HIDDEN_SIZE) float32"
-      : `results          (rows, HIDDEN_SIZE) ${layer.dtype}`,
+    mostRound: MOST_ROUND,
+    placeBits: PLACE_BITS,
+    sumBlock: mostSummed(layer),
+    unroll: UNROLL,
+    ...{ wordRow: words.row, wordPitch: words.pitch, wordTiles: words.tiles },
+    rowParts: words.parts,
+    word: input.layout.word,
+    sumBuffers: summed.buffers,
+    sumSemaphores: summed.semaphores,
+    // Results, those of the shared experts, and the sums so far.
+    sumArrays: shared ? 3 : 2,
+    sumsAt: shared ? 6 : 5,
+    resultsText: "sums             (rows, ROW_TILES * LANES) float32",
     sharedResults: "sums        ",
     operandDtype: layer.dtype,
     rowGroup: "ROW_GROUP",

@@ -12,6 +12,8 @@ import { gmmContext } from "./context.ts";
 import { lower } from "./lower.ts";
 import { axisRule, layerProblems } from "./rules.ts";
 import { onDevice } from "./sizes.ts";
+import { sumSteps } from "./sum-steps.ts";
+import { SUMS } from "./sums.ts";
 
 export const gmm = {
   kind: "gmm",
@@ -30,11 +32,13 @@ export const gmm = {
   steps: (kernel, bundles, job) => {
     const { streamed, bt } = kernel.tiles;
     const reading = streamed ? { rowBlock: bt } : {};
-    return kernel.calls.flatMap((call) =>
-      call.kind === "xla" && ROW_BY_ROW.some((name) => name === call.name)
-        ? [gatherRows(job, call.name, call.bytes / 2)]
-        : kernelSteps({ ...kernel, calls: [call] }, bundles, job, reading),
-    );
+    return kernel.calls.flatMap((call) => {
+      if (call.kind === "xla" && call.name === ROW_BY_ROW) {
+        return [gatherRows(job, call.name, call.bytes / 2)];
+      }
+      if (call.kind === "pallas" && call.name === SUMS) return sumSteps(call, bundles, job);
+      return kernelSteps({ ...kernel, calls: [call] }, bundles, job, reading);
+    });
   },
   dequantizationText: (plan) => dequantizationText(onDevice(plan)),
   roundedWeights: (plan) => roundedWeights(onDevice(plan)),

@@ -4,13 +4,13 @@ import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
 import type { Frame, KernelInput, Load } from "../../kernel/frame.ts";
 import { loadOf } from "../../kernel/load.ts";
 import { bodyBuffers } from "../../kernel/memory/compiler.ts";
-import { usageOf } from "../../kernel/memory/usage.ts";
+import { type Usage, usageOf } from "../../kernel/memory/usage.ts";
 import { declaredBuffers, semaphoresOf, stagesOf, streamsOf } from "../../kernel/part.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
 import { sharedOf, sharedTileOf } from "../../kernel/shared-experts/spread.ts";
 import { trafficOf } from "../../kernel/traffic.ts";
 import { tileShapeOf } from "../../kernel/weights/tile-shape.ts";
-import type { Axis, Buffer, KernelPlan, Stream, Traffic } from "../../plan/plan.ts";
+import type { Axis, Buffer, KernelPlan, PallasCall, Stream, Traffic } from "../../plan/plan.ts";
 import { defined } from "../../spec/defined.ts";
 import { deviceLayer, localExperts, sharedLayer } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
@@ -19,6 +19,7 @@ import type { LowerInput } from "../schedule.ts";
 import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
 import { composition } from "./composition.ts";
 import { roundOf, sizesOf } from "./sizes.ts";
+import { SUMS, sumComposition } from "./sums.ts";
 
 /** Slots where a spec names none, the most that fit: with three HBM has a next expert to read. */
 const SLOTS = [4, 3, 2] as const;
@@ -86,6 +87,31 @@ function axesOf(frame: Frame): readonly Axis[] {
   ];
 }
 
+/** Copies of rows and sums that XLA's operations left in HBM, or take from there. */
+const MOVED: ReadonlySet<string> = new Set([
+  ...["rows_in", "results_out", "shared_rows_in", "shared_results_out"],
+  ...["row_results_in", "shared_results_in", "sums_out"],
+]);
+
+/** The second Pallas call. */
+function sumsCall(frame: Frame): PallasCall {
+  return {
+    ...{ kind: "pallas", name: SUMS, buffers: declaredBuffers(sumComposition, frame) },
+    streams: streamsOf(sumComposition, frame),
+    semaphores: semaphoresOf(sumComposition, frame),
+    stages: stagesOf(sumComposition, frame),
+  };
+}
+
+type Used = ReturnType<typeof usageOf>;
+
+/** Of two calls, what the one takes that takes most. */
+function mostOf(one: Used, other: Used): Used {
+  const most = (space: "vmem" | "smem"): Usage =>
+    other[space].used > one[space].used ? other[space] : one[space];
+  return { vmem: most("vmem"), smem: most("smem") };
+}
+
 /** Traffic of the call: the kernel's, and of what XLA does around it. */
 function trafficWith(
   frame: Frame,
@@ -94,7 +120,7 @@ function trafficWith(
 ): Traffic {
   const kernel = trafficOf(frame, streams, buffers);
   const moved = streams
-    .filter(({ name }) => name === "rows_in" || name === "results_out")
+    .filter(({ name }) => MOVED.has(name))
     .reduce((sum, { bytes }) => sum + bytes, 0);
   const { rows, sums } = betweenOf(frame);
   const hbm = kernel.hbm + moved + xlaBytes(frame);
@@ -129,6 +155,7 @@ export function lower(asked: LowerInput): KernelPlan {
   const streams = streamsOf(composition, frame);
   const semaphores = semaphoresOf(composition, kernel);
   const stages = stagesOf(composition, frame);
+  const sums = sumsCall(frame);
   const { bucket, upTo } = tiles;
   const { bt, bf, bd } = kernel.tiles;
   return {
@@ -137,10 +164,12 @@ export function lower(asked: LowerInput): KernelPlan {
       ...{ bucket, upTo, bt, bf, bd, btc, slots: kernel.tiles.slots },
       ...{ streamed: kernel.streamed, own: sharedTileOfKernel(kernel) },
     },
-    calls: callsOf(frame, {
-      ...{ kind: "pallas", name: "fused_ep_moe", buffers, streams, semaphores, stages },
-    }),
-    ...usageOf(buffers, device),
-    traffic: trafficWith(frame, streams, buffers),
+    calls: callsOf(
+      frame,
+      { kind: "pallas", name: "fused_ep_moe", buffers, streams, semaphores, stages },
+      sums,
+    ),
+    ...mostOf(usageOf(buffers, device), usageOf(sums.buffers, device)),
+    traffic: trafficWith(frame, [...streams, ...sums.streams], buffers),
   };
 }

@@ -3,6 +3,7 @@ import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
 import { type Draft, NO_BLOCK, type Part } from "../../kernel/part.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
 import { sharedBlocks } from "../../kernel/shared-experts/blocks.ts";
 import { sharedTiles } from "../../kernel/shared-experts/buffers.ts";
 import { sharedExpertsContext, sharedSpreadContext } from "../../kernel/shared-experts/context.ts";
@@ -11,6 +12,7 @@ import { sharedStreamsOf } from "../../kernel/shared-experts/streams.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "../../kernel/weights/scales.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
 import { sharedApart, sharedLayer, weightBytes } from "../../spec/formats.ts";
+import { wordsOf } from "./words.ts";
 
 /** A tile of columns goes through the body that has it whole. */
 function blocksOf(plan: Plan): Readonly<Record<string, string>> {
@@ -32,7 +34,7 @@ function rowStreams({ layer, layout }: Frame, load: SharedLoad): readonly Stream
   } as const;
   return [
     {
-      ...{ name: "shared_rows_in", from: "HBM", to: "VMEM", source: "shared_rows" },
+      ...{ name: "shared_rows_in", from: "HBM", to: "VMEM", source: "token_rows" },
       ...{ destination: "operand", issuedBy: "shared_next_rows", awaitedBy: "await_shared_rows" },
       ...moved,
       semaphore: "rows_arrived",
@@ -42,6 +44,7 @@ function rowStreams({ layer, layout }: Frame, load: SharedLoad): readonly Stream
       ...{ name: "shared_results_out", from: "VMEM", to: "HBM", source: "results" },
       ...{ destination: "shared_output", issuedBy: "write_shared_results" },
       ...moved,
+      bytes: load.rows * 4 * LANES * wordsOf(layer).pitch,
       awaitedBy: "await_shared_results",
       semaphore: "results_left",
       meaning: "results of a row tile of the shared experts",

@@ -1,17 +1,24 @@
 /** Sizes of one call, as `Shape` in the generated kernel has them. */
 import type { KernelInput, Sizes } from "../../kernel/frame.ts";
-import { GROUP } from "../../kernel/loops.ts";
-import { LANES, roundUp } from "../../kernel/rows/layout.ts";
+import { GROUP, UNROLL } from "../../kernel/loops.ts";
+import { LANES, type Layer, roundUp } from "../../kernel/rows/layout.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceLayer, localExperts } from "../../spec/formats.ts";
 import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
+import { wordsOf } from "./words.ts";
 
 /** What a round has room for, by what a device has of all entries on average. */
 export const ROUND_SHARE = 2;
 /** Least entries of a round. */
 export const LEAST_ROUND = 64;
-/** Devices that experts are spread over, up to which a round has room for all entries of any routing. */
-export const MOST_ALONE = ROUND_SHARE;
+/** Most entries of a round: their lists fit SMEM. */
+export const MOST_ROUND = 65_536;
+/** Bits of an entry by token that its row's place has; its token's in the block stands above. */
+export const PLACE_BITS = 23;
+/** Tokens whose sums may be at hand at a time, the most first. */
+const SUM_BLOCKS = [256, 128, 64, 32, 16] as const;
+/** Bytes that two blocks' results may take, each token's all at once. */
+const BROUGHT = 32 * 1024 * 1024;
 
 /** Tiles of F of one expert, each a step of its weights. */
 export function partsOf({ layer, tiles }: Pick<KernelInput, "layer" | "tiles">): number {
@@ -49,9 +56,21 @@ export function roundOf(
   const { ep } = mesh;
   const allTokens = roundUp(tokens, devicesOf(mesh));
   const all = allTokens * topK;
-  const entries = Math.min(all, Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND));
+  const share = Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND);
+  const entries = Math.min(all, share, MOST_ROUND);
   const padding = Math.min(localExperts({ experts }, ep), entries) * (GROUP - 1);
   return { allTokens, entries, rows: roundUp(entries + padding, GROUP) };
+}
+
+/** Tokens whose sums are at hand at a time, at most. */
+export function mostSummed(layer: Layer): number {
+  const row = 4 * LANES * wordsOf(layer).pitch;
+  return SUM_BLOCKS.find((block) => 2 * block * layer.topK * row <= BROUGHT) ?? GROUP;
+}
+
+/** The same at T tokens of all devices. */
+export function summedAtOnce(layer: Layer, allTokens: number): number {
+  return Math.min(mostSummed(layer), roundUp(allTokens, UNROLL));
 }
 
 /** The same for the parts: one pass, in which a device has all tokens' rows. */

@@ -2,44 +2,46 @@
 import { type Dim, dma, FLOAT, TWO, vmem } from "../../kernel/declaration.ts";
 import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
-import { elementType } from "../../kernel/rows/types.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
+import { elementType, wordType } from "../../kernel/rows/types.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
+import { wordsOf } from "./words.ts";
 
-/** Sums over tiles of weights: cleared before the first, rounded behind the last. */
-function overTiles(tile: Pick<Draft, "trips" | "loops" | "overlaps">): readonly Draft[] {
-  const each = { ...tile, per: "row tile" } as const;
-  return [
-    {
-      name: "zero_sums",
-      meaning: "sums of a row tile cleared",
-      reads: [],
-      writes: ["sums"],
-      ...each,
-    },
-    {
-      name: "round_results",
-      meaning: "sums of a row tile rounded",
-      reads: ["sums"],
-      writes: ["results"],
-      ...each,
-    },
-  ];
+type Tile = Pick<Draft, "trips" | "loops" | "overlaps">;
+
+/** Sums over tiles of weights are cleared before the first. */
+function cleared(tile: Tile): Draft {
+  const meaning = "sums of a row tile cleared";
+  return { name: "zero_sums", meaning, reads: [], writes: ["sums"], ...tile, per: "row tile" };
+}
+
+/** Behind the last they leave as packed rows. */
+function packed(tile: Tile): Draft {
+  const meaning = "results of a row tile rounded and packed";
+  const moved = { reads: ["sums"], writes: ["results"] };
+  return { name: "round_results", meaning, ...moved, ...tile, per: "row tile" };
 }
 
 export const tilesInOut: Part = {
-  buffers: ({ layer, tiles, streamed }) => {
-    const rowTile: readonly Dim[] = [
-      ["s.tiles.bt", tiles.bt],
-      ["HIDDEN_SIZE", layer.hidden],
-    ];
-    const tile: readonly Dim[] = [TWO, ...rowTile];
-    const type = elementType(layer);
+  buffers: ({ layer, layout, tiles, streamed }) => {
+    const bt: Dim = ["s.tiles.bt", tiles.bt];
+    const words = wordsOf(layer);
+    const operand: readonly Dim[] = [TWO, bt, ["HIDDEN_SIZE", layer.hidden]];
     return [
-      vmem("operand", tile, type, "rows of a row tile", 2),
-      vmem("results", tile, type, "results of a row tile", 2),
-      ...(streamed
-        ? [vmem("sums", rowTile, FLOAT, "sums of a row tile over tiles of weights")]
-        : []),
+      vmem("operand", operand, elementType(layer), "rows of a row tile", 2),
+      vmem(
+        "results",
+        [TWO, ["s.tiles.bt * ROW_PITCH", tiles.bt * words.pitch], ["LANES", LANES]],
+        wordType(layout),
+        "packed results of a row tile",
+        2,
+      ),
+      vmem(
+        "sums",
+        [bt, ["ROW_TILES * LANES", words.tiles * LANES]],
+        FLOAT,
+        `results of a row tile${streamed ? ", summed over tiles of weights" : ""}`,
+      ),
     ];
   },
   semaphores: () => [
@@ -61,6 +63,7 @@ export const tilesInOut: Part = {
         ...{ name: "results_out", from: "VMEM", to: "HBM", source: "results" },
         ...{ destination: "output", issuedBy: "write_results", awaitedBy: "await_results" },
         ...moved,
+        bytes: load.routedRows * 4 * LANES * wordsOf(layer).pitch,
         semaphore: "results_left",
         meaning: "results of a row tile",
       },
@@ -90,7 +93,8 @@ export const tilesInOut: Part = {
         ...none,
         ...tile,
       },
-      ...(streamed ? overTiles(tile) : []),
+      ...(streamed ? [cleared(tile)] : []),
+      packed(tile),
       {
         name: "write_results",
         meaning: "results start to leave",

@@ -1,0 +1,21 @@
+/** A row as words, which copies of one row take: of results, and of sums that leave. */
+import { LANES, type Layer, layoutOf } from "../../kernel/rows/layout.ts";
+
+export interface Words {
+  /** Words of 128 lanes that a row has, and from one row to the next in HBM: whole tiles. */
+  readonly row: number;
+  readonly pitch: number;
+  /** Its blocks of 128 columns. */
+  readonly tiles: number;
+  /** Column blocks that one word has. */
+  readonly parts: 1 | 2;
+}
+
+/** Of a layer's rows: bfloat16 two columns a word, neighbouring blocks in its halves. */
+export function wordsOf(layer: Layer): Words {
+  const { row, rowPitch, paddedHidden, itemBytes } = layoutOf(layer, true);
+  return {
+    ...{ row, pitch: rowPitch, tiles: paddedHidden / LANES },
+    parts: itemBytes === 2 ? 2 : 1,
+  };
+}
