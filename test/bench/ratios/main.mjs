@@ -1,7 +1,8 @@
 /**
  * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--json]`: the fastest
  * generated kernel against the fastest published one, both as predicted, for each layer, device and T of
- * `cells.mjs`; with --narrow those that send rows, or rows and sums, in 8 bits.
+ * `cells.mjs`; with --narrow those that round rows, sums or activations to 8 bits, as the published ones
+ * of v7x do.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
  */
 import { join } from "node:path";

@@ -4,12 +4,33 @@
 /** @typedef {import("../../../src/schedule/schedule.ts").Schedule} Schedule */
 /** @typedef {{ name: string, schedule: MoeSpec["schedule"], layer: MoeSpec["layer"] }} Way */
 
-/** What devices send each other in 8 bits, as the published kernels of v7x do. */
-const WIRES = /** @type {const} */ ([
-  ["", undefined],
-  [", 8-bit rows", { dispatch: "float8_e4m3fn" }],
-  [", 8-bit rows and sums", { dispatch: "float8_e4m3fn", combine: "int8" }],
-]);
+/** @typedef {MoeSpec["layer"]} Layer */
+
+const FLOAT8 = "float8_e4m3fn";
+
+/**
+ * The layer with what the published kernels of v7x round to 8 bits: what devices send each other, and
+ * where weights multiply such rows the activations too.
+ * @param {Layer} layer
+ * @returns {readonly (readonly [string, Layer])[]}
+ */
+function narrowed(layer) {
+  const { quantization } = layer;
+  const multiplied = ["float8", "float4"].some((type) => quantization?.weights.startsWith(type));
+  const sums = /** @type {const} */ ({ combine: "int8" });
+  return [
+    [", 8-bit rows", { ...layer, wire: { dispatch: FLOAT8 } }],
+    [", 8-bit rows and sums", { ...layer, wire: { dispatch: FLOAT8, ...sums } }],
+    ...(quantization === undefined || !multiplied
+      ? []
+      : [
+          /** @type {const} */ ([
+            ", 8-bit activations and sums",
+            { ...layer, quantization: { ...quantization, activations: FLOAT8 }, wire: sums },
+          ]),
+        ]),
+  ];
+}
 
 /**
  * Every registered schedule with a bucket up to `tokens`, its tiles left to `auto`; with rows of two
@@ -30,17 +51,18 @@ export function waysOf(schedules, layer, tokens, narrow) {
       ...(options.includes("rows") ? [[" from HBM", { rows: "hbm" }]] : []),
       ...(options.includes("rows") ? [[" with sums in HBM", { rows: "hbm with sums" }]] : []),
     ];
-    const wires = narrow ? WIRES.slice(1) : WIRES.slice(0, 1);
-    return wires.flatMap(([sent, wire]) =>
+    /** @type {ReturnType<typeof narrowed>} */
+    const layers = narrow ? narrowed(layer) : [["", layer]];
+    return layers.flatMap(([rounded, made]) =>
       residences.map(([from, more]) => ({
-        name: `${kind}${from}${sent}`,
+        name: `${kind}${from}${rounded}`,
         schedule: /** @type {Way["schedule"]} */ (
           /** @type {unknown} */ ({
             kind,
             tiles: { only: { upTo: tokens, ...auto, .../** @type {object} */ (more) } },
           })
         ),
-        layer: wire === undefined ? layer : { ...layer, wire },
+        layer: made,
       })),
     );
   });
