@@ -135,6 +135,19 @@ def test_results_and_sums_that_are_both_rounded_have_the_expected_error(hot: boo
     assert metrics.against(worse, exact(inputs), allowed).of_limit > 1.0
 
 
+def test_what_identity_experts_give_is_added_to_rounded_sums() -> None:
+    inputs = made(0)
+    # A tenth of what a token chooses: sums and rows are alike in size.
+    shares, ids = inputs.weights[0], inputs.ids[0]
+    shares[:, 0], ids[:, 0] = 0.1, EXPERTS
+    given = 0.1 * np.asarray(inputs.tokens[0], np.float64)
+    layer = {**LAYER, "roundedResults": True, "identityExperts": 1}
+    kernel = Kernel(down=rounded, own=rounded, result=lambda sums: rounded(rounded(sums) + given))
+    found = metrics.against(kernel.run(inputs), exact(inputs, layer), expected(inputs, layer=layer))
+    assert found.error == pytest.approx(found.expected, rel=0.06)
+    assert found.of_limit < 1.0
+
+
 @pytest.mark.parametrize(
     "kernel",
     [

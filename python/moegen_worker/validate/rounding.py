@@ -230,10 +230,17 @@ class Model:
                 shift[chosen] += share * off
                 noise[owner, chosen] += share**2 * (variance + self._share * result**2)
                 sources[chosen] += share[:, 0] ** 4 * few
-        given = self._add_identity(tokens, shares, ids, home, sums, noise)
+        given = self._given(tokens, shares, ids)
+        if not self._rounds_results:
+            sums[home, np.arange(count)] += given
         self._add_shared(rows, home, sums, noise, sources, shift)
         variance, more, largest = self._sent(sums, noise, home)
+        variance += self._share * given**2
         total = sums.sum(axis=0)
+        if self._rounds_results and given.any():
+            # Added to sums that are rounded already.
+            variance += nearest(total, self._dtype, largest)
+            total, largest = total + given, np.zeros_like(largest)
         variance += self._owners.devices * (UNIT * total) ** 2
         rounded = nearest(total, self._dtype, largest)
         variance += rounded
@@ -244,19 +251,14 @@ class Model:
         spread = (variance**2 + 2.0 * shift * variance).sum(axis=-1)
         return Expected(mean, np.sqrt(2.0 * (spread + sources)), more)
 
-    def _add_identity(
-        self, tokens: Array, shares: Array, ids: Array, home: Array, sums: Array, noise: Array
-    ) -> Array:
+    def _given(self, tokens: Array, shares: Array, ids: Array) -> Array:
         """What identity experts give (T, D), which a token's own device adds."""
         first = self._owners.experts
         chosen = (ids >= first) & (ids < first + model.identity_experts(self._layer))
         share = np.where(chosen, shares, 0.0).sum(axis=-1, keepdims=True)
         # An infinite row that none of them has.
         with np.errstate(invalid="ignore"):
-            given = np.where(share == 0.0, 0.0, share * np.asarray(tokens, np.float64))
-        places = np.arange(len(tokens))
-        sums[home, places] += given
-        noise[home, places] += self._share * given**2
+            given: Array = np.where(share == 0.0, 0.0, share * np.asarray(tokens, np.float64))
         return given
 
     def roundings(self, count: int) -> int:
