@@ -19,7 +19,7 @@ OWN = "JaxRuntimeError: INTERNAL: RET_CHECK failure (msa.cc:812) allocation != n
 
 
 class Package(NamedTuple):
-    ep: int
+    devices: int
 
 
 def compiled(monkeypatch: pytest.MonkeyPatch, said: dict[str, str | None], ep: int) -> Any:

@@ -84,7 +84,7 @@ class Tiles(tuple):
 
 
 class Package:
-    devices, splits = 4, True
+    devices, splits, has_rounds = 4, True, False
 
     def small_pass_tiles(self, tokens: int) -> None:
         return None
@@ -177,6 +177,19 @@ def test_most_experts_have_rows_of_some_devices_alone() -> None:
     sources = [len(set(devices[(ids == e).any(axis=1)].tolist())) for e in range(SHAPE.experts)]
     assert sources.count(SHAPE.ep) < SHAPE.experts // 2
     assert min(sources) > 0
+
+
+def test_rounds_are_small_where_passes_would_be() -> None:
+    class InRounds(Package):
+        has_rounds = True
+
+    def small(package: Package) -> set[str]:
+        return {
+            case.name for case, _ in validate.schedule(None, [32], [], package) if case.small_passes
+        }
+
+    assert small(Package()) == set()
+    assert small(InRounds()) == {"odd"}
 
 
 def test_passes_one_after_the_other_are_of_kernels_whose_passes_may_overlap() -> None:

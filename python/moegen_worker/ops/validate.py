@@ -58,7 +58,8 @@ def chosen(names: list[str] | None) -> tuple[bool, list[Case]]:
 def fitted(case: Case, package: Any, tokens: int) -> Case:
     """The case as far as this package's mesh and tiles can have its form."""
     split = case.split_mesh and package.splits
-    passes = case.small_passes and package.small_pass_tiles(tokens) is not None
+    several = package.has_rounds or package.small_pass_tiles(tokens) is not None
+    passes = case.small_passes and several
     return dataclasses.replace(case, split_mesh=split, small_passes=passes)
 
 

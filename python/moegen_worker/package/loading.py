@@ -16,6 +16,10 @@ from ..wire.errors import OpError
 
 # Rows of the smallest chunk: a bfloat16 tile's.
 CHUNK = 16
+# Entries of a round, where a test wants several: two groups of rows of one expert.
+SMALL_ROUND = 32
+# Tokens whose sums are at hand then: several blocks, of as many as one step takes.
+SMALL_BLOCK = 8
 # Tokens that are ranked at once.
 BLOCK = 128
 
@@ -133,6 +137,24 @@ class MoePackage:
         whole = tiles._replace(pass_tokens=rows)
         # Where many devices share one number of tokens, a pass holds one block alone.
         return whole if _taken(whole) else tiles._replace(pass_tokens=BLOCK)
+
+    @property
+    def has_rounds(self) -> bool:
+        """Whether experts are gone through in rounds of so many entries."""
+        return hasattr(getattr(self.shapes, "Shape", None), "round_entries")
+
+    @contextmanager
+    def small_rounds(self) -> Iterator[None]:
+        """Kernels that are traced meanwhile have room for SMALL_ROUND entries a round at most, and add
+        up the results of SMALL_BLOCK tokens at a time."""
+        shape = self.shapes.Shape
+        entries, block = shape.round_entries, shape.sum_block
+        shape.round_entries = property(lambda s: min(entries.fget(s), SMALL_ROUND))
+        shape.sum_block = property(lambda s: min(block.fget(s), SMALL_BLOCK))
+        try:
+            yield
+        finally:
+            shape.round_entries, shape.sum_block = entries, block
 
     @contextmanager
     def small_chunks(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,6 +45,8 @@ class Bench:
         # Copies that the last call in turns started.
         self.copies: int | None = None
         self._astray = links.check(self._package)
+        # Before the first kernel is traced.
+        self._owners = rounding.Owners.of(self._package)
         interpreter.quicken()
 
     def _rounding(self, inputs: Inputs) -> rounding.Model:
@@ -58,7 +61,7 @@ class Bench:
                 {**self._layer, **buckets[at]},
                 self._package.dtype,
                 weights,
-                rounding.Owners.of(self._package),
+                self._owners,
             )
         return self._roundings[key]
 
@@ -107,7 +110,7 @@ class Bench:
 
     def _judged(self, case: Case) -> Callable[[Inputs, np.ndarray], Verdict]:
         if not case.fingerprint:
-            return self.judge
+            return functools.partial(self.judge, small_rounds=case.small_passes)
         return lambda inputs, result: judging.ids(
             self._layer, inputs, result, self._rounding(inputs)
         )
@@ -163,7 +166,11 @@ class Bench:
         return self._references.arrays(self._maker.model(marked=False))
 
     def judge(
-        self, inputs: Inputs, result: np.ndarray, device_of: np.ndarray | None = None
+        self,
+        inputs: Inputs,
+        result: np.ndarray,
+        device_of: np.ndarray | None = None,
+        small_rounds: bool = False,
     ) -> Verdict:
         """(calls, T, D) of these inputs against the package's reference; `device_of` (T,): each
         token's device, absent as T tokens are dealt out."""
@@ -172,12 +179,12 @@ class Bench:
             inputs,
             result,
             lambda call: self._references.sums(inputs, call),
-            lambda call: self._rounding(inputs).call(inputs, call, device_of),
+            lambda call: self._rounding(inputs).call(inputs, call, device_of, small_rounds),
         )
 
     def device_of(self, tokens: int) -> np.ndarray:
         """(T,) device that each of T tokens belongs to."""
-        return rounding.Owners.of(self._package).of_tokens(tokens)
+        return self._owners.of_tokens(tokens)
 
     def check_reference(self) -> Verdict:
         """The package's reference against the oracle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 from ..package import arguments, model
@@ -108,7 +108,11 @@ class Programs:
 
         structs = [place.struct(argument, most) for argument in wanted]
         times = jax.ShapeDtypeStruct((), jnp.int32)
-        with package.small_chunks() if program.small_chunks else nullcontext():
+        with ExitStack() as traced:
+            if program.small_chunks:
+                traced.enter_context(package.small_chunks())
+            if program.small_passes and package.has_rounds:
+                traced.enter_context(package.small_rounds())
             return jax.jit(calls).lower(times, *structs).compile()
 
     def close(self) -> None:

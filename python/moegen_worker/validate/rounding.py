@@ -51,7 +51,7 @@ from typing import Any
 import numpy as np
 
 from ..package import model, quantization
-from ..package.loading import MoePackage
+from ..package.loading import SMALL_ROUND, MoePackage
 from . import oracle
 from .grid import UNIT, nearest, product, quantized, requantized
 from .inputs import Inputs
@@ -110,8 +110,9 @@ class Owners:
     parts: int = 1
     # Whom each device sends sums to, by T: (parts of a block, block, device). Absent: straight.
     ways: Callable[[int], Array] | None = None
-    # Entries of a device after which its sums are rounded, by T. Absent: however many it has.
-    round_entries: Callable[[int], int] | None = None
+    # Entries of a device after which its sums are rounded, by T and whether rounds are small. Absent:
+    # however many it has.
+    round_entries: Callable[[int, bool], int] | None = None
 
     @classmethod
     def of(cls, package: MoePackage) -> Owners:
@@ -141,14 +142,18 @@ class Owners:
         return part * replicas + tokens % replicas
 
 
-def rounds_of(package: MoePackage) -> Callable[[int], int] | None:
-    """Entries of one round by T, of a package that goes through its experts in rounds."""
-    shape = package.shapes.Shape
-    if not hasattr(shape, "round_entries"):
+def rounds_of(package: MoePackage) -> Callable[[int, bool], int] | None:
+    """Entries of one round, of a package that goes through its experts in rounds: by T, and whether
+    rounds are small."""
+    if not package.has_rounds:
         return None
+    shape = package.shapes.Shape
+    # As they are, while another thread traces with small ones.
+    usual = shape.round_entries.fget
 
-    def entries(count: int) -> int:
-        return int(shape(device_share=-(-count // package.devices), tiles=None).round_entries)
+    def entries(count: int, small: bool) -> int:
+        made = int(usual(shape(device_share=-(-count // package.devices), tiles=None)))
+        return min(made, SMALL_ROUND) if small else made
 
     return entries
 
@@ -192,7 +197,13 @@ class Model:
         # rows is a factor of gate, of up and of what the activation is steeper than it.
         self._share = (2.0 * UNIT * (4.0 + cap)) ** 2 * (9.0 if self._weighs_rows else 1.0)
 
-    def call(self, inputs: Inputs, call: int, device_of: Array | None = None) -> Expected:
+    def call(
+        self,
+        inputs: Inputs,
+        call: int,
+        device_of: Array | None = None,
+        small_rounds: bool = False,
+    ) -> Expected:
         """Of one call; `device_of` (T,): each token's device, absent as T tokens are dealt out."""
         tokens, shares, ids = inputs.tokens[call], inputs.weights[call], inputs.ids[call]
         count, hidden = tokens.shape
@@ -206,7 +217,10 @@ class Model:
         # Of the squared norm's variance, what comes of few activated values.
         sources = np.zeros(count)
         routed = ids[(ids >= 0) & (ids < self._owners.experts)]
-        most = None if self._owners.round_entries is None else self._owners.round_entries(count)
+        entries_of = self._owners.round_entries
+        most = None if entries_of is None else entries_of(count, small_rounds)
+        # Tokens that a device's round adds to: the sums of others are rounded already.
+        touched = np.zeros((self._owners.devices, count), bool)
         rounds = Rounds(np.bincount(self._owners.of_experts(routed)), most)
         for expert in np.unique(routed):
             here = ids == expert
@@ -225,8 +239,11 @@ class Model:
                 added = share * result
                 for of_round, ended in pieces:
                     sums[owner, chosen[of_round]] += added[of_round]
+                    touched[owner, chosen[of_round]] = True
                     if ended:
-                        noise[owner] += nearest(sums[owner], self._dtype)
+                        tokens_of = touched[owner]
+                        noise[owner, tokens_of] += nearest(sums[owner, tokens_of], self._dtype)
+                        tokens_of[:] = False
                 shift[chosen] += share * off
                 noise[owner, chosen] += share**2 * (variance + self._share * result**2)
                 sources[chosen] += share[:, 0] ** 4 * few
