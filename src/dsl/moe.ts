@@ -44,7 +44,8 @@ function heldBy(layer: Dict, mesh: unknown): number | undefined {
 
 /** What `padExperts` asks for is told by a layer that it fills up; where it fills up none it stays. */
 function meshOf(value: unknown, layers: readonly unknown[]): unknown {
-  const cut = isDict(value) && value.tp !== undefined && value.tp !== 1;
+  const named = isDict(value) && value.tpAxes !== undefined;
+  const cut = isDict(value) && value.tp !== undefined && (value.tp !== 1 || named);
   const mesh = withDefaults(
     cut ? { axes: ["data"], tpAxes: ["tensor"] } : { axes: ["data", "tensor"] },
     value,
@@ -52,7 +53,10 @@ function meshOf(value: unknown, layers: readonly unknown[]): unknown {
   // One device has experts whole: the axes of `tp` are as any other of size 1.
   if (isDict(mesh) && mesh.tp === 1) {
     delete mesh.tp;
-    delete mesh.tpAxes;
+    if (Array.isArray(mesh.axes) && Array.isArray(mesh.tpAxes)) {
+      mesh.axes = [...mesh.axes, ...mesh.tpAxes];
+      delete mesh.tpAxes;
+    }
   }
   const filled = layers.some((layer) => isDict(layer) && layer.heldExperts !== undefined);
   if (isDict(mesh) && mesh.padExperts === true && filled) delete mesh.padExperts;

@@ -51,8 +51,8 @@ export interface Wire {
    */
   readonly dispatch?: RowDType;
   /**
-   * Partial sums on their way back, those of the token's own device rounded alike, so that a result
-   * does not depend on where its token lives. float8 would keep fewer bits in as many bytes.
+   * Partial sums on their way back, rounded where they leave a device; those of the token's own device
+   * are not, but in a deterministic kernel. float8 would keep fewer bits in as many bytes.
    * Absent: as `dtype`.
    */
   readonly combine?: "int8";

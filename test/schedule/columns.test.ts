@@ -102,7 +102,9 @@ describe("refused by name", () => {
     expect(messages({ ep: 16, tp: 16 }, { intermediate: 4096 })).toContain(
       "ep = 16 times tp = 16 exceeds 128",
     );
-    expect(messages({ ep: 2, tp: 2, axes: ["x"], tpAxes: ["x"] })).toContain('"x" is repeated');
+    expect(messages({ ep: 2, tp: 2, axes: ["data", "tensor"] })).toBe(
+      'mesh axis "tensor" is repeated: in axes and in tpAxes',
+    );
     expect(messages({ ep: 2, tp: 2, tokenAxes: ["tensor", "data"] })).toContain(
       'comes before "tensor" in axes',
     );
@@ -116,6 +118,10 @@ test.each(Object.values(trees))("$title refuses experts that are cut", (tree) =>
 
 test("one device of tp is as none is said, and axes have names by default", () => {
   expect(planOf({ ep: 2, tp: 1 })).toEqual(planOf({ ep: 2 }));
+  const named = { tpAxes: ["tensor"], tokenAxes: ["data", "tensor"] } as const;
+  expect(planOf({ ep: 2, tp: 1, ...named })).toEqual(
+    planOf({ ep: 2, axes: ["data", "tensor"], tokenAxes: named.tokenAxes }),
+  );
   expect(planOf({ ep: 1, tp: 4 }).mesh).toEqual({
     ...{ ep: 1, axes: ["data"], tp: 4, tpAxes: ["tensor"], tokenAxes: ["data", "tensor"] },
   });

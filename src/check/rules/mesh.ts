@@ -79,7 +79,8 @@ const devicesWithExperts = (experts: number, ep: number): number =>
 /** MOE107: some axis, each an identifier, none twice. */
 export const meshAxes: Rule = ({ spec, sound }) => {
   if (!sound("mesh", "axes")) return [];
-  const { axes, tpAxes = [] } = spec.mesh;
+  const { axes } = spec.mesh;
+  const tpAxes: readonly string[] = spec.mesh.tpAxes ?? [];
   if (axes.length === 0) {
     return [
       error({
@@ -90,7 +91,8 @@ export const meshAxes: Rule = ({ spec, sound }) => {
       }),
     ];
   }
-  const all = sound("mesh", "tpAxes") ? [...axes, ...tpAxes] : axes;
+  const both = sound("mesh", "tpAxes") && spec.mesh.tp !== undefined;
+  const all = both ? [...axes, ...tpAxes] : axes;
   return all.flatMap((axis, index): readonly Finding[] => {
     const inside = index - axes.length;
     const path = inside < 0 ? ["mesh", "axes", index] : ["mesh", "tpAxes", inside];
@@ -101,7 +103,14 @@ export const meshAxes: Rule = ({ spec, sound }) => {
       return [error({ code: "MOE107", path, message, nearest })];
     }
     if (all.indexOf(axis) === index) return [];
-    return [error({ code: "MOE107", path, message: `mesh axis ${show(axis)} is repeated` })];
+    const repeated = `mesh axis ${show(axis)} is repeated`;
+    if (inside < 0 || !axes.includes(axis))
+      return [error({ code: "MOE107", path, message: repeated })];
+    const others = axes.filter((one) => !tpAxes.includes(one));
+    const nearest = [`axes: ${JSON.stringify(others.length > 0 ? others : ["data"])}`];
+    return [
+      error({ code: "MOE107", path, message: `${repeated}: in axes and in tpAxes`, nearest }),
+    ];
   });
 };
 

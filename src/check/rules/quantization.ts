@@ -199,7 +199,10 @@ export const blocksCutRows: Rule = ({ spec, sound }) => {
       path: ["layer", "quantization", "activations"],
       message: `activations with scales of ${block} along the contraction`,
       nearest: [
-        `granularity: { kind: "sub_channel", block: ${Math.max(BLOCK, Math.round(block / BLOCK) * BLOCK)} }`,
+        `granularity: { kind: "sub_channel", block: ${Math.max(BLOCK, Math.round(block / BLOCK) * BLOCK)} }${
+          // Exponents are for blocks of 32 alone.
+          hasExponents(quantization) ? ', scales: "float32"' : ""
+        }`,
       ],
     }),
   ];

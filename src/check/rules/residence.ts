@@ -32,6 +32,9 @@ const UNSERVED = {
   "hbm with sums": unservedWithSums,
 } as const;
 
+/** Those with rows in HBM first. */
+const RESIDENCES = ["hbm", "hbm with sums", "two passes"] as const;
+
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */
 function passCounts(ep: number): readonly number[] {
   const counts = [SHORT_PASS];
@@ -70,10 +73,13 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
     if (rows === "vmem") return [];
     const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
     const missing = UNSERVED[rows](spec.layer);
-    const refused = (message: string): readonly Finding[] => [
-      error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest: ["vmem"] }),
+    const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
+      error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest }),
     ];
-    if (missing !== undefined) return refused(`rows = "${rows}" with ${missing}`);
-    return other === undefined ? [] : refused(`rows = "${rows}", but not in ${other}`);
+    if (missing !== undefined) {
+      const served = RESIDENCES.filter((one) => UNSERVED[one](spec.layer) === undefined);
+      return refused(`rows = "${rows}" with ${missing}`, [...served, "vmem"]);
+    }
+    return other === undefined ? [] : refused(`rows = "${rows}", but not in ${other}`, ["vmem"]);
   });
 };
