@@ -106,11 +106,9 @@ export const meshAxes: Rule = ({ spec, sound }) => {
     const repeated = `mesh axis ${show(axis)} is repeated`;
     if (inside < 0 || !axes.includes(axis))
       return [error({ code: "MOE107", path, message: repeated })];
-    const others = axes.filter((one) => !tpAxes.includes(one));
-    const nearest = [`axes: ${JSON.stringify(others.length > 0 ? others : ["data"])}`];
-    return [
-      error({ code: "MOE107", path, message: `${repeated}: in axes and in tpAxes`, nearest }),
-    ];
+    const free = ["tensor", "columns"].filter((name) => !all.includes(name)).slice(0, 1);
+    const message = `${repeated}: in axes and in tpAxes`;
+    return [error({ code: "MOE107", path, message, nearest: free })];
   });
 };
 
