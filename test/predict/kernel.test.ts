@@ -82,7 +82,9 @@ test.each(examples)(
         ...{ device: deviceOf(each.device), ep: read!.mesh.ep, tokens, tiles: {} },
         ...{ layer: layerOf(read!), skew: { kind: "uniform" } },
       });
-      const { seconds, hbmBytes } = simulate(kernelSteps(lowered, free, job), job.device, job.ep);
+      const kind = lowered.schedule ?? read!.schedule;
+      const steps = registries.schedules[kind]?.steps ?? kernelSteps;
+      const { seconds, hbmBytes } = simulate(steps(lowered, free, job), job.device, job.ep);
       expect(seconds, each.bucket).toBeGreaterThan(floorOf(job).hbm);
       // Every copy of the plan is made, as often as it says for the average device.
       const planned = allOf(lowered)
