@@ -160,7 +160,7 @@ def pack(low, high):
 
 
 def unpack(words):
-    """The two float32 column blocks of packed words, neighbours in a row."""
+    """The two float32 column blocks of packed words: neighbours in a row."""
     low = pltpu.bitcast(words << 16, jnp.float32)
     high = pltpu.bitcast(words & WORD(0xFFFF0000), jnp.float32)
     return low, high

@@ -244,10 +244,10 @@ export function scaleSpec(
 
   const weightTiles = (tiles: TileChoice): number =>
     (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
-  const tilesOf = ({ tiles, schedule: made }: Made): Omit<BucketSpec, "upTo"> => {
-    const few = made.roundedWeights?.({ ...memberOf(plan, made.kind), layer }).routed ?? 0;
-    const btc = bodiesOf(tiles, made.axisRule(own, "bt").legal, few);
-    return named(made, {
+  const tilesOf = ({ tiles, schedule: its }: Made): Omit<BucketSpec, "upTo"> => {
+    const few = its.roundedWeights?.({ ...memberOf(plan, its.kind), layer }).routed ?? 0;
+    const btc = bodiesOf(tiles, its.axisRule(own, "bt").legal, few);
+    return named(its, {
       bt: btc.at(-1) ?? tiles.bt,
       bf: intermediate.tileOf(tiles),
       bd: hidden.tileOf(tiles),

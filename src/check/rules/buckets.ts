@@ -138,19 +138,14 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
  */
 export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
+  const own = deviceLayer(spec.layer, spec.mesh);
   return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
     TILE_AXES.flatMap((axis) => {
       const choice = bucket[axis];
       if (choice === undefined) return [];
       const set = isChoices(choice);
       return members(choice).flatMap((value, index) =>
-        illegalTile(
-          deviceLayer(spec.layer, spec.mesh),
-          schedule,
-          axis,
-          value,
-          bucketPath(name, axis, ...(set ? [index] : [])),
-        ),
+        illegalTile(own, schedule, axis, value, bucketPath(name, axis, ...(set ? [index] : []))),
       );
     }),
   );

@@ -103,12 +103,10 @@ export const meshAxes: Rule = ({ spec, sound }) => {
       return [error({ code: "MOE107", path, message, nearest })];
     }
     if (all.indexOf(axis) === index) return [];
-    const repeated = `mesh axis ${show(axis)} is repeated`;
-    if (inside < 0 || !axes.includes(axis))
-      return [error({ code: "MOE107", path, message: repeated })];
-    const free = ["tensor", "columns"].filter((name) => !all.includes(name)).slice(0, 1);
-    const message = `${repeated}: in axes and in tpAxes`;
-    return [error({ code: "MOE107", path, message, nearest: free })];
+    const inBoth = inside >= 0 && axes.includes(axis);
+    const message = `mesh axis ${show(axis)} is repeated${inBoth ? ": in axes and in tpAxes" : ""}`;
+    const free = ["tensor", "columns"].find((name) => inBoth && !all.includes(name));
+    return [error({ code: "MOE107", path, message, nearest: free === undefined ? [] : [free] })];
   });
 };
 

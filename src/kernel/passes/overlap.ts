@@ -47,17 +47,20 @@ function pushedRows(
 /** Quarters of experts have about so many standard deviations more rows than the mean. */
 const QUARTERS = [-1.15, -0.32, 0.32, 1.15] as const;
 
+/** The same of the average expert, with bodies for the rows that most have. */
+function pushedOfQuarters(input: KernelInput, mean: number): number {
+  const around = rowCountsAround(input.layer, input.tiles.bt, mean);
+  const pushed = QUARTERS.map((times) => pushedRows(input, mean + times * Math.sqrt(mean), around));
+  return pushed.reduce((sum, each) => sum + each, 0) / QUARTERS.length;
+}
+
 /** Seconds in which the matrix units take all rows of a pass: each row tile pushes an expert's weights. */
 function matrixSeconds(input: KernelInput, { mean, most }: ExpertRows): number {
   const { layer, device, ep, tiles } = input;
   const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
-  const around = rowCountsAround(layer, tiles.bt, mean);
-  const ofQuarters = QUARTERS.map((times) =>
-    pushedRows(input, mean + times * Math.sqrt(mean), around),
-  );
   const pushed =
     input.rows === "hbm with sums"
-      ? ofQuarters.reduce((sum, each) => sum + each, 0) / QUARTERS.length
+      ? pushedOfQuarters(input, mean)
       : pushedRows(input, most, defaultRowCounts(layer, tiles.bt));
   const rows = Math.max(mean, pushed);
   return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;

@@ -1,5 +1,4 @@
 /** What one device does for the shared experts in one call. */
-import { defined } from "../../spec/defined.ts";
 import { sharedLayer, weightBytes } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
 import type { KernelInput } from "../frame.ts";
@@ -22,16 +21,9 @@ export interface SharedLoad {
 }
 
 /** Undefined: the layer has none. */
-export function sharedLoad({
-  layer,
-  ep,
-  tp,
-  sizes,
-  tiles,
-  streamed,
-  byNeed,
-}: KernelInput): SharedLoad | undefined {
-  const shared = sharedOf(layer, devicesOf({ ep, ...defined({ tp }) }), byNeed);
+export function sharedLoad(input: KernelInput): SharedLoad | undefined {
+  const { layer, sizes, tiles, streamed, byNeed } = input;
+  const shared = sharedOf(layer, devicesOf(input), byNeed);
   if (shared === undefined) return undefined;
   const shape = tileShapeOf(layer, tiles);
   const positions = shared.blocks * sizes.passTokens;

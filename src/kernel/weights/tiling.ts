@@ -10,6 +10,7 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
   const raggedHidden = !fillsLanes(layer.hidden);
   const raggedIntermediate = !fillsLanes(layer.intermediate);
   const padded = paddedHidden !== layer.hidden;
+  const rowColumns = padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE";
   const [first] = kernels;
   const wide = first !== undefined && tileShapeOf(layer, first.tiles).wide;
   return {
@@ -22,7 +23,8 @@ export function tilingContext({ layer, kernels }: Plan): Record<string, unknown>
     paddedHidden,
     paddedTileText: raggedHidden ? ": each hidden tile's fill lanes" : "",
     wide,
-    rowColumns: padded ? "PADDED_HIDDEN" : "HIDDEN_SIZE",
+    rowColumns,
+    pairedColumns: `columns i and i + ${rowColumns} / 2`,
     operandColumns: padded ? "pl.ds(0, HIDDEN_SIZE)" : ":",
     operandTile: raggedHidden ? "operand_columns" : "bd",
     /** Columns of one hidden tile's operand that have a row of weights. */

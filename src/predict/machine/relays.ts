@@ -4,6 +4,7 @@
  * devices of a mesh sit. A block is cut into parts that take the dimensions in different orders, so
  * that all links work at once; no part means that every block goes straight to each device.
  */
+import { defined } from "../../spec/defined.ts";
 import { isRing, type Torus } from "./torus.ts";
 
 /** Takes a part of a block if it comes from elsewhere, and passes it on to a peer if there is one. */
@@ -55,22 +56,25 @@ export function partSteps({ reduce, nearest }: Pick<DeviceSteps, "reduce" | "nea
   readonly nearest: number;
 } {
   const key = ({ block, part }: ReduceStep): string => `${block}.${part}`;
-  const left = new Set(reduce.filter(({ peer }) => peer !== undefined).map(key));
-  const lastOf = new Map(reduce.map((step, index) => [key(step), index]));
+  const leaving = new Set<string>();
+  const arrivals = new Map<string, number[]>();
+  for (const step of reduce) {
+    const slots = arrivals.get(key(step)) ?? [];
+    if (step.peer === undefined) slots.push(step.slot);
+    else leaving.add(key(step));
+    arrivals.set(key(step), slots);
+  }
   const complete = reduce.flatMap((step, index) => {
-    const own = !left.has(key(step)) && lastOf.get(key(step)) === index;
-    return step.peer !== undefined || own ? [{ step, index }] : [];
-  });
-  const parts = complete.map(({ step }): PartStep => {
-    const same = reduce.filter((other) => key(other) === key(step) && other.peer === undefined);
     const { peer, slot } = step;
-    return {
-      arrivals: same.map((each) => each.slot),
-      slot,
-      ...(peer === undefined ? {} : { peer }),
-    };
+    const slots = arrivals.get(key(step)) ?? [];
+    const own = !leaving.has(key(step)) && slots.at(-1) === slot;
+    const part: PartStep = { arrivals: slots, slot, ...defined({ peer }) };
+    return peer !== undefined || own ? [{ part, index }] : [];
   });
-  return { parts, nearest: complete.filter(({ index }) => index < nearest).length };
+  return {
+    parts: complete.map(({ part }) => part),
+    nearest: complete.filter(({ index }) => index < nearest).length,
+  };
 }
 
 interface Copy {

@@ -70,6 +70,11 @@ function listsOf(
   return all.map((each) => movesOf(each, relays, steps));
 }
 
+/** The same where a step is a part that is complete. */
+function partsOf({ parts }: Pick<Relays, "parts">, device: DeviceFacts, ep: number) {
+  return stepsOf(torusOf(device, ep), ep, parts).map(partSteps);
+}
+
 /**
  * Each step awaits its copy, works, and sends one on. Throws RangeError where it is simulated past a
  * device's last step.
@@ -115,12 +120,11 @@ export function relayHalves(
   const stream = relays === undefined ? undefined : streams.get(relays.stream);
   if (relays === undefined || stream?.relays === undefined) return [];
   const { collective, parts } = stream.relays;
-  const all = stepsOf(torusOf(device, ep), ep, parts);
   if (relays.parts !== undefined) {
-    const lists = all.map(partSteps);
+    const lists = partsOf(stream.relays, device, ep);
     return lists.map((each) => ({ first: each.nearest, all: each.parts.length }));
   }
-  return all.map((each) => ({
+  return stepsOf(torusOf(device, ep), ep, parts).map((each) => ({
     first: collective === "all_gather" ? each.early : each.nearest,
     all: movesOf(each, stream.relays ?? { collective }, relays.steps).length,
   }));
@@ -153,10 +157,9 @@ export function relayedStage(
   const { copies, bytes } = stream;
   const each = copies > 0 ? bytes / copies : 0;
   if (relays.parts !== undefined) {
-    const lists = stepsOf(torusOf(device, ep), ep, stream.relays.parts).map(partSteps);
     return partsThroughVmem(
       { ...relays.parts, stream: stream.name, stage: name, bytes: each, cycles },
-      lists.map(({ parts }) => parts),
+      partsOf(stream.relays, device, ep).map(({ parts }) => parts),
       chunkBytes(relays.parts, streams),
       slice,
     );

@@ -25,15 +25,13 @@ import { SUMS, sumComposition } from "./sums.ts";
 const SLOTS = [4, 3, 2] as const;
 
 /** What the kernel is worked out from, with so many columns of F in a tile and so many slots. */
-function inputOf(
-  { layer, ep, tp, device, devices, tiles, tokens }: LowerInput,
-  { bf, slots, streamed }: Weights,
-): KernelInput {
+function inputOf(asked: LowerInput, { bf, slots, streamed }: Weights): KernelInput {
+  const { layer, ep, tp, device, devices, tiles, tokens } = asked;
   const routed = dequantizationFor(layer, devices);
   const shared = dequantizationFor(sharedLayer(layer), devices);
   return {
     ...{ layer, ep, ...defined({ tp }), device, layout: layoutOf(layer) },
-    sizes: sizesOf(devicesOf({ ep, ...defined({ tp }) }), tokens),
+    sizes: sizesOf(devicesOf(asked), tokens),
     ...{ parts: 0, streamed, rows: "vmem", atOnce: 1, narrow: false },
     tiles: { bt: tiles.bt, bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
     ways: { routed, shared: layer.sharedExperts === undefined ? undefined : shared },
