@@ -71,6 +71,8 @@ export function judgeLayers(
     ? []
     : kinds.map(([kind, { at }]) => ({ kind, at, own: kindSpec(spec, kind) }));
   const told = new Map(found.map((finding) => [keyOf(finding), finding]));
+  /** Of what is said of what kinds share: the kinds that it is true of. */
+  const met = new Map<string, string[]>();
   const made: JudgedKind[] = [];
   for (const { kind, at, own } of judged) {
     const { findings, plan } = judge(own, registries);
@@ -78,7 +80,9 @@ export function judgeLayers(
     for (const one of [...withLegalValues(own, findings, registries), ...beside(own)]) {
       const placed = placedIn(spec, kind, originNote(one, fields));
       // What the kinds have in common is said once.
-      if (!told.has(keyOf(placed))) told.set(keyOf(placed), placed);
+      const key = keyOf(placed);
+      if (!told.has(key)) told.set(key, placed);
+      met.set(key, [...(met.get(key) ?? []), kind]);
     }
     if (plan === undefined) continue;
     const name = `${spec.name}_${kind}`;
@@ -86,7 +90,12 @@ export function judgeLayers(
     const { notes = [] } = layerOrigin(own.layer) ?? {};
     made.push({ kind, at: ascending, spec: { ...own, name }, plan: { ...plan, name }, notes });
   }
-  const findings = [...told.values()];
+  const findings = [...told].map(([key, finding]) => {
+    const kinds = met.get(key) ?? [];
+    const own =
+      finding.path[0] === "layers" || kinds.length === 0 || kinds.length === judged.length;
+    return own ? finding : { ...finding, note: noteOf(finding, kinds) };
+  });
   const legal = findings.every(({ severity }) => severity !== "error");
   if (!legal) return { findings, kinds: [] };
   // That one layer alone does not fit is said of its kind.
@@ -97,6 +106,12 @@ export function judgeLayers(
   }));
   const all = one ? [] : kindsFitHbm(spec, counted, registries.devices);
   return { findings: [...findings, ...all], kinds: made };
+}
+
+/** That a finding is of some kinds alone. */
+function noteOf({ note }: Finding, kinds: readonly string[]): string {
+  const of = `of the layers ${kinds.join(", ")} alone`;
+  return note === undefined ? of : `${note}; ${of}`;
 }
 
 /** Where a finding about a kind's own spec stands in the spec of all kinds. */

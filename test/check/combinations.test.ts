@@ -20,6 +20,13 @@ const given = (layerText: string): string =>
   });
 
 const combinations: Readonly<Record<string, Combination>> = {
+  "activations in 8 bits that no device multiplies with the weights": {
+    code: "MOE130",
+    spec: field(
+      'quantization: { weights: "int4", granularity: { kind: "sub_channel", block: 128 }, activations: ⟦"int8"⟧ }',
+    ),
+    says: 'activations = "int8" with weights = "int4"',
+  },
   "shared experts with an activation of up alone": {
     code: "MOE160",
     spec: field('sharedExperts: { count: 1, intermediate: 128, activation: ⟦"relu2"⟧ }'),

@@ -49,6 +49,15 @@ describe("a spec of several kinds of layers", () => {
     expect(found).toMatchObject({ ...place, message: "topK = 200 exceeds experts = 128" });
   });
 
+  test("what is wrong in a part that all share, for some of them alone, says for which", async () => {
+    const gmm = '{ kind: "gmm", tiles: { decode: { upTo: 64, bt: 64, bf: 384 } } }';
+    const kinds = `{ a: { at: [0], layer, schedule: ${gmm} }, b: { at: [1], layer } }`;
+    const cut = layersText(kinds).replace("ep: 4", "ep: 4, tp: 2");
+    const { diagnostics } = await check(cut);
+    const whole = diagnostics.filter(({ code }) => code === "MOE180");
+    expect(whole).toMatchObject([{ note: "of the layers b alone" }]);
+  });
+
   test.each([
     ["{}", "MOE172 layers has no kind"],
     ["[]", "MOE102 layers = []"],

@@ -99,6 +99,18 @@ function asLiteral(value: number | string): unknown {
   }
 }
 
+test("rows of 8 bits between devices ask for whole lanes, and say that they do", () => {
+  const [spec] = plain;
+  const wire = put(put(spec, ["layer", "hidden"], 320), ["layer", "wire"], { combine: "int8" });
+  expect(findingsOf(wire)).toContainEqual(
+    expect.objectContaining({
+      code: "MOE112",
+      message: expect.stringContaining("multiple of 128 (rows of 8 bits, as activations or wire"),
+      nearest: [256, 384],
+    }),
+  );
+});
+
 describe("a tile that is no whole number", () => {
   test.each([
     ["bf: ⟦12.5⟧, bd: 2048", [128, 256]],

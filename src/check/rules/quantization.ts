@@ -220,6 +220,9 @@ export const activationsMatchWeights: Rule = ({ spec, sound }) => {
       path: ["layer", "quantization", "activations"],
       message: `activations = "${quantization.activations}" with weights = "${quantization.weights}"`,
       nearest: legal === undefined ? [] : [legal],
+      ...(legal === undefined
+        ? { note: "leave activations out: bfloat16 rows are multiplied" }
+        : {}),
     }),
   ];
 };

@@ -91,7 +91,8 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
   const need = (field: "hidden" | "intermediate", why: string): void => {
     const value = layer[field];
     const plain = field === "hidden" ? hiddenRows(layer) : packedRows(layer);
-    const multiple = narrowRows(layer) ? LANES : plain;
+    const narrow = narrowRows(layer);
+    const multiple = narrow ? LANES : plain;
     if (value % multiple === 0 && value >= LANES) return;
     const below = Math.floor(value / multiple) * multiple;
     problems.push({
@@ -99,7 +100,7 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
       message:
         value < LANES
           ? `${field} = ${value} is less than ${LANES} lanes`
-          : `${field} = ${value} is not a multiple of ${multiple} (${why})`,
+          : `${field} = ${value} is not a multiple of ${multiple} (${narrow ? "rows of 8 bits, as activations or wire ask" : why})`,
       nearest: [...new Set([below, roundUp(value, multiple)].map((n) => Math.max(n, LANES)))],
     });
   };
