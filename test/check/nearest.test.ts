@@ -106,7 +106,6 @@ test("rows of 8 bits between devices ask for whole lanes, and say that they do",
     expect.objectContaining({
       code: "MOE112",
       message: expect.stringContaining("multiple of 128 (rows of 8 bits, as activations or wire"),
-      nearest: [256, 384],
     }),
   );
 });

@@ -12,7 +12,6 @@ import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import { checkoutEnvironment, interpreterOf } from "../../src/house/python-env.mjs";
-import { moe } from "../../src/index.ts";
 import { allOf } from "../../src/plan/call.ts";
 import { workerLayer } from "../../src/runner/layer.ts";
 import { writePackage } from "../../src/runner/local.ts";
@@ -61,7 +60,7 @@ describe("the source of a row", () => {
     folder = mkdtempSync(join(tmpdir(), "moegen-tied-"));
     const cases: Case[] = [];
     for (const { row, index } of rows) {
-      const { plan, findings } = judge(moe(callOf(row, index, schedules).spec), registries);
+      const { plan, findings } = judge(callOf(row, index, schedules).spec, registries);
       const [kernel] = plan?.kernels ?? [];
       if (plan === undefined || kernel === undefined) throw new Error(JSON.stringify(findings));
       cases.push({
