@@ -180,7 +180,7 @@ export const codes = {
   ),
   MOE144: entry(
     "rows of two passes are not for this",
-    "rows are one answer for all buckets; deterministic needs one pass at a time; in HBM they are without identity experts, and sums in HBM without sums of 8 bits between devices",
+    "rows are one answer for all buckets; deterministic needs one pass at a time; in HBM they are without identity experts",
   ),
   MOE145: entry(
     "a pass cannot have so many token rows",

@@ -62,6 +62,22 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   expect(files.get("sums/experts.py")).toContain("s.all_tokens + i");
 });
 
+test("sums of 8 bits leave in a quarter of their room: quantised a chunk at a time", async () => {
+  const plan = planOf({ wire: { combine: "int8" } }, {});
+  const { buffers, streams, stages } = allOf(only(plan));
+  const of = (name: string) => streams.find((stream) => stream.name === name);
+  // Nine sublanes a token, of seven other devices' tokens.
+  expect(of("parts_packed")?.bytes).toBe(7 * 1024 * 9 * 512);
+  expect(of("sums_out")?.bytes).toBe(7 * 1024 * 9 * 512);
+  // Of 64 tokens.
+  expect(buffers.find(({ name }) => name === "staged_parts")?.shape).toEqual([64 * 9, 128]);
+  const reduce = stages.find(({ name }) => name === "reduce_scatter");
+  expect(reduce?.writes).toContain("packed_sums");
+  const files = await emitPackage(plan);
+  expect(files.get("sums/transport.py")).toContain("quantize_sums(r, group * count, count)");
+  expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_PITCH");
+});
+
 test("shared experts add to sums in HBM by blocks of neighbouring tokens", async () => {
   const plan = planOf({ sharedExperts: { count: 1, intermediate: 1024 } }, {});
   const { streams, stages } = allOf(only(plan));

@@ -34,8 +34,16 @@ const KINDS: Readonly<Record<string, readonly [more: object, tile: number]>> = {
   "in tiles, with biases": [{ biases: true }, 256],
   whole: [{}, 512],
   "rows of 8 bits": [{ wire: { dispatch: "int8" } }, 512],
+  "rows and sums of 8 bits": [
+    { wire: { dispatch: "float8_e4m3fn", combine: "int8" }, biases: true },
+    256,
+  ],
   "weights and activations of 8 bits": [
     { quantization: { ...channel, activations: "int8" }, biases: true },
+    512,
+  ],
+  "weights, activations and sums of 8 bits": [
+    { quantization: { ...channel, activations: "int8" }, wire: { combine: "int8" } },
     512,
   ],
   "of float32, weighed as they go in": [{ dtype: "float32", scoreOn: "input" }, 256],

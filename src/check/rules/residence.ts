@@ -19,17 +19,10 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
   return unservedInPasses(layer);
 }
 
-/** What a layer has that is not served with sums in HBM; undefined: nothing. */
-function unservedWithSums(layer: LayerSpec): string | undefined {
-  return layer.wire?.combine === undefined
-    ? unservedInHbm(layer)
-    : "sums of 8 bits between devices";
-}
-
 const UNSERVED = {
   "two passes": unservedInPasses,
   hbm: unservedInHbm,
-  "hbm with sums": unservedWithSums,
+  "hbm with sums": unservedInHbm,
 } as const;
 
 /** Those with rows in HBM first. */

@@ -12,10 +12,10 @@ const SHARED = "kernel/passes";
 /** Above so many devices their partial sums are added in a loop: unrolled, the code outgrows it. */
 const MOST_UNROLLED_DEVICES = 8;
 
-/** How sums are packed where they leave, to the rows' place or `in_place`, and added where they arrive. */
+/** How sums are packed where they leave: to the rows' place, `in_place` or a `chunk` of them; and added where they arrive. */
 function relayedBlocks(
   layer: Plan["layer"],
-  where: "rows" | "in_place",
+  where: "rows" | "in_place" | "chunk",
 ): Readonly<Record<string, string>> {
   const type = sentAs(layer);
   // Float32 leaves from where it is.
@@ -35,7 +35,7 @@ function overlappedBlocks(
   sums: boolean,
 ): Readonly<Record<string, string>> {
   return {
-    ...(ep > 1 ? relayedBlocks(layer, "in_place") : {}),
+    ...(ep > 1 ? relayedBlocks(layer, sums ? "chunk" : "in_place") : {}),
     sums_steps: ep > 1 ? `${HERE}/sums_steps/${sums ? "by_part" : "relayed"}` : NO_BLOCK,
     reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/${sums ? "in_hbm" : "in_place"}` : NO_BLOCK,
     write_output: `${SHARED}/write_output/${sums ? "staged" : "sums"}`,

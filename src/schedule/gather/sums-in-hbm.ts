@@ -6,8 +6,9 @@ import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, hbm, smem, vmem } from "../../kernel/declaration.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
-import { type DraftLoop, GROUP, UNROLL } from "../../kernel/loops.ts";
+import { type DraftLoop, GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
+import { sumGroup } from "../../kernel/rows/packing.ts";
 import {
   stagedBuffers,
   stagedSemaphores,
@@ -137,7 +138,7 @@ export function partLoops(frame: Frame): readonly DraftLoop[] {
   const { ep, sizes } = frame;
   const { steps, sends, cuts } = tablesOf(frame);
   const { chunks } = partCopies(frame);
-  const each = partUnroll(sizes.sentTokens / cuts, UNROLL);
+  const each = partUnroll(sizes.sentTokens / cuts, sumGroup(frame.layer));
   const pieces = steps.map((one) =>
     partSteps(one).parts.reduce((sum, { arrivals }) => sum + Math.max(1, arrivals.length), 0),
   );

@@ -56,8 +56,9 @@ function packedSums({ layer, layout }: KernelInput): BufferDeclaration {
 }
 
 function buffers(input: KernelInput) {
-  if (input.rows === "hbm with sums") return hbmSumsBuffers(input);
   const { layer, layout, ep, sizes: s } = input;
+  const packed = ep > 1 && layer.wire?.combine !== undefined ? [packedSums(input)] : [];
+  if (input.rows === "hbm with sums") return [...hbmSumsBuffers(input), ...packed];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const arrivedType = passesOverlap(input) ? FLOAT : wordType(layout);
   const sums: Dim = ["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow];
@@ -74,7 +75,7 @@ function buffers(input: KernelInput) {
               : "packed partial sums, by the copy that brings them",
           ),
         ]),
-    ...(ep > 1 && layer.wire?.combine !== undefined ? [packedSums(input)] : []),
+    ...packed,
     vmem(
       "token_sums",
       [...slots, sums, lanes],

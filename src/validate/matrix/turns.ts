@@ -11,8 +11,7 @@ import type { Row } from "./fields.ts";
  * HBM every other one has its sums there too.
  */
 export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
-  const narrow = layer.wire?.combine !== undefined;
-  const served = row.tiles === "streamed" && layer.sharedExperts === undefined && !narrow;
+  const served = row.tiles === "streamed" && layer.sharedExperts === undefined;
   if (row.rows === "hbm") return served && index % 2 === 1 ? "hbm with sums" : "hbm";
   const may = row.ep > 1 && layer.deterministic !== true;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
