@@ -50,14 +50,16 @@ function spec(
   };
 }
 
-const messages = (more: object): readonly string[] =>
-  judge(moe(spec(more)), registries).findings.map(({ message }) => message);
+const messages = (more: object, tile: object = {}): readonly string[] =>
+  judge(moe(spec(more, 4, tile)), registries).findings.map(({ message }) => message);
+/** One body and one row tile in all buckets: what the same bits in any batch take. */
+const oneBody = { bt: 64, btc: [64] };
 
-test.each([
-  ["wire.combine", { wire: { combine: "int8" } }],
-  ["deterministic", { deterministic: true }],
-])("%s is refused by name", (name, more) => {
-  expect(messages(more).join()).toContain(`runs has no ${name}`);
+test("shared experts are refused where a token's result must be the same on any device", () => {
+  const sharedExperts = { count: 1, intermediate: 512 };
+  const said = messages({ deterministic: true, sharedExperts }, oneBody).join();
+  expect(said).toContain("the shared experts' 512 columns do not cut over 4 devices");
+  expect(messages({ deterministic: true }, oneBody)).toEqual([]);
 });
 
 test("what a bucket may name of gather's alone is refused, not lowered", () => {
@@ -70,8 +72,12 @@ test("what a bucket may name of gather's alone is refused, not lowered", () => {
   );
 });
 
-test("rows that are quantised on their way out are not refused", () => {
-  expect(messages({ wire: { dispatch: "int8" } })).toEqual([]);
+test("each device's sums are rounded alone, and go straight, where the same bits are asked for", () => {
+  const { plan } = judge(moe(spec({ deterministic: true }, 4, oneBody)), registries);
+  const [kernel] = plan?.kernels ?? [];
+  if (kernel === undefined) expect.unreachable("no plan");
+  expect(kernel.tiles.own.chip_devices).toBeUndefined();
+  expect(allOf(kernel).streams.map(({ name }) => name)).not.toContain("rows_handed");
 });
 
 test("every device has the shared experts whole, and takes its own tokens through them", () => {
@@ -193,6 +199,10 @@ const FORMATS: Readonly<Record<string, readonly [more: object, tile?: object]>> 
     },
   ],
   "int8 rows between devices alone": [{ wire: { dispatch: "int8" } }],
+  "int8 sums": [{ wire: { combine: "int8" } }],
+  "int8 rows and sums": [{ wire: { dispatch: "int8", combine: "int8" } }],
+  "the same bits in any batch": [{ deterministic: true }, oneBody],
+  "identity experts": [{ identityExperts: 5 }],
   float32: [{ dtype: "float32" }],
   "separate, biased": [{ weights: "separate", biases: true, activation: swigluoai }],
   "rows of 12 sublanes, experts' rows weighed": [{ hidden: 3072, scoreOn: "input" }, { bd: 3072 }],

@@ -6,24 +6,30 @@
 import { goByNeed } from "../../plan/call.ts";
 import type { ByNeed, Plan, TileChoice } from "../../plan/plan.ts";
 import type { LowerInput, TileTable } from "../../schedule/schedule.ts";
-import type { Device } from "../../target/device/device.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import type { KernelInput } from "../frame.ts";
+import { sumsGoStraight } from "../rows/types.ts";
 
 /** Devices of a chip that rows from other chips reach together; without other chips there are none. */
 export function chipDevices({
   device,
   ep,
-}: {
-  readonly device: Device;
-  readonly ep: number;
-}): 1 | 2 {
+  byNeed = "chips",
+}: Pick<KernelInput, "device" | "ep" | "byNeed">): 1 | 2 {
   const { devicesPerChip } = device.timing.ici;
-  return devicesPerChip === 2 && ep % 2 === 0 && ep > 2 ? 2 : 1;
+  return byNeed === "chips" && devicesPerChip === 2 && ep % 2 === 0 && ep > 2 ? 2 : 1;
 }
 
-/** To whom rows go in the kernels of a package: where one kind of device has such chips, by chips in all. */
-export function byNeedOf(kinds: LowerInput["devices"], ep: number): ByNeed {
+/**
+ * To whom rows go in the kernels of a package: where one kind of device has such chips, by chips in all. In a
+ * deterministic one each device's sums are rounded alone, so that no chip adds any.
+ */
+export function byNeedOf({
+  layer,
+  devices: kinds,
+  ep,
+}: Pick<LowerInput, "layer" | "devices" | "ep">): ByNeed {
+  if (sumsGoStraight(layer)) return "devices";
   const paired = kinds.some((kind) => chipDevices({ device: deviceOf(kind), ep }) > 1);
   return paired ? "chips" : "devices";
 }

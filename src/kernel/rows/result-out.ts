@@ -1,14 +1,16 @@
 /** The devices' sums of this device's tokens, added up, rounded and written. */
-import { inHbm } from "../../plan/call.ts";
+import { goByNeed, inHbm } from "../../plan/call.ts";
+import { defined } from "../../spec/defined.ts";
 import { dma, TWO } from "../declaration.ts";
 import { passesOverlap } from "../frame.ts";
 import { GROUP } from "../loops.ts";
 import type { Part } from "../part.ts";
-import { sumsGoStraight } from "./types.ts";
+import { addedWhenWritten } from "./types.ts";
 
 export const resultOut: Part = {
-  context: ({ layer, mesh }) => {
-    const straight = mesh.ep > 1 && sumsGoStraight(layer);
+  context: ({ layer, mesh, kernels }) => {
+    const byNeed = goByNeed(kernels);
+    const straight = addedWhenWritten({ layer, ep: mesh.ep, ...defined({ byNeed }) });
     return {
       outputDoes: straight ? "Adds up" : "Rounds",
       outputReads: straight ? "token_rows, block `me`, and arrived_sums" : "token_sums, block `me`",
@@ -35,7 +37,7 @@ export const resultOut: Part = {
     const { layer, ep, sizes, rows } = frame;
     const ofSums = inHbm(rows) || passesOverlap(frame);
     const staged = rows === "hbm with sums" ? ["staged_sums"] : [];
-    const straight = ep > 1 && sumsGoStraight(layer);
+    const straight = addedWhenWritten(frame);
     return [
       {
         name: "write_output",

@@ -1,4 +1,5 @@
 /** Types and names of what token rows become in VMEM. */
+import type { ByNeed } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import type { Dim, ElementType } from "../declaration.ts";
 import type { Layer, Layout } from "./layout.ts";
@@ -41,6 +42,19 @@ export function operandType({
  */
 export function sumsGoStraight({ deterministic }: Pick<Layer, "deterministic">): boolean {
   return deterministic === true;
+}
+
+/** Whether they are added up as a token's result is written: all devices' are there, nought or not. */
+export function addedWhenWritten({
+  layer,
+  ep,
+  byNeed,
+}: {
+  readonly layer: Pick<Layer, "deterministic">;
+  readonly ep: number;
+  readonly byNeed?: ByNeed;
+}): boolean {
+  return ep > 1 && byNeed === undefined && sumsGoStraight(layer);
 }
 
 /** Whether rows and partial sums are packed alike: each as `dtype`, or each as 8 bits. */

@@ -1,21 +1,21 @@
 /** Reduce-scatter of partial sums: each device returns the sums of others' tokens to them. */
 import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
-import {
-  type BufferDeclaration,
-  type Dim,
-  dma,
-  FLOAT,
-  ONE,
-  vmem,
-} from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import { type Frame, type KernelInput, passesOverlap, passSlots } from "../../kernel/frame.ts";
 import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Module, Part } from "../../kernel/part.ts";
+import { zeroSums } from "../../kernel/passes/zero-sums.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { sentAs, sumGroup } from "../../kernel/rows/packing.ts";
+import { sumGroup } from "../../kernel/rows/packing.ts";
+import {
+  narrowSums,
+  packedSums,
+  type SumGroup,
+  sumsModule,
+} from "../../kernel/rows/partial-sums.ts";
 import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { sumsInHbm } from "../../plan/call.ts";
@@ -30,11 +30,14 @@ import {
 
 const lanes: Dim = ["LANES", LANES];
 
+/** Tokens whose sums are quantised together. */
+const TOGETHER: SumGroup = ["ROW_GROUP", GROUP];
+
 /** A module of what makes and takes sums as they are sent: quantised ones, and those that go straight. */
-function sumsModule({ layer, mesh: { ep } }: Plan): readonly Module[] {
-  const apart = sumsGoStraight(layer) || layer.wire?.combine !== undefined;
-  if (ep === 1 || !apart) return [];
-  return [{ name: "partial_sums", template: `gather/partial_sums/${sentAs(layer)}` }];
+function modules({ layer, mesh: { ep } }: Plan): readonly Module[] {
+  const straight = sumsGoStraight(layer);
+  if (ep === 1 || !(straight || narrowSums(layer))) return [];
+  return [sumsModule(layer, TOGETHER, straight)];
 }
 
 /** By sender where sums go straight; else a slot for each copy that arrives. */
@@ -49,15 +52,9 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
   return [["s.sum_slots", sends], [`s.part_tokens * ${row}`, rows], lanes];
 }
 
-/** Quantised sums are put together apart: they are found a column block of some tokens at a time. */
-function packedSums({ layer, layout }: KernelInput): BufferDeclaration {
-  const rows: Dim = [`ROW_GROUP * ${packedPart(layer)}`, GROUP * layout.partRow];
-  return vmem("packed_sums", [rows, lanes], wordType(layout), "sums of some tokens, quantised");
-}
-
 function buffers(input: KernelInput) {
   const { layer, layout, ep, sizes: s } = input;
-  const packed = ep > 1 && layer.wire?.combine !== undefined ? [packedSums(input)] : [];
+  const packed = ep > 1 && narrowSums(layer) ? [packedSums(input, TOGETHER)] : [];
   if (input.rows === "hbm with sums") return [...hbmSumsBuffers(input), ...packed];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const arrivedType = passesOverlap(input) ? FLOAT : wordType(layout);
@@ -93,7 +90,7 @@ function listsOut(layer: KernelInput["layer"], ep: number): readonly string[] {
 
 /** Each is rounded on its own device, own ones like the others, and goes straight: one rounding. */
 function reduceStraight({ layer, ep, sizes }: Frame): Draft {
-  const narrow = layer.wire?.combine !== undefined;
+  const narrow = narrowSums(layer);
   return {
     name: "reduce_scatter",
     meaning: narrow
@@ -122,7 +119,7 @@ function reduceScatter(frame: Frame): Draft {
     writes: [
       ...["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
       ...(inHbm ? ["staged_sums", "staged_parts"] : []),
-      ...(layer.wire?.combine === undefined ? [] : ["packed_sums"]),
+      ...(narrowSums(layer) ? ["packed_sums"] : []),
     ],
     waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
     per: "pass",
@@ -156,25 +153,6 @@ function zerosOut({ sizes, layout, ep }: Frame): readonly Draft[] {
   ];
 }
 
-/** Own tokens' sums begin at what their identity experts give. */
-function zeroSums({ layer, sizes }: Frame): Draft {
-  const identity = layer.identityExperts !== undefined;
-  return {
-    name: "zero_sums",
-    meaning: identity
-      ? "clear the sums; own rows times their identity experts' weights"
-      : "clear the sums",
-    reads: identity ? ["token_rows", "all_routes"] : [],
-    writes: ["token_sums"],
-    per: "pass",
-    trips: sizes.passes,
-    loops: [
-      { over: "all tokens", each: GROUP },
-      ...(identity ? [{ over: "own tokens", each: UNROLL } as const] : []),
-    ],
-  };
-}
-
 function sumsOutOf(frame: Frame): Stream {
   const { layer, ep, sizes, load } = frame;
   const straight = sumsGoStraight(layer);
@@ -199,7 +177,7 @@ function sumsOutOf(frame: Frame): Stream {
 }
 
 export const sumsOut: Part = {
-  modules: sumsModule,
+  modules,
   context: ({ layer, kernels }) => {
     const inHbm = sumsInHbm(kernels);
     return {

@@ -3,6 +3,7 @@
 import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
+import { idsOf } from "../../spec/formats.ts";
 
 /** What is expected of a kernel's runs. */
 type Runs = Pick<Frame, "layer" | "ep" | "sizes">;
@@ -21,14 +22,25 @@ function ways(all: number, some: number): number {
   return found;
 }
 
+/** Probability that a token has one of `some` experts, its choices being different ones of all ids. */
+function chanceOf(layer: Frame["layer"], some: number): number {
+  return 1 - noneOf(some, idsOf(layer), layer.topK);
+}
+
 /**
- * Probability that a token has an expert on a given device, its choices being different experts: of all, or
- * of those of so many groups of neighbours. A device has experts of one group, or groups as wholes.
+ * Probability that a token has an expert on another device, all devices alike: its choices are different
+ * ids of all, or of those of so many groups of neighbours. A device has experts of one group, or groups as
+ * wholes; the last ones fewer where experts do not divide.
  */
-export function shareOf({ experts, topK, routing }: Frame["layer"], ep: number): number {
-  const local = experts / ep;
+export function shareOf(layer: Frame["layer"], ep: number): number {
+  const { experts, topK, routing } = layer;
   const groups = routing.where === "kernel" ? routing.groups : undefined;
-  if (groups === undefined) return 1 - noneOf(local, experts, topK);
+  if (groups === undefined) {
+    const each = Math.ceil(experts / ep);
+    const full = Math.floor(experts / each);
+    return (full * chanceOf(layer, each) + chanceOf(layer, experts - full * each)) / ep;
+  }
+  const local = experts / ep;
   const { count, kept } = groups;
   const size = experts / count;
   const here = Math.max(1, Math.round(local / size));
@@ -56,12 +68,12 @@ export function groupsOf({ layer, ep, sizes }: Runs): number {
 }
 
 /** The same from one device to all other chips, the experts of a chip together. */
-export function crossingGroups(frame: Runs & Pick<Frame, "device">): number {
+export function crossingGroups(frame: Runs & Pick<Frame, "device" | "byNeed">): number {
   const chips = frame.ep / chipDevices(frame);
   return (chips - 1) * groupsOf({ ...frame, ep: chips });
 }
 
 /** And from one device to the other of its chip: rows of its own, and of devices at its place on other chips. */
-export function handedGroups(frame: Runs & Pick<Frame, "device">): number {
+export function handedGroups(frame: Runs & Pick<Frame, "device" | "byNeed">): number {
   return chipDevices(frame) === 1 ? 0 : (frame.ep / 2) * groupsOf(frame);
 }

@@ -6,7 +6,7 @@ import { limitsOf, passTiles } from "../../kernel/api/pass-tiles.ts";
 import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
-import { axisRule } from "../../kernel/feed-forward/rules.ts";
+import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
 import { passesContext } from "../../kernel/passes/context.ts";
 import { lower, type Passes, seconds } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
@@ -14,11 +14,10 @@ import { sharedSize } from "../../kernel/weights/arguments.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { LowerInput, Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
-import { layerProblems } from "./rules.ts";
 
 /** Of a kernel for these kinds of devices. */
-function passesOf({ devices, ep }: Pick<LowerInput, "devices" | "ep">): Passes {
-  return { composition, byNeed: byNeedOf(devices, ep), own: chipTile };
+function passesOf(input: Pick<LowerInput, "layer" | "devices" | "ep">): Passes {
+  return { composition, byNeed: byNeedOf(input), own: chipTile };
 }
 
 export const runs = {
@@ -31,6 +30,8 @@ export const runs = {
   ],
   options: ["btc", "slots", "early"],
   rowsByToken: true,
+  fillsUp: true,
+  deterministic: true,
   axisRule,
   layerProblems,
   // Every device has them whole: a row goes to those that need it alone.

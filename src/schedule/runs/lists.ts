@@ -6,12 +6,14 @@ import type { Frame } from "../../kernel/frame.ts";
 import { type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
 import type { Part } from "../../kernel/part.ts";
 import { listCopy } from "../../kernel/routing/lists.ts";
+import { shareOfExperts } from "../../spec/formats.ts";
 
 const trips = (fixed: number): DraftLoop => ({ over: "copies", each: 1, fixed });
 
 /** Entries of one device's tokens for the experts of so many devices; as many others' tokens have for its own. */
 function entries({ layer, ep, sizes }: Frame, devices: number): DraftLoop {
-  return trips(((sizes.deviceShare / sizes.passes) * layer.topK * devices) / ep);
+  const routed = layer.topK * shareOfExperts(layer);
+  return trips(((sizes.deviceShare / sizes.passes) * routed * devices) / ep);
 }
 
 /** Loops over runs that leave, and over the entries of each. */

@@ -4,9 +4,17 @@ import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame } from "../../kernel/frame.ts";
-import { GROUP, UNROLL } from "../../kernel/loops.ts";
+import { UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
+import { zeroSums } from "../../kernel/passes/zero-sums.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
+import {
+  narrowSums,
+  packedSums,
+  type SumGroup,
+  sumsModule,
+} from "../../kernel/rows/partial-sums.ts";
+import { sumsGoStraight } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
 import { crossing } from "./rows-out.ts";
@@ -30,15 +38,32 @@ function sumsOutOf(frame: Frame): Stream {
   };
 }
 
-function zeroSums({ passes }: Frame["sizes"]): Draft {
-  return {
-    name: "zero_sums",
-    meaning: "clear the sums",
-    reads: [],
-    writes: ["token_sums"],
+function addSums(frame: Frame): Draft {
+  const { layer, sizes } = frame;
+  const [peers, groups] = crossing(frame);
+  const arrived = crossingGroups(frame);
+  const of = {
+    name: "add_sums",
+    reads: ["runs", "leaving_tokens", "rows_leaving"],
     per: "pass",
-    trips: passes,
-    loops: [{ over: "all tokens", each: GROUP }],
+    trips: sizes.passes,
+  } as const;
+  if (!sumsGoStraight(layer)) {
+    const meaning = "sums that come back added to those of own tokens";
+    const flops = arrived * sizes.passes * UNROLL * layer.hidden;
+    return { ...of, meaning, writes: ["token_sums"], loops: [peers, groups], flops };
+  }
+  const packed = narrowSums(layer) ? ["packed_sums"] : [];
+  const own = sizes.passTokens / UNROLL;
+  return {
+    ...of,
+    meaning: "own sums rounded too, and all added up in the order of the devices",
+    writes: [...packed, "token_rows", "runs", "leaving_tokens", "rows_leaving", "token_sums"],
+    loops: [
+      { over: "own tokens", each: UNROLL },
+      { over: "copies", each: 1, fixed: arrived + own },
+    ],
+    flops: (arrived + own) * sizes.passes * UNROLL * layer.hidden,
   };
 }
 
@@ -48,36 +73,36 @@ function stages(frame: Frame): readonly Draft[] {
   const [peers, groups] = crossing(frame);
   const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
   const between = { per: "pass", trips: sizes.passes - 1 } as const;
+  const packed = narrowSums(layer) ? ["packed_sums"] : [];
   return [
-    zeroSums(sizes),
+    zeroSums(frame),
     {
       name: "return_sums",
       meaning: "sums of the rows that came, rounded, and to their tokens' devices",
       reads: ["token_sums", "rows_leaving", "rows_coming"],
-      writes: ["token_rows", "runs"],
+      writes: [...packed, "token_rows", "runs"],
       waits: ["rows_out", "routes_out", ...(chipDevices(frame) > 1 ? ["sums_handed"] : [])],
       ...pass,
       loops: [peers, groups],
     },
-    {
-      name: "add_sums",
-      meaning: "sums that come back added to those of own tokens",
-      reads: ["runs", "leaving_tokens", "rows_leaving"],
-      writes: ["token_sums"],
-      ...pass,
-      loops: [peers, groups],
-      flops: crossingGroups(frame) * sizes.passes * UNROLL * layer.hidden,
-    },
+    addSums(frame),
     ...(sizes.passes > 1 ? [meeting("pass_barrier", meaning, between)] : []),
   ];
 }
 
+/** Sums that are quantised together: a copy takes as many. */
+const TOGETHER: SumGroup = ["UNROLL", UNROLL];
+
 export const sumsBack: Part = {
-  buffers: ({ layout, sizes }) => [
+  modules: ({ layer, mesh: { ep } }) =>
+    ep > 1 && narrowSums(layer) ? [sumsModule(layer, TOGETHER, false)] : [],
+  context: () => ({ sumStride: "SUM_ROW" }),
+  buffers: (input) => [
+    ...(input.ep > 1 && narrowSums(input.layer) ? [packedSums(input, TOGETHER)] : []),
     vmem(
       "token_sums",
       [
-        ["(s.all_tokens + 1) * SUM_ROW", (sizes.allTokens + 1) * layout.sumRow],
+        ["(s.all_tokens + 1) * SUM_ROW", (input.sizes.allTokens + 1) * input.layout.sumRow],
         ["LANES", LANES],
       ],
       FLOAT,
@@ -92,5 +117,5 @@ export const sumsBack: Part = {
           dma("sums_arrived", ["EP_SIZE", ep], "sums of a device arrived"),
         ],
   streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
-  stages: (frame) => (frame.ep === 1 ? [zeroSums(frame.sizes)] : stages(frame)),
+  stages: (frame) => (frame.ep === 1 ? [zeroSums(frame)] : stages(frame)),
 };

@@ -178,11 +178,17 @@ function covering(
   return rows;
 }
 
-/** Rows with the field on in as few of them as meet every value that it can meet, and off in the rest. */
-function spread(rows: readonly Unplaced[]): readonly Unplaced[] {
+/**
+ * Rows with the field on in as few of them as meet every value that it can meet, and off in the rest; those of
+ * a schedule other than the first where it serves that.
+ */
+function spread(rows: readonly Unplaced[], schedule?: Schedule): readonly Unplaced[] {
+  const may = (row: Unplaced): boolean =>
+    isLegal(row) &&
+    (schedule === undefined || isServed({ ...row, schedule: schedule.kind }, schedule));
   const valuesOf = (row: Unplaced): readonly string[] =>
     NAMES.map((name) => `${name} ${row[name]}`);
-  const legal = rows.filter((row) => isLegal({ ...row, [SPREAD]: "yes" }));
+  const legal = rows.filter((row) => may({ ...row, [SPREAD]: "yes" }));
   const unmet = new Set(legal.flatMap(valuesOf));
   const chosen = new Set<Unplaced>();
   while (unmet.size > 0) {
@@ -230,7 +236,7 @@ function rowsOfOther(schedule: Schedule): readonly Row[] {
       rows.push(completed({ [name]: value }, new Unmet([]), values, numbers(1)));
     }
   }
-  return rows.map((row) => ({ ...row, [SPREAD]: "no", schedule: schedule.kind }));
+  return spread(rows, schedule).map((row) => ({ ...row, schedule: schedule.kind }));
 }
 
 /** One row on each number of devices that only the whole matrix has. */
