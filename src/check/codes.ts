@@ -188,7 +188,7 @@ export const codes = {
   ),
   MOE146: entry(
     "the experts cannot be filled up",
-    "experts of zero weights fill up the last devices where a kernel of the gather or the runs schedule chooses experts, is not deterministic and sends sums as dtype",
+    "experts of zero weights fill up the last devices where a kernel of the gather or the runs schedule chooses experts itself",
   ),
   MOE147: entry(
     "filling up experts helps nothing",

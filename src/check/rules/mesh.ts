@@ -38,12 +38,10 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
 /** MOE146: what experts that no token goes to do not serve. */
 export const expertsFilledUp: Rule = ({ spec, sound, schedule }) => {
   if (!sound("layer") || !sound("mesh", "ep") || spec.layer.heldExperts === undefined) return [];
-  const { routing, deterministic, wire } = spec.layer;
+  const { routing } = spec.layer;
   const served = schedule?.fillsUp === true;
   const missing = [
     ...(routing.where === "given" ? ["experts that are given"] : []),
-    ...(deterministic === true ? ["deterministic"] : []),
-    ...(wire?.combine === undefined ? [] : ["sums of 8 bits between devices"]),
     ...(served ? [] : [`the schedule ${spec.schedule.kind}`]),
   ][0];
   if (missing === undefined) return [];

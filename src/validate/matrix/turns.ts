@@ -38,10 +38,10 @@ export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows) {
 
 /** The last expert of the last device is one that no token goes to, where that serves a row: in few. */
 export function fewerExperts(layer: LayerSpec, ep: number) {
-  const { experts, topK, routing, redundantExperts, identityExperts, deterministic, wire } = layer;
+  const { experts, topK, routing, redundantExperts, identityExperts } = layer;
   const served =
     routing.where === "kernel" && routing.groups === undefined && redundantExperts === undefined;
-  const may = ep > 1 && experts > ep && deterministic !== true && wire?.combine === undefined;
+  const may = ep > 1 && experts > ep;
   if (!served || !may || topK >= experts || identityExperts !== undefined) return {};
   return { experts: experts - 1, heldExperts: experts };
 }
