@@ -3,17 +3,13 @@
 import type { ResolvedTiles } from "../lower/tiles.ts";
 import { isStreamed } from "../plan/call.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import { leavesRows } from "../spec/rows.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
+import type { JudgedKernels } from "./judged-kernels.ts";
+import { judgeWithRows } from "./rows.ts";
 import { bucketPath } from "./rules/buckets.ts";
 import { judgeMemory } from "./rules/memory.ts";
 import type { RuleContext } from "./rules/rule.ts";
-
-export interface JudgedKernels {
-  readonly findings: readonly Finding[];
-  readonly resolved: readonly ResolvedTiles[];
-  /** Kernels that were lowered for it. */
-  readonly lowered: number;
-}
 
 /** What the rules that need no kernel said. */
 export interface JudgedRules {
@@ -41,6 +37,21 @@ export function judgeKernels(
   );
   const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
   if (schedule === undefined || !ready) return { findings: [], resolved: [], lowered: 0 };
+  if (leavesRows(context.spec)) {
+    return judgeWithRows(context, (spec) =>
+      lowerAlike({ ...context, spec }, schedule, before, wanted),
+    );
+  }
+  return lowerAlike(context, schedule, before, wanted);
+}
+
+/** All kernels of a package: of one whose weights come in tiles they do in all. */
+function lowerAlike(
+  context: RuleContext,
+  schedule: Schedule,
+  before: readonly Finding[],
+  wanted: Wanted,
+): JudgedKernels {
   const apart = lowerAll(context, schedule, before, false, wanted);
   const kernels = apart.resolved.map(({ kernel }) => kernel);
   // One kernel body serves the whole package: if one must stream its weights in tiles, all do.

@@ -17,7 +17,8 @@ import { devicesOf } from "../spec/mesh.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding } from "./diagnostic.ts";
-import { type JudgedKernels, type JudgedRules, judgeKernels } from "./kernels.ts";
+import type { JudgedKernels } from "./judged-kernels.ts";
+import { type JudgedRules, judgeKernels } from "./kernels.ts";
 import {
   nobody,
   nobodyFits,

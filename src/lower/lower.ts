@@ -112,7 +112,8 @@ export function lowerFor(
     streamed: isStreamed(own.kernels),
     own: tiles.own,
   });
-  return { ...made, ...defined({ schedule: kernel.schedule, choice: kernel.choice }) };
+  const { schedule: kind, choice, rowsTimes } = kernel;
+  return { ...made, ...defined({ schedule: kind, choice, rowsTimes }) };
 }
 
 /** The kernel whose tiles the package takes: where the kind has none, of that with least VMEM. */

@@ -26,6 +26,7 @@ import { isAuto, members } from "../spec/choice.ts";
 import { defined } from "../spec/defined.ts";
 import { deviceLayer, idsOf } from "../spec/formats.ts";
 import type { LayerSpec } from "../spec/layer.ts";
+import { rowsOf } from "../spec/rows.ts";
 import { type BucketOption, type BucketSpec, bucketOptions } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
@@ -97,6 +98,12 @@ export function lowerBucket(target: Target, tiles: TileRequest): KernelPlan {
   return target.schedule.lower(inputOf(target, tiles));
 }
 
+/** Seconds that a bucket's kernel is estimated to take, as lowered; undefined: its schedule has no estimate. */
+export function estimateOf(target: Target, { request, kernel }: ResolvedTiles): number | undefined {
+  const { streamed } = kernel.tiles;
+  return target.schedule.seconds?.(inputOf({ ...target, streamed }, request));
+}
+
 /** `btc` written for one `bt`, made to fit another: what is larger goes, `bt` itself is last. */
 export function rowCounts(
   btc: readonly number[] | undefined,
@@ -115,7 +122,7 @@ function candidates(target: Target, bucket: BucketSpec, axis: TileAxis): readonl
   return [...useful].reverse();
 }
 
-/** A bucket with numbers for its choices, its row counts cut to `bt`. */
+/** A bucket with numbers for its choices, its row counts cut to `bt`. Throws RangeError where its rows have no place yet. */
 export function requestOf(
   name: string,
   bucket: BucketSpec,
@@ -129,7 +136,7 @@ export function requestOf(
     bf: tiles.bf,
     bd: tiles.bd,
     ...defined({ btc, slots: bucket.slots, early: bucket.early }),
-    ...defined({ transport: bucket.transport, routes: bucket.routes, rows: bucket.rows }),
+    ...defined({ transport: bucket.transport, routes: bucket.routes, rows: rowsOf(bucket) }),
     ...defined({ passTokens: bucket.passTokens }),
   };
 }

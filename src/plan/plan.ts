@@ -6,7 +6,7 @@
 import type { LayerSpec } from "../spec/layer.ts";
 import type { MeshSpec } from "../spec/mesh.ts";
 import type { QuantizedDType } from "../spec/quantization.ts";
-import type { BucketRows, PredictedTimes } from "../spec/schedule.ts";
+import type { BucketRows, PredictedTimes, RowsTime } from "../spec/schedule.ts";
 import type { PartCopies } from "./part-copies.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
@@ -263,6 +263,8 @@ export interface KernelPlan {
   /** Of a plan of several schedules: whose kernel it is, and why. */
   readonly schedule?: string;
   readonly choice?: ScheduleChoice;
+  /** Where the spec leaves the place of rows to the plan: those that were compared, fastest first. */
+  readonly rowsTimes?: readonly RowsTime[];
   readonly device: string;
   readonly tokens: number;
   readonly tiles: TileChoice;

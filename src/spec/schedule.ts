@@ -28,6 +28,12 @@ export type BucketRoutes = "auto" | "own" | "all";
  */
 export type BucketRows = "vmem" | "two passes" | "hbm" | "hbm with sums";
 
+/** Estimated microseconds of a call of `upTo` tokens with rows in one of these places. */
+export interface RowsTime {
+  readonly rows: BucketRows;
+  readonly us: number;
+}
+
 /**
  * Tiles for calls of up to `upTo` tokens (all devices together). Which of them there are is the
  * schedule's; of an axis that it does not tile there is none.
@@ -57,8 +63,11 @@ export interface BucketSpec {
   readonly transport?: BucketTransport;
   /** Which tokens a device routes, where the kernel routes. Absent: "auto". */
   readonly routes?: BucketRoutes;
-  /** Where token rows and results lie; one answer for all buckets. Absent: "vmem". */
-  readonly rows?: BucketRows;
+  /**
+   * Where token rows and results lie, or what the estimate of a call has fastest; one answer for all
+   * buckets. Absent: "vmem".
+   */
+  readonly rows?: BucketRows | "auto";
   /**
    * Most token rows that a device brings to one pass. Absent: as many as VMEM has room for; fewer than
    * 16, which are 8, where it has none for 16.

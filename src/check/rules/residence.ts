@@ -3,6 +3,8 @@ import { mostPassTokens, SHORT_PASS, unservedShort } from "../../kernel/api/pass
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
+import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
 import { bucketPath } from "./buckets.ts";
@@ -28,6 +30,16 @@ const UNSERVED = {
 /** Those with rows in HBM first. */
 const RESIDENCES = ["hbm", "hbm with sums", "two passes"] as const;
 
+/** Where rows of all buckets may lie, by what the layer, the mesh and the buckets have: in VMEM first. */
+export function rowsServed({ layer, mesh, schedule }: MoeSpec): readonly BucketRows[] {
+  const short = Object.values(schedule.tiles).some((bucket) => bucket?.passTokens === SHORT_PASS);
+  const others = (["two passes", "hbm", "hbm with sums"] as const).filter(
+    // One device has no two passes at a time.
+    (rows) => UNSERVED[rows](layer) === undefined && (mesh.ep > 1 || rows !== "two passes"),
+  );
+  return ["vmem", ...(short ? [] : others)];
+}
+
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */
 function passCounts(ep: number): readonly number[] {
   const counts = [SHORT_PASS];
@@ -43,7 +55,9 @@ export const passesTaken: Rule = ({ spec, sound }) => {
   const { layer, mesh } = spec;
   return Object.entries(spec.schedule.tiles).flatMap(([name, { passTokens, rows = "vmem" }]) => {
     if (passTokens === undefined) return [];
-    const missing = passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, rows) : undefined;
+    // Short passes leave no choice.
+    const place = rows === "auto" ? "vmem" : rows;
+    const missing = passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, place) : undefined;
     const counts = passCounts(mesh.ep).slice(missing === undefined ? 0 : 1);
     if (counts.includes(passTokens)) return [];
     return [
@@ -65,7 +79,7 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
     const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
-    const missing = UNSERVED[rows](spec.layer);
+    const missing = rows === "auto" ? undefined : UNSERVED[rows](spec.layer);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest }),
     ];

@@ -129,7 +129,8 @@ function checkTiles(kinds: Kinds, path: SpecPath, bucket: Dict, axes: readonly s
     kinds.oneOf([...path, "routes"], bucket.routes, ["auto", "own", "all"]);
   }
   if (bucket.rows !== undefined) {
-    kinds.oneOf([...path, "rows"], bucket.rows, ["vmem", "two passes", "hbm", "hbm with sums"]);
+    const residences = ["vmem", "two passes", "hbm", "hbm with sums", "auto"] as const;
+    kinds.oneOf([...path, "rows"], bucket.rows, residences);
   }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "commander";
 import type { LoadedSpec } from "../../dsl/load.ts";
 import { defined } from "../../spec/defined.ts";
 import { devicesOf } from "../../spec/mesh.ts";
+import { withRowsOf } from "../../spec/rows.ts";
 import type { SweepOptions } from "../../sweep/run.ts";
 import type { TileSets } from "../../sweep/space.ts";
 import type { Store } from "../../sweep/store.ts";
@@ -162,14 +163,15 @@ interface SweptSubject {
 
 /** Each schedule of several, in the buckets where it has tiles that fit. */
 function subjectsOf(
-  { loaded, members }: CheckedSpec,
+  { loaded, members, plan: only }: CheckedSpec,
   asked: readonly string[] | undefined,
 ): readonly SweptSubject[] {
-  if (members.length === 0) return [{ loaded }];
+  if (members.length === 0)
+    return [{ loaded: { ...loaded, spec: withRowsOf(loaded.spec, only.kernels[0]?.tiles.rows) } }];
   return members.map(({ kind, spec, plan }) => {
     const buckets = [...new Set(plan.kernels.map(({ bucket }) => bucket))];
     return {
-      loaded: { ...loaded, spec },
+      loaded: { ...loaded, spec: withRowsOf(spec, plan.kernels[0]?.tiles.rows) },
       schedule: kind,
       buckets: buckets.filter((name) => asked === undefined || asked.includes(name)),
     };

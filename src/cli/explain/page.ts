@@ -80,6 +80,13 @@ function choiceLines(plan: Plan, paint: Paint): readonly string[] {
   ];
 }
 
+/** Where rows lie, and of a choice of the plan's what the other places were estimated to take. */
+function rowsLines({ tiles: { rows = "vmem", upTo }, rowsTimes }: KernelPlan): readonly string[] {
+  if (rowsTimes === undefined) return rows === "vmem" ? [] : [`  rows: ${rows}`];
+  const times = rowsTimes.map((one) => `${one.rows} ${one.us} us`).join(", ");
+  return [`  rows: ${rows}, chosen for all buckets; estimated for T = ${upTo}: ${times}`];
+}
+
 /** VMEM of every bucket on every device of the spec. */
 function capacity(plan: Plan, paint: Paint): readonly string[] {
   const rows = plan.kernels.map(({ bucket, device, tiles, vmem, passes }) => [
@@ -127,6 +134,7 @@ function kernelPage(
       `; rows of one expert ${tiles.btc.join(", ")}; weights in ${tiles.slots} slots`,
     `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
+    ...rowsLines(kernel),
     ...routesLines(kernel),
     ...transportLines(kernel),
     ...deterministicLines(plan, kernel),
