@@ -23,6 +23,9 @@ export interface Sizes {
   readonly sources: number;
   /** Routed tokens in whole vector registers. */
   readonly laneTokens: number;
+  /** Lists that a device makes of a pass, and tokens of each: several where they lie in HBM. */
+  readonly lists: number;
+  readonly listTokens: number;
   /** Token rows copied between HBM and VMEM at once. */
   readonly chunk: number;
   /** Words from one choice's weights to the next in a device's routes. */

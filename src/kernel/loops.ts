@@ -39,6 +39,8 @@ export function tripsOf(
   switch (over) {
     case "own tokens":
       return groups(passTokens) * trips;
+    case "listed tokens":
+      return groups(sizes.listTokens) * trips;
     case "real tokens":
       return (deviceShare * trips) / passes / each;
     case "all tokens":

@@ -56,7 +56,10 @@ function rowsBlocks(plan: Plan): Blocks {
   return {
     pitches: by("pitches"),
     names: by("names"),
-    list_words: when("list_words"),
+    list_words: sums ? `${HERE}/rows/list_words_of_block` : when("list_words"),
+    list_sizes: sums ? `${HERE}/lists` : NO_BLOCK,
+    entry_constants: `${HERE}/entry_constants/${sums ? "listed" : "packed"}`,
+    route_words: `${HERE}/route_words/${sums ? "listed" : "whole"}`,
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,

@@ -25,6 +25,11 @@ export function inHbm(rows: BucketRows | undefined): boolean {
   return rows === "hbm" || rows === "hbm with sums";
 }
 
+/** Lists of routed entries lie in HBM too, and come to SMEM for a block of rows at a time. */
+export function listsInHbm(rows: BucketRows | undefined): boolean {
+  return rows === "hbm with sums";
+}
+
 /** The same in every kernel of a package, or in none. */
 export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
   return kernels.some(({ tiles }) => inHbm(tiles.rows));

@@ -104,6 +104,8 @@ export interface StageLoop {
     | "own tokens"
     /** The same without those that a pass or a device is filled up with. */
     | "real tokens"
+    /** Of one list, where a pass has several. */
+    | "listed tokens"
     | "all tokens"
     | "peer tokens"
     /** Rows of one expert, or of one row tile where the stage runs for each. */

@@ -69,8 +69,8 @@ export interface BucketSpec {
    */
   readonly rows?: BucketRows | "auto";
   /**
-   * Most token rows that a device brings to one pass. Absent: as many as VMEM has room for; fewer than
-   * 16, which are 8, where it has none for 16.
+   * Most token rows that a device brings to one pass; where passes may overlap, so many if they fit. Absent: as
+   * many as VMEM has room for; fewer than 16, which are 8, where it has none for 16.
    */
   readonly passTokens?: number;
   /**

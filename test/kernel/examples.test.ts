@@ -55,7 +55,7 @@ const ONLY_LONG: readonly string[] = [
   "kernel/feed_forward/scaled_dot/weights",
   "kernel/passes/combine/unweighed_plain",
   "kernel/passes/identity_rows/pairs",
-  "kernel/passes/routes/list_own",
+  "kernel/passes/routes/list_own/in_smem",
   "kernel/passes/routes_sent",
   "kernel/passes/start_logits/own",
   "kernel/passes/sum_places/by_token",

@@ -119,7 +119,7 @@ describe("expected rows", () => {
 
   test("come in whole groups: between their number and one group more", () => {
     for (const tokens of [4, 64, 1024, 32_768]) {
-      const sizes = sizesOf(made, tokens, 4, 8192);
+      const sizes = sizesOf(made, tokens, 4, 8192, "vmem");
       const rows = (tokens / 4) * shareOf(made, 4);
       const groups = groupsOf({ layer: made, ep: 4, sizes });
       expect(groups).toBeGreaterThanOrEqual(rows / 8);

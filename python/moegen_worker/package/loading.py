@@ -160,18 +160,23 @@ class MoePackage:
     def small_chunks(self) -> Iterator[None]:
         """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time; where a
         pass holds more than a block, twice as many: chunks of one group of rows would hide a group's
-        offset in its chunk."""
+        offset in its chunk. Lists of a pass that holds more than a block are of one block each."""
         made = [getattr(module, "Shape", None) for module in self.all_shapes or (self.shapes,)]
         before = [(shape, shape.chunk) for shape in made if hasattr(shape, "chunk")]
+        listed = [(shape, shape.list_tokens) for shape in made if hasattr(shape, "list_tokens")]
         for shape, _ in before:
             shape.chunk = property(
                 lambda s: 2 * CHUNK if s.pass_tokens > BLOCK else min(s.pass_tokens, CHUNK)
             )
+        for shape, _ in listed:
+            shape.list_tokens = property(lambda s: min(s.pass_tokens, BLOCK))
         try:
             yield
         finally:
             for shape, chunk in before:
                 shape.chunk = chunk
+            for shape, tokens in listed:
+                shape.list_tokens = tokens
 
     @property
     def dtype(self) -> Any:

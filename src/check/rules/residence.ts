@@ -41,9 +41,13 @@ export function rowsServed({ layer, mesh, schedule }: MoeSpec): readonly BucketR
 }
 
 /** Counts of token rows that a pass of `ep` devices can have, ascending. */
-function passCounts(ep: number): readonly number[] {
+function passCounts(ep: number, rows: BucketRows): readonly number[] {
   const counts = [SHORT_PASS];
-  for (let count = GROUP; count <= mostPassTokens(ep); count += count < LANES ? GROUP : LANES) {
+  for (
+    let count = GROUP;
+    count <= mostPassTokens(ep, rows);
+    count += count < LANES ? GROUP : LANES
+  ) {
     counts.push(count);
   }
   return counts;
@@ -58,7 +62,7 @@ export const passesTaken: Rule = ({ spec, sound }) => {
     // Short passes leave no choice.
     const place = rows === "auto" ? "vmem" : rows;
     const missing = passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, place) : undefined;
-    const counts = passCounts(mesh.ep).slice(missing === undefined ? 0 : 1);
+    const counts = passCounts(mesh.ep, place).slice(missing === undefined ? 0 : 1);
     if (counts.includes(passTokens)) return [];
     return [
       error({

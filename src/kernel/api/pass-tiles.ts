@@ -8,7 +8,7 @@ import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
 import type { BucketRows } from "../../spec/schedule.ts";
 import type { AtOnce } from "../frame.ts";
-import { MOST_PASS_TOKENS } from "../routing/words.ts";
+import { mostAllTokens } from "../routing/words.ts";
 import type { Layer } from "../rows/layout.ts";
 import { joined } from "./table.ts";
 
@@ -74,13 +74,13 @@ export function limitsOf({
 }
 
 /** Token rows that a device brings to one pass at most: an index counts those of all devices. */
-export function mostPassTokens(ep: number): number {
-  return Math.floor(MOST_PASS_TOKENS / ep);
+export function mostPassTokens(ep: number, rows: BucketRows | undefined): number {
+  return Math.floor(mostAllTokens(rows) / ep);
 }
 
 /** Fields and rules of both; where weights are not streamed no block of rows is kept at hand. */
 export function passTiles(plan: Plan): TileTable {
-  const most = mostPassTokens(plan.mesh.ep);
+  const most = mostPassTokens(plan.mesh.ep, plan.kernels[0]?.tiles.rows);
   const short = hasShortPasses(plan.kernels);
   const pass: TileTable = {
     fields: [

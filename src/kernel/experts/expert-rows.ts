@@ -1,5 +1,5 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
-import { inHbm, sumsInHbm } from "../../plan/call.ts";
+import { inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import { type Dim, smem } from "../declaration.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
@@ -10,6 +10,12 @@ import { weightStreams } from "../weights/scales.ts";
 import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
 import { sumsBuffers, sumsCopies, sumsSemaphores, sumsStages } from "./sums-in-hbm.ts";
 
+/** What says to whom results go, and what they weigh; to a block's sums they go as they come. */
+function entriesRead(held: Frame["rows"], weighed: boolean): readonly string[] {
+  if (listsInHbm(held)) return weighed ? [] : ["expert_weights"];
+  return ["expert_entries", ...(weighed ? [] : ["all_routes"])];
+}
+
 function combine({ layer, load, streamed, rows: held }: Frame): Draft {
   const weighed = weighsRows(layer);
   const sums = held === "hbm with sums" ? "block_sums" : "token_sums";
@@ -19,7 +25,7 @@ function combine({ layer, load, streamed, rows: held }: Frame): Draft {
       ? "results of weighed rows added to their tokens' sums"
       : "weighted results added to their tokens' sums",
     reads: [
-      ...["result_tiles", "expert_entries", ...(weighed ? [] : ["all_routes"]), sums],
+      ...["result_tiles", ...entriesRead(held, weighed), sums],
       ...(layer.biases === true ? ["down_biases"] : []),
     ],
     writes: [sums],

@@ -1,5 +1,6 @@
 /** The loop over the local experts that have rows. */
 
+import { listsInHbm } from "../../plan/call.ts";
 import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -62,7 +63,7 @@ export const experts: Part = {
     {
       name: "active_experts",
       meaning: "local experts that have rows; their weights start, as many as have slots",
-      reads: ["all_routes"],
+      reads: [listsInHbm(frame.rows) ? "expert_rows" : "all_routes"],
       writes: frame.streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
       starts: expertStreams(frame),
       per: "pass",

@@ -35,6 +35,7 @@ function zeroSums({ identityExperts }: Plan["layer"], inHbm: boolean, ep: number
 export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh, kernels } = plan;
   const all = planRoutesAll(plan);
+  const listed = sumsInHbm(kernels);
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {
@@ -44,8 +45,11 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
     zero_sums: `${HERE}/zero_sums/${zeroSums(layer, sumsInHbm(kernels), mesh.ep)}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
+    list_own: `${HERE}/routes/list_own/${listed ? "to_hbm" : "in_smem"}`,
     valid_tokens: all ? NO_BLOCK : valid,
-    start_logits: given ? NO_BLOCK : `${HERE}/start_logits/${all ? "all" : "own"}`,
+    start_logits: given
+      ? NO_BLOCK
+      : `${HERE}/start_logits/${listed ? "listed" : all ? "all" : "own"}`,
     store_rows: `${HERE}/store_rows/${pairsOrWords(layer)}`,
   };
 }

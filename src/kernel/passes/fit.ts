@@ -15,7 +15,7 @@ import { choose, hasRoom, partUnit, type Transport, wholeParts } from "../collec
 import { type AtOnce, type KernelInput, passesOverlap, type Sizes, type Ways } from "../frame.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
 import type { Composition } from "../part.ts";
-import { MOST_PASS_TOKENS, MOST_ROUTE_WORDS } from "../routing/words.ts";
+import { MOST_ROUTE_WORDS, mostAllTokens } from "../routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
 import { passesSeconds } from "./overlap.ts";
@@ -96,7 +96,7 @@ export function attempt(
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
   const layout = layoutOf(layer, inHbm(tiles.rows));
   const all = tokens <= request.routeAllTokens;
-  const sizes = sizesOf(layer, tokens, ep, passLimit, all);
+  const sizes = sizesOf(layer, tokens, ep, passLimit, tiles.rows, all);
   const input: KernelInput = {
     layer,
     layout,
@@ -121,8 +121,8 @@ export function attempt(
 function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
-    sizes.allTokens <= MOST_PASS_TOKENS &&
-    (!inHbm(input.rows) || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
+    sizes.allTokens <= mostAllTokens(input.rows) &&
+    (input.rows !== "hbm" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );
@@ -147,7 +147,7 @@ export function rowBlocks(request: FitRequest, allTokens: number): readonly numb
 /** The kernel that the tile table's limits make at this T. */
 function fitWithin(request: FitRequest, limits: Limits): Fit {
   const { layer, tokens, ep } = request;
-  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens);
+  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens, request.tiles.rows);
   const most = roundUp(allTokens, request.tiles.bt);
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most), limits.atOnce);
 }
@@ -174,10 +174,11 @@ function chooseOverlapped(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
   const { tiles } = request;
   const most = tiles.passTokens ?? Number.POSITIVE_INFINITY;
+  const asNamed = ({ passLimit }: Fit): boolean => passLimit === Math.min(roundTokens(share), most);
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
-    if (limit * request.ep <= MOST_PASS_TOKENS && limit !== found.at(-1)?.passLimit) {
+    if (limit * request.ep <= mostAllTokens(tiles.rows) && limit !== found.at(-1)?.passLimit) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
         // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
@@ -186,7 +187,10 @@ function chooseOverlapped(request: FitRequest): Fit {
     }
     if (limit <= LEAST_PASS) break;
   }
-  const fitting = found.filter((fit) => fits(fit, request));
+  const all = found.filter((fit) => fits(fit, request));
+  // A bucket that names rows of a pass has so many, where they fit.
+  const named = tiles.passTokens === undefined ? [] : all.filter(asNamed);
+  const fitting = named.length > 0 ? named : all;
   const seconds = (fit: Fit): number => secondsOf(fit, request);
   const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
   if (best === undefined) throw new RangeError("a call has at least one pass");
@@ -228,7 +232,8 @@ export function chooseFit(request: FitRequest): Fit {
   for (let passes = 1; ; passes++) {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
     // Rounded up, several have the same.
-    const tried = limit === smallest?.passLimit || limit * request.ep > MOST_PASS_TOKENS;
+    const tried =
+      limit === smallest?.passLimit || limit * request.ep > mostAllTokens(request.tiles.rows);
     for (const rowBlock of tried ? [] : rowBlocks(request, limit * request.ep)) {
       const fit = attempt(request, limit, rowBlock);
       smallest = fit;

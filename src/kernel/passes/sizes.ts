@@ -1,8 +1,10 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
+import { listsInHbm } from "../../plan/call.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
 import { SHORT_PASS } from "../api/pass-tiles.ts";
 import type { Sizes } from "../frame.ts";
 import { GROUP, UNROLL } from "../loops.ts";
-import { routeWords } from "../routing/words.ts";
+import { listTokens, routeWords } from "../routing/words.ts";
 import { LANES, type Layer, layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
@@ -19,6 +21,7 @@ export function sentOf(layer: Layer, deviceShare: number, passTokens: number): n
 /**
  * Token counts of one call: of a device, of a pass, of all devices in a pass, padded to tiles.
  * @param limit most token rows that a device brings to one pass
+ * @param rows where they lie: lists in HBM may be several of a pass
  * @param routesAll each device routes the tokens of all
  */
 export function sizesOf(
@@ -26,13 +29,15 @@ export function sizesOf(
   tokens: number,
   ep: number,
   limit: number,
+  rows: BucketRows | undefined,
   routesAll = false,
 ): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
   const passTokens =
     limit === SHORT_PASS ? SHORT_PASS : roundTokens(Math.ceil(deviceShare / passes));
-  const routedTokens = routesAll ? ep * passTokens : passTokens;
+  const listed = listsInHbm(rows) ? listTokens(layer, passTokens) : passTokens;
+  const routedTokens = routesAll ? ep * passTokens : listed;
   return {
     tokens,
     deviceShare,
@@ -43,6 +48,8 @@ export function sizesOf(
     routedTokens,
     sources: routesAll ? 1 : ep,
     laneTokens: roundUp(routedTokens, LANES),
+    lists: Math.ceil(passTokens / listed),
+    listTokens: listed,
     chunk: Math.min(passTokens, LANES),
     ...routeWords(layer, routedTokens, ep),
   };

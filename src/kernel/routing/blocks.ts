@@ -1,4 +1,5 @@
 /** Which of their answers the functions of the routing have in a plan. */
+import { sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { idsOf, scoredLater } from "../../spec/formats.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
@@ -54,11 +55,18 @@ function inKernelBlocks(routing: InKernel, layer: LayerSpec): Readonly<Record<st
   };
 }
 
+/** What comes of the lists of all devices to the scalar unit: all of them, or where in them an expert is. */
+function exchangeBlock(listed: boolean, ep: number): string {
+  if (listed) return `${HERE}/exchange_routes/listed${ep > 1 ? "" : "_alone"}`;
+  return `${HERE}/exchange_routes/${ep > 1 ? "distributed" : "alone"}`;
+}
+
 /** Templates by the name of what they answer. */
 export function routingBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
   const { routing } = layer;
   const all = planRoutesAll(plan);
+  const listed = sumsInHbm(plan.kernels);
   return {
     ...(routing.where === "kernel"
       ? inKernelBlocks(routing, layer)
@@ -70,6 +78,7 @@ export function routingBlocks(plan: Plan): Readonly<Record<string, string>> {
         ? NO_BLOCK
         : `${HERE}/identity_weight/${routing.where === "kernel" ? "logits" : "given"}`,
     place_weights: sharesRegisters(mesh.ep) ? `${HERE}/place_weights` : NO_BLOCK,
-    exchange_routes: `${HERE}/exchange_routes/${mesh.ep > 1 ? "distributed" : "alone"}`,
+    sort: `${HERE}/sort/${listed ? "to_hbm" : "in_smem"}`,
+    exchange_routes: exchangeBlock(listed, mesh.ep),
   };
 }

@@ -3,8 +3,9 @@
 import type { Stream } from "../../plan/plan.ts";
 import type { Frame } from "../frame.ts";
 import { UNROLL } from "../loops.ts";
-import { roundUp } from "../rows/layout.ts";
+import { LANES, roundUp } from "../rows/layout.ts";
 import { routesAll } from "./all-tokens.ts";
+import { listChunks } from "./words.ts";
 
 /** Started and awaited in one stage. */
 export function listCopy(
@@ -26,7 +27,7 @@ export function logitsIn({ layout, sizes }: Frame): Stream {
     awaitedBy: "route",
     semaphore: "logits_arrived",
     bytes: sizes.passTokens * sizes.passes * layout.logitLanes * 4,
-    copies: sizes.passes,
+    copies: sizes.passes * sizes.lists,
     meaning: "router logits of this device's tokens",
   };
 }
@@ -40,8 +41,8 @@ export function routingIn({ layout, sizes }: Frame): Stream {
     ...listCopy("route"),
     source: "given_ids, given_weights",
     destination: "ids_in, weights_in",
-    bytes: 2 * layout.choiceRows * sizes.laneTokens * sizes.passes * 4,
-    copies: 2 * sizes.passes,
+    bytes: 2 * layout.choiceRows * sizes.laneTokens * sizes.passes * sizes.lists * 4,
+    copies: 2 * sizes.passes * sizes.lists,
     meaning: "given experts and weights of this device's tokens",
   };
 }
@@ -81,10 +82,41 @@ export function positionsIn({ ep, layout, sizes }: Frame): Stream {
     ...listCopy(routesAll(sizes, ep) ? "sort_all" : "sort"),
     source: "positions",
     destination: "positions_smem",
-    bytes: 4 * layout.choiceRows * sizes.laneTokens * sizes.passes,
-    copies: sizes.passes,
+    bytes: 4 * layout.choiceRows * sizes.laneTokens * sizes.passes * sizes.lists,
+    copies: sizes.passes * sizes.lists,
     meaning: "places of the entries, to the scalar unit",
   };
+}
+
+/** Lists that go to HBM: what is sorted of a list comes to the scalar unit, which puts it together. */
+export function listOut({ layer, layout, sizes }: Frame): readonly Stream[] {
+  const { passes, lists, offsetsAt, weightsAt, listTokens } = sizes;
+  const { entries, firsts } = listChunks(layer, listTokens);
+  const copies = passes * lists;
+  return [
+    {
+      name: "own_words_in",
+      from: "VMEM",
+      to: "SMEM",
+      ...listCopy("sort"),
+      source: "own_routes",
+      destination: "own_words",
+      bytes: 4 * (offsetsAt - weightsAt + layout.expertLanes) * copies,
+      copies,
+      meaning: "weights and first entries, to the scalar unit",
+    },
+    {
+      name: "own_list_out",
+      from: "SMEM",
+      to: "HBM",
+      ...listCopy("sort"),
+      source: "own_entries",
+      destination: "routes",
+      bytes: 4 * 2 * LANES * (entries + firsts) * copies,
+      copies,
+      meaning: "this device's sorted entries with their weights",
+    },
+  ];
 }
 
 /** Weights and first entries of all tokens, which no other device has to be given. */

@@ -1,16 +1,25 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
+import { listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { idsOf } from "../../spec/formats.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
-import { DEVICES, PEERS } from "../loops.ts";
+import { DEVICES, PEERS, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { LANES, layoutOf, SUBLANES } from "../rows/layout.ts";
 import { mayRouteAll, planRoutesAll, routesAll } from "./all-tokens.ts";
 import { routingBlocks } from "./blocks.ts";
-import { allLists, logitsIn, logitsOut, ownLists, positionsIn, routingIn } from "./lists.ts";
-import { sharesRegisters, TOKEN_BITS } from "./words.ts";
+import {
+  allLists,
+  listOut,
+  logitsIn,
+  logitsOut,
+  ownLists,
+  positionsIn,
+  routingIn,
+} from "./lists.ts";
+import { listChunks, mostListTokens, sharesRegisters, TOKEN_BITS } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -38,6 +47,34 @@ function inputs({ layer, layout, sizes }: KernelInput) {
   ];
 }
 
+/** What the scalar unit sorts: places of entries, and the list; in HBM a list has its weights with it. */
+function sorted({ layer, layout, sizes: s, rows }: KernelInput) {
+  const entries: readonly Dim[] = [
+    ["CHOICE_ROWS", layout.choiceRows],
+    ["s.lane_tokens", s.laneTokens],
+  ];
+  const places = smem("positions_smem", entries, "positions, for scalar reads");
+  const meaning = "this device's entries sorted by expert";
+  if (!listsInHbm(rows)) {
+    return [places, smem("own_entries", [["s.weights_at", s.weightsAt]], meaning)];
+  }
+  const words: Dim = [
+    "s.weight_words + EXPERT_LANES",
+    s.offsetsAt - s.weightsAt + layout.expertLanes,
+  ];
+  const { entries: chunks, firsts } = listChunks(layer, s.listTokens);
+  const list: readonly Dim[] = [["s.route_chunks", chunks + firsts], ["2", 2], lanes];
+  return [
+    places,
+    smem("own_words", [words], "own_routes, for scalar reads"),
+    smem(
+      "own_entries",
+      list,
+      `${meaning}: 128 and their weights, and so on; then the first of each expert`,
+    ),
+  ];
+}
+
 function buffers(input: KernelInput) {
   const { layout, sizes: s } = input;
   const entries: readonly Dim[] = [
@@ -59,15 +96,31 @@ function buffers(input: KernelInput) {
       INT,
       "this device's weight bits by choice, then the first entry of each expert",
     ),
-    smem("positions_smem", entries, "positions, for scalar reads"),
-    smem("own_entries", [["s.weights_at", s.weightsAt]], "this device's entries sorted by expert"),
+    ...sorted(input),
   ];
 }
 
 /** What a device sorts: its own tokens' entries, or those of all tokens. */
-function sortStages({ sizes, ep }: Frame): readonly Draft[] {
+function sortStages({ layout, sizes, ep, rows }: Frame): readonly Draft[] {
   const pass = { per: "pass", trips: sizes.passes } as const;
   const reads = ["positions", "own_routes"];
+  if (listsInHbm(rows)) {
+    return [
+      {
+        name: "sort",
+        meaning: "own entries sorted by expert, and to HBM with their weights",
+        reads,
+        writes: ["positions_smem", "own_words", "own_entries", "routes"],
+        per: "pass",
+        trips: sizes.passes * sizes.lists,
+        // The entries, then the first ones of the experts.
+        loops: [
+          { over: "listed tokens", each: 1 },
+          { over: "copies", each: 1, fixed: layout.expertLanes / UNROLL },
+        ],
+      },
+    ];
+  }
   if (!routesAll(sizes, ep)) {
     return [
       {
@@ -109,10 +162,11 @@ function sortStages({ sizes, ep }: Frame): readonly Draft[] {
 }
 
 function stages(frame: Frame): readonly Draft[] {
-  const { sizes, ep } = frame;
-  const { passes } = sizes;
-  const pass = { per: "pass", trips: passes } as const;
-  const over = routesAll(sizes, ep) ? "all tokens" : "own tokens";
+  const { sizes, ep, rows } = frame;
+  const { passes, lists } = sizes;
+  const pass = { per: "pass", trips: passes * lists } as const;
+  const own = listsInHbm(rows) ? "listed tokens" : "own tokens";
+  const over = routesAll(sizes, ep) ? "all tokens" : own;
   return [
     {
       name: "route",
@@ -131,6 +185,7 @@ function context(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
   const layout = layoutOf(layer);
   const all = planRoutesAll(plan);
+  const listed = sumsInHbm(plan.kernels);
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== idsOf(layer);
   // Rows that are no expert are of no group that is kept, and the experts of those are k at least.
   const maskedRows = paddedExperts && !(layer.routing.where === "kernel" && layer.routing.groups);
@@ -143,7 +198,16 @@ function context(plan: Plan): Record<string, unknown> {
       layer.identityExperts === undefined ? "" : ", then the identity experts' together",
     placedWeights: layer.identityExperts === undefined ? "weights" : "[*weights, identity_weight]",
     tokenWeights: layer.identityExperts === undefined ? "TOP_K" : "(TOP_K + 1)",
-    routedTokens: all ? "routed_tokens" : "pass_tokens",
+    listed,
+    mostListTokens: mostListTokens(layer),
+    firstChunks: Math.ceil(layout.expertLanes / (2 * LANES)),
+    /** What is routed at a time. */
+    routedIn: listed ? "list" : "pass",
+    /** Lists lie in a slot for each pass. */
+    ofComing: listed ? "moving" : "r",
+    logitRows: listed ? "(0, rows[0][1] + s.list_padding)" : "rows[0]",
+    paddedRows: listed ? "((0, rows[0][1] + s.list_padding), (0, 0))" : "rows",
+    routedTokens: all ? "routed_tokens" : listed ? "list_tokens" : "pass_tokens",
     sources: all ? "s.sources" : "EP_SIZE",
     tokenBits: TOKEN_BITS,
     choiceRows: layout.choiceRows,
@@ -186,7 +250,7 @@ export const routing: Part = {
       inKernel(frame) ? logitsIn(frame) : routingIn(frame),
       ...(all ? [logitsOut(frame)] : []),
       positionsIn(frame),
-      ...ownLists(frame),
+      ...(listsInHbm(frame.rows) ? listOut(frame) : ownLists(frame)),
       ...(all ? [allLists(frame)] : []),
     ];
   },

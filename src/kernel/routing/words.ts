@@ -1,4 +1,6 @@
 /** How the sorted entries of one device lie in 32-bit words. */
+import { listsInHbm } from "../../plan/call.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
 import { UNROLL } from "../loops.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 
@@ -29,6 +31,39 @@ export const MOST_ROUTE_WORDS = 2 ** 17;
 
 /** Token rows of all devices in one pass at most: one more index stands for "no token". */
 export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
+
+/**
+ * The same where lists lie in HBM: an entry's token is a word of its own. SMEM then has the first entries of
+ * each list, an expert a word, of which there are as many as devices and tokens / `LIST_TOKENS`.
+ */
+export const MOST_LISTED_TOKENS = 2 ** 15;
+
+/** Tokens, and entries, of a device that are sorted at once where lists lie in HBM: what SMEM has of a list. */
+const LIST_TOKENS = 2048;
+const LIST_ENTRIES = 2 ** 14;
+
+/** Token rows of all devices in one pass at most. */
+export function mostAllTokens(rows: BucketRows | undefined): number {
+  return listsInHbm(rows) ? MOST_LISTED_TOKENS : MOST_PASS_TOKENS;
+}
+
+/** Most tokens of a list in HBM. */
+export function mostListTokens(layer: Pick<Layer, "topK">): number {
+  const whole = Math.floor(LIST_ENTRIES / layer.topK / LANES) * LANES;
+  return Math.min(LIST_TOKENS, Math.max(LANES, whole));
+}
+
+/** Tokens of each list of a device that has so many in a pass: all, or whole registers of them. */
+export function listTokens(layer: Pick<Layer, "topK">, passTokens: number): number {
+  const lists = Math.ceil(passTokens / mostListTokens(layer));
+  return lists === 1 ? passTokens : roundUp(Math.ceil(passTokens / lists), LANES);
+}
+
+/** Chunks of a list, each of 128 entries and their weights: those of so many tokens, and of first entries. */
+export function listChunks(layer: Layer, tokens: number) {
+  const entries = Math.ceil((tokens * layer.topK) / LANES);
+  return { entries, firsts: Math.ceil(layoutOf(layer).expertLanes / (2 * LANES)) };
+}
 
 /** Weights of a token in the routes: of each choice, and what its identity experts weigh together. */
 export function weightsOfToken({

@@ -32,6 +32,8 @@ export class Work {
   private readonly job: Job;
   private readonly ep: number;
   private readonly passTokens: number;
+  /** Runs in a pass of a stage that goes over a list's tokens. */
+  private readonly lists: number;
   /** Stages of the loop over experts: they begin with the first that runs for each. */
   private readonly routed: readonly Stage[];
 
@@ -50,6 +52,7 @@ export class Work {
     this.ep = job.ep;
     this.local = localExperts(job);
     this.passTokens = Math.ceil(tokenShare(job) / kernel.passes);
+    this.lists = Math.max(1, ...kernel.stages.map((stage) => this.listsOf(stage)));
     this.tally = new Tally(job.routing, job.ep, this.passTokens);
     this.rowBlock = rowBlock;
   }
@@ -106,7 +109,8 @@ export class Work {
 
   private runsOf(stage: Stage): (here: Here) => readonly number[] {
     const cost = this.cost(stage);
-    if (stage.per !== "row tile") return (here) => [cyclesOf(cost, this.counts(here))];
+    const times = this.listsOf(stage);
+    if (stage.per !== "row tile") return (here) => [times * cyclesOf(cost, this.counts(here))];
     const occupied = this.occupied(stage);
     const { bt, btc } = this.kernel.tiles;
     return (here) => {
@@ -120,6 +124,12 @@ export class Work {
       }
       return found;
     };
+  }
+
+  /** Lists of a pass, of a stage that runs for each of them; else 1. */
+  private listsOf({ loops = [], trips: all }: Stage): number {
+    const listed = loops.some(({ over }) => over === "listed tokens");
+    return listed ? Math.max(1, Math.round(all / this.kernel.passes)) : 1;
   }
 
   /** Cycles that the matrix units take for one row in one run of a stage, by the plan's FLOPs of its like. */
@@ -173,6 +183,8 @@ export class Work {
         case "own tokens":
         case "real tokens":
           return trip(this.passTokens);
+        case "listed tokens":
+          return trip(Math.ceil(this.passTokens / this.lists));
         case "all tokens":
           return trip(this.passTokens * this.ep);
         case "peer tokens":

@@ -90,6 +90,8 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   return {
     ...passesBlocks(plan),
     row_sums: sums ? `${HERE}/hbm/row_sums` : NO_BLOCK,
+    entries: inHbm ? `${HERE}/hbm/entries/${sums ? "from_hbm" : "in_smem"}` : NO_BLOCK,
+    list_coming: overlap ? `${HERE}/list_coming/${sums ? "to_hbm" : "in_smem"}` : NO_BLOCK,
     list_parts: sums && distributed ? `${HERE}/list_parts` : NO_BLOCK,
     meet: distributed ? `${HERE}/meet` : NO_BLOCK,
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,

@@ -104,7 +104,7 @@ export const composition: Composition = {
       "active_experts",
     ],
     ...["zero_sums", "await_rows", "shared_experts"],
-    ...["merge", "gather", "await_gathered", "operand", "merge_next", "gather_next"],
+    ...["merge", "gather", "await_gathered", "operand", "merge_next", "lists_next", "gather_next"],
     ...["await_weights", "await_biases"],
     ...["bring_sums", "products", "activation", "await_sums"],
     ...[

@@ -87,6 +87,8 @@ export function sizesOf(devices: number, tokens: number): Sizes {
     routedTokens: deviceShare,
     sources: devices,
     laneTokens: roundUp(allTokens, LANES),
+    lists: 1,
+    listTokens: deviceShare,
     chunk: GROUP,
     // XLA keeps lists of its own.
     choiceStride: 0,
