@@ -104,8 +104,10 @@ export interface Load {
   readonly typicalRows: number;
   /** Row tiles of all active experts in all passes. */
   readonly rowTiles: number;
-  /** Times an active expert's weights cross HBM. */
+  /** Times an active expert's rows go through it: passes, and blocks of rows in them. */
   readonly reads: number;
+  /** Times its weights cross HBM. */
+  readonly weightReads: number;
   readonly weightBytes: { readonly gateUp: number; readonly down: number };
   /** Float32 scales of one expert's weights, or 0. */
   readonly scaleBytes: { readonly gateUp: number; readonly down: number };

@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { inHbm } from "../plan/call.ts";
+import { inHbm, listsInHbm } from "../plan/call.ts";
 import {
   chanceOfExpert,
   localExperts,
@@ -7,6 +7,7 @@ import {
   shareOfExperts,
   weightBytes,
 } from "../spec/formats.ts";
+import type { BucketRows } from "../spec/schedule.ts";
 import type { KernelInput, Load } from "./frame.ts";
 import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
@@ -14,7 +15,7 @@ import { tileCounts } from "./weights/tile-shape.ts";
 
 /**
  * Rows, active experts and bytes of one device in one call, under uniform routing.
- * @param reads times an active expert's weights cross HBM
+ * @param reads times an active expert's rows go through it
  */
 export function loadOf(input: KernelInput, reads: number): Load {
   const { layer, ep, layout, sizes, tiles, rows } = input;
@@ -36,6 +37,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     typicalRows,
     rowTiles: sizes.passes * activeExperts * Math.ceil(typicalRows / tiles.bt),
     reads,
+    weightReads: keepsWeights(input) ? sizes.passes : reads,
     weightBytes: { gateUp: projections(layer) * tile, down: tile },
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
@@ -43,6 +45,19 @@ export function loadOf(input: KernelInput, reads: number): Load {
     sentRowBytes: (inHbm(rows) ? layout.rowPitch : layout.row) * LANES * 4,
     partRowBytes: layout.partRow * LANES * 4,
   };
+}
+
+/** Weights stay in their slot for all blocks of an expert's rows: one tile holds them. */
+export function keepsWeights({
+  layer,
+  rows,
+  tiles,
+}: {
+  readonly layer: { readonly intermediate: number; readonly hidden: number };
+  readonly rows?: BucketRows;
+  readonly tiles: { readonly bf: number; readonly bd: number };
+}): boolean {
+  return listsInHbm(rows) && tiles.bf === layer.intermediate && tiles.bd === layer.hidden;
 }
 
 /** Weight tiles of one routed expert, as its copies bring them. */

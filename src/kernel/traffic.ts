@@ -34,7 +34,7 @@ export function trafficOf(
   const { layer, ep, layout, sizes, load } = frame;
   const devices = devicesOf(frame);
   const scales = load.scaleBytes.gateUp + load.scaleBytes.down;
-  const weights = load.weightBytes.gateUp + load.weightBytes.down + scales + load.biasBytes;
+  const weights = load.weightBytes.gateUp + load.weightBytes.down + scales;
   // Experts that are active in at least one pass.
   const everActive = load.localExperts * (1 - (1 - chanceOfExpert(layer)) ** sizes.tokens);
   const routing = layer.routing.where === "kernel" ? idsOf(layer) * 4 : layer.topK * 8;
@@ -47,7 +47,7 @@ export function trafficOf(
   const sharedRead =
     own === undefined ? 0 : own.reads * (both(own.weightBytes) + both(own.scaleBytes));
   const hbm =
-    load.readExperts * load.reads * weights +
+    load.readExperts * (load.weightReads * weights + load.reads * load.biasBytes) +
     sharedRead +
     ownRows * (2 * load.rowBytes + routing) +
     heldBytes(streams, buffers);
@@ -55,7 +55,7 @@ export function trafficOf(
   const sentMinimum =
     layer.hidden * (layout.itemBytes + (tokenRows(layer) === undefined ? layout.itemBytes : 1));
   const hbmMinimum =
-    everActive * weights +
+    everActive * (weights + load.biasBytes) +
     (shared * sharedWeights) / devices +
     sizes.deviceShare * (rowMinimum + routing);
   const remote = streams.filter((stream) => stream.remote);

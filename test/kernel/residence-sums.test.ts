@@ -7,9 +7,9 @@ import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
 import { layerOf } from "../../src/predict/contender.ts";
 import { simulate } from "../../src/predict/machine/simulate.ts";
-import { kernelSteps } from "../../src/predict/plan/kernel.ts";
 import { jobOf } from "../../src/predict/run.ts";
 import { amount, type Here, type Step } from "../../src/predict/step.ts";
+import { gather } from "../../src/schedule/gather/index.ts";
 import type { LayerSpec } from "../../src/spec/layer.ts";
 import type { BucketSpec } from "../../src/spec/schedule.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
@@ -112,8 +112,7 @@ test("a call with sums in HBM makes every copy of the plan", () => {
     };
     return { ...step, bytes };
   };
-  const rowBlock = kernel.tiles.own.row_block ?? 0;
-  simulate(kernelSteps(kernel, free, job, { rowBlock }).map(counted), job.device, 8);
+  simulate(gather.steps(kernel, free, job).map(counted), job.device, 8);
   const { streams } = allOf(kernel);
   const names = ["sums_in", "sums_back", "zeros_out", "own_sums_in", "part_sums_in", "parts_in"];
   for (const name of [...names, "part_sums_back", "parts_packed", "gate_up_in", "down_in"]) {

@@ -1,7 +1,7 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
 import { inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import { type Dim, smem } from "../declaration.ts";
-import { weighsRows } from "../feed-forward/row-scales.ts";
+import { weighsRows, weightsRead } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
 import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
@@ -12,8 +12,8 @@ import { sumsBuffers, sumsCopies, sumsSemaphores, sumsStages } from "./sums-in-h
 
 /** What says to whom results go, and what they weigh; to a block's sums they go as they come. */
 function entriesRead(held: Frame["rows"], weighed: boolean): readonly string[] {
-  if (listsInHbm(held)) return weighed ? [] : ["expert_weights"];
-  return ["expert_entries", ...(weighed ? [] : ["all_routes"])];
+  if (!weighed) return weightsRead(held);
+  return listsInHbm(held) ? [] : ["expert_entries"];
 }
 
 function combine({ layer, load, streamed, rows: held }: Frame): Draft {

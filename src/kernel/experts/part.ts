@@ -1,6 +1,6 @@
 /** The loop over the local experts that have rows. */
 
-import { listsInHbm } from "../../plan/call.ts";
+import { listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -46,6 +46,17 @@ function firstWeights(frame: Frame): readonly Draft[] {
 
 export const experts: Part = {
   blocks: expertsBlocks,
+  context: ({ kernels }) => {
+    const listed = sumsInHbm(kernels);
+    return {
+      /** Whose weights a read brings, how many there are, and which one an item takes. */
+      readExperts: listed ? "read_experts" : "item_experts",
+      weightReads: listed ? "reads" : "items",
+      itemRead: listed ? "read" : "item",
+      listedWork: listed ? "items, reads" : "items",
+      noWork: listed ? "(jnp.int32(0), jnp.int32(0))" : "jnp.int32(0)",
+    };
+  },
   buffers: (input) => {
     const { layer, ep, streamed } = input;
     if (!streamed) {
@@ -53,7 +64,12 @@ export const experts: Part = {
       return [smem("active_experts", [local], "local experts that have rows")];
     }
     const items = blocksOf(input);
+    const reads = [
+      smem("item_reads", [items], "which read of weights each block takes"),
+      smem("read_experts", [items], "local expert of each read"),
+    ];
     return [
+      ...(listsInHbm(input.rows) ? reads : []),
       smem("item_experts", [items], "local expert of each block of rows"),
       smem("item_first_rows", [items], "first row of each block"),
     ];

@@ -120,7 +120,10 @@ export function expertStages(frame: Frame): readonly Draft[] {
       reads: listed ? ["list_chunks", "first_entries", "chunks_started"] : ["all_routes"],
       writes: ["expert_entries", ...(listed ? ["expert_weights"] : [])],
       ...block,
-      loops: [listed ? lists : DEVICES, { over: "rows of each device", each: UNROLL }],
+      // A block's entries, in what lists have of them; or all of the expert's.
+      loops: listed
+        ? [lists, rows(UNROLL)]
+        : [DEVICES, { over: "rows of each device", each: UNROLL }],
     },
     ...(listed
       ? [

@@ -14,7 +14,7 @@ import { tileDims } from "../weights/part.ts";
 import { weightBuffers, weightStreams } from "../weights/scales.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { feedForwardBlocks, productTexts } from "./blocks.ts";
-import { scalesRows, weighsRows } from "./row-scales.ts";
+import { scalesRows, weighsRows, weightsRead } from "./row-scales.ts";
 import { rowMultiple } from "./rules.ts";
 
 const lanes: Dim = ["LANES", LANES];
@@ -203,7 +203,7 @@ function stages(frame: Frame): readonly Draft[] {
   const operand: Draft = {
     name: "operand",
     meaning: "the rows as matrix operand",
-    reads: ["gathered_rows", ...(weighsRows(layer) ? ["expert_entries", "all_routes"] : [])],
+    reads: ["gathered_rows", ...(weighsRows(layer) ? weightsRead(frame.rows) : [])],
     writes: ["operand", ...rowScales(frame)],
     per: "row tile",
     trips: load.rowTiles,

@@ -1,6 +1,8 @@
 /** What multiplies each row of the gate and up projections: a scale of 8 bits, a routing weight, or both. */
+import { listsInHbm } from "../../plan/call.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import type { BucketRows } from "../../spec/schedule.ts";
 
 type Rows = Pick<LayerSpec, "quantization" | "wire" | "scoreOn">;
 
@@ -17,4 +19,9 @@ export function scalesRows(layer: Rows): boolean {
 /** The same of the shared experts' rows, which no weight multiplies. */
 export function sharedRowScales({ layer }: { readonly layer: Rows }): readonly string[] {
   return tokenRows(layer) === undefined ? [] : ["row_scales"];
+}
+
+/** What says what an expert's rows weigh. */
+export function weightsRead(rows: BucketRows): readonly string[] {
+  return listsInHbm(rows) ? ["expert_weights"] : ["expert_entries", "all_routes"];
 }

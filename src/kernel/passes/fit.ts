@@ -13,6 +13,7 @@ import type { Device } from "../../target/device/device.ts";
 import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
 import { choose, hasRoom, partUnit, type Transport, wholeParts } from "../collectives/choose.ts";
 import { type AtOnce, type KernelInput, passesOverlap, type Sizes, type Ways } from "../frame.ts";
+import { keepsWeights } from "../load.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
 import type { Composition } from "../part.ts";
 import { MOST_ROUTE_WORDS, mostAllTokens } from "../routing/words.ts";
@@ -35,7 +36,7 @@ export interface Fit {
   readonly rowBlock: number;
   /** Passes that are here at a time. */
   readonly atOnce: AtOnce;
-  /** Times an expert's weights cross HBM under uniform routing. */
+  /** Times an expert's rows go through it under uniform routing. */
   readonly reads: number;
 }
 
@@ -202,7 +203,7 @@ export function secondsOf({ input, sizes, rowBlock }: Fit, request: FitRequest):
   const mean = meanRows(request, sizes.passes);
   // Routing at random: hardly an expert has more.
   const most = mean + 3 * Math.sqrt(mean);
-  const reads = request.streamed ? Math.ceil(most / rowBlock) : 1;
+  const reads = request.streamed && !keepsWeights(input) ? Math.ceil(most / rowBlock) : 1;
   return passesSeconds(input, { mean, most, reads });
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../../spec/formats.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
-import { expertTiles } from "../load.ts";
+import { expertTiles, keepsWeights } from "../load.ts";
 import type { Layer, Layout } from "../rows/layout.ts";
 import { LANES } from "../rows/layout.ts";
 import { sharedLoad } from "../shared-experts/load.ts";
@@ -125,7 +125,8 @@ export function earlyOf(input: KernelInput, device: Device): Early {
   const useful = entry <= 1 ? Math.ceil(entry) : Math.round(entry);
   // Where passes may overlap no list is there before all rows have come.
   const rowsFirst = input.sizes.passTokens > input.sizes.chunk && !passesOverlap(input);
-  const most = rowsFirst ? MOST_BEFORE_CHUNKS : useful;
+  // Rows of the first beyond its block would read its weights again.
+  const most = keepsWeights(input) ? 1 : rowsFirst ? MOST_BEFORE_CHUNKS : useful;
   const early = Math.min(useful, most, leastLocalExperts(layer, ep), mostEarly(input));
   if (early <= 0) return { early: 0, earlyTokens: 1 };
   const gain = Math.min(1, entry - (early - 1));

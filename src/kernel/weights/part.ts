@@ -61,7 +61,7 @@ function buffers(input: KernelInput) {
 function streams(frame: Frame): readonly Stream[] {
   const { layer, load } = frame;
   const tiles = expertTiles(frame);
-  const trips = load.readExperts * load.reads;
+  const trips = load.readExperts * load.weightReads;
   return [
     ...tileStreams(
       stagesOf(frame),
@@ -111,7 +111,7 @@ export const weights: Part = {
         reads: [],
         writes: [...gateUp, ...down],
         per: streamed ? "weight tile" : "expert",
-        trips: load.readExperts * load.reads * (streamed ? tiles.gateUp + tiles.down : 1),
+        trips: load.readExperts * load.weightReads * (streamed ? tiles.gateUp + tiles.down : 1),
       },
     ];
   },

@@ -16,7 +16,7 @@ export function scaleStreams(frame: Frame): readonly Stream[] {
   const { layer, load } = frame;
   if (layer.quantization === undefined) return [];
   const tiles = expertTiles(frame);
-  const trips = load.readExperts * load.reads;
+  const trips = load.readExperts * load.weightReads;
   return tileStreams(
     stagesOf(frame),
     {

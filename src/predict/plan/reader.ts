@@ -29,14 +29,14 @@ export class KernelReader {
   private readonly early: number;
   private readonly stride: number;
 
-  constructor(kernel: Read, bundles: Bundles, job: Job, { rowBlock, stride = 1 }: Reading) {
-    this.stride = stride;
+  constructor(kernel: Read, bundles: Bundles, job: Job, reading: Reading) {
+    this.stride = reading.stride ?? 1;
     this.kernel = kernel;
     this.job = job;
-    this.work = new Work(kernel, bundles, job, rowBlock);
+    this.work = new Work(kernel, bundles, job, reading.rowBlock);
     this.slotted = new Slotted(kernel, this.work, job);
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
-    this.items = new Items(this.work.tally, this.work.rowBlock, this.early);
+    this.items = new Items(this.work.tally, this.work.rowBlock, this.early, reading.keepsWeights);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
     const firstExpert = firstOf(kernel.stages);
     const experts = Math.max(trips(kernel, "expert"), 1e-9);
@@ -191,13 +191,16 @@ export class KernelReader {
     const tiles = Math.max(1, ...this.ahead.values());
     const cycles = (here: Here): number =>
       stages.reduce((sum, stage) => sum + this.work.total(stage, here), 0) / tiles;
-    const waits = stages.flatMap((stage) => stage.waits.map((stream) => waitFor(stream)));
-    const starts = stages.flatMap(({ starts }) => starts.map((name) => this.startNext(name)));
+    const copies = [
+      ...stages.flatMap(({ starts }) => starts.map((name) => this.startNext(name))),
+      ...stages.flatMap(({ waits }) => waits.map(waitFor)),
+    ];
+    const read: Step = { do: "when", test: (here) => this.items.reads(here), body: copies };
     return {
       do: "loop",
       name: "weight tile",
       trips: tiles,
-      body: [...starts, ...waits, { do: "compute", stage: "feed-forward", cycles }],
+      body: [read, { do: "compute", stage: "feed-forward", cycles }],
     };
   }
 
@@ -280,11 +283,10 @@ export class KernelReader {
     return {
       do: "when",
       test: (here) => {
-        const pass = here.trip("pass");
-        const block = this.items.first(pass, here.device, here.trip("expert")) + here.trip("block");
+        const block = this.items.index(here);
         const step = steps === 1 ? 0 : here.trip("weight tile");
         const next = block * steps + step + (stream === undefined ? 0 : this.distance(stream));
-        return next < this.items.total(pass, here.device) * steps;
+        return next < this.items.total(here.trip("pass"), here.device) * steps;
       },
       body: stream === undefined ? [] : [this.item(stream)],
     };

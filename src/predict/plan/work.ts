@@ -12,8 +12,10 @@ export type Read = PallasCall & Pick<KernelPlan, "tiles" | "passes">;
 
 /** What of a kernel's steps its plan does not say. */
 export interface Reading {
-  /** Rows of an expert for which its weights are read once; absent: all of them. */
+  /** Rows of an expert that go through it at a time; absent: all of them. */
   readonly rowBlock?: number;
+  /** Weights stay for all blocks of an expert that follow each other. Absent: for one. */
+  readonly keepsWeights?: boolean;
   /** Phases from one pass to the next, where passes may overlap. Absent: one. */
   readonly stride?: number;
 }

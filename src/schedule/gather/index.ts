@@ -4,11 +4,13 @@ import { limitsOf } from "../../kernel/api/pass-tiles.ts";
 import { modulesOf } from "../../kernel/context.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
+import { keepsWeights } from "../../kernel/load.ts";
 import { passesContext } from "../../kernel/passes/context.ts";
 import { lower, type Passes, seconds } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedHeld } from "../../kernel/shared-experts/spread.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
+import { defined } from "../../spec/defined.ts";
 import type { Schedule } from "../schedule.ts";
 import { composition, inTurns } from "./composition.ts";
 import { tileTable } from "./tiles.ts";
@@ -39,10 +41,13 @@ export const gather = {
   seconds: (input) => seconds(passes, input),
   tileTable,
   steps: (kernel, bundles, job) => {
-    const { streamed, own } = kernel.tiles;
+    const { tiles } = kernel;
+    const { streamed, own, rows } = tiles;
     const { rowBlock, atOnce } = limitsOf(own);
     const stride = atOnce > 1 ? 1 : PHASES_IN_TURN;
-    return kernelSteps(kernel, bundles, job, { ...(streamed ? { rowBlock } : {}), stride });
+    const kept = keepsWeights({ layer: job.layer, tiles, ...defined({ rows }) });
+    const block = streamed ? { rowBlock, keepsWeights: kept } : {};
+    return kernelSteps(kernel, bundles, job, { ...block, stride });
   },
   dequantizationText,
   roundedWeights,
