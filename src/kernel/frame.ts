@@ -36,16 +36,25 @@ export interface Sizes {
   readonly routeWords: number;
 }
 
-/** Passes that may overlap: of several devices, with room for the rows of two passes in a bucket. */
-export function passesOverlap({ rows, ep }: Pick<KernelInput, "rows" | "ep">): boolean {
-  return ep > 1 && holdsTwo(rows);
+/**
+ * Passes that may overlap: of several devices, with room for the rows of two passes in a bucket. Where rows go
+ * by need there is one at a time.
+ */
+export function passesOverlap({
+  rows,
+  ep,
+  byNeed,
+}: Pick<KernelInput, "rows" | "ep" | "byNeed">): boolean {
+  return ep > 1 && byNeed === undefined && holdsTwo(rows);
 }
 
 /** Passes that are here at a time: one after the other, or two that overlap. */
 export type AtOnce = 1 | 2;
 
 /** Slots of what a pass keeps while another is under way. */
-export function passSlots(input: Pick<KernelInput, "rows" | "ep" | "sizes" | "atOnce">): number {
+export function passSlots(
+  input: Pick<KernelInput, "rows" | "ep" | "byNeed" | "sizes" | "atOnce">,
+): number {
   return passesOverlap(input) ? Math.min(input.sizes.passes, input.atOnce) : 1;
 }
 

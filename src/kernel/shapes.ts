@@ -1,5 +1,12 @@
 /** Sizes, references and scratch of a kernel: what all of its modules share. */
-import { isStreamed, passesMayOverlap, rowsInHbm, sumsInHbm } from "../plan/call.ts";
+import {
+  goByNeed,
+  isRelayed,
+  isStreamed,
+  passesMayOverlap,
+  rowsInHbm,
+  sumsInHbm,
+} from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
@@ -51,6 +58,7 @@ function earlyBlock(plan: Plan): string {
 function rowsBlocks(plan: Plan): Blocks {
   const inHbm = rowsInHbm(plan.kernels);
   const sums = sumsInHbm(plan.kernels);
+  const returned = plan.mesh.ep > 1 && goByNeed(plan.kernels) !== undefined;
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
@@ -64,7 +72,8 @@ function rowsBlocks(plan: Plan): Blocks {
     hbm_buffers: when("hbm_buffers"),
     sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,
     sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
-    part_chunk: sums && plan.mesh.ep > 1 ? `${HERE}/rows/part_chunk` : NO_BLOCK,
+    part_chunk: sums && isRelayed(plan) ? `${HERE}/rows/part_chunk` : NO_BLOCK,
+    returns: sums && returned ? `${HERE}/rows/returns` : NO_BLOCK,
   };
 }
 

@@ -45,9 +45,9 @@ export function holdsTwo(rows: BucketRows | undefined): boolean {
   return rows !== undefined && rows !== "vmem";
 }
 
-/** The same in every kernel of a package, or in none. */
+/** The same in every kernel of a package, or in none; where rows go by need one pass is here at a time. */
 export function holdsTwoPasses(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => holdsTwo(tiles.rows));
+  return kernels.some(({ tiles }) => tiles.byNeed === undefined && holdsTwo(tiles.rows));
 }
 
 /** To whom token rows go of those that need them, in every kernel of a package; undefined: to all. */

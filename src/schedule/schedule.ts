@@ -117,6 +117,11 @@ export interface Schedule {
   readonly axes: readonly TiledAxis[];
   /** What else a bucket may name. */
   readonly options: readonly BucketOption[];
+  /** Why a bucket may not name `rows` beside "vmem", of a layer; undefined: it may. Absent: it always may. */
+  readonly refusesRows?: (
+    rows: Exclude<BucketRows, "vmem">,
+    layer: LayerSpec,
+  ) => string | undefined;
   /** No array has a row of D for each routed entry: those of a call are of tokens alone. */
   readonly rowsByToken?: true;
   /** Its last devices may have experts of zero weights that no token goes to. */

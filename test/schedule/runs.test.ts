@@ -11,11 +11,12 @@ import { judge } from "../../src/check/judge.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { moe } from "../../src/index.ts";
 import { sizesOf } from "../../src/kernel/passes/sizes.ts";
+import { shareOf } from "../../src/kernel/routing/share.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { Stream } from "../../src/plan/plan.ts";
 import { sendAll } from "../../src/predict/plan/sends.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
-import { groupsOf, shareOf } from "../../src/schedule/runs/expected.ts";
+import { groupsOf } from "../../src/schedule/runs/expected.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { deviceOf } from "../../src/target/device/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
@@ -64,11 +65,11 @@ test("shared experts are refused where a token's result must be the same on any 
 
 test("what a bucket may name of gather's alone is refused, not lowered", () => {
   const { schedule, ...others } = moe(spec({}));
-  const tiles = { ...schedule.tiles, small: { ...schedule.tiles.small, rows: "hbm" } };
+  const tiles = { ...schedule.tiles, small: { ...schedule.tiles.small, routes: "own" } };
   const refused = judge({ ...others, schedule: { ...schedule, tiles } } as MoeSpec, registries);
   expect(refused.plan).toBeUndefined();
   expect(new Set(refused.findings.map(({ path }) => path.join(".")))).toEqual(
-    new Set(["schedule.tiles.small.rows"]),
+    new Set(["schedule.tiles.small.routes"]),
   );
 });
 
@@ -78,6 +79,52 @@ test("each device's sums are rounded alone, and go straight, where the same bits
   if (kernel === undefined) expect.unreachable("no plan");
   expect(kernel.tiles.own.chip_devices).toBeUndefined();
   expect(allOf(kernel).streams.map(({ name }) => name)).not.toContain("rows_handed");
+});
+
+test("of residences in HBM those with their sums are taken, others refused with the nearest", () => {
+  const held = (rows: string) => judge(moe(spec({}, 4, { rows })), registries);
+  expect(held("hbm with sums").findings).toEqual([]);
+  for (const rows of ["hbm", "two passes"]) {
+    const { findings } = held(rows);
+    expect(findings.map(({ code }) => code)).toEqual(["MOE144", "MOE144"]);
+    expect(findings[0]?.message).toBe(`rows = "${rows}" with the schedule runs`);
+    expect(findings[0]?.nearest).toEqual(["hbm with sums", "vmem"]);
+  }
+});
+
+describe("rows and sums in HBM", () => {
+  /** The large bucket's kernel. */
+  const kernelOf = (more: object, ep: number, device: "v6e" | "v7x" = "v7x") => {
+    const made = moe(spec(more, ep, { rows: "hbm with sums", upTo: 1024 }, [device]));
+    const { plan } = judge(made, registries);
+    return plan?.kernels.find(({ bucket }) => bucket === "large") ?? expect.unreachable("no plan");
+  };
+
+  test("go to each device that needs them, on chips of two as well", () => {
+    for (const device of ["v6e", "v7x"] as const) {
+      const kernel = kernelOf({}, 8, device);
+      expect(kernel.tiles.byNeed).toBe("devices");
+      expect(kernel.tiles.own.chip_devices).toBeUndefined();
+      const { streams } = allOf(kernel);
+      const out = streams.filter(({ remote }) => remote).map(({ name }) => name);
+      expect(out.sort()).toEqual(["routes_out", "rows_out", "sums_out"]);
+    }
+  });
+
+  test("come back in whole chunks, and are brought row by row", () => {
+    const { streams } = allOf(kernelOf({}, 8));
+    const of = (name: string): Stream =>
+      streams.find((stream) => stream.name === name) ?? expect.unreachable(name);
+    const rows = of("rows_out").copies;
+    expect(of("returned_in").copies).toBe(rows);
+    expect(of("sums_out").bytes).toBeGreaterThanOrEqual(of("returned_in").bytes);
+    // Own tokens' sums and those of rows that come are cleared, not all devices'.
+    expect(of("zeros_out").bytes).toBeLessThan(1024 * 1024 * 4);
+  });
+});
+
+test("rows that are quantised on their way out are not refused", () => {
+  expect(messages({ wire: { dispatch: "int8" } })).toEqual([]);
 });
 
 test("every device has the shared experts whole, and takes its own tokens through them", () => {
@@ -221,6 +268,17 @@ const FORMATS: Readonly<Record<string, readonly [more: object, tile?: object]>> 
   ],
 };
 
+/** In HBM: more than one format each way, packed rows that fill no tile among them. */
+const HELD: Readonly<Record<string, readonly [more: object, tile?: object]>> = {
+  "rows of 12 sublanes, shared experts": [
+    { hidden: 3072, sharedExperts: { count: 1, intermediate: 512 } },
+    { bf: 256, bd: 3072 },
+  ],
+  "float8 in blocks": FORMATS["float8 in blocks"] ?? [{}],
+  "int8 rows between devices alone": FORMATS["int8 rows between devices alone"] ?? [{}],
+  float32: [{ dtype: "float32" }, { bf: 256 }],
+};
+
 describe.sequential("on simulated devices", () => {
   let folder = "";
   beforeAll(() => {
@@ -235,6 +293,19 @@ describe.sequential("on simulated devices", () => {
   const all = names.flatMap((name) =>
     devices.flatMap((ep) => kinds.map((kind) => [name, ep, kind] as const)),
   );
+  const held = Object.entries(HELD).slice(0, long ? undefined : 1);
+  const inHbm = held.flatMap(([name, [more, tile]]) =>
+    devices.map((ep) => [name, ep, more, { ...tile, rows: "hbm with sums" }] as const),
+  );
+  test.each(inHbm)("in HBM: %s, ep %i: right under any skew", async (_, ep, more, tile) => {
+    const file = join(folder, "held.moe.ts");
+    const written = JSON.stringify(spec(more, ep, tile, ["v6e"]));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const ran = await moegen(["validate", file, "--case", "hot-device,odd", "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
+
   test.each(all)("%s, ep %i, %s: right under any skew", async (name, ep, kind) => {
     const file = join(folder, "runs.moe.ts");
     const [more = {}, tile = {}] = FORMATS[name] ?? [];

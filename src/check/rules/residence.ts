@@ -2,6 +2,7 @@
 import { mostPassTokens, SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
 import { GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketRows } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
@@ -30,12 +31,22 @@ const UNSERVED = {
 /** Those with rows in HBM first. */
 const RESIDENCES = ["hbm", "hbm with sums", "two passes"] as const;
 
+type Place = Exclude<BucketRows, "vmem">;
+
+/** What keeps rows from lying there, by the layer or by the schedule; undefined: nothing. */
+function unservedOf(layer: LayerSpec, schedule: Schedule, rows: Place): string | undefined {
+  return UNSERVED[rows](layer) ?? schedule.refusesRows?.(rows, layer);
+}
+
 /** Where rows of all buckets may lie, by what the layer, the mesh and the buckets have: in VMEM first. */
-export function rowsServed({ layer, mesh, schedule }: MoeSpec): readonly BucketRows[] {
+export function rowsServed(
+  { layer, mesh, schedule }: MoeSpec,
+  by: Schedule,
+): readonly BucketRows[] {
   const short = Object.values(schedule.tiles).some((bucket) => bucket?.passTokens === SHORT_PASS);
   const others = (["two passes", "hbm", "hbm with sums"] as const).filter(
     // One device has no two passes at a time.
-    (rows) => UNSERVED[rows](layer) === undefined && (mesh.ep > 1 || rows !== "two passes"),
+    (rows) => unservedOf(layer, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes"),
   );
   return ["vmem", ...(short ? [] : others)];
 }
@@ -83,12 +94,13 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
     const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
-    const missing = rows === "auto" ? undefined : UNSERVED[rows](spec.layer);
+    const unserved = (one: Place) => unservedOf(spec.layer, schedule, one);
+    const missing = rows === "auto" ? undefined : unserved(rows);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest }),
     ];
     if (missing !== undefined) {
-      const served = RESIDENCES.filter((one) => UNSERVED[one](spec.layer) === undefined);
+      const served = RESIDENCES.filter((one) => unserved(one) === undefined);
       return refused(`rows = "${rows}" with ${missing}`, [...served, "vmem"]);
     }
     return other === undefined ? [] : refused(`rows = "${rows}", but not in ${other}`, ["vmem"]);

@@ -1,6 +1,6 @@
 /** Facts of the layer and of the mesh, as many templates use them. */
 import { pyDocText, pyString, pyTuple } from "../../emit/python.ts";
-import { isRelayed, isStreamed } from "../../plan/call.ts";
+import { goByNeed, isRelayed, isStreamed, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import {
   idsOf,
@@ -36,7 +36,7 @@ export function layerContext(plan: Plan): Record<string, unknown> {
     name,
     source: pyDocText(plan.source ?? ""),
     experts: layer.experts,
-    ...identityContext(layer),
+    ...identityContext(plan),
     topK: layer.topK,
     hidden: layer.hidden,
     intermediate: layer.intermediate,
@@ -71,8 +71,9 @@ function shortPassContext({ kernels }: Plan): Record<string, unknown> {
 }
 
 /** Ids that are no expert's: the token as it is. */
-function identityContext(layer: LayerSpec): Record<string, unknown> {
+function identityContext({ layer, kernels }: Plan): Record<string, unknown> {
   const { identityExperts } = layer;
+  const byNeed = goByNeed(kernels) !== undefined && sumsInHbm(kernels);
   const has = identityExperts !== undefined;
   return {
     ...(has ? { identityExperts } : {}),
@@ -80,7 +81,7 @@ function identityContext(layer: LayerSpec): Record<string, unknown> {
     ids: has ? "NUM_IDS" : "NUM_EXPERTS",
     idCount: idsOf(layer),
     /** Of what clears the sums of a pass. */
-    sumsArguments: has ? "r, s, me" : "r, s",
+    sumsArguments: has || byNeed ? "r, s, me" : "r, s",
     alsoIdentity: has ? "; identity experts give the token itself" : "",
     /** What a token's sum begins at in the reference. */
     firstSum: has ? "_identity_rows(tokens, weights, ids)" : "jnp.zeros_like(tokens)",

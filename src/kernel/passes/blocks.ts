@@ -1,5 +1,5 @@
 /** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
-import { sumsInHbm } from "../../plan/call.ts";
+import { goByNeed, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
@@ -26,8 +26,10 @@ function sumPlaces(layer: Plan["layer"], ofBlock: boolean): string {
 }
 
 /** What sums begin at, and where they are. */
-function zeroSums({ identityExperts }: Plan["layer"], inHbm: boolean, ep: number): string {
-  if (inHbm) return ep === 1 ? "hbm" : "hbm_ahead";
+function zeroSums({ layer: { identityExperts }, mesh: { ep }, kernels }: Plan): string {
+  if (sumsInHbm(kernels)) {
+    return ep === 1 ? "hbm" : goByNeed(kernels) === undefined ? "hbm_ahead" : "hbm_by_need";
+  }
   return identityExperts === undefined ? "plain" : "identity";
 }
 
@@ -43,7 +45,7 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
     sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
-    zero_sums: `${HERE}/zero_sums/${zeroSums(layer, sumsInHbm(kernels), mesh.ep)}`,
+    zero_sums: `${HERE}/zero_sums/${zeroSums(plan)}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
     list_own: `${HERE}/routes/list_own/${listed ? "to_hbm" : "in_smem"}`,
     valid_tokens: all ? NO_BLOCK : valid,

@@ -171,7 +171,7 @@ function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
 }
 
 /** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
-function chooseOverlapped(request: FitRequest): Fit {
+function chooseByTime(request: FitRequest): Fit {
   const share = Math.ceil(request.tokens / request.ep);
   const { tiles } = request;
   const most = tiles.passTokens ?? Number.POSITIVE_INFINITY;
@@ -183,7 +183,8 @@ function chooseOverlapped(request: FitRequest): Fit {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
         // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
-        found.push(mostAtHand(slotted, limit, 1), mostAtHand(slotted, limit, 2));
+        found.push(mostAtHand(slotted, limit, 1));
+        if (request.byNeed === undefined) found.push(mostAtHand(slotted, limit, 2));
       }
     }
     if (limit <= LEAST_PASS) break;
@@ -223,8 +224,11 @@ function shortest(request: FitRequest): Fit | undefined {
  */
 export function chooseFit(request: FitRequest): Fit {
   if (request.limits !== undefined) return fitWithin(request, request.limits);
-  if (passesOverlap({ rows: request.tiles.rows ?? "vmem", ep: request.ep })) {
-    return chooseOverlapped(request);
+  const { tiles, ep, byNeed } = request;
+  // Sums in HBM leave what an expert has at hand to choose, whether passes overlap or not.
+  const inHbm = byNeed !== undefined && tiles.rows === "hbm with sums";
+  if (inHbm || passesOverlap({ rows: tiles.rows ?? "vmem", ep, ...defined({ byNeed }) })) {
+    return chooseByTime(request);
   }
   const share = Math.ceil(request.tokens / request.ep);
   let best: Fit | undefined;

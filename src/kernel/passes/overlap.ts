@@ -5,6 +5,7 @@ import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
 import { defaultRowCounts, rowCountsAround } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
+import { shareOf } from "../routing/share.ts";
 import { LANES } from "../rows/layout.ts";
 
 /** Routing of a pass and the exchange of its lists, which nothing else overlaps. */
@@ -74,12 +75,18 @@ function sumsSeconds(
   input: KernelInput,
   { mean }: ExpertRows,
 ): readonly [moved: number, waits: number] {
-  const { layer, layout, ep, sizes, device, rows } = input;
+  const { layer, layout, ep, byNeed, sizes, device, rows } = input;
   if (rows !== "hbm with sums") return [0, 0];
   const { hbmBandwidth, timing } = device;
   const seconds = (bytes: number): number => bytes / (hbmBandwidth * timing.hbmEfficiency.value);
   const [sum, part] = [layout.sumPitch * LANES * 4, layout.partRow * LANES * 4];
   const there = 2 * sum * mean * localExperts(layer, ep);
+  if (byNeed !== undefined) {
+    // Cleared and packed as many as come; own ones added up from as many that come back.
+    const coming = shareOf(layer, ep) * (ep - 1) * sizes.passTokens;
+    const both = 2 * coming + 2 * sizes.passTokens;
+    return [seconds(there), seconds(both * sum + coming * part)];
+  }
   const own = (sizes.allTokens + sizes.passTokens) * sum;
   // Sums of all parts, what arrived, what is packed; and own ones back.
   const moved = sizes.sentTokens * ((ep + 1) * sum + 2 * (ep - 1) * part);
@@ -94,12 +101,14 @@ function sumsSeconds(
  * with the waits for links that slots of weights do not bridge; else all of a pass before the next.
  */
 export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
-  const { layer, device, ep, layout, parts, sizes, tiles } = input;
+  const { layer, device, ep, byNeed, layout, parts, sizes, tiles } = input;
   const held = inHbm(input.rows) ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
   const blocks = { ...sent, rows: bytes(held), sums: bytes(layout.partRow) };
-  const links = ep === 1 ? 0 : secondsOf(blocks, parts);
+  // Rows by need go to those devices alone that have an expert for them.
+  const share = byNeed === undefined ? 1 : shareOf(layer, ep);
+  const links = ep === 1 ? 0 : share * secondsOf(blocks, parts);
   const bandwidth = device.hbmBandwidth * device.timing.hbmEfficiency.value;
   // XLA then copies tokens that do not fill the passes, and the results.
   const padded = sizes.passes * sizes.passTokens > sizes.deviceShare;

@@ -8,9 +8,9 @@ import type { Frame, KernelInput } from "../frame.ts";
 import { GROUP } from "../loops.ts";
 import { LANES, type Layout } from "./layout.ts";
 
-/** One comes while one is worked on and one leaves; of parts that leave two come. */
-export function stagedSlots({ ep }: Pick<KernelInput, "ep">): Dim {
-  return ep === 1 ? ["3", 3] : ["4", 4];
+/** One comes while one is worked on and one leaves; of parts that leave through others two come. */
+export function stagedSlots({ ep, byNeed }: Pick<KernelInput, "ep" | "byNeed">): Dim {
+  return ep === 1 || byNeed !== undefined ? ["3", 3] : ["4", 4];
 }
 
 /** Bytes of sums in a slot at most. */

@@ -15,22 +15,37 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
-import { goByNeed } from "../../plan/call.ts";
+import { goByNeed, rowsInHbm } from "../../plan/call.ts";
 import { runsBlocks } from "./blocks.ts";
 import { handed } from "./handed.ts";
 import { lists } from "./lists.ts";
 import { rowsOut, runRow } from "./rows-out.ts";
 import { sumsBack } from "./sums-back.ts";
+import { mostReturns, partPitch, writesReturned } from "./sums-in-hbm.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
-  modules: () =>
-    ["kernel", "transport", "experts"].map((name) => ({ name, template: `kernel/passes/${name}` })),
-  context: ({ layer, kernels }) => ({
+  modules: ({ kernels }) => [
+    { name: "kernel", template: "kernel/passes/kernel" },
+    { name: "transport", template: "kernel/passes/transport" },
+    {
+      name: "experts",
+      template: rowsInHbm(kernels) ? "gather/hbm/experts" : "kernel/passes/experts",
+    },
+  ],
+  context: ({ layer, mesh, kernels }) => ({
+    partPitch: partPitch(layoutOf(layer)),
+    mostReturns: mostReturns(layer, mesh.ep),
     runRow: runRow(layoutOf(layer)),
     eachRun: goByNeed(kernels) === "chips" ? "each_chip(s, me)" : "each_peer(me)",
   }),
   blocks: runsBlocks,
+};
+
+/** With what came back from HBM. */
+const written: Part = {
+  ...resultOut,
+  stages: (frame) => (resultOut.stages?.(frame) ?? []).map((draft) => writesReturned(draft, frame)),
 };
 
 /** All devices meet between passes too. */
@@ -56,7 +71,7 @@ export const composition: Composition = {
     feedForward,
     expertRows,
     experts,
-    resultOut,
+    written,
   ],
   first: [rowsOut, sumsBack],
   order: [
@@ -71,8 +86,11 @@ export const composition: Composition = {
       "hand_on",
     ],
     "active_experts",
-    ...["zero_sums", "await_rows", "shared_experts", "merge", "gather", "operand"],
-    ...["await_weights", "await_biases", "products", "activation", "combine", "next_weights"],
-    ...["hand_back", "add_handed", "return_sums", "add_sums", "write_output", "pass_barrier"],
+    ...["zero_sums", "await_rows", "shared_experts"],
+    ...["merge", "gather", "await_gathered", "operand", "merge_next", "gather_next"],
+    ...["await_weights", "await_biases", "bring_sums", "products", "activation", "await_sums"],
+    ...["combine", "keep_sums", "last_sums", "next_weights", "hand_back", "add_handed"],
+    ...["return_sums", "add_sums", "list_returns", "await_sums_back", "write_output"],
+    "pass_barrier",
   ],
 };

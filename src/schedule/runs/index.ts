@@ -11,13 +11,16 @@ import { passesContext } from "../../kernel/passes/context.ts";
 import { lower, type Passes, seconds } from "../../kernel/passes/lower.ts";
 import { rowsText } from "../../kernel/rows/text.ts";
 import { sharedSize } from "../../kernel/weights/arguments.ts";
+import { inHbm } from "../../plan/call.ts";
 import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { LowerInput, Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
+import { refusesRows } from "./rules.ts";
 
-/** Of a kernel for these kinds of devices. */
-function passesOf(input: Pick<LowerInput, "layer" | "devices" | "ep">): Passes {
-  return { composition, byNeed: byNeedOf(input), own: chipTile };
+/** Of a kernel for these kinds of devices. Rows that lie in HBM go to each device by itself. */
+function passesOf(input: Pick<LowerInput, "layer" | "devices" | "ep" | "tiles">): Passes {
+  const byNeed = inHbm(input.tiles.rows) ? "devices" : byNeedOf(input);
+  return { composition, byNeed, own: chipTile };
 }
 
 export const runs = {
@@ -28,7 +31,8 @@ export const runs = {
     { name: "bf", cost: 1 },
     { name: "bt", cost: 1 },
   ],
-  options: ["btc", "slots", "early"],
+  options: ["btc", "slots", "early", "rows"],
+  refusesRows,
   rowsByToken: true,
   fillsUp: true,
   deterministic: true,

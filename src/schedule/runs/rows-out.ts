@@ -7,6 +7,7 @@ import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
+import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
 
@@ -24,7 +25,9 @@ export function runRow({ row, partRow }: KernelInput["layout"]): "ROW" | "PART_R
   return row >= partRow ? "ROW" : "PART_ROW";
 }
 
-function buffers({ layout, ep, sizes }: KernelInput): readonly BufferDeclaration[] {
+function buffers({ layout, ep, sizes, rows: held }: KernelInput): readonly BufferDeclaration[] {
+  // In HBM they lie with their sums.
+  if (inHbm(held)) return [];
   const lanes: Dim = ["LANES", LANES];
   const rows = vmem(
     "token_rows",
@@ -44,20 +47,23 @@ function buffers({ layout, ep, sizes }: KernelInput): readonly BufferDeclaration
 }
 
 function rowsOutOf(frame: Frame): Stream {
-  const copies = crossingGroups(frame) * frame.sizes.passes;
+  const groups = crossingGroups(frame) * frame.sizes.passes;
   const byChips = chipDevices(frame) > 1;
+  const held = inHbm(frame.rows);
+  const space = held ? "HBM" : "VMEM";
   return {
     name: "rows_out",
-    from: "VMEM",
-    to: "VMEM",
+    from: space,
+    to: space,
     remote: true,
-    source: "runs",
+    source: held ? "token_rows" : "runs",
     destination: "token_rows",
     issuedBy: "send_rows",
     awaitedBy: byChips ? "await_chips" : "await_rows",
     semaphore: "rows_sent, rows_arrived",
-    bytes: copies * UNROLL * frame.load.sentRowBytes,
-    copies,
+    bytes: groups * UNROLL * frame.load.sentRowBytes,
+    // From HBM one by one.
+    copies: groups * (held ? UNROLL : 1),
     ...(byChips ? { reach: "other chips" } : {}),
     meaning: `token rows to each ${byChips ? "chip" : "device"} that needs them`,
   };
@@ -66,12 +72,15 @@ function rowsOutOf(frame: Frame): Stream {
 function stages(frame: Frame): readonly Draft[] {
   const pass = { per: "pass", trips: frame.sizes.passes } as const;
   const loops = crossing(frame);
+  const held = inHbm(frame.rows);
   return [
     {
       name: "send_rows",
-      meaning: "rows of each run side by side, and on their way",
+      meaning: held
+        ? "rows of each run on their way, one by one"
+        : "rows of each run side by side, and on their way",
       reads: ["token_rows", "leaving_tokens", "rows_leaving"],
-      writes: ["runs"],
+      writes: held ? [] : ["runs"],
       ...pass,
       loops,
     },

@@ -1,7 +1,7 @@
 /** Sums of the rows that came back to where those left from, and added to those of the tokens. */
 
 import { chipDevices } from "../../kernel/api/chip-tiles.ts";
-import { dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { UNROLL } from "../../kernel/loops.ts";
@@ -15,9 +15,11 @@ import {
   sumsModule,
 } from "../../kernel/rows/partial-sums.ts";
 import { sumsGoStraight } from "../../kernel/rows/types.ts";
+import { inHbm, rowsInHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
 import { crossing } from "./rows-out.ts";
+import { sumsInHbm } from "./sums-in-hbm.ts";
 
 function sumsOutOf(frame: Frame): Stream {
   const copies = crossingGroups(frame) * frame.sizes.passes;
@@ -96,26 +98,36 @@ const TOGETHER: SumGroup = ["UNROLL", UNROLL];
 export const sumsBack: Part = {
   modules: ({ layer, mesh: { ep } }) =>
     ep > 1 && narrowSums(layer) ? [sumsModule(layer, TOGETHER, false)] : [],
-  context: () => ({ sumStride: "SUM_ROW" }),
-  buffers: (input) => [
-    ...(input.ep > 1 && narrowSums(input.layer) ? [packedSums(input, TOGETHER)] : []),
-    vmem(
-      "token_sums",
-      [
-        ["(s.all_tokens + 1) * SUM_ROW", (input.sizes.allTokens + 1) * input.layout.sumRow],
-        ["LANES", LANES],
-      ],
-      FLOAT,
-      "weighted sums of local experts' results by row",
-    ),
-  ],
-  semaphores: ({ ep }) =>
-    ep === 1
+  context: ({ kernels }) => ({ sumStride: rowsInHbm(kernels) ? "SUM_PITCH" : "SUM_ROW" }),
+  buffers: (input) => {
+    if (inHbm(input.rows)) return sumsInHbm.buffers(input);
+    const { layer, layout, ep, sizes } = input;
+    const sublanes = (sizes.allTokens + 1) * layout.sumRow;
+    const dims: readonly Dim[] = [
+      ["(s.all_tokens + 1) * SUM_ROW", sublanes],
+      ["LANES", LANES],
+    ];
+    return [
+      ...(ep > 1 && narrowSums(layer) ? [packedSums(input, TOGETHER)] : []),
+      vmem("token_sums", dims, FLOAT, "weighted sums of local experts' results by row"),
+    ];
+  },
+  semaphores: (input) => {
+    if (inHbm(input.rows)) return sumsInHbm.semaphores(input);
+    const { ep } = input;
+    return ep === 1
       ? []
       : [
           dma("sums_sent", ONE, "sums left"),
           dma("sums_arrived", ["EP_SIZE", ep], "sums of a device arrived"),
-        ],
-  streams: (frame) => (frame.ep === 1 ? [] : [sumsOutOf(frame)]),
-  stages: (frame) => (frame.ep === 1 ? [zeroSums(frame)] : stages(frame)),
+        ];
+  },
+  streams: (frame) => {
+    if (inHbm(frame.rows)) return sumsInHbm.streams(frame);
+    return frame.ep === 1 ? [] : [sumsOutOf(frame)];
+  },
+  stages: (frame) => {
+    if (inHbm(frame.rows)) return sumsInHbm.stages(frame);
+    return frame.ep === 1 ? [zeroSums(frame)] : stages(frame);
+  },
 };

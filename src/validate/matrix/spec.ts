@@ -106,7 +106,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
   const random = index % 2 === 0 ? "two-calls" : "uniform";
   const skewed = SKEWED[index % SKEWED.length] ?? "hot-expert";
   const exact = layer.deterministic === true ? ["alone"] : [];
-  const rows = heldRows(row, layer, index);
+  const rows = heldRows(row, layer, schedule, index);
   const bucket: BucketSpec = {
     upTo: Math.max(256, tokens),
     ...tilesOf(row, layer, schedule),

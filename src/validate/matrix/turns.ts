@@ -8,9 +8,15 @@ import type { Row } from "./fields.ts";
 
 /**
  * Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. Of those in
- * HBM every other one has its sums there too.
+ * HBM every other one has its sums there too, or all where the schedule has no others.
  */
-export function heldRows(row: Row, layer: LayerSpec, index: number): BucketRows {
+export function heldRows(
+  row: Row,
+  layer: LayerSpec,
+  { refusesRows }: Pick<Schedule, "refusesRows">,
+  index: number,
+): BucketRows {
+  if (refusesRows !== undefined) return row.rows === "hbm" ? "hbm with sums" : "vmem";
   const served = row.tiles === "streamed" && layer.sharedExperts === undefined;
   if (row.rows === "hbm") return served && index % 2 === 1 ? "hbm with sums" : "hbm";
   const may = row.ep > 1 && layer.deterministic !== true;

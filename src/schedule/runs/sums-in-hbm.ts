@@ -1,0 +1,221 @@
+/**
+ * Rows and sums in HBM: rows of a run leave from where they lie, its sums return through VMEM a chunk of
+ * them at a time, and a token's device adds those of each group of its tokens up, a group ahead.
+ */
+import { type Dim, dma, FLOAT, hbm, smem, TWO, vmem } from "../../kernel/declaration.ts";
+import { meeting } from "../../kernel/devices/barrier.ts";
+import type { Frame, KernelInput } from "../../kernel/frame.ts";
+import { type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
+import type { Draft, Part } from "../../kernel/part.ts";
+import { LANES, type Layout, roundUp } from "../../kernel/rows/layout.ts";
+import {
+  stagedBuffers,
+  stagedSemaphores,
+  stagedSlots,
+  sumBytes,
+  sumChunkOf,
+} from "../../kernel/rows/staged-sums.ts";
+import { wordType } from "../../kernel/rows/types.ts";
+import type { Stream } from "../../plan/plan.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
+import { crossingGroups } from "./expected.ts";
+
+const SUBLANES = 8;
+const lanes: Dim = ["LANES", LANES];
+
+/** Sublanes of a packed row of sums in HBM: PART_PITCH of the template. */
+export function partPitch({ partRow }: Pick<Layout, "partRow">): number {
+  return roundUp(partRow, SUBLANES);
+}
+
+/** Most devices that return sums of one token: MOST_RETURNS of the template. */
+export function mostReturns({ topK }: Pick<LayerSpec, "topK">, ep: number): number {
+  return Math.min(topK, ep - 1);
+}
+
+function buffers(input: KernelInput) {
+  const { layer, layout, ep, sizes } = input;
+  const held: Dim = ["(s.all_tokens + ROW_GROUP)", sizes.allTokens + GROUP];
+  const along = (pitch: string, sublanes: number): Dim => [
+    `${held[0]} * ${pitch}`,
+    held[1] * sublanes,
+  ];
+  const rowsMeaning =
+    "packed token rows of this device, of others by device, and some that no token owns";
+  const sumsMeaning = "weighted sums of local experts' results by row, and some of no token's";
+  const own = [
+    hbm("token_rows", [along("ROW_PITCH", layout.rowPitch), lanes], wordType(layout), rowsMeaning),
+    hbm("token_sums", [along("SUM_PITCH", layout.sumPitch), lanes], FLOAT, sumsMeaning),
+    ...stagedBuffers(input),
+  ];
+  if (ep === 1) return own;
+  const pitch = partPitch(layout);
+  const most = mostReturns(layer, ep);
+  const returned: Dim = ["s.all_tokens * PART_PITCH", sizes.allTokens * pitch];
+  const group: Dim = ["ROW_GROUP * MOST_RETURNS * PART_PITCH", GROUP * most * pitch];
+  return [
+    ...own,
+    hbm("returned_sums", [returned, lanes], FLOAT, "packed sums that came back, by device"),
+    vmem("returned_rows", [TWO, group, lanes], FLOAT, "those of a group of own tokens", 2),
+    smem(
+      "return_places",
+      [["s.pass_tokens * MOST_RETURNS", sizes.passTokens * most]],
+      "by own token: where its sums come back to",
+    ),
+    smem("return_counts", [["s.pass_tokens", sizes.passTokens]], "how many come back for each"),
+  ];
+}
+
+function semaphores(input: KernelInput) {
+  if (input.ep === 1) return stagedSemaphores();
+  const slots = stagedSlots(input);
+  return [
+    ...stagedSemaphores(),
+    dma("run_sums_staged", slots, "sums of a run in staged_sums"),
+    dma("sums_sent", slots, "packed sums left staging"),
+    dma("sums_arrived", ["EP_SIZE", input.ep], "sums of a device arrived"),
+    dma("returned_here", TWO, "sums that came back in returned_rows"),
+  ];
+}
+
+/** Tokens of a chunk, and chunks of own tokens in a pass, of the runs that come or leave in it. */
+function chunksOf(frame: Frame) {
+  const { layout, sizes } = frame;
+  const tokens = sumChunkOf(layout, sizes.chunk);
+  const runs = frame.ep === 1 ? 0 : crossingGroups(frame, tokens);
+  return { tokens, own: sizes.passTokens / tokens, runs };
+}
+
+function zerosOut(frame: Frame): Stream {
+  const { passes } = frame.sizes;
+  const { tokens, own, runs } = chunksOf(frame);
+  const cleared = own + runs;
+  return {
+    ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
+    ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
+    ...{ issuedBy: "zero_sums", awaitedBy: "zero_sums" },
+    bytes: sumBytes(frame, cleared * tokens * passes),
+    copies: cleared * passes,
+    meaning: "zeros to the sums of own tokens, and of rows that come",
+  };
+}
+
+function ownSumsIn(frame: Frame): Stream {
+  const { passTokens, passes } = frame.sizes;
+  return {
+    ...{ name: "own_sums_in", from: "HBM", to: "VMEM", remote: false },
+    ...{ source: "token_sums", destination: "staged_sums", semaphore: "own_sums_staged" },
+    ...{ issuedBy: "write_output", awaitedBy: "write_output" },
+    bytes: sumBytes(frame, passTokens * passes),
+    copies: chunksOf(frame).own * passes,
+    meaning: "sums of own tokens, to be added to and rounded",
+  };
+}
+
+function streams(frame: Frame): readonly Stream[] {
+  const staged = [zerosOut(frame), ownSumsIn(frame)];
+  if (frame.ep === 1) return staged;
+  const { passes } = frame.sizes;
+  const { tokens, runs } = chunksOf(frame);
+  const bytes = partPitch(frame.layout) * LANES * 4;
+  const returned = crossingGroups(frame) * UNROLL * passes;
+  return [
+    ...staged,
+    {
+      ...{ name: "run_sums_in", from: "HBM", to: "VMEM", remote: false },
+      ...{ source: "token_sums", destination: "staged_sums", semaphore: "run_sums_staged" },
+      ...{ issuedBy: "return_sums", awaitedBy: "return_sums" },
+      bytes: sumBytes(frame, runs * tokens * passes),
+      copies: runs * passes,
+      meaning: "sums of a run, to be packed",
+    },
+    {
+      ...{ name: "sums_out", from: "VMEM", to: "HBM", remote: true },
+      ...{ source: "staged_sums", destination: "returned_sums" },
+      ...{ issuedBy: "return_sums", awaitedBy: "await_sums_back" },
+      semaphore: "sums_sent, sums_arrived",
+      bytes: runs * tokens * bytes * passes,
+      copies: runs * passes,
+      meaning: "sums of rows back to their tokens' devices",
+    },
+    {
+      ...{ name: "returned_in", from: "HBM", to: "VMEM", remote: false },
+      ...{ source: "returned_sums", destination: "returned_rows", semaphore: "returned_here" },
+      ...{ issuedBy: "write_output", awaitedBy: "write_output" },
+      bytes: returned * bytes,
+      copies: returned,
+      meaning: "sums that came back for a group of own tokens, one by one",
+    },
+  ];
+}
+
+function stages(frame: Frame): readonly Draft[] {
+  const { sizes, layer, ep } = frame;
+  const pass = { per: "pass", trips: sizes.passes } as const;
+  const { own, runs } = chunksOf(frame);
+  const copies = (fixed: number): DraftLoop => ({ over: "copies", each: 1, fixed });
+  const zero: Draft = {
+    name: "zero_sums",
+    meaning: "clear the sums of own tokens and of rows that come",
+    reads: ["rows_coming"],
+    writes: ["staged_sums", "token_sums"],
+    ...pass,
+    loops: [copies(own), copies(runs)],
+  };
+  if (ep === 1) return [{ ...zero, reads: [], loops: [copies(own)] }];
+  const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
+  const between = { per: "pass", trips: sizes.passes - 1 } as const;
+  const rows = crossingGroups(frame) * UNROLL;
+  return [
+    zero,
+    {
+      name: "return_sums",
+      meaning: "sums of the rows that came, packed, and to their tokens' devices",
+      reads: ["token_sums", "rows_leaving", "rows_coming"],
+      writes: ["staged_sums", "returned_sums"],
+      waits: ["rows_out", "routes_out"],
+      ...pass,
+      // One that waits for rows that left, and one over chunks; in each a loop over rows.
+      loops: [copies(ep - 1 + runs), copies(rows / UNROLL)],
+    },
+    {
+      name: "list_returns",
+      meaning: "where the sums of each own token come back to",
+      reads: ["leaving_tokens", "rows_leaving"],
+      writes: ["return_places", "return_counts"],
+      ...pass,
+      loops: [copies(ep - 1 + sizes.passTokens / GROUP), copies(rows)],
+    },
+    {
+      name: "await_sums_back",
+      meaning: "sums of own tokens are back from all devices",
+      reads: ["rows_leaving"],
+      writes: ["returned_sums"],
+      ...pass,
+      loops: [PEERS, copies(runs)],
+      flops: rows * sizes.passes * layer.hidden,
+    },
+    ...(sizes.passes > 1 ? [meeting("pass_barrier", meaning, between)] : []),
+  ];
+}
+
+/** A stage that writes results: sums that came back are added to those of each group of own tokens. */
+export function writesReturned(draft: Draft, frame: Frame): Draft {
+  const { name, loops = [] } = draft;
+  if (name !== "write_output" || frame.ep === 1 || frame.rows !== "hbm with sums") return draft;
+  const rows: DraftLoop = { over: "copies", each: 1, fixed: crossingGroups(frame) * UNROLL };
+  return {
+    ...draft,
+    reads: ["token_sums", "returned_sums", "return_places", "return_counts"],
+    writes: ["returned_rows", ...draft.writes],
+    loops: [...loops, { over: "own tokens", each: 1 }, rows],
+  };
+}
+
+/** Of kernels whose rows and sums lie there. */
+export const sumsInHbm: Required<Pick<Part, "buffers" | "semaphores" | "streams" | "stages">> = {
+  buffers,
+  semaphores,
+  streams,
+  stages,
+};
