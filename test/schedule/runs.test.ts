@@ -95,7 +95,7 @@ test("of residences in HBM those with their sums are taken, others refused with 
 describe("rows and sums in HBM", () => {
   /** The large bucket's kernel. */
   const kernelOf = (more: object, ep: number, device: "v6e" | "v7x" = "v7x") => {
-    const made = moe(spec(more, ep, { rows: "hbm with sums", upTo: 1024 }, [device]));
+    const made = moe(spec(more, ep, { rows: "hbm with sums" }, [device]));
     const { plan } = judge(made, registries);
     return plan?.kernels.find(({ bucket }) => bucket === "large") ?? expect.unreachable("no plan");
   };

@@ -14,14 +14,9 @@ function keepsOrder(row: Row, schedule: Schedule): boolean {
 
 /** Whether the schedule refuses nothing of the row; identity experts are in the rows of who has them. */
 export function isServed(row: Row, schedule: Schedule): boolean {
-  const { options, axes, refusesRows } = schedule;
+  const { options, axes } = schedule;
   if (row.transport !== "straight" && !options.includes("transport")) return false;
   if (row.rows !== "vmem" && !options.includes("rows")) return false;
-  // With their sums there, or not at all: those stream.
-  if (row.rows !== "vmem" && refusesRows !== undefined) {
-    const refused = refusesRows("hbm with sums", layerOf(row, 0)) !== undefined;
-    if (refused || row.tiles !== "streamed") return false;
-  }
   if (row.tiles === "streamed" && !axes.some(({ name }) => name !== "bt")) return false;
   if (!keepsOrder(row, schedule)) return false;
   return schedule.layerProblems(layerOf(row, 0)).length === 0;

@@ -8,7 +8,7 @@ import type { Row } from "./fields.ts";
 
 /**
  * Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. Of those in
- * HBM every other one has its sums there too, or all where the schedule has no others.
+ * HBM every other one has its sums there too; of a schedule that refuses the others all that can.
  */
 export function heldRows(
   row: Row,
@@ -16,8 +16,14 @@ export function heldRows(
   { refusesRows }: Pick<Schedule, "refusesRows">,
   index: number,
 ): BucketRows {
-  if (refusesRows !== undefined) return row.rows === "hbm" ? "hbm with sums" : "vmem";
-  const served = row.tiles === "streamed" && layer.sharedExperts === undefined;
+  const streamed = row.tiles === "streamed";
+  if (refusesRows !== undefined) {
+    const { identityExperts, deterministic } = layer;
+    const plain = identityExperts === undefined && deterministic !== true;
+    const may = streamed && plain && refusesRows("hbm with sums", layer) === undefined;
+    return row.rows === "hbm" && may ? "hbm with sums" : "vmem";
+  }
+  const served = streamed && layer.sharedExperts === undefined;
   if (row.rows === "hbm") return served && index % 2 === 1 ? "hbm with sums" : "hbm";
   const may = row.ep > 1 && layer.deterministic !== true;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
