@@ -71,9 +71,9 @@ function shortPassContext({ kernels }: Plan): Record<string, unknown> {
 }
 
 /** Ids that are no expert's: the token as it is. */
-function identityContext({ layer, kernels }: Plan): Record<string, unknown> {
+function identityContext({ layer, mesh, kernels }: Plan): Record<string, unknown> {
   const { identityExperts } = layer;
-  const byNeed = goByNeed(kernels) !== undefined && sumsInHbm(kernels);
+  const byNeed = mesh.ep > 1 && goByNeed(kernels) !== undefined && sumsInHbm(kernels);
   const has = identityExperts !== undefined;
   return {
     ...(has ? { identityExperts } : {}),
