@@ -99,6 +99,13 @@ const specs = rows.flatMap((row, index) =>
 const ofOthers = rows.flatMap((row, index) =>
   row.schedule === first ? [] : [callOf(row, index, schedules).spec],
 );
+/** Rows of float32 in HBM that go by need: no row is of both. */
+const heldByNeed = ofOthers
+  .filter(({ layer, schedule }) => schedule.kind === "runs" && layer.dtype === "float32")
+  .map(({ schedule, ...spec }): MoeSpec => {
+    const all = { ...schedule.tiles.all, rows: "hbm with sums" } as BucketSpec;
+    return { ...spec, schedule: { ...schedule, tiles: { all } } };
+  });
 /** As one of several schedules: the modules that choose among them. */
 function asSeveral(plan: Plan): Plan {
   const choice = { by: "spec", times: [] } as const;
@@ -129,7 +136,13 @@ const oneInThree = (_: unknown, index: number): boolean => index % 3 === 0;
 const allRare = rareSpecs(specs);
 const rare = long ? allRare : allRare.filter(oneInThree);
 const single = [
-  ...[...specs, ...ofOthers, ...rare, ...rare.filter(oneInThree).flatMap(otherwiseMade)]
+  ...[
+    ...specs,
+    ...ofOthers,
+    ...heldByNeed,
+    ...rare,
+    ...rare.filter(oneInThree).flatMap(otherwiseMade),
+  ]
     .map((spec) => judge(spec, registries).plan)
     .filter((plan) => plan !== undefined),
   ...randomPlans(100, 15),
