@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { inHbm, listsInHbm } from "../plan/call.ts";
+import { type Held, inHbm, listsInHbm } from "../plan/call.ts";
 import {
   chanceOfExpert,
   localExperts,
@@ -7,7 +7,6 @@ import {
   shareOfExperts,
   weightBytes,
 } from "../spec/formats.ts";
-import type { BucketRows } from "../spec/schedule.ts";
 import type { KernelInput, Load } from "./frame.ts";
 import { LANES } from "./rows/layout.ts";
 import { expertScaleBytes } from "./weights/scales.ts";
@@ -48,16 +47,14 @@ export function loadOf(input: KernelInput, reads: number): Load {
 }
 
 /** Weights stay in their slot for all blocks of an expert's rows: one tile holds them. */
-export function keepsWeights({
-  layer,
-  rows,
-  tiles,
-}: {
-  readonly layer: { readonly intermediate: number; readonly hidden: number };
-  readonly rows?: BucketRows;
-  readonly tiles: { readonly bf: number; readonly bd: number };
-}): boolean {
-  return listsInHbm(rows) && tiles.bf === layer.intermediate && tiles.bd === layer.hidden;
+export function keepsWeights(
+  kernel: Held & {
+    readonly layer: { readonly intermediate: number; readonly hidden: number };
+    readonly tiles: { readonly bf: number; readonly bd: number };
+  },
+): boolean {
+  const { layer, tiles } = kernel;
+  return listsInHbm(kernel) && tiles.bf === layer.intermediate && tiles.bd === layer.hidden;
 }
 
 /** Weight tiles of one routed expert, as its copies bring them. */

@@ -4,6 +4,7 @@ import {
   isRelayed,
   isStreamed,
   passesMayOverlap,
+  planListsInHbm,
   rowsInHbm,
   sumsInHbm,
 } from "../plan/call.ts";
@@ -58,16 +59,17 @@ function earlyBlock(plan: Plan): string {
 function rowsBlocks(plan: Plan): Blocks {
   const inHbm = rowsInHbm(plan.kernels);
   const sums = sumsInHbm(plan.kernels);
+  const listed = planListsInHbm(plan.kernels);
   const returned = plan.mesh.ep > 1 && goByNeed(plan.kernels) !== undefined;
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
     pitches: by("pitches"),
     names: by("names"),
-    list_words: sums ? `${HERE}/rows/list_words_of_block` : when("list_words"),
-    list_sizes: sums ? `${HERE}/lists` : NO_BLOCK,
-    entry_constants: `${HERE}/entry_constants/${sums ? "listed" : "packed"}`,
-    route_words: `${HERE}/route_words/${sums ? "listed" : "whole"}`,
+    list_words: listed ? `${HERE}/rows/list_words_of_block` : when("list_words"),
+    list_sizes: listed ? `${HERE}/lists` : NO_BLOCK,
+    entry_constants: `${HERE}/entry_constants/${listed ? "listed" : "packed"}`,
+    route_words: `${HERE}/route_words/${listed ? "listed" : "whole"}`,
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,

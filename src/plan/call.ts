@@ -25,9 +25,23 @@ export function inHbm(rows: BucketRows | undefined): boolean {
   return rows === "hbm" || rows === "hbm with sums";
 }
 
-/** Lists of routed entries lie in HBM too, and come to SMEM for a block of rows at a time. */
-export function listsInHbm(rows: BucketRows | undefined): boolean {
-  return rows === "hbm with sums";
+/** Where token rows lie, and to whom they go. */
+export interface Held {
+  readonly rows?: BucketRows | undefined;
+  readonly byNeed?: ByNeed | undefined;
+}
+
+/**
+ * Lists of routed entries lie in HBM too, and come to SMEM for a block of rows at a time: where rows go by need
+ * the scalar unit walks through all of them.
+ */
+export function listsInHbm({ rows, byNeed }: Held): boolean {
+  return rows === "hbm with sums" && byNeed === undefined;
+}
+
+/** The same in every kernel of a package, or in none. */
+export function planListsInHbm(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => listsInHbm(tiles));
 }
 
 /** The same in every kernel of a package, or in none. */

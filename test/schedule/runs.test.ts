@@ -166,7 +166,7 @@ describe("expected rows", () => {
 
   test("come in whole groups: between their number and one group more", () => {
     for (const tokens of [4, 64, 1024, 32_768]) {
-      const sizes = sizesOf(made, tokens, 4, 8192, "vmem");
+      const sizes = sizesOf(made, tokens, 4, 8192, {});
       const rows = (tokens / 4) * shareOf(made, 4);
       const groups = groupsOf({ layer: made, ep: 4, sizes });
       expect(groups).toBeGreaterThanOrEqual(rows / 8);

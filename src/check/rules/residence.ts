@@ -56,7 +56,7 @@ function passCounts(ep: number, rows: BucketRows): readonly number[] {
   const counts = [SHORT_PASS];
   for (
     let count = GROUP;
-    count <= mostPassTokens(ep, rows);
+    count <= mostPassTokens(ep, { rows });
     count += count < LANES ? GROUP : LANES
   ) {
     counts.push(count);

@@ -2,7 +2,7 @@
  * Tiles of a kernel that divides its tokens over passes: token rows of a pass, and rows of an expert
  * at hand. Templates of `kernel/api` and `kernel/shapes` read them, and the worker makes small ones.
  */
-import { isStreamed, passesMayOverlap } from "../../plan/call.ts";
+import { type Held, isStreamed, passesMayOverlap } from "../../plan/call.ts";
 import type { KernelPlan, Plan, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -74,13 +74,13 @@ export function limitsOf({
 }
 
 /** Token rows that a device brings to one pass at most: an index counts those of all devices. */
-export function mostPassTokens(ep: number, rows: BucketRows | undefined): number {
-  return Math.floor(mostAllTokens(rows) / ep);
+export function mostPassTokens(ep: number, held: Held): number {
+  return Math.floor(mostAllTokens(held) / ep);
 }
 
 /** Fields and rules of both; where weights are not streamed no block of rows is kept at hand. */
 export function passTiles(plan: Plan): TileTable {
-  const most = mostPassTokens(plan.mesh.ep, plan.kernels[0]?.tiles.rows);
+  const most = mostPassTokens(plan.mesh.ep, plan.kernels[0]?.tiles ?? {});
   const short = hasShortPasses(plan.kernels);
   const pass: TileTable = {
     fields: [

@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the loop over experts have in a plan. */
-import { holdsTwoPasses, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { holdsTwoPasses, isStreamed, planListsInHbm, rowsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { isTiled, leavesSlots, planShared } from "../shared-experts/spread.ts";
@@ -42,7 +42,7 @@ function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>
       : "ragged";
   return {
     run_experts: runBlock("streamed", plan),
-    list_work: `${HERE}/streamed/list_work/${sumsInHbm(plan.kernels) ? "kept" : "each_block"}`,
+    list_work: `${HERE}/streamed/list_work/${planListsInHbm(plan.kernels) ? "kept" : "each_block"}`,
     tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
     weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,
     begin_experts: `${HERE}/streamed/begin/${beginBlock(turn, plan)}`,

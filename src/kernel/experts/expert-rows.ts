@@ -1,5 +1,5 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
-import { inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { type Held, inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import { type Dim, smem } from "../declaration.ts";
 import { weighsRows, weightsRead } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
@@ -11,12 +11,13 @@ import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./r
 import { sumsBuffers, sumsCopies, sumsSemaphores, sumsStages } from "./sums-in-hbm.ts";
 
 /** What says to whom results go, and what they weigh; to a block's sums they go as they come. */
-function entriesRead(held: Frame["rows"], weighed: boolean): readonly string[] {
+function entriesRead(held: Held, weighed: boolean): readonly string[] {
   if (!weighed) return weightsRead(held);
   return listsInHbm(held) ? [] : ["expert_entries"];
 }
 
-function combine({ layer, load, streamed, rows: held }: Frame): Draft {
+function combine(frame: Frame): Draft {
+  const { layer, load, streamed, rows: held } = frame;
   const weighed = weighsRows(layer);
   const sums = held === "hbm with sums" ? "block_sums" : "token_sums";
   return {
@@ -25,7 +26,7 @@ function combine({ layer, load, streamed, rows: held }: Frame): Draft {
       ? "results of weighed rows added to their tokens' sums"
       : "weighted results added to their tokens' sums",
     reads: [
-      ...["result_tiles", ...entriesRead(held, weighed), sums],
+      ...["result_tiles", ...entriesRead(frame, weighed), sums],
       ...(layer.biases === true ? ["down_biases"] : []),
     ],
     writes: [sums],

@@ -1,6 +1,6 @@
 /** The loop over the local experts that have rows. */
 
-import { listsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { listsInHbm, planListsInHbm } from "../../plan/call.ts";
 import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -47,7 +47,7 @@ function firstWeights(frame: Frame): readonly Draft[] {
 export const experts: Part = {
   blocks: expertsBlocks,
   context: ({ kernels }) => {
-    const listed = sumsInHbm(kernels);
+    const listed = planListsInHbm(kernels);
     return {
       /** Whose weights a read brings, how many there are, and which one an item takes. */
       readExperts: listed ? "read_experts" : "item_experts",
@@ -69,7 +69,7 @@ export const experts: Part = {
       smem("read_experts", [items], "local expert of each read"),
     ];
     return [
-      ...(listsInHbm(input.rows) ? reads : []),
+      ...(listsInHbm(input) ? reads : []),
       smem("item_experts", [items], "local expert of each block of rows"),
       smem("item_first_rows", [items], "first row of each block"),
     ];
@@ -79,7 +79,7 @@ export const experts: Part = {
     {
       name: "active_experts",
       meaning: "local experts that have rows; their weights start, as many as have slots",
-      reads: [listsInHbm(frame.rows) ? "expert_rows" : "all_routes"],
+      reads: [listsInHbm(frame) ? "expert_rows" : "all_routes"],
       writes: frame.streamed ? ["item_experts", "item_first_rows"] : ["active_experts"],
       starts: expertStreams(frame),
       per: "pass",

@@ -15,8 +15,9 @@ import { LANES } from "../rows/layout.ts";
 import { weightStreams } from "../weights/scales.ts";
 
 /** Lists of an expert and of the next one; or of a block of rows, out of what came of lists in HBM. */
-export function expertBuffers({ sizes, layer, ep, tiles, rows }: KernelInput) {
-  if (!listsInHbm(rows)) {
+export function expertBuffers(input: KernelInput) {
+  const { sizes, layer, ep, tiles } = input;
+  if (!listsInHbm(input)) {
     const lists: Dim = ["2 * s.list_words", 2 * (sizes.allTokens + GROUP)];
     return [smem("expert_entries", [lists], "entries of an expert, and of the next one")];
   }
@@ -53,7 +54,7 @@ function listWindows(
 /** One for each row tile that rows come to. */
 export function expertSemaphores(input: KernelInput) {
   const gathered = dma("rows_gathered", gatheredTiles(input), "rows of a row tile side by side");
-  if (!listsInHbm(input.rows)) return [gathered];
+  if (!listsInHbm(input)) return [gathered];
   return [dma("lists_brought", ONE, "chunks of lists with a block's entries"), gathered];
 }
 
@@ -83,7 +84,7 @@ function listsIn({ load, ep, sizes }: Frame): Stream {
 export function expertCopies(frame: Frame): readonly Stream[] {
   const { load, streamed } = frame;
   return [
-    ...(listsInHbm(frame.rows) ? [listsIn(frame)] : []),
+    ...(listsInHbm(frame) ? [listsIn(frame)] : []),
     {
       name: "rows_in",
       from: "HBM",
@@ -104,9 +105,9 @@ export function expertCopies(frame: Frame): readonly Stream[] {
 
 /** Stages of the loop over experts beside the feed-forward itself. */
 export function expertStages(frame: Frame): readonly Draft[] {
-  const { layer, ep, sizes, load, streamed, rows: held } = frame;
+  const { layer, ep, sizes, load, streamed } = frame;
   const overlaps = weightStreams(layer);
-  const listed = listsInHbm(held);
+  const listed = listsInHbm(frame);
   const lists: DraftLoop = { over: "copies", each: 1, fixed: ep * sizes.lists };
   const block = { per: "expert", trips: load.readExperts * load.reads, overlaps } as const;
   const tile = { per: "row tile", trips: load.rowTiles, overlaps } as const;

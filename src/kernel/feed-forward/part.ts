@@ -203,7 +203,7 @@ function stages(frame: Frame): readonly Draft[] {
   const operand: Draft = {
     name: "operand",
     meaning: "the rows as matrix operand",
-    reads: ["gathered_rows", ...(weighsRows(layer) ? weightsRead(frame.rows) : [])],
+    reads: ["gathered_rows", ...(weighsRows(layer) ? weightsRead(frame) : [])],
     writes: ["operand", ...rowScales(frame)],
     per: "row tile",
     trips: load.rowTiles,

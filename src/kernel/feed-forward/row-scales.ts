@@ -1,8 +1,7 @@
 /** What multiplies each row of the gate and up projections: a scale of 8 bits, a routing weight, or both. */
-import { listsInHbm } from "../../plan/call.ts";
+import { type Held, listsInHbm } from "../../plan/call.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
 
 type Rows = Pick<LayerSpec, "quantization" | "wire" | "scoreOn">;
 
@@ -22,6 +21,6 @@ export function sharedRowScales({ layer }: { readonly layer: Rows }): readonly s
 }
 
 /** What says what an expert's rows weigh. */
-export function weightsRead(rows: BucketRows): readonly string[] {
-  return listsInHbm(rows) ? ["expert_weights"] : ["expert_entries", "all_routes"];
+export function weightsRead(held: Held): readonly string[] {
+  return listsInHbm(held) ? ["expert_weights"] : ["expert_entries", "all_routes"];
 }

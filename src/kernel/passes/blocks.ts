@@ -1,5 +1,5 @@
 /** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
-import { goByNeed, sumsInHbm } from "../../plan/call.ts";
+import { goByNeed, planListsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
@@ -37,7 +37,7 @@ function zeroSums({ layer: { identityExperts }, mesh: { ep }, kernels }: Plan): 
 export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh, kernels } = plan;
   const all = planRoutesAll(plan);
-  const listed = sumsInHbm(kernels);
+  const listed = planListsInHbm(kernels);
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {

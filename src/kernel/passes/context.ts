@@ -28,7 +28,7 @@ export function passesContext(composition: Composition, plan: Plan): Context {
     ep: mesh.ep,
     device: deviceOf(first.device),
     parts: first.tiles.own.parts ?? 0,
-    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens, first.tiles.rows),
+    sizes: sizesOf(layer, first.tokens, mesh.ep, limits.passTokens, first.tiles),
     tiles: { ...first.tiles, early: 0, rowBlock: limits.rowBlock },
     streamed: isStreamed(kernels),
     rows: first.tiles.rows ?? "vmem",

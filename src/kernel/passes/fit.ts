@@ -4,7 +4,7 @@
  * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
-import { inHbm } from "../../plan/call.ts";
+import { type Held, inHbm } from "../../plan/call.ts";
 import type { ByNeed } from "../../plan/plan.ts";
 import type { TileRequest } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -97,7 +97,7 @@ export function attempt(
   const { layer, ep, device, tiles, tokens, streamed, narrow } = request;
   const layout = layoutOf(layer, inHbm(tiles.rows));
   const all = tokens <= request.routeAllTokens;
-  const sizes = sizesOf(layer, tokens, ep, passLimit, tiles.rows, all);
+  const sizes = sizesOf(layer, tokens, ep, passLimit, heldOf(request), all);
   const input: KernelInput = {
     layer,
     layout,
@@ -122,12 +122,15 @@ export function attempt(
 function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
-    sizes.allTokens <= mostAllTokens(input.rows) &&
+    sizes.allTokens <= mostAllTokens(input) &&
     (input.rows !== "hbm" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );
 }
+
+/** Where rows lie and to whom they go. */
+const heldOf = ({ tiles: { rows }, byNeed }: FitRequest): Held => ({ rows, byNeed });
 
 /** Rows of an expert in a pass, uniform routing. */
 export function meanRows({ layer, tokens }: FitRequest, passes: number): number {
@@ -148,7 +151,7 @@ export function rowBlocks(request: FitRequest, allTokens: number): readonly numb
 /** The kernel that the tile table's limits make at this T. */
 function fitWithin(request: FitRequest, limits: Limits): Fit {
   const { layer, tokens, ep } = request;
-  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens, request.tiles.rows);
+  const { allTokens } = sizesOf(layer, tokens, ep, limits.passTokens, heldOf(request));
   const most = roundUp(allTokens, request.tiles.bt);
   return attempt(request, limits.passTokens, Math.min(limits.rowBlock, most), limits.atOnce);
 }
@@ -179,7 +182,7 @@ function chooseByTime(request: FitRequest): Fit {
   const found: Fit[] = [];
   for (let passes = 1; ; passes++) {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
-    if (limit * request.ep <= mostAllTokens(tiles.rows) && limit !== found.at(-1)?.passLimit) {
+    if (limit * request.ep <= mostAllTokens(heldOf(request)) && limit !== found.at(-1)?.passLimit) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
         // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
@@ -238,7 +241,7 @@ export function chooseFit(request: FitRequest): Fit {
     const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
     // Rounded up, several have the same.
     const tried =
-      limit === smallest?.passLimit || limit * request.ep > mostAllTokens(request.tiles.rows);
+      limit === smallest?.passLimit || limit * request.ep > mostAllTokens(heldOf(request));
     for (const rowBlock of tried ? [] : rowBlocks(request, limit * request.ep)) {
       const fit = attempt(request, limit, rowBlock);
       smallest = fit;

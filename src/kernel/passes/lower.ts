@@ -70,7 +70,7 @@ function requestOf(
   const { layer, ep, device, devices, tiles, tokens } = input;
   const most = Math.ceil(tiles.upTo / ep);
   const sizes = (count: number, all: boolean): Sizes =>
-    sizesOf(layer, count, ep, roundTokens(most), tiles.rows, all);
+    sizesOf(layer, count, ep, roundTokens(most), { rows: tiles.rows, byNeed }, all);
   const routed = { layer, ep, device, tiles: { ...tiles, ...defined({ byNeed }) } };
   const routes = { upTo: tiles.upTo, routes: tiles.routes ?? "auto" };
   return {

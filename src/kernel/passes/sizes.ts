@@ -1,6 +1,5 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { listsInHbm } from "../../plan/call.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
+import { type Held, listsInHbm } from "../../plan/call.ts";
 import { SHORT_PASS } from "../api/pass-tiles.ts";
 import type { Sizes } from "../frame.ts";
 import { GROUP, UNROLL } from "../loops.ts";
@@ -21,7 +20,7 @@ export function sentOf(layer: Layer, deviceShare: number, passTokens: number): n
 /**
  * Token counts of one call: of a device, of a pass, of all devices in a pass, padded to tiles.
  * @param limit most token rows that a device brings to one pass
- * @param rows where they lie: lists in HBM may be several of a pass
+ * @param held where rows lie: lists in HBM may be several of a pass
  * @param routesAll each device routes the tokens of all
  */
 export function sizesOf(
@@ -29,14 +28,14 @@ export function sizesOf(
   tokens: number,
   ep: number,
   limit: number,
-  rows: BucketRows | undefined,
+  held: Held,
   routesAll = false,
 ): Sizes {
   const deviceShare = Math.ceil(tokens / ep);
   const passes = Math.ceil(deviceShare / limit);
   const passTokens =
     limit === SHORT_PASS ? SHORT_PASS : roundTokens(Math.ceil(deviceShare / passes));
-  const listed = listsInHbm(rows) ? listTokens(layer, passTokens) : passTokens;
+  const listed = listsInHbm(held) ? listTokens(layer, passTokens) : passTokens;
   const routedTokens = routesAll ? ep * passTokens : listed;
   return {
     tokens,

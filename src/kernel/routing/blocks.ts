@@ -1,5 +1,5 @@
 /** Which of their answers the functions of the routing have in a plan. */
-import { sumsInHbm } from "../../plan/call.ts";
+import { planListsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { idsOf, scoredLater } from "../../spec/formats.ts";
 import type { LayerSpec, RoutingSpec } from "../../spec/layer.ts";
@@ -66,7 +66,7 @@ export function routingBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh } = plan;
   const { routing } = layer;
   const all = planRoutesAll(plan);
-  const listed = sumsInHbm(plan.kernels);
+  const listed = planListsInHbm(plan.kernels);
   return {
     ...(routing.where === "kernel"
       ? inKernelBlocks(routing, layer)

@@ -1,6 +1,6 @@
 /** Routing: scores and top-k of own tokens, or ids as given; own entries sorted by expert. */
 
-import { listsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { listsInHbm, planListsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { idsOf } from "../../spec/formats.ts";
 import { type Dim, dma, FLOAT, INT, ONE, smem, vmem } from "../declaration.ts";
@@ -48,14 +48,15 @@ function inputs({ layer, layout, sizes }: KernelInput) {
 }
 
 /** What the scalar unit sorts: places of entries, and the list; in HBM a list has its weights with it. */
-function sorted({ layer, layout, sizes: s, rows }: KernelInput) {
+function sorted(input: KernelInput) {
+  const { layer, layout, sizes: s } = input;
   const entries: readonly Dim[] = [
     ["CHOICE_ROWS", layout.choiceRows],
     ["s.lane_tokens", s.laneTokens],
   ];
   const places = smem("positions_smem", entries, "positions, for scalar reads");
   const meaning = "this device's entries sorted by expert";
-  if (!listsInHbm(rows)) {
+  if (!listsInHbm(input)) {
     return [places, smem("own_entries", [["s.weights_at", s.weightsAt]], meaning)];
   }
   const words: Dim = [
@@ -101,10 +102,11 @@ function buffers(input: KernelInput) {
 }
 
 /** What a device sorts: its own tokens' entries, or those of all tokens. */
-function sortStages({ layout, sizes, ep, rows }: Frame): readonly Draft[] {
+function sortStages(frame: Frame): readonly Draft[] {
+  const { layout, sizes, ep } = frame;
   const pass = { per: "pass", trips: sizes.passes } as const;
   const reads = ["positions", "own_routes"];
-  if (listsInHbm(rows)) {
+  if (listsInHbm(frame)) {
     return [
       {
         name: "sort",
@@ -162,10 +164,10 @@ function sortStages({ layout, sizes, ep, rows }: Frame): readonly Draft[] {
 }
 
 function stages(frame: Frame): readonly Draft[] {
-  const { sizes, ep, rows } = frame;
+  const { sizes, ep } = frame;
   const { passes, lists } = sizes;
   const pass = { per: "pass", trips: passes * lists } as const;
-  const own = listsInHbm(rows) ? "listed tokens" : "own tokens";
+  const own = listsInHbm(frame) ? "listed tokens" : "own tokens";
   const over = routesAll(sizes, ep) ? "all tokens" : own;
   return [
     {
@@ -185,7 +187,7 @@ function context(plan: Plan): Record<string, unknown> {
   const { layer, mesh } = plan;
   const layout = layoutOf(layer);
   const all = planRoutesAll(plan);
-  const listed = sumsInHbm(plan.kernels);
+  const listed = planListsInHbm(plan.kernels);
   const paddedExperts = inKernel({ layer }) && layout.expertRows !== idsOf(layer);
   // Rows that are no expert are of no group that is kept, and the experts of those are k at least.
   const maskedRows = paddedExperts && !(layer.routing.where === "kernel" && layer.routing.groups);
@@ -250,7 +252,7 @@ export const routing: Part = {
       inKernel(frame) ? logitsIn(frame) : routingIn(frame),
       ...(all ? [logitsOut(frame)] : []),
       positionsIn(frame),
-      ...(listsInHbm(frame.rows) ? listOut(frame) : ownLists(frame)),
+      ...(listsInHbm(frame) ? listOut(frame) : ownLists(frame)),
       ...(all ? [allLists(frame)] : []),
     ];
   },

@@ -22,15 +22,16 @@ import { listCopy, where } from "./lists.ts";
 import { listChunks } from "./words.ts";
 
 /** Bytes of a device's lists: two words an entry in HBM. */
-function routeBytes({ layer, sizes, rows }: Frame): number {
-  if (!listsInHbm(rows)) return 4 * sizes.routeWords;
+function routeBytes(frame: Frame): number {
+  const { layer, sizes } = frame;
+  if (!listsInHbm(frame)) return 4 * sizes.routeWords;
   const { entries, firsts } = listChunks(layer, sizes.listTokens);
   return sizes.lists * (entries + firsts) * 2 * LANES * 4;
 }
 
 function routesOutOf(frame: Frame): Stream {
-  const { ep, sizes, rows } = frame;
-  const space = listsInHbm(rows) ? "HBM" : "VMEM";
+  const { ep, sizes } = frame;
+  const space = listsInHbm(frame) ? "HBM" : "VMEM";
   return {
     name: "routes_out",
     from: space,
@@ -103,8 +104,9 @@ function firstsIn({ layer, ep, sizes }: Frame): Stream {
 }
 
 /** Copies that come, and the count of rows. */
-function exchangeStage({ ep, layer, sizes, rows }: Frame): Draft {
-  const listed = listsInHbm(rows);
+function exchangeStage(frame: Frame): Draft {
+  const { ep, layer, sizes } = frame;
+  const listed = listsInHbm(frame);
   const local = localExperts(layer, ep);
   const counted: readonly DraftLoop[] = [
     { over: "copies", each: 1, fixed: local },
@@ -116,7 +118,7 @@ function exchangeStage({ ep, layer, sizes, rows }: Frame): Draft {
     meaning: ep === 1 ? alone : "sorted entries of all devices",
     reads: ["routes"],
     writes: ["routes", ...(listed ? ["first_entries", "expert_rows"] : ["all_routes"])],
-    ...(passesOverlap({ ep, rows }) ? { waits: ["rows_out"] } : {}),
+    ...(passesOverlap(frame) ? { waits: ["rows_out"] } : {}),
     per: "pass",
     trips: sizes.passes,
     loops: listed ? counted : [PEERS],
@@ -126,7 +128,7 @@ function exchangeStage({ ep, layer, sizes, rows }: Frame): Draft {
 export const routesOut: Part = {
   buffers: (input) => {
     const { layer, ep, sizes } = input;
-    if (listsInHbm(input.rows)) return listBuffers(input);
+    if (listsInHbm(input)) return listBuffers(input);
     const sources = mayRouteAll(layer, ep, input) ? "s.sources" : "EP_SIZE";
     // Mosaic takes no row out of an odd number of them.
     const odd = ep > 1 && ep % 2 === 1;
@@ -154,7 +156,7 @@ export const routesOut: Part = {
         ],
   streams: (frame) => {
     const { ep, sizes } = frame;
-    if (listsInHbm(frame.rows)) {
+    if (listsInHbm(frame)) {
       return ep === 1 ? [firstsIn(frame)] : [routesOutOf(frame), firstsIn(frame)];
     }
     const routesIn: Stream = {

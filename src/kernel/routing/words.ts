@@ -1,6 +1,5 @@
 /** How the sorted entries of one device lie in 32-bit words. */
-import { listsInHbm } from "../../plan/call.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
+import { type Held, listsInHbm } from "../../plan/call.ts";
 import { UNROLL } from "../loops.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 
@@ -43,8 +42,8 @@ const LIST_TOKENS = 2048;
 const LIST_ENTRIES = 2 ** 14;
 
 /** Token rows of all devices in one pass at most. */
-export function mostAllTokens(rows: BucketRows | undefined): number {
-  return listsInHbm(rows) ? MOST_LISTED_TOKENS : MOST_PASS_TOKENS;
+export function mostAllTokens(held: Held): number {
+  return listsInHbm(held) ? MOST_LISTED_TOKENS : MOST_PASS_TOKENS;
 }
 
 /** Most tokens of a list in HBM. */
