@@ -40,8 +40,9 @@ export function judgeWithRows(
   { spec, schedule, devices }: RuleContext,
   judgeIn: (spec: MoeSpec) => JudgedKernels,
 ): JudgedKernels {
-  const choice = schedule?.options.includes("rows") === true;
-  const all = (choice ? rowsServed(spec) : (["vmem"] as const)).map((rows): Tried => {
+  const served =
+    schedule?.options.includes("rows") === true ? rowsServed(spec, schedule) : (["vmem"] as const);
+  const all = served.map((rows): Tried => {
     const of = withRows(spec, rows);
     const judged = judgeIn(of);
     const seconds = judged.resolved.flatMap((tiles) => {

@@ -38,10 +38,10 @@ test.each(sizes)(
     // A list, whatever T is: 2,048 tokens of 8 entries and their weights, and first entries.
     expect(words("own_entries")).toBeLessThanOrEqual(2 * 2048 * 8 + 256);
     // Of 128 / ep experts, each with its weights once.
-  const { streams } = kernel === undefined ? { streams: [] } : allOf(kernel);
-  const read = streams.find(({ name }) => name === "down_in")?.bytes ?? 0;
-  expect(read / (2048 * 768 * 2)).toBeCloseTo(128 / ep, 3);
-  // Every list has its own: no entry is left out.
+    const { streams } = kernel === undefined ? { streams: [] } : allOf(kernel);
+    const read = streams.find(({ name }) => name === "down_in")?.bytes ?? 0;
+    expect(read / (2048 * 768 * 2)).toBeCloseTo(128 / ep, 3);
+    // Every list has its own: no entry is left out.
     expect(words("routes")).toBeGreaterThanOrEqual(2 * tokens * 8);
   },
 );
