@@ -62,6 +62,9 @@ interface Tried {
 
 const isError = ({ severity }: Finding): boolean => severity === "error";
 
+const isOfColumns = ({ path: [first, second] }: Finding): boolean =>
+  first === "mesh" && second === "tp";
+
 /** Where a finding about one schedule's own spec stands in the spec of several. */
 function placedIn(kind: string, finding: Finding): Finding {
   const [schedule, tiles, bucket, field, ...rest] = finding.path;
@@ -100,12 +103,15 @@ export function judgeSeveral(
   }
   const known = new Set(shared.map(keyOf));
   const all: Tried[] = [];
+  // Of schedules that cut experts, what keeps them from these columns.
+  const columns: Finding[] = [];
   for (const kind of kinds) {
     const schedule = registries.schedules[kind];
     if (schedule === undefined) continue;
     const one = tryOne(spec, several, schedule, registries, judgeRules);
     lowered += one.lowered;
     const told = one.findings.map((each) => placedIn(kind, each));
+    if (schedule.cutsExperts === true) columns.push(...told.filter(isOfColumns));
     const fresh = told.filter((each) => !known.has(keyOf(each)));
     // Of a schedule that nobody asks for, what it cannot do is no fault of the spec.
     const asked = isAsked(several, kind);
@@ -120,7 +126,7 @@ export function judgeSeveral(
     registries,
   );
   if (other !== undefined) findings.push(other);
-  if (tried.length === 0) findings.push(nobody(kinds));
+  if (tried.length === 0) findings.push(...(columns.length > 0 ? columns : [nobody(kinds)]));
   if (findings.some(isError)) return ended();
   const members = tried.map(({ member }) => member);
   const decided = decide(spec, several, tried);

@@ -96,6 +96,17 @@ describe("refused by name", () => {
     expect(planOf({ ep: 2, tp: 2 }, {}, open).schedule).toBe("gmm");
     const asked = { ...open, among: ["gather", "gmm"] };
     expect(messages({ ep: 2, tp: 2 }, {}, asked)).toContain("tp = 2 with the schedule gather");
+    // What is in the way is tp, which is said in place of that no schedule can.
+    expect(messages({ ep: 2, tp: 3 }, {}, open)).toMatch(/^tp = 3 does not divide intermediate/);
+  });
+
+  test("a tile that does not cut what one device has: F is said as the layer has it, too", () => {
+    const tiles = { small: { upTo: 64, bt: 64, bf: 384 } };
+    const { findings } = judged({ ep: 1, tp: 4 }, {}, { kind: "gmm", tiles });
+    const [found] = findings;
+    expect(findings.map(({ code }) => code)).toEqual(["MOE104"]);
+    expect(found?.message).toMatch(/^bf = 384 does not divide F = \d+$/);
+    expect(found?.rule).toMatch(/, F of \d+ over tp = 4$/);
   });
 
   test("more devices than a slice has, and axes that are not apart", () => {

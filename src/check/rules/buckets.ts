@@ -139,13 +139,25 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
 export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   const own = deviceLayer(spec.layer, spec.mesh);
+  const { intermediate } = spec.layer;
+  // Of a cut expert F is not the layer's.
+  const cut =
+    own.intermediate === intermediate ? "" : `, F of ${intermediate} over tp = ${spec.mesh.tp}`;
   return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
     TILE_AXES.flatMap((axis) => {
       const choice = bucket[axis];
       if (choice === undefined) return [];
       const set = isChoices(choice);
       return members(choice).flatMap((value, index) =>
-        illegalTile(own, schedule, axis, value, bucketPath(name, axis, ...(set ? [index] : []))),
+        illegalTile(
+          own,
+          schedule,
+          axis,
+          value,
+          bucketPath(name, axis, ...(set ? [index] : [])),
+        ).map((finding) =>
+          axis === "bf" ? { ...finding, rule: `${finding.rule}${cut}` } : finding,
+        ),
       );
     }),
   );

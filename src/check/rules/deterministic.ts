@@ -12,6 +12,8 @@ import { error, type Rule } from "./rule.ts";
 export const scheduleKeepsOrder: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer") || spec.layer.deterministic !== true) return [];
   if (schedule.deterministic === true) return [];
+  // One that says why says it itself.
+  if (schedule.layerProblems(spec.layer).some(({ field }) => field === "deterministic")) return [];
   return [
     error({
       code: "MOE112",

@@ -5,8 +5,7 @@
 
 import { type Alternative, fittingAlternatives } from "../../lower/alternatives.ts";
 import { type ResolvedTiles, resolveTiles, type Target } from "../../lower/tiles.ts";
-import { allOf } from "../../plan/call.ts";
-import type { Buffer, KernelPlan, MemorySpace } from "../../plan/plan.ts";
+import type { Buffer, KernelPlan, MemorySpace, PallasCall } from "../../plan/plan.ts";
 import type { TileAxis } from "../../schedule/schedule.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { Finding } from "../diagnostic.ts";
@@ -45,11 +44,14 @@ export function judgeMemory(target: Target, name: string, bucket: BucketSpec): J
   const findings: Finding[] = [];
   if (kernel.vmem.used > kernel.vmem.available) {
     const alternatives = fittingAlternatives(target, request);
-    const axis = axisToBlame(alternatives);
+    // No tile changes what a call of its own holds beside the experts': tokens do.
+    const [first] = pallasCalls(kernel);
+    const beside = alternatives.length === 0 && largestOf(kernel, "VMEM") !== first;
+    const blamed = beside ? "upTo" : axisToBlame(alternatives);
     findings.push(
       error({
         code: "MOE201",
-        path: bucketPath(name, axis),
+        path: bucketPath(name, blamed),
         message: `${name} needs ${usage(kernel, "VMEM")} on ${device}`,
         detail: `${device} ${formatBytes(kernel.vmem.used)} > ${formatBytes(kernel.vmem.available)}`,
         nearest: alternatives.map(describe),
@@ -76,11 +78,25 @@ function usage(kernel: KernelPlan, space: "VMEM" | "SMEM"): string {
   return `${formatBytes(used)} of ${formatBytes(available)} ${space}`;
 }
 
+function pallasCalls({ calls }: KernelPlan): readonly PallasCall[] {
+  return calls.filter((call) => call.kind === "pallas");
+}
+
+/** Of the calls, each of which has the memory to itself, the one that takes most. */
+function largestOf(kernel: KernelPlan, space: MemorySpace): PallasCall | undefined {
+  const bytesOf = ({ buffers }: PallasCall): number =>
+    buffers.reduce((sum, each) => sum + (each.space === space ? each.bytes : 0), 0);
+  return pallasCalls(kernel).reduce<PallasCall | undefined>(
+    (most, call) => (most === undefined || bytesOf(call) > bytesOf(most) ? call : most),
+    undefined,
+  );
+}
+
 function biggest(kernel: KernelPlan, space: MemorySpace): string {
   const describeBuffer = (buffer: Buffer): string =>
     `${buffer.name}${buffer.slots > 1 ? ` × ${buffer.slots} slots` : ""} ${formatBytes(buffer.bytes)}`;
-  const buffers = allOf(kernel)
-    .buffers.filter((buffer) => buffer.space === space)
+  const buffers = (largestOf(kernel, space)?.buffers ?? [])
+    .filter((buffer) => buffer.space === space)
     .sort((a, b) => b.bytes - a.bytes);
   return `biggest buffers: ${buffers.slice(0, 4).map(describeBuffer).join(" · ")}`;
 }
