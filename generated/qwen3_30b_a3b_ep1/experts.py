@@ -84,6 +84,22 @@ def _rows_copy(r: Refs, tile, group):
     )
 
 
+def _start_rows(r: Refs, tile):
+    """Starts bringing the rows of a row tile."""
+
+    @pl.loop(0, _groups(r, tile))
+    def _(group):
+        _rows_copy(r, tile, group).start()
+
+
+def _await_rows(r: Refs, tile):
+    """Waits for the rows of a row tile."""
+
+    @pl.loop(0, _groups(r, tile))
+    def _(group):
+        _rows_copy(r, tile, group).wait()
+
+
 def _results_copy(r: Refs, tile, group):
     """Copy of the packed results of a group of a row tile's rows out of its slot."""
     words = ROW_GROUP * ROW_PITCH
@@ -126,9 +142,7 @@ def run_experts(r: Refs, s: Shape):
     def start_rows(tile):
         @pl.when(tile < tiles)
         def _():
-            @pl.loop(0, _groups(r, tile))
-            def _(group):
-                _rows_copy(r, tile, group).start()
+            _start_rows(r, tile)
 
     with jax.named_scope("next_rows"):
         start_rows(0)
@@ -140,7 +154,7 @@ def run_experts(r: Refs, s: Shape):
 
     @pl.loop(0, tiles)
     def _(tile):
-        slot, index = tile % 2, r.tile_experts[tile]
+        slot, index, count = tile % 2, r.tile_experts[tile], r.tile_row_counts[tile]
         weight_slot = _weight_slot(s, index)
         begins = r.tile_first_rows[tile] == r.first_rows[r.active_experts[index]]
 
@@ -167,14 +181,11 @@ def run_experts(r: Refs, s: Shape):
         # What the feed-forward sees of both slots is this tile's.
         own = r._replace(operand=r.operand.at[slot], results=r.results.at[slot])
         with jax.named_scope("await_rows"):
+            _await_rows(r, tile)
 
-            @pl.loop(0, _groups(r, tile))
-            def _(group):
-                _rows_copy(r, tile, group).wait()
-
-        with_body(s, r.tile_row_counts[tile], functools.partial(feed_forward, own, weight_slot))
+        with_body(s, count, functools.partial(feed_forward, own, weight_slot))
         with jax.named_scope("round_results"):
-            round_results(own, r.tile_row_counts[tile])
+            round_results(own, count)
         with jax.named_scope("write_results"):
 
             @pl.loop(0, _groups(r, tile))

@@ -138,7 +138,7 @@ export const codes = {
   ),
   MOE132: entry(
     "rows of 8 bits between devices where there is one",
-    "wire is for ep of 2 or more: one device sends no rows",
+    "wire is for two devices or more: one sends no rows",
   ),
   MOE133: entry(
     "rows of 8 bits beside float32 rows",

@@ -122,7 +122,6 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   gmm: [
     "scoreOn input",
     "activations 8 bits",
-    "wire dispatch",
     "wire combine",
     "wire both",
     "deterministic yes",

@@ -59,6 +59,13 @@ const FORMATS: Readonly<Record<string, object>> = {
     hidden: 1440,
     intermediate: 1440,
   },
+  "8-bit rows": { wire: { dispatch: "float8_e4m3fn" } },
+  "int8 rows, biased": {
+    wire: { dispatch: "int8" },
+    biases: true,
+    activation: swigluoai,
+    quantization: { weights: "int8", granularity: "per_channel", scales: "float32" },
+  },
   "given routing": { routing: { where: "given" }, activation: "gelu" },
   "float8 by channel": {
     quantization: { weights: "float8_e4m3fn", granularity: "per_channel", scales: "float32" },
@@ -79,14 +86,45 @@ const messages = (more: object): readonly string[] =>
   judge(moe(spec(more)), registries).findings.map(({ message }) => message);
 
 test.each([
-  ["wire", { wire: { dispatch: "int8" } }],
+  ["wire.combine", { wire: { combine: "int8" } }],
   ["deterministic", { deterministic: true }],
   ["scoreOn", { scoreOn: "input" }],
 ])("%s is refused by name", (field, more) => {
   expect(messages(more).join()).toContain(`gmm has no ${field}`);
 });
 
-test("8-bit rows are refused, their weights are not", () => {
+test("rows sent as 8 bits take half of what crosses devices before the experts, and nothing after them", () => {
+  const [plain = [], narrow = []] = [{}, { wire: { dispatch: "int8" } }].map((more) => {
+    const [kernel] = judge(moe(spec(more)), registries).plan?.kernels ?? [];
+    return kernel?.calls.flatMap((call) => (call.kind === "collective" ? [call.bytes] : []));
+  });
+  // Beside D values a token has its ids and weights, and its scale.
+  expect(narrow[0]).toBe(64 * (1024 + 4 + 8 * 4));
+  expect(plain[0]).toBe(64 * (2 * 1024 + 8 * 4));
+  expect(narrow[1]).toBe(plain[1]);
+});
+
+test("experts whose columns alone are cut over devices have rows to send", () => {
+  const mesh = { ep: 1, tp: 4 };
+  const given = { ...spec({ wire: { dispatch: "int8" } }), mesh };
+  expect(judge(moe(given), registries).findings).toEqual([]);
+});
+
+test("deterministic is refused once", () => {
+  const found = messages({ deterministic: true });
+  expect(found.filter((message) => message.includes("deterministic"))).toHaveLength(1);
+});
+
+test("where the kernel of sums has no room, no tile is blamed", () => {
+  const wide = { experts: 64, topK: 64, hidden: 16_384, intermediate: 128 };
+  const found = judge(moe(spec(wide, 4, 128)), registries).findings.find(
+    ({ code }) => code === "MOE201",
+  );
+  expect(found?.path.at(-1)).toBe("upTo");
+  expect(found?.note).toContain("brought");
+});
+
+test("8-bit activations are refused, their weights are not", () => {
   const weights = { weights: "int8", granularity: "per_channel", scales: "float32" } as const;
   expect(messages({ quantization: weights })).toEqual([]);
   const found = messages({ quantization: { ...weights, activations: "int8" } });
@@ -170,6 +208,16 @@ describe.sequential("on simulated devices", () => {
     const written = JSON.stringify(spec({ ...FORMATS["separate, biased"] }, 4, 256));
     writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
     const ran = await moegen(["validate", file, "--case", "uniform,hot-device,odd", "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
+
+  test("with rows sent as 8 bits, which gated shared experts take as well", async () => {
+    const file = join(folder, "narrow.moe.ts");
+    const sharedExperts = { count: 1, intermediate: 256, gate: "sigmoid" };
+    const written = JSON.stringify(spec({ sharedExperts, wire: { dispatch: "int8" } }));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const ran = await moegen(["validate", file, "--case", "uniform,hostile-logits,odd", "--json"]);
     expect(ran.stderr).not.toContain("fault of moegen");
     expect(onlyObject(ran)).toMatchObject({ ok: true });
   });

@@ -1,4 +1,5 @@
 /** Rows of 8 bits between devices against the layer and the mesh. */
+import { devicesOf } from "../../spec/mesh.ts";
 import { error, type Rule } from "./rule.ts";
 
 /** MOE131: rows that travel in 8 bits are multiplied in the same 8 bits. */
@@ -20,7 +21,7 @@ export const dispatchMatchesActivations: Rule = ({ spec, sound }) => {
 /** MOE132: with one device no row travels. */
 export const wireHasTwoEnds: Rule = ({ spec, sound }) => {
   if (spec.layer?.wire === undefined || !sound("layer") || !sound("mesh", "ep")) return [];
-  if (spec.mesh.ep > 1) return [];
+  if (devicesOf(spec.mesh) > 1) return [];
   return [
     error({
       code: "MOE132",

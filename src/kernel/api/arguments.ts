@@ -143,6 +143,7 @@ export function argumentsContext(
     ...weightsContext(layer, tp),
     ...biasesContext(layer, tp),
     byExpert: tp === undefined ? "MESH_AXES" : "EXPERT_AXES",
+    cutExperts: tp !== undefined,
     rowsOfBlocks: rowsOfBlocks(plan.layer),
     tokensReplicated: replicated,
     tokensReordered: tokensReordered(plan.mesh),

@@ -12,7 +12,8 @@ const alongColumns = (dim: string): boolean => dim === F || dim.startsWith(`${F}
 /** Partition spec of an array whose dimensions these are; `tp`: its columns are cut. */
 export function expertSpec(dims: readonly string[], tp: number | undefined): string {
   const axis = dims.findIndex(alongColumns);
-  if (tp === undefined || axis < 0) return "by_expert";
+  if (tp === undefined) return "by_expert";
+  if (axis < 0) return "P(EXPERT_AXES)";
   return `P(EXPERT_AXES, ${"None, ".repeat(axis - 1)}COLUMN_AXES)`;
 }
 

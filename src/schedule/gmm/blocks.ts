@@ -7,6 +7,7 @@ import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { scaleBlockTemplate } from "../../kernel/weights/quantization.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import { axesOf, devicesOf } from "../../spec/mesh.ts";
 
 const HERE = "gmm";
@@ -23,6 +24,19 @@ function collectiveBlocks({ mesh }: Plan): Blocks {
     returned: alone ? NO_BLOCK : `${HERE}/returned/distributed`,
     entries: `${HERE}/entries/${ep === 1 ? "alone" : "distributed"}`,
     result: `${HERE}/result/${replicated && !alone ? "replicated" : "own"}`,
+  };
+}
+
+/** Token rows of 8 bits: quantised before they leave, and brought with their scales. */
+function rowBlocks({ layer }: Plan): Blocks {
+  const quantized = tokenRows(layer) !== undefined;
+  const kind = quantized ? "quantized" : "plain";
+  const when = (name: string): string => (quantized ? `${HERE}/operand/${name}` : NO_BLOCK);
+  return {
+    row_copies: `${HERE}/row_copies/${kind}`,
+    own_slots: `${HERE}/own_slots/${kind}`,
+    quantize_tokens: when("dispatch"),
+    quantized_tokens: when("quantized_tokens"),
   };
 }
 
@@ -76,6 +90,7 @@ export function gmmBlocks(plan: Plan): Blocks {
       : { weight_slot: "kernel/experts/resident/slot/first" }),
     scale_block: scaleBlockTemplate(layer),
     ...collectiveBlocks(plan),
+    ...rowBlocks(plan),
     ...sharedBlocks(plan),
   };
 }

@@ -1,12 +1,41 @@
 /** What XLA does around the Pallas kernel, with its bytes under uniform routing. */
 import type { Frame } from "../../kernel/frame.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
 import type { Call, Collective, PallasCall, XlaOperations } from "../../plan/plan.ts";
-import { idsOf } from "../../spec/formats.ts";
+import { idsOf, tokenRows } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
 import { roundOf } from "./sizes.ts";
 
 /** The call whose rows XLA moves one by one. */
 export const ROW_BY_ROW = "rows by expert";
+
+/** Of a token row as it goes to other devices: one of 8 bits has its scale beside it. */
+function rowBytes({ layer, layout }: Frame): number {
+  return tokenRows(layer) === undefined ? layer.hidden * layout.itemBytes : layer.hidden + 4;
+}
+
+/** Of its scale once in every lane, as the kernel has it; nought where there is none. */
+function laneBytes({ layer }: Frame): number {
+  return tokenRows(layer) === undefined ? 0 : 4 * LANES;
+}
+
+/** Own token rows as 8 bits; scales in lanes, of all tokens where the shared experts take them. */
+function quantised(frame: Frame): readonly XlaOperations[] {
+  const { layer, sizes, layout } = frame;
+  if (tokenRows(layer) === undefined) return [];
+  const rows = sizes.deviceShare * (layer.hidden * layout.itemBytes + rowBytes(frame));
+  const shared = layer.sharedExperts === undefined ? 0 : sizes.allTokens * laneBytes(frame);
+  const meaning = "own token rows as 8 bits, and their scales";
+  const operations = layer.sharedExperts === undefined ? 1 : 2;
+  return [{ kind: "xla", name: "rows of 8 bits", operations, bytes: rows + shared, meaning }];
+}
+
+function scalesByExpert(frame: Frame, rows: number): readonly XlaOperations[] {
+  if (tokenRows(frame.layer) === undefined) return [];
+  const bytes = rows * laneBytes(frame);
+  const meaning = "scales of own experts' rows";
+  return [{ kind: "xla", name: "scales by expert", operations: 1, bytes, meaning }];
+}
 
 /** Bytes that go between devices before and after the experts: all devices' rows, and their sums. */
 export interface Between {
@@ -18,7 +47,7 @@ export interface Between {
 export function betweenOf(frame: Frame): Between {
   if (devicesOf(frame) === 1) return { rows: 0, sums: 0 };
   const { layer, sizes, layout } = frame;
-  const row = layer.hidden * layout.itemBytes + 8 * layer.topK;
+  const row = rowBytes(frame) + 8 * layer.topK;
   return {
     rows: sizes.allTokens * row,
     sums: sizes.allTokens * layout.paddedHidden * layout.itemBytes,
@@ -35,10 +64,10 @@ function ownBiases({ layer, tp, load }: Frame): readonly XlaOperations[] {
 
 /** Operations before the experts, in order. */
 function before(frame: Frame): readonly (XlaOperations | Collective)[] {
-  const { layer, sizes, layout } = frame;
+  const { layer, sizes } = frame;
   const round = roundOf(layer, frame, sizes.tokens);
   const entries = sizes.allTokens * layer.topK;
-  const row = layer.hidden * layout.itemBytes;
+  const row = rowBytes(frame);
   const routed: readonly XlaOperations[] =
     layer.routing.where === "given"
       ? []
@@ -61,6 +90,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
         ];
   return [
     ...routed,
+    ...quantised(frame),
     ...collected,
     {
       ...{ kind: "xla", name: "entries by expert", operations: 4 },
@@ -72,6 +102,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       bytes: 2 * round.rows * row,
       meaning: "own experts' rows side by side",
     },
+    ...scalesByExpert(frame, round.rows),
     ...ownBiases(frame),
   ];
 }

@@ -7,6 +7,7 @@ import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import { gmmBlocks } from "./blocks.ts";
 import { SHARED_ORDER, shared } from "./shared.ts";
 import { asWhole, partsOf } from "./sizes.ts";
@@ -64,12 +65,18 @@ function storeBlocks({ layer, kernels }: Plan): Readonly<Record<string, string>>
   };
 }
 
+/** Rows as a product takes them: as they come, or widened, with scales for what comes out. */
+function rowBlocks({ layer }: Plan): Readonly<Record<string, string>> {
+  if (tokenRows(layer) === undefined) return { form_operand: NO_BLOCK };
+  return { form_operand: "gmm/operand/quantized", scaled_rows: "kernel/rows/scaled_rows" };
+}
+
 /** A tile of F goes through the body of a whole expert: gate and up, activation, down. */
 const bodies: Part = {
   ...feedForward,
   blocks: (plan) => ({
     ...feedForward.blocks?.(asWhole(plan)),
-    form_operand: NO_BLOCK,
+    ...rowBlocks(plan),
     ...storeBlocks(plan),
   }),
   buffers: () => [],
@@ -115,7 +122,8 @@ export const composition: Composition = {
   first: [],
   order: [
     ...["list_tiles", "first_weights", ...SHARED_ORDER],
-    ...["next_weights", "next_rows", "await_whole", "await_results", "await_rows", "zero_sums"],
+    ...["next_weights", "next_rows", "await_whole", "await_results", "await_rows", "operand"],
+    "zero_sums",
     ...["await_weights", "products", "round_results", "write_results", "last_results"],
   ],
 };

@@ -10,6 +10,7 @@ import { planShared } from "../../kernel/shared-experts/spread.ts";
 import { isStreamed } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { defined } from "../../spec/defined.ts";
+import { tokenRows } from "../../spec/formats.ts";
 import { axesOf, devicesOf } from "../../spec/mesh.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { composition } from "./composition.ts";
@@ -23,7 +24,7 @@ import {
   sizesOf,
 } from "./sizes.ts";
 import { sumComposition } from "./sums.ts";
-import { wordsOf } from "./words.ts";
+import { asResults, wordsOf } from "./words.ts";
 
 /** Arguments of the call as a kernel takes them that sends nothing itself. */
 function callContext(plan: Plan): Context {
@@ -31,9 +32,29 @@ function callContext(plan: Plan): Context {
   const { expertArrays: routed, ...all } = argumentsContext(plan, shared, false);
   const { lastArrays } = all;
   const expertArrays = `${String(routed)}${String(lastArrays)}`;
-  const count = expertArrays.split(", ").length;
-  // Rows by expert, beside the weights; and those for the shared experts.
-  return { ...all, expertArrays, arrayCount: count + (shared === undefined ? 1 : 2) };
+  const quantized = tokenRows(plan.layer) !== undefined;
+  // Rows by expert, beside the weights; and those for the shared experts: of 8 bits with their scales.
+  const rows = [
+    ...["by_expert", ...(quantized ? ["scales"] : [])],
+    ...(shared === undefined ? [] : ["token_rows", ...(quantized ? ["scales_of_tokens"] : [])]),
+  ];
+  const arrayCount = expertArrays.split(", ").length + rows.length;
+  return { ...all, expertArrays, rowArrays: rows.join(", "), arrayCount };
+}
+
+/** Token rows that are sent, and held, as 8 bits. */
+function rowsContext(layer: Plan["layer"]): Context {
+  const rows = tokenRows(layer);
+  return {
+    quantizedRows: rows !== undefined,
+    integerRows: rows === "int8",
+    collected: ["tokens", ...(rows === undefined ? [] : ["token_scales"]), "weights", "ids"].join(
+      ", ",
+    ),
+    rowDtype: rows ?? layer.dtype,
+    /** Rows of one tile in HBM, by name. */
+    heldGroup: rows === undefined ? "ROW_GROUP" : "NARROW_ROW_GROUP",
+  };
 }
 
 /** Devices that share experts: how many, over which axes, and the layer's columns. */
@@ -60,7 +81,8 @@ export function gmmContext(plan: Plan): Context {
   const alone = devicesOf(mesh) === 1;
   const tokenAxesName = tokenAxes.length < axesOf(mesh).length ? "TOKEN_ORDER" : "MESH_AXES";
   const input: KernelInput = {
-    ...{ layer, ep, ...defined({ tp }), device: deviceOf(first.device), layout: layoutOf(layer) },
+    ...{ layer, ep, ...defined({ tp }), device: deviceOf(first.device) },
+    layout: layoutOf(asResults(layer)),
     ...{ parts: 0, streamed: isStreamed(kernels), rows: "vmem", atOnce: 1, narrow: false },
     sizes: sizesOf(devicesOf(mesh), first.tokens),
     tiles: { ...first.tiles, early: 0, rowBlock: first.tiles.bt },
@@ -97,5 +119,6 @@ export function gmmContext(plan: Plan): Context {
     sharedResults: "sums        ",
     operandDtype: layer.dtype,
     rowGroup: "ROW_GROUP",
+    ...rowsContext(layer),
   };
 }

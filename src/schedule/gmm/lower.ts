@@ -20,6 +20,7 @@ import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
 import { composition } from "./composition.ts";
 import { roundOf, sizesOf } from "./sizes.ts";
 import { SUMS, sumComposition } from "./sums.ts";
+import { asResults } from "./words.ts";
 
 /** Slots where a spec names none, the most that fit: with three HBM has a next expert to read. */
 const SLOTS = [4, 3, 2] as const;
@@ -30,7 +31,7 @@ function inputOf(asked: LowerInput, { bf, slots, streamed }: Weights): KernelInp
   const routed = dequantizationFor(layer, devices);
   const shared = dequantizationFor(sharedLayer(layer), devices);
   return {
-    ...{ layer, ep, ...defined({ tp }), device, layout: layoutOf(layer) },
+    ...{ layer, ep, ...defined({ tp }), device, layout: layoutOf(asResults(layer)) },
     sizes: sizesOf(devicesOf(asked), tokens),
     ...{ parts: 0, streamed, rows: "vmem", atOnce: 1, narrow: false },
     tiles: { bt: tiles.bt, bf, bd: tiles.bd, slots, early: 0, rowBlock: tiles.bt },
@@ -87,7 +88,8 @@ function axesOf(frame: Frame): readonly Axis[] {
 
 /** Copies of rows and sums that XLA's operations left in HBM, or take from there. */
 const MOVED: ReadonlySet<string> = new Set([
-  ...["rows_in", "results_out", "shared_rows_in", "shared_results_out"],
+  ...["rows_in", "row_scales_in", "results_out"],
+  ...["shared_rows_in", "shared_scales_in", "shared_results_out"],
   ...["row_results_in", "shared_results_in", "sums_out"],
 ]);
 

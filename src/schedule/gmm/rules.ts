@@ -9,7 +9,6 @@ import type { AxisRule, Schedule, TileAxis } from "../schedule.ts";
 
 /** Fields that it does not do, and why. */
 const REFUSED: readonly (readonly [field: keyof LayerSpec, why: string])[] = [
-  ["wire", "rows and sums go between devices as XLA's collectives take them, unquantised"],
   ["deterministic", "XLA adds a token's sums in an order of its own"],
   ["scoreOn", "weights multiply what comes out of an expert here"],
 ];
@@ -30,6 +29,16 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
     message: `schedule gmm has no ${field}: ${why}`,
     nearest: [],
   }));
+  const sums =
+    layer.wire?.combine === undefined
+      ? []
+      : [
+          {
+            field: "wire" as const,
+            message: `schedule gmm has no wire.combine: XLA adds sums up on their way, in ${layer.dtype}`,
+            nearest: [],
+          },
+        ];
   const rows = layer.quantization?.activations;
   const quantised =
     rows === undefined
@@ -41,5 +50,5 @@ export const layerProblems: Schedule["layerProblems"] = (layer) => {
             nearest: [],
           },
         ];
-  return [...sizes(layer), ...refused, ...quantised];
+  return [...sizes(layer), ...refused, ...sums, ...quantised];
 };

@@ -1,5 +1,7 @@
 /** Rows of tokens through the shared experts' columns of a device, before the routed experts. */
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
+import { sharedRowScales } from "../../kernel/feed-forward/row-scales.ts";
+import { rowMultiple } from "../../kernel/feed-forward/rules.ts";
 import type { Frame } from "../../kernel/frame.ts";
 import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
 import { type Draft, NO_BLOCK, type Part } from "../../kernel/part.ts";
@@ -11,39 +13,46 @@ import { type SharedLoad, sharedLoad } from "../../kernel/shared-experts/load.ts
 import { sharedStreamsOf } from "../../kernel/shared-experts/streams.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "../../kernel/weights/scales.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
-import { sharedApart, sharedLayer, weightBytes } from "../../spec/formats.ts";
+import { sharedApart, sharedLayer, tokenRows, weightBytes } from "../../spec/formats.ts";
+import { arrivesIn, heldBytes, scaleStream, widened } from "./operand.ts";
 import { wordsOf } from "./words.ts";
 
 /** A tile of columns goes through the body that has it whole. */
 function blocksOf(plan: Plan): Readonly<Record<string, string>> {
   if (plan.layer.sharedExperts === undefined) return {};
   const body = "kernel/shared_experts/feed_forward/tiled";
+  const rows = tokenRows(plan.layer) === undefined ? "plain" : "quantized";
   return {
     ...sharedBlocks(plan),
     shared_feed_forward: `${body}_${sharedApart(plan.layer) ? "apart" : "slots"}`,
     shared_gate:
-      plan.layer.sharedExperts.gate === "sigmoid" ? "kernel/shared_experts/gate/plain" : NO_BLOCK,
+      plan.layer.sharedExperts.gate === "sigmoid" ? `kernel/shared_experts/gate/${rows}` : NO_BLOCK,
+    shared_row_copies: `gmm/shared/row_copies/${rows}`,
   };
 }
 
 /** Rows in and results out, on the semaphores of the routed experts' row tiles: those come after. */
-function rowStreams({ layer, layout }: Frame, load: SharedLoad): readonly Stream[] {
-  const moved = {
-    ...{ remote: false, slots: 2, copies: Math.ceil(load.rows / GROUP) },
-    bytes: load.rows * layer.hidden * layout.itemBytes,
-  } as const;
+function rowStreams({ layer }: Frame, load: SharedLoad): readonly Stream[] {
+  const moved = { remote: false, slots: 2 } as const;
+  const [destination = ""] = arrivesIn(layer);
+  const rowsIn: Stream = {
+    ...{ name: "shared_rows_in", from: "HBM", to: "VMEM", source: "token_rows", destination },
+    ...{ issuedBy: "shared_next_rows", awaitedBy: "await_shared_rows" },
+    ...moved,
+    copies: Math.ceil(load.rows / rowMultiple(layer)),
+    bytes: load.rows * heldBytes(layer),
+    semaphore: "rows_arrived",
+    meaning: "token rows of the next row tile for the shared experts",
+  };
+  const scales = { name: "shared_scales_in", source: "token_scales", count: load.rows };
   return [
-    {
-      ...{ name: "shared_rows_in", from: "HBM", to: "VMEM", source: "token_rows" },
-      ...{ destination: "operand", issuedBy: "shared_next_rows", awaitedBy: "await_shared_rows" },
-      ...moved,
-      semaphore: "rows_arrived",
-      meaning: "token rows of the next row tile for the shared experts",
-    },
+    rowsIn,
+    ...scaleStream(layer, rowsIn, scales),
     {
       ...{ name: "shared_results_out", from: "VMEM", to: "HBM", source: "results" },
       ...{ destination: "shared_output", issuedBy: "write_shared_results" },
       ...moved,
+      copies: Math.ceil(load.rows / GROUP),
       bytes: load.rows * 4 * LANES * wordsOf(layer).pitch,
       awaitedBy: "await_shared_results",
       semaphore: "results_left",
@@ -89,8 +98,11 @@ function stagesOf(frame: Frame, load: SharedLoad): readonly Draft[] {
     ...{ trips: load.rowTiles, overlaps },
     loops: [ROW_TILES, { ...rows(GROUP), all: load.rows }],
   } as const;
+  const arrived = arrivesIn(layer);
+  const inTile = { ...tile, loops: [ROW_TILES, { ...rows(rowMultiple(layer)), all: load.rows }] };
   const gated = layer.sharedExperts?.gate === "sigmoid";
   const gate = gated ? ["shared_gate_row"] : [];
+  const scaled = sharedRowScales(frame);
   const weights = load.weightBytes.down / weightBytes(sharedLayer(layer));
   const stage = (name: string, meaning: string, reads: string[], writes: string[]): Draft => {
     return { name, meaning, reads, writes, ...tile };
@@ -108,7 +120,8 @@ function stagesOf(frame: Frame, load: SharedLoad): readonly Draft[] {
         ]
       : []),
     stage("await_shared_results", "results of the last tile but one have left", none, none),
-    stage("await_shared_rows", "rows for the shared experts are here", none, ["operand"]),
+    stage("await_shared_rows", "rows for the shared experts are here", none, [...arrived]),
+    ...widened("shared_operand", layer, inTile),
     stage("zero_shared_sums", "sums of a row tile cleared", none, ["sums"]),
     {
       name: "await_shared",
@@ -124,7 +137,7 @@ function stagesOf(frame: Frame, load: SharedLoad): readonly Draft[] {
         name: `shared_feed_forward_${count}`,
         place: "shared_products",
         meaning: `gate and up, activation and down of the shared experts, at most ${count} rows`,
-        reads: [...new Set(["operand", ...gate, ...gateUp, ...down])],
+        reads: [...new Set(["operand", ...scaled, ...gate, ...gateUp, ...down])],
         writes: ["sums"],
         per: "row tile",
         ...{ rows: count, trips: times * columns, overlaps },
@@ -149,8 +162,8 @@ function stagesOf(frame: Frame, load: SharedLoad): readonly Draft[] {
 /** Places of these stages, in the order in which they run. */
 export const SHARED_ORDER = [
   ...["shared_next_rows", "await_gate", "await_shared_results", "await_shared_rows"],
-  ...["zero_shared_sums", "await_shared", "shared_products", "round_shared_results"],
-  ...["write_shared_results", "last_shared_results"],
+  ...["shared_operand", "zero_shared_sums", "await_shared", "shared_products"],
+  ...["round_shared_results", "write_shared_results", "last_shared_results"],
 ];
 
 export const shared: Part = {

@@ -1,9 +1,11 @@
 /** Sizes of one call, as `Shape` in the generated kernel has them. */
+import { rowMultiple } from "../../kernel/feed-forward/rules.ts";
 import type { KernelInput, Sizes } from "../../kernel/frame.ts";
 import { GROUP, UNROLL } from "../../kernel/loops.ts";
 import { LANES, type Layer, roundUp } from "../../kernel/rows/layout.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { deviceLayer, localExperts } from "../../spec/formats.ts";
+import type { LayerSpec } from "../../spec/layer.ts";
 import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
 import { wordsOf } from "./words.ts";
 
@@ -49,17 +51,19 @@ export interface Round {
 
 /** What a round has room for at T tokens. */
 export function roundOf(
-  { topK, experts }: { readonly topK: number; readonly experts: number },
+  layer: Pick<LayerSpec, "topK" | "experts" | "quantization" | "wire">,
   mesh: Pick<MeshSpec, "ep" | "tp">,
   tokens: number,
 ): Round {
   const { ep } = mesh;
+  const { topK, experts } = layer;
+  const group = rowMultiple(layer);
   const allTokens = roundUp(tokens, devicesOf(mesh));
   const all = allTokens * topK;
   const share = Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND);
   const entries = Math.min(all, share, MOST_ROUND);
-  const padding = Math.min(localExperts({ experts }, ep), entries) * (GROUP - 1);
-  return { allTokens, entries, rows: roundUp(entries + padding, GROUP) };
+  const padding = Math.min(localExperts({ experts }, ep), entries) * (group - 1);
+  return { allTokens, entries, rows: roundUp(entries + padding, group) };
 }
 
 /** Tokens whose sums are at hand at a time, at most. */

@@ -1,10 +1,13 @@
 /** Row tiles on their way: token rows in, a tile ahead of their use, and results out behind it. */
 import { type Dim, dma, FLOAT, TWO, vmem } from "../../kernel/declaration.ts";
+import { rowMultiple } from "../../kernel/feed-forward/rules.ts";
 import { GROUP, ROW_TILES, rows } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
-import { elementType, wordType } from "../../kernel/rows/types.ts";
+import { wordType } from "../../kernel/rows/types.ts";
 import { weightStreams } from "../../kernel/weights/scales.ts";
+import type { Stream } from "../../plan/plan.ts";
+import { arrivesIn, heldBytes, operandBuffers, scaleStream, widened } from "./operand.ts";
 import { wordsOf } from "./words.ts";
 
 type Tile = Pick<Draft, "trips" | "loops" | "overlaps">;
@@ -26,9 +29,8 @@ export const tilesInOut: Part = {
   buffers: ({ layer, layout, tiles, streamed }) => {
     const bt: Dim = ["s.tiles.bt", tiles.bt];
     const words = wordsOf(layer);
-    const operand: readonly Dim[] = [TWO, bt, ["HIDDEN_SIZE", layer.hidden]];
     return [
-      vmem("operand", operand, elementType(layer), "rows of a row tile", 2),
+      ...operandBuffers(layer, bt),
       vmem(
         "results",
         [TWO, ["s.tiles.bt * ROW_PITCH", tiles.bt * words.pitch], ["LANES", LANES]],
@@ -49,20 +51,26 @@ export const tilesInOut: Part = {
     dma("results_left", TWO, "results of a row tile out of their slot"),
   ],
   streams: ({ layer, load }) => {
-    const bytes = load.routedRows * layer.hidden * (layer.dtype === "bfloat16" ? 2 : 4);
-    const copies = Math.ceil(load.rowTiles * Math.ceil(load.typicalRows / GROUP));
-    const moved = { remote: false, bytes, copies, slots: 2 } as const;
+    const copies = (group: number) =>
+      Math.ceil(load.rowTiles * Math.ceil(load.typicalRows / group));
+    const moved = { remote: false, slots: 2 } as const;
+    const [destination = ""] = arrivesIn(layer);
+    const rowsIn: Stream = {
+      ...{ name: "rows_in", from: "HBM", to: "VMEM", source: "rows", destination },
+      ...{ issuedBy: "next_rows", awaitedBy: "await_rows", semaphore: "rows_arrived" },
+      ...moved,
+      ...{ bytes: load.routedRows * heldBytes(layer), copies: copies(rowMultiple(layer)) },
+      meaning: "rows of the next row tile",
+    };
+    const scales = { name: "row_scales_in", source: "scales_of_rows", count: load.routedRows };
     return [
-      {
-        ...{ name: "rows_in", from: "HBM", to: "VMEM", source: "rows", destination: "operand" },
-        ...{ issuedBy: "next_rows", awaitedBy: "await_rows", semaphore: "rows_arrived" },
-        ...moved,
-        meaning: "rows of the next row tile",
-      },
+      rowsIn,
+      ...scaleStream(layer, rowsIn, scales),
       {
         ...{ name: "results_out", from: "VMEM", to: "HBM", source: "results" },
         ...{ destination: "output", issuedBy: "write_results", awaitedBy: "await_results" },
         ...moved,
+        copies: copies(GROUP),
         bytes: load.routedRows * 4 * LANES * wordsOf(layer).pitch,
         semaphore: "results_left",
         meaning: "results of a row tile",
@@ -76,17 +84,22 @@ export const tilesInOut: Part = {
       loops: [ROW_TILES, rows(GROUP)],
       overlaps: weightStreams(layer),
     } as const;
+    const inTile = { ...tile, loops: [ROW_TILES, rows(rowMultiple(layer))] };
     const none = { reads: [], writes: [] } as const;
     return [
       {
         name: "next_rows",
         meaning: "rows of the next row tile start",
         ...none,
-        ...tile,
+        ...inTile,
         // In tiles, an expert's weights are read for each row tile: that is one turn of it.
         ...(streamed ? { per: "expert" } : {}),
       },
-      { name: "await_rows", meaning: "rows are here", reads: [], writes: ["operand"], ...tile },
+      {
+        ...{ name: "await_rows", meaning: "rows are here", reads: [] },
+        ...{ writes: [...arrivesIn(layer)], ...inTile },
+      },
+      ...widened("operand", layer, inTile),
       {
         name: "await_results",
         meaning: "results of the last tile but one have left their slot",

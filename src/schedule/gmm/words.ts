@@ -11,9 +11,14 @@ export interface Words {
   readonly parts: 1 | 2;
 }
 
+/** The layer as its results and sums see it: of its own type, whatever token rows are sent as. */
+export function asResults({ wire: _, ...layer }: Layer): Layer {
+  return layer;
+}
+
 /** Of a layer's rows: bfloat16 two columns a word, neighbouring blocks in its halves. */
 export function wordsOf(layer: Layer): Words {
-  const { row, rowPitch, paddedHidden, itemBytes } = layoutOf(layer, true);
+  const { row, rowPitch, paddedHidden, itemBytes } = layoutOf(asResults(layer), true);
   return {
     ...{ row, pitch: rowPitch, tiles: paddedHidden / LANES },
     parts: itemBytes === 2 ? 2 : 1,
