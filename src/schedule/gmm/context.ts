@@ -48,6 +48,9 @@ function rowsContext(layer: Plan["layer"]): Context {
   return {
     quantizedRows: rows !== undefined,
     integerRows: rows === "int8",
+    rowInfo: rows === "int8" ? "iinfo" : "finfo",
+    /** Rows for the shared experts have scales. */
+    sharedNarrow: rows !== undefined && layer.sharedExperts !== undefined,
     collected: ["tokens", ...(rows === undefined ? [] : ["token_scales"]), "weights", "ids"].join(
       ", ",
     ),
