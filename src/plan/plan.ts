@@ -55,10 +55,7 @@ export interface StageRelays {
   readonly stream: string;
   /** `others`: all but those of own blocks. */
   readonly steps: "own" | "early" | "late" | "others" | "all";
-  /**
-   * Sums are in HBM: a step is a part that is complete, with all that arrived for it, and goes through VMEM.
-   * Absent: a step for each copy.
-   */
+  /** Sums are in HBM: a step is a complete part, which goes through VMEM. Absent: a step for each copy. */
   readonly parts?: PartCopies;
 }
 

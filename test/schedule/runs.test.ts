@@ -21,35 +21,9 @@ import type { MoeSpec } from "../../src/spec/spec.ts";
 import { deviceOf } from "../../src/target/device/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
+import { layer, spec } from "./runs-spec.ts";
 
-const layer = {
-  experts: 16,
-  topK: 4,
-  hidden: 1024,
-  intermediate: 512,
-  activation: "silu",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true },
-} as const;
 const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
-
-function spec(
-  more: object,
-  ep = 4,
-  tile: object = {},
-  devices: MoeInput["devices"] = ["v7x"],
-): MoeInput {
-  const tiles = { bf: 512, bd: 1024, ...tile };
-  return {
-    name: "runs_only",
-    layer: { ...layer, ...more },
-    mesh: { ep, axes: ["data", "tensor"] },
-    devices,
-    schedule: {
-      kind: "runs",
-      tiles: { small: { upTo: 64, bt: 64, ...tiles }, large: { upTo: 1024, bt: 128, ...tiles } },
-    },
-  };
-}
 
 const messages = (more: object, tile: object = {}): readonly string[] =>
   judge(moe(spec(more, 4, tile)), registries).findings.map(({ message }) => message);
@@ -79,48 +53,6 @@ test("each device's sums are rounded alone, and go straight, where the same bits
   if (kernel === undefined) expect.unreachable("no plan");
   expect(kernel.tiles.own.chip_devices).toBeUndefined();
   expect(allOf(kernel).streams.map(({ name }) => name)).not.toContain("rows_handed");
-});
-
-test("of residences in HBM those with their sums are taken, others refused with the nearest", () => {
-  const held = (rows: string) => judge(moe(spec({}, 4, { rows })), registries);
-  expect(held("hbm with sums").findings).toEqual([]);
-  for (const rows of ["hbm", "two passes"]) {
-    const { findings } = held(rows);
-    expect(findings.map(({ code }) => code)).toEqual(["MOE144", "MOE144"]);
-    expect(findings[0]?.message).toBe(`rows = "${rows}" with the schedule runs`);
-    expect(findings[0]?.nearest).toEqual(["hbm with sums", "vmem"]);
-  }
-});
-
-describe("rows and sums in HBM", () => {
-  /** The large bucket's kernel. */
-  const kernelOf = (more: object, ep: number, device: "v6e" | "v7x" = "v7x") => {
-    const made = moe(spec(more, ep, { rows: "hbm with sums" }, [device]));
-    const { plan } = judge(made, registries);
-    return plan?.kernels.find(({ bucket }) => bucket === "large") ?? expect.unreachable("no plan");
-  };
-
-  test("go to each device that needs them, on chips of two as well", () => {
-    for (const device of ["v6e", "v7x"] as const) {
-      const kernel = kernelOf({}, 8, device);
-      expect(kernel.tiles.byNeed).toBe("devices");
-      expect(kernel.tiles.own.chip_devices).toBeUndefined();
-      const { streams } = allOf(kernel);
-      const out = streams.filter(({ remote }) => remote).map(({ name }) => name);
-      expect(out.sort()).toEqual(["routes_out", "rows_out", "sums_out"]);
-    }
-  });
-
-  test("come back in whole chunks, and are brought row by row", () => {
-    const { streams } = allOf(kernelOf({}, 8));
-    const of = (name: string): Stream =>
-      streams.find((stream) => stream.name === name) ?? expect.unreachable(name);
-    const rows = of("rows_out").copies;
-    expect(of("returned_in").copies).toBe(rows);
-    expect(of("sums_out").bytes).toBeGreaterThanOrEqual(of("returned_in").bytes);
-    // Own tokens' sums and those of rows that come are cleared, not all devices'.
-    expect(of("zeros_out").bytes).toBeLessThan(1024 * 1024 * 4);
-  });
 });
 
 test("rows that are quantised on their way out are not refused", () => {
@@ -268,17 +200,6 @@ const FORMATS: Readonly<Record<string, readonly [more: object, tile?: object]>> 
   ],
 };
 
-/** In HBM: more than one format each way, packed rows that fill no tile among them. */
-const HELD: Readonly<Record<string, readonly [more: object, tile?: object]>> = {
-  "rows of 12 sublanes, shared experts": [
-    { hidden: 3072, sharedExperts: { count: 1, intermediate: 512 } },
-    { bf: 256, bd: 3072 },
-  ],
-  "float8 in blocks": FORMATS["float8 in blocks"] ?? [{}],
-  "int8 rows between devices alone": FORMATS["int8 rows between devices alone"] ?? [{}],
-  float32: [{ dtype: "float32" }, { bf: 256 }],
-};
-
 describe.sequential("on simulated devices", () => {
   let folder = "";
   beforeAll(() => {
@@ -293,19 +214,6 @@ describe.sequential("on simulated devices", () => {
   const all = names.flatMap((name) =>
     devices.flatMap((ep) => kinds.map((kind) => [name, ep, kind] as const)),
   );
-  const held = Object.entries(HELD).slice(0, long ? undefined : 1);
-  const inHbm = held.flatMap(([name, [more, tile]]) =>
-    devices.map((ep) => [name, ep, more, { ...tile, rows: "hbm with sums" }] as const),
-  );
-  test.each(inHbm)("in HBM: %s, ep %i: right under any skew", async (_, ep, more, tile) => {
-    const file = join(folder, "held.moe.ts");
-    const written = JSON.stringify(spec(more, ep, tile, ["v6e"]));
-    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
-    const ran = await moegen(["validate", file, "--case", "hot-device,odd", "--json"]);
-    expect(ran.stderr).not.toContain("fault of moegen");
-    expect(onlyObject(ran)).toMatchObject({ ok: true });
-  });
-
   test.each(all)("%s, ep %i, %s: right under any skew", async (name, ep, kind) => {
     const file = join(folder, "runs.moe.ts");
     const [more = {}, tile = {}] = FORMATS[name] ?? [];

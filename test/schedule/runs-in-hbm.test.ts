@@ -1,0 +1,95 @@
+/**
+ * Rows and sums in HBM that go where they are needed: what is taken of it, what goes between devices, and that a
+ * kernel is right however unevenly rows do. By default one format on simulated devices; `npm run test:long`: all.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { judge } from "../../src/check/judge.ts";
+import { moe } from "../../src/index.ts";
+import { allOf } from "../../src/plan/call.ts";
+import type { Stream } from "../../src/plan/plan.ts";
+import { moegen, onlyObject } from "../cli/moegen.ts";
+import { long } from "../long.ts";
+import { spec } from "./runs-spec.ts";
+
+test("of residences in HBM those with their sums are taken, others refused with the nearest", () => {
+  const held = (rows: string) => judge(moe(spec({}, 4, { rows })), registries);
+  expect(held("hbm with sums").findings).toEqual([]);
+  for (const rows of ["hbm", "two passes"]) {
+    const { findings } = held(rows);
+    expect(findings.map(({ code }) => code)).toEqual(["MOE144", "MOE144"]);
+    expect(findings[0]?.message).toBe(`rows = "${rows}" with the schedule runs`);
+    expect(findings[0]?.nearest).toEqual(["hbm with sums", "vmem"]);
+  }
+});
+
+describe("rows and sums in HBM", () => {
+  /** The large bucket's kernel. */
+  const kernelOf = (more: object, ep: number, device: "v6e" | "v7x" = "v7x") => {
+    const made = moe(spec(more, ep, { rows: "hbm with sums" }, [device]));
+    const { plan } = judge(made, registries);
+    return plan?.kernels.find(({ bucket }) => bucket === "large") ?? expect.unreachable("no plan");
+  };
+
+  test("go to each device that needs them, on chips of two as well", () => {
+    for (const device of ["v6e", "v7x"] as const) {
+      const kernel = kernelOf({}, 8, device);
+      expect(kernel.tiles.byNeed).toBe("devices");
+      expect(kernel.tiles.own.chip_devices).toBeUndefined();
+      const { streams } = allOf(kernel);
+      const out = streams.filter(({ remote }) => remote).map(({ name }) => name);
+      expect(out.sort()).toEqual(["routes_out", "rows_out", "sums_out"]);
+    }
+  });
+
+  test("come back in whole chunks, and are brought row by row", () => {
+    const { streams } = allOf(kernelOf({}, 8));
+    const of = (name: string): Stream =>
+      streams.find((stream) => stream.name === name) ?? expect.unreachable(name);
+    const rows = of("rows_out").copies;
+    expect(of("returned_in").copies).toBe(rows);
+    expect(of("sums_out").bytes).toBeGreaterThanOrEqual(of("returned_in").bytes);
+    // Own tokens' sums and those of rows that come are cleared, not all devices'.
+    expect(of("zeros_out").bytes).toBeLessThan(1024 * 1024 * 4);
+  });
+});
+
+/** In HBM: more than one format each way, packed rows that fill no tile among them. */
+const HELD: Readonly<Record<string, readonly [more: object, tile?: object]>> = {
+  "rows of 12 sublanes, shared experts": [
+    { hidden: 3072, sharedExperts: { count: 1, intermediate: 512 } },
+    { bf: 256, bd: 3072 },
+  ],
+  "float8 in blocks": [
+    {
+      quantization: { weights: "float8_e4m3fn", granularity: "blocks_128x128", scales: "float32" },
+    },
+  ],
+  "int8 rows between devices": [{ wire: { dispatch: "int8" } }],
+  float32: [{ dtype: "float32" }, { bf: 256 }],
+};
+
+describe.sequential("on simulated devices", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "moegen-runs-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const devices = long ? [1, 2, 4, 8] : [4];
+  const held = Object.entries(HELD).slice(0, long ? undefined : 1);
+  const inHbm = held.flatMap(([name, [more, tile]]) =>
+    devices.map((ep) => [name, ep, more, { ...tile, rows: "hbm with sums" }] as const),
+  );
+  test.each(inHbm)("in HBM: %s, ep %i: right under any skew", async (_, ep, more, tile) => {
+    const file = join(folder, "held.moe.ts");
+    const written = JSON.stringify(spec(more, ep, tile, ["v6e"]));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const ran = await moegen(["validate", file, "--case", "hot-device,odd", "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
+});
