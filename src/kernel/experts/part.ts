@@ -49,8 +49,7 @@ export const experts: Part = {
   context: ({ kernels }) => {
     const listed = planListsInHbm(kernels);
     return {
-      /** Whose weights a read brings, how many there are, and which one an item takes. */
-      readExperts: listed ? "read_experts" : "item_experts",
+      /** How many reads of weights there are, and which one an item takes. */
       weightReads: listed ? "reads" : "items",
       itemRead: listed ? "read" : "item",
       listedWork: listed ? "items, reads" : "items",

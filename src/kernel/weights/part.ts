@@ -1,4 +1,5 @@
 /** The routed experts' weights: tiles in slots, copied ahead of their use, scales with them. */
+import { planListsInHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { hasGate } from "../../spec/formats.ts";
 import { type Dim, dma, type ElementType, TWO, vmem } from "../declaration.ts";
@@ -89,7 +90,11 @@ function streams(frame: Frame): readonly Stream[] {
 }
 
 export const weights: Part = {
-  context: tilingContext,
+  context: (plan) => ({
+    ...tilingContext(plan),
+    /** Whose weights a read brings. */
+    readExperts: planListsInHbm(plan.kernels) ? "read_experts" : "item_experts",
+  }),
   blocks: weightsBlocks,
   buffers,
   semaphores: (input) => {
