@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
+import { emitPackage } from "../../src/emit/index.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { type Auto, auto, moe } from "../../src/index.ts";
 import { allOf } from "../../src/plan/call.ts";
@@ -108,6 +109,15 @@ test("experts whose columns alone are cut over devices have rows to send", () =>
   const mesh = { ep: 1, tp: 4 };
   const given = { ...spec({ wire: { dispatch: "int8" } }), mesh };
   expect(judge(moe(given), registries).findings).toEqual([]);
+});
+
+test("in tiles of F, and with whole experts, each read is of an expert that has rows", async () => {
+  for (const bf of [128, 512]) {
+    const { plan } = judge(moe(spec({}, 4, bf)), registries);
+    if (plan === undefined) expect.unreachable("no plan");
+    const texts = [...(await emitPackage(plan)).values()].join("\n");
+    expect(texts.includes("r.item_experts[item], ")).toBe(bf < 512);
+  }
 });
 
 test("deterministic is refused once", () => {
