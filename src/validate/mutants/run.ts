@@ -32,8 +32,6 @@ const DEVICES = 4;
  * fails on is not awaited by collectives of XLA, which end the process.
  */
 const ALONE = 1;
-/** The same where rows between devices have 8 bits: there are none on one. */
-const APART = 2;
 /** Interpreting keeps one core busy. */
 const MOST_WORKERS = 2;
 /**
@@ -58,7 +56,7 @@ export async function runMutants(
   const made = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
   const alone =
     options.ep === undefined && !membersOf(made.plan).every(sends)
-      ? subjectOf(loaded, plan, { ep: plan.layer.wire === undefined ? ALONE : APART })
+      ? subjectOf(loaded, plan, { ep: ALONE })
       : made;
   const size = sizeOf(membersOf(made.plan).some(sends) ? made.plan : alone.plan, true);
   const found: MutantResult[] = [];
