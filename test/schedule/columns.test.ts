@@ -184,7 +184,7 @@ test("arrays are cut along experts and along columns, scales and biases with the
     "P(EXPERT_AXES, COLUMN_AXES)",
     // Biases of gate and up, and of down: whole, and nought on all devices but the first.
     "P(EXPERT_AXES, None, COLUMN_AXES)",
-    "by_expert",
+    "P(EXPERT_AXES)",
     "by_token",
     // The shared experts' columns are cut over all devices.
     "P(None, MESH_AXES)",
