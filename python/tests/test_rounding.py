@@ -370,6 +370,30 @@ def test_sums_are_rounded_where_a_round_ends_that_is_not_the_last() -> None:
     assert rounding.Rounds(np.array([9]), None).pieces(0, 9) == [(slice(0, 9), False)]
 
 
+def test_a_round_that_ends_rounds_what_the_shared_experts_gave_as_well() -> None:
+    """As grouped matmuls add results up: sums begin at the shared experts', rounds follow by expert."""
+    layer = {**LAYER, "roundedResults": True, "sharedExperts": {"count": 1, "intermediate": 64}}
+    inputs = made(0, layer=layer)
+    w, (x, shares, ids) = inputs.model, (a[0] for a in (inputs.tokens, inputs.weights, inputs.ids))
+    rows, most = np.asarray(x, np.float64), 48
+    gate, up = (rows @ w.plain(f"shared_{name}") for name in ("w1", "w3"))
+    sums = rounded(rounded(oracle.activate("silu", gate, up)) @ w.plain("shared_w2"))
+    # By expert, then by token: each entry to its token's sum, and all are rounded where a round ends.
+    entries = [(e, token) for e in range(EXPERTS) for token in np.flatnonzero((ids == e).any(-1))]
+    for number, (e, token) in enumerate(entries):
+        if number > 0 and number % most == 0:
+            sums = rounded(sums)
+        gate, up = (rows[token] @ w.plain("w1", (e, i)) for i in range(2))
+        hidden = rounded(oracle.activate("silu", gate, up))
+        share = np.where(ids[token] == e, shares[token], 0.0).sum()
+        sums[token] += share * rounded(hidden @ w.plain("w2", (e,)))
+    owners = Owners(1, EXPERTS, round_entries=lambda *_: most)
+    allowed = rounding.Model(layer, BFLOAT16, w, owners).call(inputs, 0)
+    found = metrics.against(rounded(sums), exact(inputs, layer), allowed)
+    assert found.error == pytest.approx(found.expected, rel=0.06)
+    assert found.of_limit < 1.0
+
+
 def test_sums_of_a_chip_of_two_devices_leave_it_together() -> None:
     (way,) = ways.through_chips(4)
     # Sums of tokens of device 1: device 0 shares its chip; 3 is at its place, and has those of 2.

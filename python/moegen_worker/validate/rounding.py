@@ -219,6 +219,8 @@ class Model:
         routed = ids[(ids >= 0) & (ids < self._owners.experts)]
         entries_of = self._owners.round_entries
         most = None if entries_of is None else entries_of(count, small_rounds)
+        # Sums begin at what the shared experts give: a round's rounding is of both.
+        self._add_shared(rows, home, sums, noise, sources, shift)
         # Tokens that a device's round adds to: the sums of others are rounded already.
         touched = np.zeros((self._owners.devices, count), bool)
         rounds = Rounds(np.bincount(self._owners.of_experts(routed)), most)
@@ -250,7 +252,6 @@ class Model:
         given = self._given(tokens, shares, ids)
         if not self._rounds_results:
             sums[home, np.arange(count)] += given
-        self._add_shared(rows, home, sums, noise, sources, shift)
         variance, more, largest = self._sent(sums, noise, home)
         variance += self._share * given**2
         total = sums.sum(axis=0)
