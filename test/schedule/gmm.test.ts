@@ -16,16 +16,7 @@ import { roundOf } from "../../src/schedule/gmm/sizes.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
-
-const layer = {
-  experts: 16,
-  topK: 4,
-  hidden: 1024,
-  intermediate: 512,
-  activation: "silu",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true },
-} as const;
-const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
+import { layer, swigluoai } from "./small-layer.ts";
 
 function spec(more: object, ep = 4, bf: Auto | number = auto): MoeInput {
   return {

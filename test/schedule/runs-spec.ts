@@ -1,14 +1,6 @@
 /** Specs of the schedule `runs` alone. */
 import type { MoeInput } from "../../src/index.ts";
-
-export const layer = {
-  experts: 16,
-  topK: 4,
-  hidden: 1024,
-  intermediate: 512,
-  activation: "silu",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true },
-} as const;
+import { layer } from "./small-layer.ts";
 
 export function spec(
   more: object,

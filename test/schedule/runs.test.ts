@@ -21,9 +21,8 @@ import type { MoeSpec } from "../../src/spec/spec.ts";
 import { deviceOf } from "../../src/target/device/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
-import { layer, spec } from "./runs-spec.ts";
-
-const swigluoai = { kind: "swigluoai", alpha: 1.702, limit: 7 } as const;
+import { spec } from "./runs-spec.ts";
+import { layer, swigluoai } from "./small-layer.ts";
 
 const messages = (more: object, tile: object = {}): readonly string[] =>
   judge(moe(spec(more, 4, tile)), registries).findings.map(({ message }) => message);

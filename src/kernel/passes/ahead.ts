@@ -1,10 +1,9 @@
 /** Slots and early experts of a kernel whose rows and passes are chosen: what VMEM has left is theirs. */
 
 import type { LowerInput } from "../../schedule/schedule.ts";
-import { defined } from "../../spec/defined.ts";
 import type { Device } from "../../target/device/device.ts";
 import { earlyIn } from "../api/early-tiles.ts";
-import { type KernelInput, passesOverlap } from "../frame.ts";
+import type { KernelInput } from "../frame.ts";
 import { buffersOf, usageOf } from "../memory/usage.ts";
 import type { Composition } from "../part.ts";
 import { type Early, earlyAt, earlyOf, usefulSlots } from "../weights/ahead.ts";
@@ -12,6 +11,7 @@ import {
   attempt,
   type Fit,
   type FitRequest,
+  isTimed,
   LEAST_SKEW,
   meanRows,
   rowBlocks,
@@ -98,14 +98,12 @@ function fastest(fit: Fit, request: FitRequest): Fit {
  * the cost of rows at hand that are worth less, and of what VMEM is else left with where that is faster.
  */
 export function tradeRows(fit: Fit, request: FitRequest): Fit {
-  const { streamed, tiles, limits, ep, byNeed } = request;
+  const { streamed, tiles, limits } = request;
   if (tiles.slots !== undefined) return fit;
   if (!streamed || limits !== undefined) return slotted(fit, request, MOST_FILLED);
   const found = mostSlots(fit, request);
   // Of passes that are chosen by time slots are chosen with them.
-  const overlap = passesOverlap({ rows: tiles.rows ?? "vmem", ep, ...defined({ byNeed }) });
-  const timed = overlap || (byNeed !== undefined && tiles.rows === "hbm with sums");
-  return timed ? slotted(found, request, MOST_FILLED) : fastest(found, request);
+  return isTimed(request) ? slotted(found, request, MOST_FILLED) : fastest(found, request);
 }
 
 /** The kernel's input with its early experts, and these as the tile table has them. */

@@ -1,9 +1,9 @@
 /** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
-import { goByNeed, planListsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { goByNeed, planListsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
-import { NO_BLOCK } from "../part.ts";
+import { type Module, NO_BLOCK } from "../part.ts";
 import { planRoutesAll } from "../routing/all-tokens.ts";
 import { pairsOrWords } from "../rows/packing.ts";
 import { planShared } from "../shared-experts/spread.ts";
@@ -33,6 +33,16 @@ function zeroSums({ layer: { identityExperts }, mesh: { ep }, kernels }: Plan): 
   return identityExperts === undefined ? "plain" : "identity";
 }
 
+/** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
+export function passesModules({ kernels }: Plan): readonly Module[] {
+  const inHbm = rowsInHbm(kernels);
+  return [
+    { name: "kernel", template: `${HERE}/kernel` },
+    { name: "transport", template: `${HERE}/transport` },
+    { name: "experts", template: `${HERE}/${inHbm ? "hbm/" : ""}experts` },
+  ];
+}
+
 /** Templates by the name of what they answer. */
 export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh, kernels } = plan;
@@ -47,6 +57,10 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
     zero_sums: `${HERE}/zero_sums/${zeroSums(plan)}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
+    row_sums: sumsInHbm(kernels) ? `${HERE}/hbm/row_sums` : NO_BLOCK,
+    entries: rowsInHbm(kernels)
+      ? `${HERE}/hbm/entries/${listed ? "from_hbm" : "in_smem"}`
+      : NO_BLOCK,
     list_own: `${HERE}/routes/list_own/${listed ? "to_hbm" : "in_smem"}`,
     valid_tokens: all ? NO_BLOCK : valid,
     start_logits: given

@@ -4,7 +4,7 @@
  * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
  */
 
-import { type Held, inHbm } from "../../plan/call.ts";
+import { type Held, inHbm, listsInHbm } from "../../plan/call.ts";
 import type { ByNeed } from "../../plan/plan.ts";
 import type { TileRequest } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -123,7 +123,7 @@ function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boole
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
     sizes.allTokens <= mostAllTokens(input) &&
-    (input.rows !== "hbm" || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
+    (!inHbm(input.rows) || listsInHbm(input) || input.ep * sizes.routeWords <= MOST_ROUTE_WORDS) &&
     vmem.used <= vmem.available &&
     smem.used <= smem.available
   );
@@ -171,6 +171,15 @@ function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
   const all = rowBlocks(request, limit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
   const found = all.find((rowBlock) => fits(fitting(rowBlock), request));
   return fitting(found ?? tiles.bt);
+}
+
+/**
+ * Whether passes are chosen by time: those that may overlap; and with sums in HBM, which leave what an expert
+ * has at hand to choose.
+ */
+export function isTimed({ tiles: { rows = "vmem" }, ep, byNeed }: FitRequest): boolean {
+  if (byNeed !== undefined) return rows === "hbm with sums";
+  return passesOverlap({ rows, ep });
 }
 
 /** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
@@ -227,12 +236,7 @@ function shortest(request: FitRequest): Fit | undefined {
  */
 export function chooseFit(request: FitRequest): Fit {
   if (request.limits !== undefined) return fitWithin(request, request.limits);
-  const { tiles, ep, byNeed } = request;
-  // Sums in HBM leave what an expert has at hand to choose, whether passes overlap or not.
-  const inHbm = byNeed !== undefined && tiles.rows === "hbm with sums";
-  if (inHbm || passesOverlap({ rows: tiles.rows ?? "vmem", ep, ...defined({ byNeed }) })) {
-    return chooseByTime(request);
-  }
+  if (isTimed(request)) return chooseByTime(request);
   const share = Math.ceil(request.tokens / request.ep);
   let best: Fit | undefined;
   let smallest: Fit | undefined;

@@ -4,7 +4,7 @@
  */
 import type { Stream } from "../../plan/plan.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
-import type { Frame, KernelInput } from "../frame.ts";
+import { type Frame, type KernelInput, passesOverlap } from "../frame.ts";
 import { GROUP } from "../loops.ts";
 import { LANES, type Layout } from "./layout.ts";
 
@@ -55,18 +55,25 @@ export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): num
   return tokens * layout.sumPitch * LANES * 4;
 }
 
-/** Zeros, and own tokens' sums at the end of a pass. */
-export function stagedStreams(frame: Frame): readonly Stream[] {
-  const { allTokens, passTokens, passes } = frame.sizes;
+/**
+ * Zeros, and own tokens' sums at the end of a pass.
+ * @param cleared tokens whose sums are cleared in a pass
+ */
+export function stagedStreams(
+  frame: Frame,
+  cleared: number = frame.sizes.allTokens,
+): readonly Stream[] {
+  const { passTokens, passes } = frame.sizes;
   const chunk = sumChunkOf(frame.layout, frame.sizes.chunk);
-  const clears = frame.ep === 1 ? "zero_sums" : "clear_sums";
+  // Where passes overlap they are cleared ahead.
+  const clears = passesOverlap(frame) ? "clear_sums" : "zero_sums";
   return [
     {
       ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
       ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
       ...{ issuedBy: clears, awaitedBy: "zero_sums" },
-      bytes: sumBytes(frame, allTokens * passes),
-      copies: (allTokens / chunk) * passes,
+      bytes: sumBytes(frame, cleared * passes),
+      copies: (cleared / chunk) * passes,
       meaning: "zeros to the sums of a pass",
     },
     {

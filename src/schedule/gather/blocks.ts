@@ -20,7 +20,8 @@ function relayedBlocks(
   const type = sentAs(layer);
   // Float32 leaves from where it is.
   const asTheyAre = type === "words" && where === "in_place";
-  const pack = `${HERE}/pack_part/${where}${type === "int8" ? "_int8" : ""}`;
+  const own = `${HERE}/pack_part/${where}${type === "int8" ? "_int8" : ""}`;
+  const pack = where === "chunk" && type !== "int8" ? `${SHARED}/pack_chunk` : own;
   return {
     pack_part: asTheyAre ? NO_BLOCK : pack,
     pack_sum: type === "int8" ? NO_BLOCK : `${SHARED}/pack_sum/${type}`,
@@ -89,9 +90,6 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   const sizes = packedPart(layer) === "PART_ROW" && !straight ? "rows_and_sums" : "rows";
   return {
     ...passesBlocks(plan),
-    row_sums: sums ? `${HERE}/hbm/row_sums` : NO_BLOCK,
-    entries: inHbm ? `${HERE}/hbm/entries/${sums ? "from_hbm" : "in_smem"}` : NO_BLOCK,
-    list_coming: overlap ? `${HERE}/list_coming/${sums ? "to_hbm" : "in_smem"}` : NO_BLOCK,
     list_parts: sums && distributed ? `${HERE}/list_parts` : NO_BLOCK,
     meet: distributed ? `${HERE}/meet` : NO_BLOCK,
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,

@@ -7,6 +7,7 @@ import { expertRows } from "../../kernel/experts/expert-rows.ts";
 import { experts } from "../../kernel/experts/part.ts";
 import { feedForward } from "../../kernel/feed-forward/part.ts";
 import type { Composition, Part } from "../../kernel/part.ts";
+import { passesModules } from "../../kernel/passes/blocks.ts";
 import { routing } from "../../kernel/routing/part.ts";
 import { routesOut } from "../../kernel/routing/routes-out.ts";
 import { resultOut } from "../../kernel/rows/result-out.ts";
@@ -15,7 +16,6 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
-import { rowsInHbm } from "../../plan/call.ts";
 import type { Stage, Turn } from "../../plan/plan.ts";
 import { gatherBlocks } from "./blocks.ts";
 import { rowsOut } from "./rows-out.ts";
@@ -23,14 +23,7 @@ import { sumsOut } from "./sums-out.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
-  modules: ({ kernels }) => [
-    { name: "kernel", template: "kernel/passes/kernel" },
-    { name: "transport", template: "kernel/passes/transport" },
-    {
-      name: "experts",
-      template: rowsInHbm(kernels) ? "gather/hbm/experts" : "kernel/passes/experts",
-    },
-  ],
+  modules: passesModules,
   blocks: gatherBlocks,
 };
 

@@ -183,6 +183,8 @@ export const sumsOut: Part = {
     return {
       arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
       sumStride: inHbm ? "SUM_PITCH" : "SUM_ROW",
+      chunkTokens: "s.part_chunk",
+      packedPitch: packedPart(layer),
       /** Tokens that one trip of a loop over a part's sums takes. */
       sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
     };

@@ -29,8 +29,6 @@ export function runsBlocks(plan: Plan): Readonly<Record<string, string>> {
   return {
     ...passesBlocks(plan),
     about_rows: `${HERE}/about_rows/${sums ? "hbm" : ways}`,
-    entries: sums ? "gather/hbm/entries/in_smem" : NO_BLOCK,
-    row_sums: sums ? "gather/hbm/row_sums" : NO_BLOCK,
     meet: between("meet"),
     passes: `${SHARED}/in_turn`,
     routes: alone ? `${SHARED}/routes/alone` : `${HERE}/routes/${ways}`,

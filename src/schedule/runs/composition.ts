@@ -6,6 +6,7 @@ import { expertRows } from "../../kernel/experts/expert-rows.ts";
 import { experts } from "../../kernel/experts/part.ts";
 import { feedForward } from "../../kernel/feed-forward/part.ts";
 import type { Composition, Part } from "../../kernel/part.ts";
+import { passesModules } from "../../kernel/passes/blocks.ts";
 import { routing } from "../../kernel/routing/part.ts";
 import { routesOut } from "../../kernel/routing/routes-out.ts";
 import { layoutOf } from "../../kernel/rows/layout.ts";
@@ -15,7 +16,7 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
-import { goByNeed, rowsInHbm } from "../../plan/call.ts";
+import { goByNeed } from "../../plan/call.ts";
 import { runsBlocks } from "./blocks.ts";
 import { handed } from "./handed.ts";
 import { lists } from "./lists.ts";
@@ -25,15 +26,10 @@ import { mostReturns, partPitch, writesReturned } from "./sums-in-hbm.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
-  modules: ({ kernels }) => [
-    { name: "kernel", template: "kernel/passes/kernel" },
-    { name: "transport", template: "kernel/passes/transport" },
-    {
-      name: "experts",
-      template: rowsInHbm(kernels) ? "gather/hbm/experts" : "kernel/passes/experts",
-    },
-  ],
+  modules: passesModules,
   context: ({ layer, mesh, kernels }) => ({
+    chunkTokens: "s.sum_chunk",
+    packedPitch: "PART_PITCH",
     partPitch: partPitch(layoutOf(layer)),
     mostReturns: mostReturns(layer, mesh.ep),
     runRow: runRow(layoutOf(layer)),

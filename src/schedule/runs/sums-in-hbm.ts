@@ -12,6 +12,7 @@ import {
   stagedBuffers,
   stagedSemaphores,
   stagedSlots,
+  stagedStreams,
   sumBytes,
   sumChunkOf,
 } from "../../kernel/rows/staged-sums.ts";
@@ -86,37 +87,12 @@ function chunksOf(frame: Frame) {
   return { tokens, own: sizes.passTokens / tokens, runs };
 }
 
-function zerosOut(frame: Frame): Stream {
+function streams(frame: Frame): readonly Stream[] {
   const { passes } = frame.sizes;
   const { tokens, own, runs } = chunksOf(frame);
-  const cleared = own + runs;
-  return {
-    ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
-    ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
-    ...{ issuedBy: "zero_sums", awaitedBy: "zero_sums" },
-    bytes: sumBytes(frame, cleared * tokens * passes),
-    copies: cleared * passes,
-    meaning: "zeros to the sums of own tokens, and of rows that come",
-  };
-}
-
-function ownSumsIn(frame: Frame): Stream {
-  const { passTokens, passes } = frame.sizes;
-  return {
-    ...{ name: "own_sums_in", from: "HBM", to: "VMEM", remote: false },
-    ...{ source: "token_sums", destination: "staged_sums", semaphore: "own_sums_staged" },
-    ...{ issuedBy: "write_output", awaitedBy: "write_output" },
-    bytes: sumBytes(frame, passTokens * passes),
-    copies: chunksOf(frame).own * passes,
-    meaning: "sums of own tokens, to be added to and rounded",
-  };
-}
-
-function streams(frame: Frame): readonly Stream[] {
-  const staged = [zerosOut(frame), ownSumsIn(frame)];
+  // Of own tokens, and of rows that come.
+  const staged = stagedStreams(frame, (own + runs) * tokens);
   if (frame.ep === 1) return staged;
-  const { passes } = frame.sizes;
-  const { tokens, runs } = chunksOf(frame);
   const bytes = partPitch(frame.layout) * LANES * 4;
   const returned = crossingGroups(frame) * UNROLL * passes;
   return [
