@@ -16,16 +16,16 @@ export default moe({
       decode: {
         upTo: 64, // tiles that are not written are auto
         predicted: {
-          v6e: { gather: 217, gmm: 314, epmoe: 345 },
-          v7x: { gather: 101, gmm: 176, epmoe: 193 },
+          v6e: { gather: 217, gmm: 293, epmoe: 345 },
+          v7x: { gather: 101, gmm: 168, epmoe: 193 },
         },
       },
       prefill: {
         upTo: 2048,
         gather: { bt: 128, bf: 768, bd: 2048 },
         predicted: {
-          v6e: { gather: 296, gmm: 897, epmoe: 1250 },
-          v7x: { gather: 243, gmm: 555, epmoe: 757 },
+          v6e: { gather: 296, gmm: 572, epmoe: 1250 },
+          v7x: { gather: 243, gmm: 395, epmoe: 757 },
         },
       },
     },

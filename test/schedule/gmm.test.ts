@@ -96,6 +96,24 @@ test("rows sent as 8 bits take half of what crosses devices before the experts, 
   expect(narrow[1]).toBe(plain[1]);
 });
 
+test("bodies beside the usual ones are for the rows that most experts have", () => {
+  const tiles = { at: { upTo: 512, bt: 256, bf: auto }, large: { upTo: 2048, bt: 256, bf: auto } };
+  const bodies = (more: object): readonly (readonly number[])[] => {
+    const own = { ...spec(more), schedule: { kind: "gmm" as const, tiles } };
+    const kernels = judge(moe(own), registries).plan?.kernels ?? [];
+    return kernels.map((kernel) => kernel.tiles.btc);
+  };
+  const mean = (512 * layer.topK) / layer.experts;
+  const around = [mean, mean + Math.sqrt(mean), mean + 2 * Math.sqrt(mean)];
+  const [at = [], twice] = bodies({});
+  for (const rows of around) {
+    expect(at.find((body) => body >= rows)).toBeLessThan(rows + 16);
+  }
+  // Where the average expert fills a whole row tile there is nothing to add.
+  expect(twice).toEqual([16, 64, 128, 256]);
+  expect(bodies({ wire: { dispatch: "int8" } })[0]?.every((body) => body % 32 === 0)).toBe(true);
+});
+
 test("experts whose columns alone are cut over devices have rows to send", () => {
   const mesh = { ep: 1, tp: 4 };
   const given = { ...spec({ wire: { dispatch: "int8" } }), mesh };

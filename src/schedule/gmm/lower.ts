@@ -1,6 +1,6 @@
 /** One bucket on one device as a plan. */
 import { dequantizationFor } from "../../kernel/feed-forward/dequantize.ts";
-import { defaultRowCounts } from "../../kernel/feed-forward/rules.ts";
+import { rowCountsAround } from "../../kernel/feed-forward/rules.ts";
 import type { Frame, KernelInput, Load } from "../../kernel/frame.ts";
 import { loadOf } from "../../kernel/load.ts";
 import { bodyBuffers } from "../../kernel/memory/compiler.ts";
@@ -141,7 +141,6 @@ function sharedTileOfKernel(input: KernelInput): KernelPlan["tiles"]["own"] {
 export function lower(asked: LowerInput): KernelPlan {
   const input = { ...asked, layer: deviceLayer(asked.layer, asked) };
   const { layer, device, tiles, tokens } = input;
-  const btc = tiles.btc ?? defaultRowCounts(layer, tiles.bt);
   const tried = (tiles.slots === undefined ? SLOTS : [tiles.slots]).map((count) =>
     inputOf(input, weightsIn(input, count)),
   );
@@ -150,7 +149,9 @@ export function lower(asked: LowerInput): KernelPlan {
     return vmem.used <= vmem.available;
   };
   const kernel = tried.find(fits) ?? inputOf(input, weightsIn(input, tiles.slots ?? 2));
-  const frame: Frame = { ...kernel, load: loadWith(kernel), btc };
+  const load = loadWith(kernel);
+  const btc = tiles.btc ?? rowCountsAround(layer, tiles.bt, load.rowsPerExpert);
+  const frame: Frame = { ...kernel, load, btc };
   const buffers = buffersOf(kernel, device);
   const streams = streamsOf(composition, frame);
   const semaphores = semaphoresOf(composition, kernel);
