@@ -68,7 +68,7 @@ export const codes = {
   ),
   MOE112: entry(
     "the schedule cannot run this layer",
-    "the layer's sizes fill whole TPU tiles, and it has nothing that the schedule does not do",
+    "the layer's sizes fill whole TPU tiles, and it has nothing that the schedule does not do, such as deterministic",
   ),
   MOE113: entry(
     "the number of weight slots or of early experts is not supported",
@@ -158,7 +158,7 @@ export const codes = {
   ),
   MOE138: entry(
     "a token's result depends on its device",
-    "with deterministic the shared experts' columns cut into whole registers, or blocks of scales, for each device",
+    "with deterministic each device has its own part of the shared experts' columns, in whole registers or blocks of scales, by a schedule that cuts them",
   ),
   MOE139: entry(
     "there are no other devices' tokens to route",
@@ -179,8 +179,8 @@ export const codes = {
     "NVFP4 weights are made float8_e4m3fn with a scale a channel or for a part of one",
   ),
   MOE144: entry(
-    "rows of two passes are not for this",
-    "rows are one answer for all buckets; deterministic needs one pass at a time; in HBM they are without identity experts",
+    "rows cannot lie there",
+    "rows are one answer for all buckets of a schedule, a place where it has them, with sums of 8 bits or without; with deterministic they lie in VMEM, one pass at a time; with identity experts not in HBM",
   ),
   MOE145: entry(
     "a pass cannot have so many token rows",
@@ -193,6 +193,10 @@ export const codes = {
   MOE147: entry(
     "filling up experts helps nothing",
     "padExperts is for an ep that does not divide the experts, and that leaves each device one at least",
+  ),
+  MOE148: entry(
+    "a field that mesh.padExperts fills in is another's",
+    "heldExperts is what padExperts fills the experts up to, for this ep, and stands in no spec",
   ),
   MOE150: entry(
     "no schedule can run the layer",

@@ -98,7 +98,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       tiles: `{ decode: ${BUCKET.replace("}", ', rows: ⟦"hbm"⟧ }')}, prefill: ${BUCKET.replace("256", "2048")} }`,
     }),
     says: 'rows = "hbm", but not in prefill',
-    nearest: ["vmem"],
+    nearest: ["vmem", 'rows: "hbm" in prefill'],
   },
   MOE136: {
     spec: specText({
@@ -125,7 +125,7 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
       ),
       mesh: "{ ep: ⟦4⟧ }",
     }),
-    says: "ep = 4 with deterministic: the shared experts' 256 columns do not cut over 4 devices",
+    says: "ep = 4 with deterministic: gather keeps 256 of the shared experts' 256 columns on a device, not 1 of 4 parts",
     nearest: [2],
   },
   MOE139: {

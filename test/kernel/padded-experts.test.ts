@@ -100,5 +100,9 @@ test("what they do not serve is refused by name", () => {
     "MOE146 padExperts with experts that are given",
   );
   expect(said({ wire: { combine: "int8" } })).toEqual([]);
-  expect(said({ heldExperts: 72 })[0]).toMatch("MOE106");
+  // What `padExperts` fills in is nobody's to name: neither another count nor one that fills up nothing.
+  expect(said({ heldExperts: 72 })).toEqual(["MOE148 heldExperts = 72, where padExperts fills up to 64"]);
+  expect(said({ experts: 64, heldExperts: 64 })).toEqual([
+    "MOE148 heldExperts = 64, where padExperts fills up to 64",
+  ]);
 });

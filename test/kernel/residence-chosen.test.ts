@@ -90,3 +90,23 @@ test("beside buckets that are wrong in themselves, of any shape, the others are 
     expect(findings.every(({ path }) => path[2] === "to64")).toBe(true);
   }
 });
+
+test("passes of so many tokens leave the places that have such, of all buckets together", () => {
+  const { schedule, ...spec } = specOf("auto", [512, 8192]);
+  const judged = (few: number, many: number) => {
+    const [[first = "", one] = [], [second = "", other] = []] = Object.entries(schedule.tiles);
+    if (one === undefined || other === undefined) throw new Error("two buckets");
+    const tiles = { [first]: { ...one, passTokens: few }, [second]: { ...other, passTokens: many } };
+    return judge({ ...spec, schedule: { ...schedule, tiles } }, registries);
+  };
+  const { plan } = judged(64, 1024);
+  // More than 8,191 rows of all devices are in HBM with their sums alone.
+  expect(plan && rowsOf(plan)).toEqual(["hbm with sums", "hbm with sums"]);
+  // Eight of a device have their place in VMEM alone.
+  expect(
+    judged(8, 1024).findings.map(({ code, path, nearest }) => [code, path[2], nearest]),
+  ).toEqual([
+    ["MOE145", "to512", [16, 32]],
+    ["MOE145", "to8192", [768, 896]],
+  ]);
+});

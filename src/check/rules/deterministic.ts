@@ -19,7 +19,6 @@ export const scheduleKeepsOrder: Rule = ({ spec, sound, schedule }) => {
       code: "MOE112",
       path: ["layer", "deterministic"],
       message: `the ${schedule.kind} schedule has no deterministic kernel`,
-      rule: "a schedule whose results are the same in any batch says so",
     }),
   ];
 };
@@ -60,11 +59,12 @@ export const sharedCutOverAll: Rule = ({ spec, sound, schedule }) => {
   if (layer.deterministic !== true || sharedExperts === undefined) return [];
   if (cutsOver(schedule, layer, ep)) return [];
   const columns = sharedExperts.count * sharedExperts.intermediate;
+  const kept = schedule.sharedColumns(layer, ep);
   return [
     error({
       code: "MOE138",
       path: ["mesh", "ep"],
-      message: `ep = ${ep} with deterministic: the shared experts' ${columns} columns do not cut over ${ep} devices`,
+      message: `ep = ${ep} with deterministic: ${schedule.kind} keeps ${kept} of the shared experts' ${columns} columns on a device, not 1 of ${ep} parts`,
       nearest: divisors(ep)
         .filter((devices) => cutsOver(schedule, layer, devices))
         .slice(-1),

@@ -62,7 +62,6 @@ export const scheduleRunsLayer: Rule = ({ spec, sound, schedule }) => {
       code: "MOE112",
       path: ["layer", problem.field],
       message: problem.message,
-      rule: `the ${schedule.kind} schedule runs layers whose sizes fill whole TPU tiles`,
       nearest: problem.nearest,
     }),
   );

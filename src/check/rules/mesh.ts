@@ -1,7 +1,7 @@
 /** How the layer lies over the mesh. */
 
 import { divisors } from "../../plan/divisors.ts";
-import { heldExperts, localExperts } from "../../spec/formats.ts";
+import { localExperts } from "../../spec/formats.ts";
 import { axesOf } from "../../spec/mesh.ts";
 import { show } from "../../spec/show.ts";
 import type { Finding } from "../diagnostic.ts";
@@ -12,7 +12,7 @@ import { error, type Rule, warning } from "./rule.ts";
 /** Devices of the largest slice that kernels are compiled for, tpu7x:4x4x4. */
 export const MOST_DEVICES = 128;
 
-/** MOE106, MOE122: `ep` divides the experts and is at most the largest slice. */
+/** MOE106, MOE122, MOE148: `ep` divides the experts, or they are filled up, and is at most the largest slice. */
 export const expertsDivide: Rule = ({ spec, sound }) => {
   if (!sound("layer", "experts") || !sound("mesh", "ep")) return [];
   const { experts } = spec.layer;
@@ -22,7 +22,11 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
     const message = `ep = ${ep} exceeds ${MOST_DEVICES} devices`;
     return [error({ code: "MOE122", path: ["mesh", "ep"], message, nearest: legal.slice(-1) })];
   }
-  if (heldExperts(spec.layer) === localExperts(spec.layer, ep) * ep) return [];
+  const { heldExperts: named } = spec.layer;
+  const filled = Math.ceil(experts / ep) * ep;
+  // As `moe` fills it in; a spec that goes on from another one has the other's.
+  if (named !== undefined) return named === filled && named > experts ? [] : [notFilled(named, filled)];
+  if (experts === filled) return [];
   return [
     error({
       code: "MOE106",
@@ -34,6 +38,16 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
     }),
   ];
 };
+
+/** MOE148: nobody but `mesh.padExperts` says how many experts weights lie for. */
+function notFilled(named: number, filled: number): Finding {
+  return error({
+    code: "MOE148",
+    path: ["layer", "heldExperts"],
+    message: `heldExperts = ${named}, where padExperts fills up to ${filled}`,
+    note: "leave heldExperts out: mesh.padExperts: true fills it in",
+  });
+}
 
 /** MOE146: what experts that no token goes to do not serve. */
 export const expertsFilledUp: Rule = ({ spec, sound, schedule }) => {

@@ -38,22 +38,31 @@ function unservedOf(layer: LayerSpec, schedule: Schedule, rows: Place): string |
   return UNSERVED[rows](layer) ?? schedule.refusesRows?.(rows, layer);
 }
 
-/** Where rows of all buckets may lie, by what the layer, the mesh and the buckets have: in VMEM first. */
-export function rowsServed(
-  { layer, mesh, schedule }: MoeSpec,
-  by: Schedule,
-): readonly BucketRows[] {
-  const short = Object.values(schedule.tiles).some((bucket) => bucket?.passTokens === SHORT_PASS);
+/**
+ * Where rows of all buckets may lie, by what the layer, the mesh and the buckets have: in VMEM first, and
+ * there where a bucket asks for what no place has.
+ *
+ * @param but a bucket that is not asked
+ */
+export function rowsServed(spec: MoeSpec, by: Schedule, but?: string): readonly BucketRows[] {
+  const { layer, mesh, schedule } = spec;
   const others = (["two passes", "hbm", "hbm with sums"] as const).filter(
     // One device has no two passes at a time.
     (rows) => unservedOf(layer, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes"),
   );
-  return ["vmem", ...(short ? [] : others)];
+  const asked = Object.entries(schedule.tiles).flatMap(([name, bucket]) =>
+    name === but ? [] : (bucket?.passTokens ?? []),
+  );
+  const served = (["vmem", ...others] as const).filter((rows) => {
+    const counts = passCounts(spec, rows);
+    return asked.every((count) => counts.includes(count));
+  });
+  return served.length > 0 ? served : ["vmem"];
 }
 
-/** Counts of token rows that a pass of `ep` devices can have, ascending. */
-function passCounts(ep: number, rows: BucketRows): readonly number[] {
-  const counts = [SHORT_PASS];
+/** Counts of token rows that a pass can have, ascending. */
+function passCounts({ layer, mesh: { ep } }: MoeSpec, rows: BucketRows): readonly number[] {
+  const counts = unservedShort(layer, ep, rows) === undefined ? [SHORT_PASS] : [];
   for (
     let count = GROUP;
     count <= mostPassTokens(ep, { rows });
@@ -65,16 +74,19 @@ function passCounts(ep: number, rows: BucketRows): readonly number[] {
 }
 
 /** MOE145: token rows of a pass fill tiles, and the fewest serve rows of `dtype` alone. */
-export const passesTaken: Rule = ({ spec, sound }) => {
+export const passesTaken: Rule = ({ spec, sound, schedule }) => {
   if (!sound("layer") || !sound("schedule", "tiles") || !sound("mesh", "ep")) return [];
   const { layer, mesh } = spec;
   return Object.entries(spec.schedule.tiles).flatMap(([name, { passTokens, rows = "vmem" }]) => {
     if (passTokens === undefined) return [];
-    // Short passes leave no choice.
-    const place = rows === "auto" ? "vmem" : rows;
+    // What is left to the plan follows from what its buckets ask for.
+    const chosen = schedule === undefined ? (["vmem"] as const) : rowsServed(spec, schedule, name);
+    const places = rows === "auto" ? chosen : [rows];
+    const all = new Set(places.flatMap((place) => passCounts(spec, place)));
+    if (all.has(passTokens)) return [];
+    const counts = [...all].toSorted((a, b) => a - b);
+    const [place = "vmem"] = places;
     const missing = passTokens === SHORT_PASS ? unservedShort(layer, mesh.ep, place) : undefined;
-    const counts = passCounts(mesh.ep, place).slice(missing === undefined ? 0 : 1);
-    if (counts.includes(passTokens)) return [];
     return [
       error({
         code: "MOE145",
@@ -103,6 +115,10 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
       const served = RESIDENCES.filter((one) => unserved(one) === undefined);
       return refused(`rows = "${rows}" with ${missing}`, [...served, "vmem"]);
     }
-    return other === undefined ? [] : refused(`rows = "${rows}", but not in ${other}`, ["vmem"]);
+    // The other bucket's field is no value of this one: text to read.
+    const both = `rows: "${rows}" in ${other}`;
+    return other === undefined
+      ? []
+      : refused(`rows = "${rows}", but not in ${other}`, ["vmem", both]);
   });
 };

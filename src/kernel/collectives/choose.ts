@@ -101,8 +101,18 @@ export function secondsBetween(device: Device, ep: number, list: readonly Collec
   return simulate(steps, device, ep).seconds;
 }
 
+const chosen = new Map<string, number>();
+
 /** Parts of a device's rows; 0: straight. */
 export function choose(transport: Transport, blocks: Blocks): number {
+  const { device, ep, sentTokens, unit, rows, sums, stepSeconds } = blocks;
+  const key = [transport, device.name, ep, sentTokens, unit, rows, sums, stepSeconds].join();
+  const found = chosen.get(key) ?? chooseAfresh(transport, blocks);
+  chosen.set(key, found);
+  return found;
+}
+
+function chooseAfresh(transport: Transport, blocks: Blocks): number {
   const { device, ep, sentTokens, unit, stepSeconds = 0 } = blocks;
   if (ep === 1 || transport === "straight" || !fillsChips(device, ep)) return 0;
   if (typeof transport === "number") {

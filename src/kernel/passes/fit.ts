@@ -162,15 +162,30 @@ const OVERLAPPED_SLOTS = [4, 3, LEAST_SLOTS];
 /** Rows at hand of an expert beyond so many times its mean are worth less than what is predicted faster. */
 export const LEAST_SKEW = 2;
 
-/** Passes of so many rows, with twice an expert's mean of its rows at hand if they fit; else the fewest. */
-function mostAtHand(request: FitRequest, limit: number, atOnce: AtOnce): Fit {
+/** Passes of so many rows, each with as many slots of weights: what is chosen among by time. */
+interface Candidate {
+  readonly request: FitRequest;
+  readonly passLimit: number;
+  readonly atOnce: AtOnce;
+}
+
+/** Rows at hand to try, most first: twice an expert's mean at most. */
+function blocksAtHand({ request, passLimit }: Candidate): readonly number[] {
   const { ep, tiles, tokens } = request;
-  const fitting = (rowBlock: number): Fit => attempt(request, limit, rowBlock, atOnce);
-  const passes = Math.ceil(Math.ceil(tokens / ep) / limit);
+  const passes = Math.ceil(Math.ceil(tokens / ep) / passLimit);
   const most = Math.max(tiles.bt, LEAST_SKEW * meanRows(request, passes));
-  const all = rowBlocks(request, limit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
-  const found = all.find((rowBlock) => fits(fitting(rowBlock), request));
-  return fitting(found ?? tiles.bt);
+  return rowBlocks(request, passLimit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
+}
+
+function withBlock({ request, passLimit, atOnce }: Candidate, rowBlock: number): Fit {
+  return attempt(request, passLimit, rowBlock, atOnce);
+}
+
+/** With the most rows at hand that fit; undefined: none do. */
+function mostAtHand(candidate: Candidate): Fit | undefined {
+  return blocksAtHand(candidate)
+    .map((rowBlock) => () => withBlock(candidate, rowBlock))
+    .find((made) => fits(made(), candidate.request))?.();
 }
 
 /**
@@ -182,33 +197,64 @@ export function isTimed({ tiles: { rows = "vmem" }, ep, byNeed }: FitRequest): b
   return passesOverlap({ rows, ep });
 }
 
-/** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
-function chooseByTime(request: FitRequest): Fit {
+/** What a call may be cut into, by passes and, where no slots are named, by slots. */
+function candidatesOf(request: FitRequest): readonly Candidate[] {
   const share = Math.ceil(request.tokens / request.ep);
   const { tiles } = request;
   const most = tiles.passTokens ?? Number.POSITIVE_INFINITY;
-  const asNamed = ({ passLimit }: Fit): boolean => passLimit === Math.min(roundTokens(share), most);
-  const found: Fit[] = [];
+  const found: Candidate[] = [];
   for (let passes = 1; ; passes++) {
-    const limit = Math.min(roundTokens(Math.ceil(share / passes)), most);
-    if (limit * request.ep <= mostAllTokens(heldOf(request)) && limit !== found.at(-1)?.passLimit) {
+    const passLimit = Math.min(roundTokens(Math.ceil(share / passes)), most);
+    const fresh = passLimit !== found.at(-1)?.passLimit;
+    if (fresh && passLimit * request.ep <= mostAllTokens(heldOf(request))) {
       for (const slots of tiles.slots === undefined ? OVERLAPPED_SLOTS : [tiles.slots]) {
         const slotted = { ...request, tiles: { ...tiles, slots } };
         // One pass alone is the same: a larger T than the bucket's then has room for one at a time.
-        found.push(mostAtHand(slotted, limit, 1));
-        if (request.byNeed === undefined) found.push(mostAtHand(slotted, limit, 2));
+        found.push({ request: slotted, passLimit, atOnce: 1 });
+        if (request.byNeed === undefined) found.push({ request: slotted, passLimit, atOnce: 2 });
       }
     }
-    if (limit <= LEAST_PASS) break;
+    if (passLimit <= LEAST_PASS) return found;
   }
-  const all = found.filter((fit) => fits(fit, request));
-  // A bucket that names rows of a pass has so many, where they fit.
-  const named = tiles.passTokens === undefined ? [] : all.filter(asNamed);
-  const fitting = named.length > 0 ? named : all;
+}
+
+/**
+ * The fastest of those that fit, of equals the first; undefined: none do. With the most rows at hand, whether or
+ * not they fit, a candidate takes no longer than with fewer: whose best is slower than what is found is not tried.
+ */
+function fastestOf(candidates: readonly Candidate[], request: FitRequest): Fit | undefined {
   const seconds = (fit: Fit): number => secondsOf(fit, request);
-  const best = fitting.toSorted((a, b) => seconds(a) - seconds(b))[0] ?? found.at(-1);
-  if (best === undefined) throw new RangeError("a call has at least one pass");
-  return best;
+  const hopeful = candidates
+    .map((candidate, at) => {
+      const [most = request.tiles.bt] = blocksAtHand(candidate);
+      return { candidate, at, least: seconds(withBlock(candidate, most)) };
+    })
+    .sort((a, b) => a.least - b.least);
+  let best: { readonly fit: Fit; readonly at: number; readonly seconds: number } | undefined;
+  for (const { candidate, at, least } of hopeful) {
+    if (best !== undefined && least > best.seconds) break;
+    const fit = mostAtHand(candidate);
+    if (fit === undefined) continue;
+    const taken = seconds(fit);
+    const faster = best === undefined || taken < best.seconds;
+    if (faster || (taken === best?.seconds && at < best.at)) best = { fit, at, seconds: taken };
+  }
+  return best?.fit;
+}
+
+/** The passes that are predicted to take least, overlapped or not, of those that fit; else the smallest. */
+function chooseByTime(request: FitRequest): Fit {
+  const { tiles, tokens, ep } = request;
+  const all = candidatesOf(request);
+  // A bucket that names rows of a pass has so many, where they fit.
+  const limit = Math.min(roundTokens(Math.ceil(tokens / ep)), tiles.passTokens ?? 0);
+  const named =
+    tiles.passTokens === undefined ? [] : all.filter(({ passLimit }) => passLimit === limit);
+  const best = fastestOf(named, request) ?? fastestOf(all, request);
+  const last = all.at(-1);
+  if (best !== undefined) return best;
+  if (last === undefined) throw new RangeError("a call has at least one pass");
+  return withBlock(last, tiles.bt);
 }
 
 /** What the passes of a call are predicted to take. */
