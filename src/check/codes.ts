@@ -188,15 +188,11 @@ export const codes = {
   ),
   MOE146: entry(
     "the experts cannot be filled up",
-    "experts of zero weights fill up the last devices where a kernel of the gather or the runs schedule chooses experts itself",
+    "experts of zero weights fill up the last devices where a kernel of the gather or the runs schedule chooses experts itself: so many as mesh.padExperts fills in for this ep",
   ),
   MOE147: entry(
     "filling up experts helps nothing",
     "padExperts is for an ep that does not divide the experts, and that leaves each device one at least",
-  ),
-  MOE148: entry(
-    "a field that mesh.padExperts fills in is another's",
-    "heldExperts is what padExperts fills the experts up to, for this ep, and stands in no spec",
   ),
   MOE150: entry(
     "no schedule can run the layer",

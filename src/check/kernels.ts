@@ -33,7 +33,7 @@ export function judgeKernels(
   const { sound, schedule } = context;
   // Figures of a layer that the schedule cannot run, or that does not divide, would mislead.
   const blocked = before.some(({ code }) =>
-    ["MOE105", "MOE106", "MOE112", "MOE122", "MOE148", "MOE180", "MOE181"].includes(code),
+    ["MOE105", "MOE106", "MOE112", "MOE122", "MOE146", "MOE180", "MOE181"].includes(code),
   );
   const ready = sound("layer") && sound("mesh") && sound("devices") && !blocked;
   if (schedule === undefined || !ready) return { findings: [], resolved: [], lowered: 0 };

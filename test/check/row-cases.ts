@@ -61,10 +61,6 @@ export const rowCases = {
     spec: specText({ mesh: "{ ep: 4, padExperts: ⟦true⟧ }" }),
     says: "padExperts changes nothing: ep = 4 divides experts = 128",
   },
-  MOE148: {
-    spec: specText({ layer: LAYER.replace("topK: 8,", "topK: 8,\n    heldExperts: ⟦136⟧,") }),
-    says: "heldExperts = 136, where padExperts fills up to 128",
-  },
   MOE145: {
     spec: specText({
       tiles: "{ decode: { upTo: 256, bt: 64, bf: 768, bd: 2048, passTokens: ⟦24⟧ } }",

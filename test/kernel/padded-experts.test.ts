@@ -101,8 +101,10 @@ test("what they do not serve is refused by name", () => {
   );
   expect(said({ wire: { combine: "int8" } })).toEqual([]);
   // What `padExperts` fills in is nobody's to name: neither another count nor one that fills up nothing.
-  expect(said({ heldExperts: 72 })).toEqual(["MOE148 heldExperts = 72, where padExperts fills up to 64"]);
+  expect(said({ heldExperts: 72 })).toEqual([
+    "MOE146 heldExperts = 72, where padExperts fills up to 64",
+  ]);
   expect(said({ experts: 64, heldExperts: 64 })).toEqual([
-    "MOE148 heldExperts = 64, where padExperts fills up to 64",
+    "MOE146 heldExperts = 64, where padExperts fills up to 64",
   ]);
 });

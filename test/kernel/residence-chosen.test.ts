@@ -96,7 +96,10 @@ test("passes of so many tokens leave the places that have such, of all buckets t
   const judged = (few: number, many: number) => {
     const [[first = "", one] = [], [second = "", other] = []] = Object.entries(schedule.tiles);
     if (one === undefined || other === undefined) throw new Error("two buckets");
-    const tiles = { [first]: { ...one, passTokens: few }, [second]: { ...other, passTokens: many } };
+    const tiles = {
+      [first]: { ...one, passTokens: few },
+      [second]: { ...other, passTokens: many },
+    };
     return judge({ ...spec, schedule: { ...schedule, tiles } }, registries);
   };
   const { plan } = judged(64, 1024);

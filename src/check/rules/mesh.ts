@@ -12,9 +12,10 @@ import { error, type Rule, warning } from "./rule.ts";
 /** Devices of the largest slice that kernels are compiled for, tpu7x:4x4x4. */
 export const MOST_DEVICES = 128;
 
-/** MOE106, MOE122, MOE148: `ep` divides the experts, or they are filled up, and is at most the largest slice. */
+/** MOE106, MOE122, MOE146: `ep` divides the experts, or they are filled up, and is at most the largest slice. */
 export const expertsDivide: Rule = ({ spec, sound }) => {
-  if (!sound("layer", "experts") || !sound("mesh", "ep")) return [];
+  if (!sound("layer", "experts") || !sound("layer", "heldExperts") || !sound("mesh", "ep"))
+    return [];
   const { experts } = spec.layer;
   const { ep } = spec.mesh;
   const legal = divisors(experts).filter((size) => size <= MOST_DEVICES);
@@ -25,7 +26,8 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
   const { heldExperts: named } = spec.layer;
   const filled = Math.ceil(experts / ep) * ep;
   // As `moe` fills it in; a spec that goes on from another one has the other's.
-  if (named !== undefined) return named === filled && named > experts ? [] : [notFilled(named, filled)];
+  if (named !== undefined)
+    return named === filled && named > experts ? [] : [notFilled(named, filled)];
   if (experts === filled) return [];
   return [
     error({
@@ -39,10 +41,10 @@ export const expertsDivide: Rule = ({ spec, sound }) => {
   ];
 };
 
-/** MOE148: nobody but `mesh.padExperts` says how many experts weights lie for. */
+/** MOE146: nobody but `mesh.padExperts` says how many experts weights lie for. */
 function notFilled(named: number, filled: number): Finding {
   return error({
-    code: "MOE148",
+    code: "MOE146",
     path: ["layer", "heldExperts"],
     message: `heldExperts = ${named}, where padExperts fills up to ${filled}`,
     note: "leave heldExperts out: mesh.padExperts: true fills it in",

@@ -21,7 +21,8 @@ import { isTiled, sharedOf, sharedTileOf } from "../shared-experts/spread.ts";
 import { trafficOf } from "../traffic.ts";
 import { tileShapeOf } from "../weights/tile-shape.ts";
 import { runAhead, tradeRows } from "./ahead.ts";
-import { chooseFit, type Fit, type FitRequest, meanRows, secondsOf } from "./fit.ts";
+import { chooseFit } from "./choose-fit.ts";
+import { type Fit, type FitRequest, meanRows, secondsOf } from "./fit.ts";
 import { roundTokens, sizesOf } from "./sizes.ts";
 
 function axesOf({ layer, ep, sizes, tiles, load }: Frame): readonly Axis[] {
