@@ -32,7 +32,9 @@ const oneBody = { bt: 64, btc: [64] };
 test("shared experts are refused where a token's result must be the same on any device", () => {
   const sharedExperts = { count: 1, intermediate: 512 };
   const said = messages({ deterministic: true, sharedExperts }, oneBody).join();
-  expect(said).toContain("runs keeps 512 of the shared experts' 512 columns on a device, not 1 of 4 parts");
+  expect(said).toContain(
+    "runs keeps 512 of the shared experts' 512 columns on a device, not 1 of 4 parts",
+  );
   expect(messages({ deterministic: true }, oneBody)).toEqual([]);
 });
 
