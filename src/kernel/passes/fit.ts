@@ -112,6 +112,7 @@ export function attempt(
   return { input, sizes, passLimit, rowBlock, atOnce, reads: sizes.passes * Math.max(1, blocks) };
 }
 
+/** Whether VMEM and SMEM have room for it, and an index for its rows. */
 export function fits({ input, sizes }: Fit, { composition, device }: FitRequest): boolean {
   const { vmem, smem } = usageOf(buffersOf(composition, input, device), device);
   return (
