@@ -135,8 +135,8 @@ export interface StageLoop {
 export interface Turn {
   /** Whose: the pass to come, that which comes, whose rows the experts take, or which leaves. */
   readonly of: "next" | "coming" | "taken" | "leaving";
-  /** Before the experts, spread over them, after them; or once, between the last two passes. */
-  readonly at: "first" | "beside" | "last" | "before the end";
+  /** Before the experts, beside or after them (soon: with the first turn if no pass leaves); or once. */
+  readonly at: "first" | "beside" | "last" | "soon" | "before the end";
 }
 
 /** One stage of the kernel; `name` is also its `jax.named_scope`. */

@@ -138,6 +138,20 @@ export function overlappedPasses(
     turned.flatMap((one) => (one.turn?.at === place ? [{ of: one.turn.of, one }] : []));
   const whole = (place: Turn["at"]): readonly Step[] =>
     at(place).map(({ of, one }) => when(of, stage(one)));
+  const leaves = (here: Here): boolean => isThere("leaving", here);
+  /** What is done with the first turn where no pass leaves. */
+  const soon: Step = {
+    do: "when",
+    test: (here) => here.trip("expert") === 0 && !leaves(here),
+    body: whole("soon"),
+  };
+  const last = turned.flatMap((one): readonly Step[] => {
+    const { of, at: place } = one.turn ?? {};
+    if (of === undefined) return [];
+    const steps = when(of, stage(one));
+    if (place === "soon") return [{ do: "when", test: leaves, body: [steps] }];
+    return place === "last" ? [steps] : [];
+  });
 
   const besides = at("beside").map(({ of, one }) => ({
     ...{ of, one },
@@ -174,6 +188,7 @@ export function overlappedPasses(
         trips: turns,
         body: [
           when("taken", [expert]),
+          soon,
           ...HALVES.flatMap((spans, half) =>
             besides.map(({ of, one, halves }, index) =>
               when(of, [part(one), ...stage(one, slice(halves, half, spans[index] ?? WHOLE))]),
@@ -182,7 +197,7 @@ export function overlappedPasses(
         ],
       },
       when("taken", after),
-      ...whole("last"),
+      ...last,
       { do: "when", test: between, body: at("before the end").flatMap(({ one }) => stage(one)) },
     ],
   };

@@ -36,7 +36,7 @@ const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
   ["await_rows", { of: "coming", at: "beside" }],
   ["send_routes", { of: "coming", at: "last" }],
   ["write_output", { of: "leaving", at: "last" }],
-  ["clear_sums", { of: "coming", at: "last" }],
+  ["clear_sums", { of: "coming", at: "soon" }],
   ["load_rows", { of: "next", at: "last" }],
   ["exchange_routes", { of: "coming", at: "last" }],
   ["pass_barrier", { of: "taken", at: "before the end" }],
@@ -51,7 +51,7 @@ export function inTurns(stages: readonly Stage[]): readonly Stage[] {
     TURNS.filter(([, turn]) => places.includes(turn.at)).flatMap(([name, turn]) =>
       stages.flatMap((stage) => (stage.name === name ? [{ ...stage, turn }] : [])),
     );
-  return [...call, ...at("first"), ...taken, ...at("beside", "last", "before the end")];
+  return [...call, ...at("first"), ...taken, ...at("beside", "soon", "last", "before the end")];
 }
 
 export const composition: Composition = {
