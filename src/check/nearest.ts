@@ -8,6 +8,7 @@ import { moe } from "../dsl/moe.ts";
 import type { Registries } from "../lower/lower.ts";
 import type { TileAxis } from "../schedule/schedule.ts";
 import { deviceLayer } from "../spec/formats.ts";
+import { memberParts } from "../spec/member.ts";
 import { severalOf } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding, SpecPath } from "./diagnostic.ts";
@@ -111,7 +112,7 @@ class Proposals {
   #tilesAt(path: SpecPath): readonly number[] | undefined {
     const several = severalOf(this.#spec.schedule) !== undefined;
     const axis = path[1] === "tiles" ? path[several ? 4 : 3] : undefined;
-    const kind = several ? String(path[3]) : this.#spec.schedule?.kind;
+    const kind = several ? memberParts(String(path[3])).kind : this.#spec.schedule?.kind;
     const schedule = this.#using.schedules[kind];
     if (schedule === undefined || (axis !== "bt" && axis !== "bf" && axis !== "bd"))
       return undefined;

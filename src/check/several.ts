@@ -5,14 +5,15 @@ import {
   type Chosen,
   choose,
   isAsked,
-  kindsOf,
   lowerSeveral,
   memberSpec,
+  namesOf,
   writtenTimes,
 } from "../lower/several.ts";
 import { fits, type ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import { memberName, memberParts } from "../spec/member.ts";
 import { devicesOf } from "../spec/mesh.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
@@ -30,10 +31,11 @@ import {
   useless,
 } from "./rules/several.ts";
 
-/** One schedule of several, with all buckets that it can run. */
+/** One of those that may take part, with all buckets that it can run. */
 export interface Member {
-  readonly kind: string;
-  /** Its own spec: of this schedule alone. */
+  /** Of the schedule, and of where its rows lie (`spec/member.ts`). */
+  readonly name: string;
+  /** Its own spec: of this member alone. */
   readonly spec: MoeSpec;
   /** Its own plan: kernels for each bucket on each device where it fits. */
   readonly plan: Plan;
@@ -60,22 +62,38 @@ interface Tried {
   readonly resolved: readonly ResolvedTiles[];
 }
 
+const PLACES = ["vmem", "two passes", "hbm", "hbm with sums"] as const;
+
 const isError = ({ severity }: Finding): boolean => severity === "error";
 
 const isOfColumns = ({ path: [first, second] }: Finding): boolean =>
   first === "mesh" && second === "tp";
 
-/** Where a finding about one schedule's own spec stands in the spec of several. */
-function placedIn(kind: string, finding: Finding): Finding {
+/** Where a finding about one member's own spec stands in the spec of several. */
+function placedIn(member: string, { among }: SeveralSpec, finding: Finding): Finding {
   const [schedule, tiles, bucket, field, ...rest] = finding.path;
   const shared = BUCKET_FIELDS.some((name) => name === field);
   if (schedule !== "schedule" || bucket === undefined || field === undefined || shared) {
     return finding;
   }
-  return { ...finding, path: [schedule, tiles ?? "tiles", bucket, kind, field, ...rest] };
+  const own = [schedule, tiles ?? "tiles", bucket, member];
+  if (field !== "rows") return { ...finding, path: [...own, field, ...rest] };
+  // Where rows lie is the member's name: said once, where it is named.
+  const at = among?.indexOf(member) ?? -1;
+  const { kind } = memberParts(member);
+  const nearest = PLACES.filter((rows) => finding.nearest.includes(rows)).map((rows) =>
+    memberName({ kind, rows }),
+  );
+  return { ...finding, path: at < 0 ? own : [schedule, "among", at], nearest };
 }
 
 const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);
+
+/** Without what is said again: of each bucket, where it is the member's. */
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  const keys = findings.map((each) => `${keyOf(each)} ${each.detail}`);
+  return findings.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
+}
 
 /**
  * Judges each schedule by its own spec, and decides who runs which bucket on which device.
@@ -96,8 +114,8 @@ export function judgeSeveral(
     return { findings, resolved: [], lowered, members };
   };
   if (shared.some(isError)) return ended();
-  const kinds = kindsOf(several, registries.schedules);
-  if (spec.layer.deterministic === true && kinds.length > 1) {
+  const names = namesOf(several, registries.schedules);
+  if (spec.layer.deterministic === true && names.length > 1) {
     findings.push(orderDiffers(registries));
     return ended();
   }
@@ -105,16 +123,16 @@ export function judgeSeveral(
   const all: Tried[] = [];
   // Of schedules that cut experts, what keeps them from these columns.
   const columns: Finding[] = [];
-  for (const kind of kinds) {
-    const schedule = registries.schedules[kind];
+  for (const name of names) {
+    const schedule = registries.schedules[memberParts(name).kind];
     if (schedule === undefined) continue;
-    const one = tryOne(spec, several, schedule, registries, judgeRules);
+    const one = tryOne(spec, several, name, schedule, registries, judgeRules);
     lowered += one.lowered;
-    const told = one.findings.map((each) => placedIn(kind, each));
+    const told = distinct(one.findings.map((each) => placedIn(name, several, each)));
     if (schedule.cutsExperts === true) columns.push(...told.filter(isOfColumns));
     const fresh = told.filter((each) => !known.has(keyOf(each)));
     // Of a schedule that nobody asks for, what it cannot do is no fault of the spec.
-    const asked = isAsked(several, kind);
+    const asked = isAsked(several, name);
     findings.push(...fresh.filter((each) => asked || (one.tried && !isError(each))));
     for (const each of told) known.add(keyOf(each));
     if (one.tried !== undefined) all.push(one.tried);
@@ -122,11 +140,11 @@ export function judgeSeveral(
   const tried = ofOneLayout(spec, several, registries, all);
   const other = otherWeights(
     spec,
-    tried.map(({ member }) => member.kind),
+    tried.map(({ member }) => member.name),
     registries,
   );
   if (other !== undefined) findings.push(other);
-  if (tried.length === 0) findings.push(...(columns.length > 0 ? columns : [nobody(kinds)]));
+  if (tried.length === 0) findings.push(...(columns.length > 0 ? columns : [nobody(names)]));
   if (findings.some(isError)) return ended();
   const members = tried.map(({ member }) => member);
   const decided = decide(spec, several, tried);
@@ -150,20 +168,21 @@ interface OneTried {
 function tryOne(
   spec: MoeSpec,
   several: SeveralSpec,
+  name: string,
   schedule: Schedule,
   registries: Registries,
   judgeRules: JudgeRules,
 ): OneTried {
-  const own = memberSpec(spec, several, schedule);
+  const own = memberSpec(spec, several, name, schedule);
   const { context, findings: before } = judgeRules(own, registries);
   if (before.some(isError)) return { findings: before, lowered: 0 };
   const judged = judgeKernels(context, before);
   const { lowered } = judged;
   const resolved = judged.resolved.filter(({ kernel }) => fits(kernel));
-  const findings = [...before, ...inItsWay(several, schedule.kind, judged)];
+  const findings = [...before, ...inItsWay(several, name, judged)];
   if (resolved.length === 0) return { findings, lowered };
   const plan = lowerSpec(own, resolved);
-  const member = { kind: schedule.kind, spec: own, plan };
+  const member = { name, spec: own, plan };
   return { findings, lowered, tried: { member, context, before, resolved } };
 }
 
@@ -177,9 +196,9 @@ function ofOneLayout(
   { schedules }: Registries,
   tried: readonly Tried[],
 ): readonly Tried[] {
-  const asked = ({ member }: Tried): boolean => isAsked(several, member.kind);
+  const asked = ({ member }: Tried): boolean => isAsked(several, member.name);
   const columns = ({ member }: Tried): number =>
-    schedules[member.kind]?.sharedColumns(layer, devicesOf(mesh)) ?? 0;
+    schedules[memberParts(member.name).kind]?.sharedColumns(layer, devicesOf(mesh)) ?? 0;
   const first = tried.find(asked) ?? tried[0];
   if (first === undefined) return tried;
   const kept = columns(first);
@@ -189,14 +208,14 @@ function ofOneLayout(
 /** Where tiles are written, or the bucket names the schedule, that they do not fit is an error. */
 function inItsWay(
   { tiles }: SeveralSpec,
-  kind: string,
+  member: string,
   { findings }: JudgedKernels,
 ): readonly Finding[] {
   return findings.filter((finding) => {
     const [, , name = ""] = finding.path;
     const bucket = tiles[name];
-    const written = bucket !== undefined && Reflect.get(bucket, kind) !== undefined;
-    return !isError(finding) || written || bucket?.use === kind;
+    const written = bucket !== undefined && Reflect.get(bucket, member) !== undefined;
+    return !isError(finding) || written || bucket?.use === member;
   });
 }
 
@@ -213,37 +232,37 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
     const undecided: string[] = [];
     const can = new Set<string>();
     for (const device of new Set(spec.devices)) {
-      const found = tried.flatMap(({ member: { kind }, resolved }) => {
+      const found = tried.flatMap(({ member, resolved }) => {
         const tiles = resolved.find(
           ({ kernel }) => kernel.bucket === name && kernel.device === device,
         );
-        return tiles === undefined ? [] : [{ kind, tiles }];
+        return tiles === undefined ? [] : [{ member: member.name, tiles }];
       });
-      const kinds = found.map(({ kind }) => kind);
-      for (const kind of kinds) can.add(kind);
-      if (kinds.length === 0)
+      const able = found.map(({ member }) => member);
+      for (const member of able) can.add(member);
+      if (able.length === 0)
         findings.push(
           nobodyFits(
             name,
             device,
-            tried.map(({ member }) => member.kind),
+            tried.map(({ member }) => member.name),
           ),
         );
-      else if (bucket.use !== undefined && !kinds.includes(bucket.use)) {
-        findings.push(useless(name, device, bucket.use, kinds));
+      else if (bucket.use !== undefined && !able.includes(bucket.use)) {
+        findings.push(useless(name, device, bucket.use, able));
       } else {
-        const made = choose(bucket, device, kinds);
+        const made = choose(bucket, device, able);
         if (made === undefined) undecided.push(device);
         const [any] = found;
         const { schedule, choice } = made ?? {
-          schedule: any?.kind ?? "",
+          schedule: any?.member ?? "",
           choice: { by: "alone", times: [] },
         };
-        const tiles = found.find(({ kind }) => kind === schedule)?.tiles;
+        const tiles = found.find(({ member }) => member === schedule)?.tiles;
         if (tiles !== undefined) chosen.push({ bucket: name, device, schedule, choice, tiles });
         if (choice.by === "prediction") {
-          const timed = writtenTimes(bucket, device, kinds).map((one) => one.schedule);
-          findings.push(...untimed(name, device, kinds, timed));
+          const timed = writtenTimes(bucket, device, able).map((one) => one.schedule);
+          findings.push(...untimed(name, device, able, timed));
         }
       }
     }
@@ -258,11 +277,11 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
  */
 function relowered(chosen: readonly Chosen[], tried: readonly Tried[]): readonly Chosen[] {
   const own = new Map(
-    tried.map(({ member: { kind }, context, before }) => {
-      const mine = chosen.filter(({ schedule }) => schedule === kind);
+    tried.map(({ member: { name }, context, before }) => {
+      const mine = chosen.filter(({ schedule }) => schedule === name);
       const wanted = (bucket: string, device: string): boolean =>
         mine.some((one) => one.bucket === bucket && one.device === device);
-      return [kind, mine.length === 0 ? [] : judgeKernels(context, before, wanted).resolved];
+      return [name, mine.length === 0 ? [] : judgeKernels(context, before, wanted).resolved];
     }),
   );
   return chosen.map((one) => {

@@ -13,6 +13,7 @@ import type {
   SharedExperts,
   WeightLayout,
 } from "../spec/layer.ts";
+import type { PlaceWord } from "../spec/member.ts";
 import type { DType, Quantization, Wire } from "../spec/quantization.ts";
 import type { BucketSpec, PredictedTimes } from "../spec/schedule.ts";
 import type { AUTO, EPMOE, SeveralBucket } from "../spec/several.ts";
@@ -184,26 +185,32 @@ export type BucketInput<K extends ScheduleName = ScheduleName> = Pick<BucketSpec
     readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
   };
 
-/** Of one schedule among several: the tiles that it has, each `auto` where it is left out. */
+/** One schedule with its rows elsewhere than in VMEM: "gather_hbm_sums". */
+type ResidentOf<K extends ScheduleName> = "rows" extends OptionsOf<K> ? `${K}_${PlaceWord}` : never;
+
+/** What may take part in a package of several: a schedule, or one with its rows in another place. */
+export type MemberName = { readonly [K in ScheduleName]: K | ResidentOf<K> }[ScheduleName];
+
+/** Of one of several: the tiles that it has, each `auto` where it is left out. Where rows lie its name says. */
 export type MemberInput<K extends ScheduleName> = Partial<
-  Pick<BucketSpec, AxesOf<K> | OptionsOf<K>>
+  Pick<BucketSpec, AxesOf<K> | Exclude<OptionsOf<K>, "rows">>
 >;
 
 /** A token bucket of several schedules: the fastest runs it. */
 export type AutoBucketInput = Pick<SeveralBucket, "upTo"> & {
-  /** The schedule that runs it, whatever is predicted. Default: the fastest by `predicted`. */
-  readonly use?: ScheduleName;
-  /** Microseconds by device and schedule, as `moegen predict --write` puts them. Default: undecided. */
+  /** The member that runs it, whatever is predicted. Default: the fastest by `predicted`. */
+  readonly use?: MemberName;
+  /** Microseconds by device and member, as `moegen predict --write` puts them. Default: undecided. */
   readonly predicted?: Readonly<
-    Partial<Record<DeviceName, Readonly<Partial<Record<ScheduleName | typeof EPMOE, number>>>>>
+    Partial<Record<DeviceName, Readonly<Partial<Record<MemberName | typeof EPMOE, number>>>>>
   >;
-} & { readonly [K in ScheduleName]?: MemberInput<K> };
+} & { readonly [K in ScheduleName as K | ResidentOf<K>]?: MemberInput<K> };
 
 /** Several schedules in one package, over one layout of the weights. */
 export interface AutoScheduleInput {
   readonly kind: typeof AUTO;
-  /** Kinds that may take part. Default: every one that can run the layer. */
-  readonly among?: readonly [ScheduleName, ...ScheduleName[]];
+  /** Who may take part. Default: every schedule that can run the layer, with its rows in VMEM. */
+  readonly among?: readonly [MemberName, ...MemberName[]];
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, AutoBucketInput>>;
 }

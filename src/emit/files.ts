@@ -65,6 +65,6 @@ export function filesOf(plan: Plan): readonly PackageFile[] {
 
 /** Names of the modules and of the schedules' folders: "kernel", "tiles". */
 export function moduleNames(plan: Plan): readonly string[] {
-  const folders = isSeveral(plan) ? membersOf(plan).map(({ schedule }) => schedule) : [];
+  const folders = isSeveral(plan) ? membersOf(plan).map(({ name }) => name) : [];
   return [...filesOf(plan).map(({ file }) => file.replace(/\.py$/, "")), ...folders];
 }

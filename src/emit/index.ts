@@ -26,12 +26,12 @@ export async function emitPackage(
   );
 }
 
-/** The entry's modules, and each schedule's in a folder of its name. */
+/** The entry's modules, and each member's in a folder of its name. */
 function severalModules(plan: Plan): Modules {
   const entry = rendered(plan, filesOf(plan));
   const members = membersOf(plan).map((member) => ({
-    folder: member.schedule,
-    modules: rendered(member, memberFiles(member, plan)),
+    folder: member.name,
+    modules: rendered(member.plan, memberFiles(member, plan)),
   }));
   const told = withImports(entry);
   const own = members.flatMap(({ folder, modules }) =>

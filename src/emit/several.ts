@@ -3,10 +3,11 @@
 import { argumentsContext } from "../kernel/api/arguments.ts";
 import { headerContext, layerContext } from "../kernel/api/context.ts";
 import { planShared } from "../kernel/shared-experts/spread.ts";
-import { membersOf } from "../plan/members.ts";
+import { type MemberPlan, membersOf } from "../plan/members.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
+import { memberParts } from "../spec/member.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { exportsOf, isPredicted, siblingImport, tilesContext } from "./package.ts";
 import { pyFloat, pyString } from "./python.ts";
@@ -37,10 +38,23 @@ function choiceOf({ tiles, schedule, choice, predicted }: KernelPlan): Record<st
   };
 }
 
+const PLACES = {
+  vmem: "",
+  "two passes": "; rows of one pass come in while experts take the other's",
+  hbm: "; token rows in HBM",
+  "hbm with sums": "; token rows and their sums in HBM",
+} as const;
+
+/** What a member is, in a line. */
+function summaryOf(name: string): string {
+  const { kind, rows } = memberParts(name);
+  return `${scheduleOf(kind).summary}${PLACES[rows]}`;
+}
+
 /** What the modules of the package itself say. */
 function severalContext(plan: Plan): Record<string, unknown> {
-  const schedules = membersOf(plan).map(({ schedule }) => scheduleOf(schedule));
-  const names = schedules.map(({ kind }) => kind);
+  const members = membersOf(plan);
+  const names = members.map(({ name }) => name);
   const sorted = names.toSorted();
   const predicted = isPredicted(plan);
   const tightest = kindsOf(plan)
@@ -50,7 +64,7 @@ function severalContext(plan: Plan): Record<string, unknown> {
     ...layerContext(plan),
     ...argumentsContext(plan, planShared(plan)),
     ...headerContext(plan),
-    schedules: schedules.map(({ kind, summary }) => ({ kind, summary })),
+    members: members.map(({ name }) => ({ name, summary: summaryOf(name) })),
     schedulesText: `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`,
     modules: sorted.join(", "),
     modulesOr: `${sorted.slice(0, -1).join(", ")} or ${sorted.at(-1)}`,
@@ -97,15 +111,18 @@ export function entryFiles(): readonly PackageFile[] {
   ];
 }
 
-/** Modules of one schedule; `plan` is its own, of the package `whole`. */
-export function memberFiles(plan: Plan, whole: Plan): readonly PackageFile[] {
-  const { kind, summary, ...schedule } = scheduleOf(plan.schedule);
+/** Modules of one member of the package `whole`. */
+export function memberFiles(
+  { name: member, plan }: MemberPlan,
+  whole: Plan,
+): readonly PackageFile[] {
+  const schedule = scheduleOf(plan.schedule);
   const order = kindsOf(whole).map((device) => deviceOf(device).kind);
   return [
     {
       file: "__init__.py",
       template: "several/member_init",
-      context: ({ name }) => ({ name, schedule: kind, summary }),
+      context: ({ name }) => ({ name, member, summary: summaryOf(member) }),
     },
     ...schedule.files(plan),
     {
@@ -116,7 +133,7 @@ export function memberFiles(plan: Plan, whole: Plan): readonly PackageFile[] {
         const table = context.table.toSorted(
           (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind),
         );
-        return { ...context, table, schedule: kind };
+        return { ...context, table, member };
       },
     },
   ];

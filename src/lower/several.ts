@@ -1,34 +1,46 @@
-/** A spec of several schedules: each one's own spec, and which of them runs a bucket. */
+/** A spec of several schedules: each member's own spec, and which of them runs a bucket. */
 import type { KernelPlan, Plan, ScheduleChoice, ScheduleTime } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { auto } from "../spec/choice.ts";
+import { memberNames, memberParts } from "../spec/member.ts";
 import type { BucketSpec, PredictedTimes } from "../spec/schedule.ts";
 import { AUTO, EPMOE, memberTiles, type SeveralBucket, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { lowerSpec, type Schedules } from "./lower.ts";
 import type { ResolvedTiles } from "./tiles.ts";
 
-/** Kinds that may take part, as the spec names them, or all that there are. */
-export function kindsOf(several: SeveralSpec, schedules: Schedules): readonly string[] {
-  return several.among ?? Object.keys(schedules);
+/**
+ * Names of those that may take part: as the spec has them, or every schedule, and every other member that a
+ * bucket names.
+ */
+export function namesOf(several: SeveralSpec, schedules: Schedules): readonly string[] {
+  if (several.among !== undefined) return several.among;
+  const named = memberNames(schedules).filter((name) => isAsked(several, name));
+  return [...new Set([...Object.keys(schedules), ...named])];
 }
 
-/** Whether the spec itself asks for a schedule: then what stands in its way is an error. */
-export function isAsked({ among, tiles }: SeveralSpec, kind: string): boolean {
+/** Whether the spec itself asks for a member: then what stands in its way is an error. */
+export function isAsked({ among, tiles }: SeveralSpec, name: string): boolean {
   const named = (bucket: SeveralBucket): boolean =>
-    bucket.use === kind || memberTiles(bucket, kind) !== undefined;
-  return among?.includes(kind) === true || Object.values(tiles).some(named);
+    bucket.use === name || memberTiles(bucket, name) !== undefined;
+  return among?.includes(name) === true || Object.values(tiles).some(named);
 }
 
-/** The spec of one schedule alone, with every bucket; tiles that are not written are `auto`. */
-export function memberSpec(spec: MoeSpec, several: SeveralSpec, schedule: Schedule): MoeSpec {
+/** The spec of one member alone, with every bucket; tiles that are not written are `auto`. */
+export function memberSpec(
+  spec: MoeSpec,
+  several: SeveralSpec,
+  name: string,
+  schedule: Schedule,
+): MoeSpec {
   const { kind } = schedule;
+  const { rows } = memberParts(name);
   const axes = Object.fromEntries(schedule.axes.map(({ name }) => [name, auto]));
   const tiles = Object.fromEntries(
-    Object.entries(several.tiles).map(([name, bucket]): [string, BucketSpec] => [
-      name,
-      { upTo: bucket.upTo, ...axes, ...memberTiles(bucket, kind) },
-    ]),
+    Object.entries(several.tiles).map(([of, bucket]): [string, BucketSpec] => {
+      const own = { upTo: bucket.upTo, ...axes, ...memberTiles(bucket, name) };
+      return [of, rows === "vmem" ? own : { ...own, rows }];
+    }),
   );
   return { ...spec, schedule: { kind, tiles } };
 }
@@ -95,10 +107,10 @@ function predictedOf(
  * schedule runs them all it is that one's plan.
  */
 export function lowerSeveral(spec: MoeSpec, several: SeveralSpec, chosen: readonly Chosen[]): Plan {
-  const kinds = new Set(chosen.map(({ schedule }) => schedule));
-  const [only = AUTO] = kinds;
-  const single = kinds.size === 1;
-  const kind = single ? only : AUTO;
+  const names = new Set(chosen.map(({ schedule }) => schedule));
+  const [only = AUTO] = names;
+  const single = names.size === 1;
+  const kind = single ? memberParts(only).kind : AUTO;
   const plain: MoeSpec = { ...spec, schedule: { kind, tiles: {} } };
   const kernels = chosen.map((one): KernelPlan => {
     const { kernel } = one.tiles;

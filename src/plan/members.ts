@@ -1,8 +1,9 @@
-/** A plan of several schedules, taken apart: each schedule's own plan. */
+/** A plan of several schedules, taken apart: each member's own plan. */
+import { memberParts } from "../spec/member.ts";
 import { AUTO } from "../spec/several.ts";
 import type { KernelPlan, Plan } from "./plan.ts";
 
-/** Whether its kernels are of more than one schedule. */
+/** Whether its kernels are of more than one member. */
 export function isSeveral({ schedule }: Pick<Plan, "schedule">): boolean {
   return schedule === AUTO;
 }
@@ -12,21 +13,28 @@ function alone({ schedule: _, choice: __, predicted: ___, ...kernel }: KernelPla
   return kernel;
 }
 
-/** The plan of one of its schedules: the buckets that this one runs. Of one schedule: the plan. */
-export function memberOf(plan: Plan, kind: string): Plan {
+/** The plan of one of its members: the buckets that this one runs. Of one schedule: the plan. */
+export function memberOf(plan: Plan, name: string): Plan {
   if (!isSeveral(plan)) return plan;
-  const kernels = plan.kernels.filter(({ schedule }) => schedule === kind).map(alone);
-  return { ...plan, schedule: kind, kernels };
+  const kernels = plan.kernels.filter(({ schedule }) => schedule === name).map(alone);
+  return { ...plan, schedule: memberParts(name).kind, kernels };
 }
 
-/** The plans of all its schedules, in the order of their buckets; a plan of one schedule is the only one. */
-export function membersOf(plan: Plan): readonly Plan[] {
-  if (!isSeveral(plan)) return [plan];
-  const kinds = [...new Set(plan.kernels.flatMap(({ schedule }) => schedule ?? []))];
-  return kinds.map((kind) => memberOf(plan, kind));
+/** One member, and the plan of its own. */
+export interface MemberPlan {
+  /** As its folder in the package is called; of a plan of one schedule the kind. */
+  readonly name: string;
+  readonly plan: Plan;
 }
 
-/** The plan of the schedule that a kernel is of. */
+/** All its members, in the order of their buckets; a plan of one schedule is the only one. */
+export function membersOf(plan: Plan): readonly MemberPlan[] {
+  if (!isSeveral(plan)) return [{ name: plan.schedule, plan }];
+  const names = [...new Set(plan.kernels.flatMap(({ schedule }) => schedule ?? []))];
+  return names.map((name) => ({ name, plan: memberOf(plan, name) }));
+}
+
+/** The plan of the member that a kernel is of. */
 export function planOfKernel(plan: Plan, { schedule }: Pick<KernelPlan, "schedule">): Plan {
   return schedule === undefined ? plan : memberOf(plan, schedule);
 }

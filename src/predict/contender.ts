@@ -7,6 +7,7 @@ import type { Bundles } from "../runner/types.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
 import { deviceLayer, hasGate, scaleBlock, tokenRows } from "../spec/formats.ts";
+import { memberParts } from "../spec/member.ts";
 import { deviceOf, devices } from "../target/device/registry.ts";
 import type { Job, JobLayer } from "./job.ts";
 import { ownTiles } from "./pieces/shipped.ts";
@@ -73,7 +74,7 @@ export function ownKernel(plan: Plan, call: Call, bundles: Bundles): Contender {
   const kernel: KernelPlan = lowerFor(plan, call, { schedules, devices });
   const { bt, bf, bd } = kernel.tiles;
   const kind = kernel.schedule ?? plan.schedule;
-  const stepsOf = scheduleOf(kind).steps ?? kernelSteps;
+  const stepsOf = scheduleOf(memberParts(kind).kind).steps ?? kernelSteps;
   return {
     name: plan.name,
     title: `${plan.name}, ${kind} schedule`,

@@ -26,7 +26,7 @@ export interface WorkerLayer extends LayerSpec, Rounding {
  */
 export function workerLayer(plan: Plan): WorkerLayer {
   const [first] = plan.kernels;
-  const own = new Map(membersOf(plan).map((member) => [member.schedule, roundingOf(member)]));
+  const own = new Map(membersOf(plan).map((member) => [member.name, roundingOf(member.plan)]));
   const nowhere: Rounding = { roundedWeights: {} };
   if (!isSeveral(plan)) return { ...plan.layer, ...nowhere, ...own.get(plan.schedule) };
   const buckets = plan.kernels

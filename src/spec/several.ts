@@ -7,20 +7,20 @@ export const AUTO = "auto";
 /** Beside schedules in the predicted times: sgl-jax's EPMoE, what a tree falls back to. */
 export const EPMOE = "epmoe";
 
-/** Predicted microseconds of a call of `upTo` tokens, by schedule, and EPMoE's under `epmoe`. */
+/** Predicted microseconds of a call of `upTo` tokens, by member (`member.ts`), and EPMoE's under `epmoe`. */
 export type TimesBySchedule = Readonly<Record<string, number>>;
 
-/** What one schedule takes of a bucket. Absent tiles: `auto`. */
-export type MemberTiles = Omit<BucketSpec, "upTo" | "predicted">;
+/** What one member takes of a bucket. Absent tiles: `auto`. Where its rows lie its name says. */
+export type MemberTiles = Omit<BucketSpec, "upTo" | "predicted" | "rows">;
 
 /** Fields of a bucket that are not a schedule's. */
 export const BUCKET_FIELDS = ["upTo", "use", "predicted"] as const;
 
-/** A bucket of several schedules; further fields are `MemberTiles` by schedule. */
+/** A bucket of several schedules; further fields are `MemberTiles` by member. */
 export interface SeveralBucket {
   /** Largest token count T of this bucket. */
   readonly upTo: number;
-  /** The schedule that runs it, whatever is predicted. Absent: the fastest by `predicted`. */
+  /** The member that runs it, whatever is predicted. Absent: the fastest by `predicted`. */
   readonly use?: string;
   /** By device, as `moegen predict --write` puts them. Absent: nothing is decided yet. */
   readonly predicted?: Readonly<Record<string, TimesBySchedule>>;
@@ -29,7 +29,7 @@ export interface SeveralBucket {
 /** A schedule of kind `auto`. */
 export interface SeveralSpec {
   readonly kind: typeof AUTO;
-  /** Kinds that may take part. Absent: every one that can run the layer. */
+  /** Members that may take part. Absent: every schedule that can run the layer, rows in VMEM. */
   readonly among?: readonly string[];
   /** Token-count buckets by name, ascending in `upTo`. */
   readonly tiles: Readonly<Record<string, SeveralBucket>>;
@@ -42,9 +42,9 @@ export function severalOf(schedule: ScheduleSpec | undefined): SeveralSpec | und
   return kind === AUTO ? (value as SeveralSpec) : undefined;
 }
 
-/** What a schedule is given of a bucket; undefined: nothing is written. */
-export function memberTiles(bucket: SeveralBucket, kind: string): MemberTiles | undefined {
-  return (bucket as unknown as Readonly<Record<string, MemberTiles | undefined>>)[kind];
+/** What a member is given of a bucket; undefined: nothing is written. */
+export function memberTiles(bucket: SeveralBucket, name: string): MemberTiles | undefined {
+  return (bucket as unknown as Readonly<Record<string, MemberTiles | undefined>>)[name];
 }
 
 /** As the spec's schedule: what every reader asks with `severalOf`. */

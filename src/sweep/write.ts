@@ -4,10 +4,11 @@ import { type Edit, rewriteSpec, WriteError, withEdits } from "../check/rewrite.
 import type { LoadedSpec } from "../dsl/load.ts";
 import { rowCounts, TILE_AXES } from "../lower/tiles.ts";
 import { scheduleOf } from "../schedule/registry.ts";
+import { memberParts } from "../spec/member.ts";
 import { memberTiles, type SeveralBucket, severalOf } from "../spec/several.ts";
 import type { Winner } from "./winners.ts";
 
-/** A winner; of several schedules with the kind of its own. */
+/** A winner; of several schedules with the name of its member. */
 export interface WrittenWinner extends Pick<Winner, "bucket" | "tiles"> {
   readonly schedule?: string;
 }
@@ -70,7 +71,7 @@ async function severalEdits(
   const added: string[] = [];
   for (const { schedule = "", tiles } of winners) {
     const old = written === undefined ? {} : (memberTiles(written, schedule) ?? {});
-    const axes = scheduleOf(schedule).axes.map(({ name }) => name);
+    const axes = scheduleOf(memberParts(schedule).kind).axes.map(({ name }) => name);
     if (axes.every((axis) => old[axis] === tiles[axis])) continue;
     const { btc } = old;
     const rows = btc === undefined ? {} : { btc: rowCounts(btc, tiles.bt) };

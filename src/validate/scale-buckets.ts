@@ -23,6 +23,8 @@ const MOST_TOKENS = 64;
 
 /** Tiles that are made, and the schedule that takes them. */
 export interface Made {
+  /** Of several the member's, else the schedule's. */
+  readonly name: string;
   readonly tiles: TileChoice;
   readonly schedule: Schedule;
 }
@@ -104,7 +106,7 @@ export function named(
 
 export interface ScaledBuckets {
   readonly single: Readonly<Record<string, BucketSpec>>;
-  /** The same, each naming its schedule. */
+  /** The same, each naming its member. */
   readonly several: Readonly<Record<string, SeveralBucket>>;
   readonly counts: TokenCounts;
 }
@@ -116,7 +118,7 @@ export function bucketsOf(
   ep: number,
 ): ScaledBuckets {
   const alike = new Set<string>();
-  const kinds = new Set<string>();
+  const members = new Set<string>();
   const single: Record<string, BucketSpec> = {};
   const several: Record<string, SeveralBucket> = {};
   const bucketTokens: number[] = [];
@@ -124,17 +126,19 @@ export function bucketsOf(
   const tokens = usualTokens(ep);
   let upTo = tokens;
   for (const { made: one, routes } of sidesOf(made, ep)) {
-    const { kind } = one.schedule;
+    const { name: member } = one;
     const scaled = named(one.schedule, { ...tilesOf(one), ...routes });
-    const key = JSON.stringify([kind, scaled]);
+    const key = JSON.stringify([member, scaled]);
     if (alike.has(key)) continue;
-    if (alike.size > 0) (kinds.has(kind) ? bucketTokens : scheduleTokens).push(upTo);
+    if (alike.size > 0) (members.has(member) ? bucketTokens : scheduleTokens).push(upTo);
     alike.add(key);
-    kinds.add(kind);
+    members.add(member);
     const { bucket } = one.tiles;
     const name = single[bucket] === undefined ? bucket : `${bucket}_own`;
     single[name] = { upTo, ...scaled };
-    several[name] = { upTo, use: kind, [kind]: scaled } as SeveralBucket;
+    // Where its rows lie the member's name says.
+    const { rows: _, ...tiles } = scaled;
+    several[name] = { upTo, use: member, [member]: tiles } as SeveralBucket;
     upTo *= 2;
   }
   return { single, several, counts: { tokens, scheduleTokens, bucketTokens } };

@@ -20,6 +20,7 @@ import {
   wholeBlocks,
 } from "../spec/formats.ts";
 import type { LayerSpec, RoutingSpec, SharedExperts } from "../spec/layer.ts";
+import { memberParts } from "../spec/member.ts";
 import { devicesOf } from "../spec/mesh.ts";
 import type { Wire } from "../spec/quantization.ts";
 import type { BucketSpec } from "../spec/schedule.ts";
@@ -169,8 +170,9 @@ function madeOn(
 ): readonly Made[] {
   return plan.kernels
     .filter((kernel) => kernel.device === device)
-    .map(({ tiles, schedule: kind = plan.schedule }): Made => {
-      return { tiles, schedule: typeof schedule === "function" ? schedule(kind) : schedule };
+    .map(({ tiles, schedule: name = plan.schedule }): Made => {
+      const of = typeof schedule === "function" ? schedule(memberParts(name).kind) : schedule;
+      return { name, tiles, schedule: of };
     })
     .sort((a, b) => a.tiles.upTo - b.tiles.upTo);
 }
@@ -179,17 +181,16 @@ function madeOn(
  * The small spec, and token counts that fill its buckets.
  *
  * @param schedule the plan's, or of several the one of each kind
- * @param ep devices that experts are spread over; absent: the plan's
- * @param tp devices that each expert's columns are cut over; absent: the plan's
+ * @param ep devices that it is for; absent: the plan's
  * @throws RangeError for a plan without a kernel.
  */
 export function scaleSpec(
   plan: Plan,
   schedule: Schedule | ((kind: string) => Schedule),
   ep = plan.mesh.ep,
-  tp = plan.mesh.tp ?? 1,
 ): Scaled {
-  const mesh = { ...plan.mesh, ep, ...(tp === 1 ? {} : { tp }) };
+  const mesh = { ...plan.mesh, ep };
+  const { tp = 1 } = mesh;
   const devices = devicesOf(mesh);
   const [device, ...others] = kindsOf(plan);
   if (device === undefined) throw new RangeError("the plan has no kernel");
@@ -245,8 +246,8 @@ export function scaleSpec(
 
   const weightTiles = (tiles: TileChoice): number =>
     (intermediate.size / intermediate.tileOf(tiles)) * (hidden.size / hidden.tileOf(tiles));
-  const tilesOf = ({ tiles, schedule: its }: Made): Omit<BucketSpec, "upTo"> => {
-    const few = its.roundedWeights?.({ ...memberOf(plan, its.kind), layer }).routed ?? 0;
+  const tilesOf = ({ name, tiles, schedule: its }: Made): Omit<BucketSpec, "upTo"> => {
+    const few = its.roundedWeights?.({ ...memberOf(plan, name), layer }).routed ?? 0;
     const btc = bodiesOf(tiles, its.axisRule(own, "bt").legal, few);
     return named(its, {
       bt: btc.at(-1) ?? tiles.bt,

@@ -43,7 +43,7 @@ describe("a spec of several schedules", () => {
       },
       predicted: { fused: 30, epmoe: 90 },
     });
-    expect(membersOf(plan).map(({ schedule }) => schedule)).toEqual(["gather", "other"]);
+    expect(membersOf(plan).map(({ name }) => name)).toEqual(["gather", "other"]);
     const at = (tokens: number) => lowerFor(plan, { device: "v6e", tokens }, two).schedule;
     expect([64, 65, 9999].map(at)).toEqual(["gather", "other", "other"]);
   });
@@ -93,7 +93,7 @@ describe("a spec of several schedules", () => {
     expect(plan).toBeUndefined();
     expect(diagnostics.map(({ code }) => code)).toEqual(["MOE152"]);
     expect(diagnostics[0]?.note).toContain("moegen predict SPEC --write");
-    expect(members?.map(({ kind }) => kind)).toEqual(["gather", "other"]);
+    expect(members?.map(({ name }) => name)).toEqual(["gather", "other"]);
     expect(undecided?.kernels).toHaveLength(1);
   });
 

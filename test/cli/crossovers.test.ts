@@ -41,7 +41,7 @@ test("a bucket that another schedule would run by now is named, unless the spec 
 
 test("times that stand written and are no longer predicted are named, others are not", async () => {
   const plan = await planOf();
-  const members = ["gather", "other"].map((kind) => ({ kind, plan }) as never);
+  const members = ["gather", "other"].map((name) => ({ name, plan }) as never);
   const calls = [
     callOf(64, { gather: 20, other: 15.1, epmoe: 90 }),
     callOf(256, { gather: 40, other: 30, epmoe: 90 }),

@@ -10,6 +10,7 @@ interface Part {
 interface Call {
   readonly predicted: readonly {
     readonly name: string;
+    readonly title: string;
     readonly prediction: {
       readonly seconds: number;
       readonly range: { readonly low: number; readonly high: number };
@@ -66,6 +67,28 @@ describe("predict", () => {
     expect(page.stdout).toMatch(/v7x, T = 2048/);
     expect(page.stdout).toMatch(/floor +\d+ us by HBM/);
     expect(page.stdout).toMatch(/fastest|too close to call/);
+  });
+
+  it("takes for a package that nothing decides yet the fastest of those that may be in it", async () => {
+    const path = join(emptyFolder(), "some.moe.ts");
+    const layer = `{ experts: 8, topK: 2, hidden: 512, intermediate: 256, activation: "silu",
+      routing: { scoring: "softmax", renormalize: true } }`;
+    writeFileSync(
+      path,
+      `import { moe } from "moegen";
+export default moe({ name: "some", layer: ${layer}, mesh: { ep: 4 }, devices: ["v6e"],
+  schedule: { kind: "auto", among: ["gather", "gather_hbm_sums", "gmm"], tiles: { few: { upTo: 64 } } } });
+`,
+    );
+    const compare = ["--compare", "spec", "gather", "gather_hbm_sums", "gmm"];
+    const ran = await moegen(["predict", path, "--tokens", "64", ...compare, "--json"]);
+    expect(ran.code).toBe(0);
+    const [own, ...members] = calls(ran)[0]?.predicted ?? [];
+    expect(own?.name).toBe("some");
+    expect(own?.title).toMatch(/^some, \w+ schedule, the fastest of 3$/);
+    const seconds = members.map(({ prediction }) => prediction.seconds);
+    expect(new Set(seconds).size).toBe(3);
+    expect(own?.prediction.seconds).toBe(Math.min(...seconds));
   });
 
   it.each([

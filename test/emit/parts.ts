@@ -38,7 +38,7 @@ export function* renderedOf(plan: Plan): Generator<Rendered> {
   const own = isSeveral(plan) ? membersOf(plan) : [];
   const files = [
     ...filesOf(plan).map((file) => ({ file, of: plan })),
-    ...own.flatMap((of) => memberFiles(of, plan).map((file) => ({ file, of }))),
+    ...own.flatMap((of) => memberFiles(of, plan).map((file) => ({ file, of: of.plan }))),
   ];
   for (const { file, of } of files) {
     const context = file.context(of) as Readonly<Record<string, unknown>>;

@@ -26,7 +26,7 @@ function planOf(input: MoeInput): Plan | undefined {
   return judge(spec, registries).plan;
 }
 
-/** Plans of random layers with three schedules each, whose names are no other plans'. */
+/** Plans of random layers with three schedules each, one with its rows in two places, whose names are no other plans'. */
 export function severalPlans(count: number, seed: number): readonly Plan[] {
   const plans = new Map<string, Plan>();
   for (const input of fc.sample(legalSpecs, { numRuns: 100 * count, seed })) {
@@ -39,6 +39,7 @@ export function severalPlans(count: number, seed: number): readonly Plan[] {
           few: { upTo: 64, use: "gather" },
           some: { upTo: 256, use: "runs" },
           many: { upTo: 512, use: "gmm" },
+          most: { upTo: 1024, use: "gather_hbm_sums" },
         },
       },
     });

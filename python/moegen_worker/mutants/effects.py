@@ -10,8 +10,6 @@ from .source import Function, Source
 
 STARTS, WAITS = {"start"}, {"wait", "wait_send", "wait_recv"}
 SIGNAL, AWAIT = "semaphore_signal", "semaphore_wait"
-# `r._replace(rows=r.rows.at[slot])` says what of a reference others see, and touches none of it.
-RENAMED = "_replace"
 
 
 @dataclasses.dataclass
@@ -92,7 +90,7 @@ class Analysis:
             effects.signals = True
         elif method == AWAIT:
             effects.barrier = True
-        elif method in (LOCAL, RENAMED):
+        elif method == LOCAL:
             return
         if isinstance(node, ast.Attribute) and base(node) is not None:
             stored = self._stored(node)

@@ -1,5 +1,6 @@
 /** What is said of several schedules in one spec. */
 import type { Registries } from "../../lower/lower.ts";
+import { memberParts } from "../../spec/member.ts";
 import { devicesOf } from "../../spec/mesh.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding } from "../diagnostic.ts";
@@ -40,7 +41,7 @@ export function otherWeights(
 ): Finding | undefined {
   const columns = kinds.map((kind) => ({
     kind,
-    count: schedules[kind]?.sharedColumns(layer, devicesOf(mesh)) ?? 0,
+    count: schedules[memberParts(kind).kind]?.sharedColumns(layer, devicesOf(mesh)) ?? 0,
   }));
   const [first] = columns;
   const other = columns.find(({ count }) => count !== first?.count);

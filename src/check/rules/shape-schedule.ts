@@ -2,6 +2,7 @@
 import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
+import { memberNames, memberParts } from "../../spec/member.ts";
 import { bucketOptions } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import { show } from "../../spec/show.ts";
@@ -22,10 +23,11 @@ export function checkSchedule(
   const schedule = kinds.object(path, value);
   if (schedule === undefined) return;
   const names = Object.keys(vocabulary.schedules);
+  const members = memberNames(vocabulary.schedules);
   const several = schedule.kind === AUTO;
   kinds.keys(path, schedule, ["kind", ...(several ? ["among"] : []), "tiles"]);
   kinds.oneOf([...path, "kind"], schedule.kind, [...names, AUTO]);
-  if (several && schedule.among !== undefined) checkAmong(kinds, path, schedule.among, names);
+  if (several && schedule.among !== undefined) checkAmong(kinds, path, schedule.among, members);
   const named = Object.entries(vocabulary.schedules).find(([kind]) => kind === schedule.kind)?.[1];
   const tiles = kinds.object([...path, "tiles"], schedule.tiles);
   for (const [name, bucket] of Object.entries(tiles ?? {})) {
@@ -38,7 +40,7 @@ export function checkSchedule(
   }
 }
 
-/** Kinds that may take part, each once. */
+/** Members that may take part, each once. */
 function checkAmong(kinds: Kinds, path: SpecPath, value: unknown, names: readonly string[]): void {
   const where = [...path, "among"];
   const list = kinds.list(where, value);
@@ -63,7 +65,7 @@ function checkSeveralBucket(
 ): void {
   const bucket = kinds.object(path, value);
   if (bucket === undefined) return;
-  const names = Object.keys(schedules);
+  const names = memberNames(schedules);
   kinds.keys(path, bucket, [...BUCKET_FIELDS, ...names]);
   kinds.positive([...path, "upTo"], bucket.upTo);
   if (bucket.use !== undefined) kinds.oneOf([...path, "use"], bucket.use, names);
@@ -76,13 +78,16 @@ function checkSeveralBucket(
       }
     });
   }
-  for (const [kind, schedule] of Object.entries(schedules)) {
-    if (bucket[kind] === undefined) continue;
-    const where = [...path, kind];
-    const tiles = kinds.object(where, bucket[kind]);
+  for (const name of names) {
+    const schedule = schedules[memberParts(name).kind];
+    if (bucket[name] === undefined || schedule === undefined) continue;
+    const where = [...path, name];
+    const tiles = kinds.object(where, bucket[name]);
     if (tiles === undefined) continue;
     const axes = schedule.axes.map(({ name }) => name);
-    kinds.keys(where, tiles, [...axes, ...schedule.options]);
+    // Where its rows lie its name says.
+    const options = schedule.options.filter((option) => option !== "rows");
+    kinds.keys(where, tiles, [...axes, ...options]);
     checkTiles(
       kinds,
       where,

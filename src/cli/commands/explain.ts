@@ -2,6 +2,7 @@ import type { Devices } from "../../lower/lower.ts";
 import type { KindInPackage } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
+import { memberParts } from "../../spec/member.ts";
 import { defineCommand, verdict } from "../command.ts";
 import { cacheFor } from "../compile-cache.ts";
 import type { DeviceTimes } from "../explain/crossovers.ts";
@@ -79,7 +80,7 @@ async function explainOne(spec: CheckingSpec, options: Options, out: Output) {
   );
   const { layer } = loaded.spec;
   const memory = expertMemory(layer, plan.mesh, layerOrigin(layer)?.layers ?? layersOfKind(spec), {
-    schedule: registries.schedules[kernels[0]?.schedule ?? plan.schedule],
+    schedule: registries.schedules[memberParts(kernels[0]?.schedule ?? plan.schedule).kind],
     devices: await devicesTaking([layer]),
   });
   const full = options.full === true;
@@ -116,7 +117,7 @@ async function explainAll(kinds: readonly CheckingSpec[], out: Output) {
   const counted = kinds.map(({ plan, loaded, kind }) => ({
     layer: loaded.spec.layer,
     count: layersOfKind({ kind }) ?? 0,
-    schedule: registries.schedules[plan.kernels[0]?.schedule ?? plan.schedule],
+    schedule: registries.schedules[memberParts(plan.kernels[0]?.schedule ?? plan.schedule).kind],
   }));
   const devices = await devicesTaking(counted.map(({ layer }) => layer));
   const memory = modelMemory(counted, kinds[0]?.plan.mesh ?? { ep: 1 }, devices);

@@ -87,10 +87,10 @@ async function predictOne(spec: CheckingSpec, options: Options, out: Output) {
   const skew = await skewOf(options.skew);
   const { skewName } = await import("../../predict/routing/skew.ts");
   // Of several schedules each is compared: which of them is in the package follows from that.
-  const own = members.length === 0 ? [OWN] : members.map(({ kind }) => kind);
+  const own = members.length === 0 ? [OWN] : members.map((one) => one.name);
   // Published schedules are predicted for experts that a device has whole.
   const baseline = plan.mesh.tp === undefined ? [BASELINE] : [];
-  const choices = await choose(compare ?? [...own, ...baseline], plan, out, members);
+  const choices = await choose(compare ?? [...own, ...baseline], plan, out, spec);
   if (choices === undefined) return outcome(EXIT.failed, { diagnostics: spec.diagnostics });
   const { predict: predictTime } = await import("../../predict/predict.ts");
   const kinds = only ?? [...new Set(plan.kernels.map(({ device }) => device))];

@@ -168,11 +168,11 @@ function subjectsOf(
 ): readonly SweptSubject[] {
   if (members.length === 0)
     return [{ loaded: { ...loaded, spec: withRowsOf(loaded.spec, only.kernels[0]?.tiles.rows) } }];
-  return members.map(({ kind, spec, plan }) => {
+  return members.map(({ name: member, spec, plan }) => {
     const buckets = [...new Set(plan.kernels.map(({ bucket }) => bucket))];
     return {
       loaded: { ...loaded, spec: withRowsOf(spec, plan.kernels[0]?.tiles.rows) },
-      schedule: kind,
+      schedule: member,
       buckets: buckets.filter((name) => asked === undefined || asked.includes(name)),
     };
   });

@@ -54,7 +54,7 @@ export function usualCounts({ kernels, mesh }: Plan): readonly number[] {
 /** What is compared: each schedule that may take part, or the one there is. */
 function choicesOf(plan: Plan, members: readonly Member[]): readonly Choice[] {
   const own = members.map(
-    ({ kind, plan: of }): Choice => ({ kind: "own", plan: of, schedule: kind }),
+    ({ name, plan: of }): Choice => ({ kind: "own", plan: of, schedule: name }),
   );
   const only: Choice = { kind: "own", plan, schedule: plan.schedule };
   return [...(own.length === 0 ? [only] : own), { kind: "published", name: BASELINE }];

@@ -10,7 +10,8 @@ import { quantizationText, sharedApart, sharedLayer } from "../../spec/formats.t
 export function quantised(several: Plan): readonly string[] {
   const { quantization, dtype } = several.layer;
   if (quantization === undefined) return [];
-  const [plan = several] = membersOf(several);
+  const [first] = membersOf(several);
+  const plan = first?.plan ?? several;
   const schedule = scheduleOf(plan.schedule);
   const way = schedule.dequantizationText?.(plan);
   return [

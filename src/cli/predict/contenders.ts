@@ -1,12 +1,11 @@
 /** Who is compared: the spec, published schedules by name, other specs by path. */
-import type { Member } from "../../check/index.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Call, Contender } from "../../predict/contender.ts";
 import type { CompileOptions } from "../../runner/types.ts";
 import { isUndecided } from "../../validate/undecided.ts";
 import { UsageError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { checkSpecs } from "../specs.ts";
+import { type CheckedSpec, checkSpecs } from "../specs.ts";
 
 /** Word for the spec's own kernel in `--compare`. */
 export const OWN = "spec";
@@ -14,8 +13,10 @@ export const OWN = "spec";
 export const BASELINE = "epmoe";
 
 export type Choice =
-  /** `schedule`: one of several, by its kind. */
+  /** `schedule`: one of several, by its name. */
   | { readonly kind: "own"; readonly plan: Plan; readonly schedule?: string }
+  /** A package of several that nothing decides yet: what would run a call is the fastest of them. */
+  | { readonly kind: "fastest"; readonly name: string; readonly of: readonly Choice[] }
   | { readonly kind: "published"; readonly name: string };
 
 /**
@@ -27,16 +28,19 @@ export async function choose(
   names: readonly string[],
   plan: Plan,
   out: Output,
-  members: readonly Member[] = [],
+  { members, undecided }: Pick<CheckedSpec, "members" | "undecided">,
 ): Promise<readonly Choice[] | undefined> {
   const { publishedNames } = await import("../../predict/published/registry.ts");
   const choices: Choice[] = [];
   for (const name of names) {
-    const member = members.find(({ kind }) => kind === name);
+    const member = members.find((one) => one.name === name);
     if (member !== undefined) {
-      choices.push({ kind: "own", plan: member.plan, schedule: member.kind });
+      choices.push({ kind: "own", plan: member.plan, schedule: member.name });
     } else if (name === OWN || name === plan.name || name === plan.schedule) {
-      choices.push({ kind: "own", plan });
+      const of = members.map(
+        ({ name: schedule, plan }): Choice => ({ kind: "own", plan, schedule }),
+      );
+      choices.push(undecided ? { kind: "fastest", name: plan.name, of } : { kind: "own", plan });
     } else if (publishedNames.includes(name)) {
       if (plan.mesh.tp !== undefined) {
         throw new UsageError(
@@ -55,7 +59,7 @@ export async function choose(
       if (!checked.ok || other === undefined) return undefined;
       choices.push({ kind: "own", plan: other });
     } else {
-      const kinds = members.map(({ kind }) => kind);
+      const kinds = members.map((one) => one.name);
       const known = [OWN, ...kinds, ...publishedNames].join(", ");
       throw new UsageError(`nothing to compare is called ${name}; known: ${known}, or a spec file`);
     }
@@ -78,6 +82,9 @@ async function canRun(
   plan: Plan,
   { device, tokens }: Pick<Call, "device" | "tokens">,
 ): Promise<boolean> {
+  if (choice.kind === "fastest") {
+    return (await able(choice.of, plan, { device, tokens })).length > 0;
+  }
   if (choice.kind !== "own" || choice.schedule === undefined) return true;
   const { kernelFor } = await import("../../lower/lower.ts");
   const bucketOf = (of: Plan): string | undefined => kernelFor(of, device, tokens)?.bucket;
@@ -95,15 +102,41 @@ export async function contendersOf(
   const { published } = await import("../../predict/published/registry.ts");
   const found: Contender[] = [];
   for (const choice of choices) {
+    if (choice.kind === "fastest") {
+      found.push(
+        await fastestOf(choice.name, await able(choice.of, plan, call), plan, call, options),
+      );
+      continue;
+    }
     if (choice.kind === "own") {
       const own = ownKernel(choice.plan, call, await compiled(choice.plan, call, options));
-      found.push(choice.schedule === undefined ? own : { ...own, name: choice.schedule });
+      const { schedule } = choice;
+      const title = `${choice.plan.name}, ${schedule} schedule`;
+      found.push(schedule === undefined ? own : { ...own, name: schedule, title });
       continue;
     }
     const kernel = published.find(({ name }) => name === choice.name);
     if (kernel !== undefined) found.push(publishedKernel(kernel, plan, call));
   }
   return found;
+}
+
+/** What a package whose times are written would run. */
+async function fastestOf(
+  name: string,
+  members: readonly Choice[],
+  plan: Plan,
+  call: Call,
+  options: CompileOptions,
+): Promise<Contender> {
+  const { predict } = await import("../../predict/predict.ts");
+  const all = (await contendersOf(members, plan, call, options)).map((contender) => {
+    return { contender, seconds: predict(contender.request, contender.steps).seconds };
+  });
+  const [first, ...others] = all;
+  if (first === undefined) throw new RangeError("some member runs each bucket");
+  const { contender } = others.reduce((a, b) => (b.seconds < a.seconds ? b : a), first);
+  return { ...contender, name, title: `${contender.title}, the fastest of ${all.length}` };
 }
 
 async function compiled(plan: Plan, { device, tokens }: Call, options: CompileOptions) {

@@ -41,7 +41,7 @@ export function callTimes(
     const can = members.filter((member) =>
       member.plan.kernels.some((one) => one.bucket === bucket && one.device === device),
     );
-    const wanted = members.length === 0 ? [plan.name] : can.map(({ kind }) => kind);
+    const wanted = members.length === 0 ? [plan.name] : can.map((one) => one.name);
     const times = [...wanted, BASELINE].map((name) => {
       const found = call?.predicted.find((one) => one.name === name);
       const field = members.length === 0 && name !== BASELINE ? "fused" : name;

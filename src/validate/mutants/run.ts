@@ -14,7 +14,6 @@ import { inParallel } from "../../runner/parallel.ts";
 import { sizeOf, subjectOf } from "../../runner/validate.ts";
 import type { WorkerEvent } from "../../runner/worker.ts";
 import { defined } from "../../spec/defined.ts";
-import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
 import { isUndecided } from "../undecided.ts";
 import {
   type Mutant,
@@ -28,6 +27,11 @@ import {
 
 /** Devices that mutants run on, whatever the spec's mesh: that is enough for every kind of peer. */
 const DEVICES = 4;
+/**
+ * Devices where the kernel sends nothing itself: one shows all of its faults, and a device that one
+ * fails on is not awaited by collectives of XLA, which end the process.
+ */
+const ALONE = 1;
 /** Interpreting keeps one core busy. */
 const MOST_WORKERS = 2;
 /**
@@ -37,16 +41,7 @@ const MOST_WORKERS = 2;
 const MUTANT_SECONDS = 600;
 
 /**
- * Devices where the kernel sends nothing itself: one shows all of its faults, but for those of columns that
- * are cut, and of rows of 8 bits, which it does not have.
- */
-function fewDevices({ mesh, layer }: Plan): Pick<MeshSpec, "ep" | "tp"> {
-  if (mesh.tp !== undefined) return { ep: 1, tp: 2 };
-  return { ep: layer.wire === undefined ? 1 : 2 };
-}
-
-/**
- * Makes mutants of the spec, scaled to `options.ep` devices (four, one or two where it sends nothing), and runs each until it is
+ * Makes mutants of the spec, scaled to `options.ep` devices (four, one where it sends nothing), and runs each until it is
  * caught; of several schedules those of each one's own package, one after the other. `ok`: all
  * were. Throws RequestError for a mutant that there is not, WorkerError where the kernel without a
  * fault is not right or costs the worker.
@@ -60,21 +55,24 @@ export async function runMutants(
   const start = performance.now();
   const made = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
   const alone =
-    options.ep === undefined && !membersOf(made.plan).every(sends)
-      ? subjectOf(loaded, plan, fewDevices(plan))
+    options.ep === undefined && !membersOf(made.plan).every(({ plan: one }) => sends(one))
+      ? subjectOf(loaded, plan, { ep: ALONE })
       : made;
-  const size = sizeOf(membersOf(made.plan).some(sends) ? made.plan : alone.plan, true);
+  const size = sizeOf(
+    membersOf(made.plan).some(({ plan: one }) => sends(one)) ? made.plan : alone.plan,
+    true,
+  );
   const found: MutantResult[] = [];
   let total = 0;
   for (const [at, one] of membersOf(made.plan).entries()) {
-    const { plan: scaled, tokens } = sends(one) ? made : alone;
-    const member = memberOf(scaled, one.schedule);
-    const folder = isSeveral(scaled) ? `${member.schedule}/` : "";
+    const { plan: scaled, tokens } = sends(one.plan) ? made : alone;
+    const folder = isSeveral(scaled) ? `${one.name}/` : "";
     const ids = options.ids
       ?.filter((id) => id.startsWith(folder))
       .map((id) => id.slice(folder.length));
     if (options.ids !== undefined && ids?.length === 0) continue;
-    const subject = { scaled: member, plan: memberOf(plan, member.schedule), tokens: tokens[at] };
+    const [small, full] = [memberOf(scaled, one.name), memberOf(plan, one.name)];
+    const subject = { scaled: small, plan: full, tokens: tokens[at] };
     const chosen = { ...options, ...defined({ ids }) };
     total += await ofOneSchedule(subject, chosen, (event) => {
       const told = inFolder(folder, event);
@@ -135,14 +133,13 @@ async function ofOneSchedule(
     served: await emitPackage({ ...plan, emit: { ...plan.emit, reference: true } }),
   };
   const size = sizeOf(scaled, true);
-  const count = devicesOf(scaled.mesh);
   const kernel = scaled.kernels[0];
   if (kernel === undefined) throw new RequestError("the plan has no kernel");
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
   const workers = options.ids === undefined ? wanted : Math.min(wanted, options.ids.length);
   let total: number | undefined;
   await inParallel(workers, options.signal, (shard, signal) =>
-    withWorker({ ...options, signal, ep: count }, async (local) => {
+    withWorker({ ...options, signal, ep: size.ep }, async (local) => {
       const params = {
         package: await writePackage(packages.run, join(local.folder, "run"), scaled.name),
         served: await writePackage(packages.served, join(local.folder, "served"), plan.name),
@@ -157,7 +154,7 @@ async function ofOneSchedule(
         sample: options.sample ?? null,
         shard: [shard, workers],
       };
-      const timeout = options.timeout ?? MUTANT_SECONDS * Math.max(1, count / DEVICES) ** 2;
+      const timeout = options.timeout ?? MUTANT_SECONDS * Math.max(1, size.ep / DEVICES) ** 2;
       await share(local, params, timeout, (event) => {
         if (event.event === "start") {
           if (total !== undefined) return;
