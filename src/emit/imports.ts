@@ -46,11 +46,11 @@ function definitions(text: string): readonly string[] {
     .filter((name) => name !== "");
 }
 
-/** isort's order by type: constants, classes, the rest; then as written. */
+/** isort's order by type: constants, classes, the rest; then as if written small. */
 function byType(a: string, b: string): number {
   const rank = (name: string): number =>
     name === name.toUpperCase() && name.length > 1 ? 0 : /^[A-Z]/.test(name) ? 1 : 2;
-  return rank(a) - rank(b) || (a < b ? -1 : 1);
+  return rank(a) - rank(b) || (a.toLowerCase() < b.toLowerCase() ? -1 : 1);
 }
 
 interface Module {
