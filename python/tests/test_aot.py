@@ -71,3 +71,43 @@ def test_what_goes_to_the_sparse_core_is_named() -> None:
         rows = jax.ShapeDtypeStruct((2048,), jnp.int32, sharding=place)
         found[length] = aot.offloads(jax.jit(look_up).lower(table, rows).compile().as_text())
     assert found == {65536: ["jit(look_up)/rows_of_tokens/gather"], 2048: []}
+
+
+def test_the_program_is_compiled_as_the_package_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options of T tokens keep off the SparseCore what goes there without."""
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import SingleDeviceSharding
+
+    table = jax.ShapeDtypeStruct((65536, 256), jnp.bfloat16)
+    rows = jax.ShapeDtypeStruct((2048,), jnp.int32)
+
+    class Placement(NamedTuple):
+        sharding: SingleDeviceSharding
+        mesh: None = None
+
+        def struct(self, shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=self.sharding)
+
+    class Looking:
+        kernel = property(lambda self: self)
+
+        def fused_ep_moe(self, _: None, table: Any, rows: Any) -> Any:
+            return table[rows] * 2
+
+        def compiler_options(self, tokens: int) -> dict[str, bool]:
+            off = ("xla_tpu_offload_gather_to_sparsecore",)
+            off += ("xla_tpu_offload_all_supported_gathers_to_sparsecore",)
+            return dict.fromkeys(off, False) if tokens <= 64 else {}
+
+    place = lambda _, devices, __: Placement(SingleDeviceSharding(devices[0]))  # noqa: E731
+    monkeypatch.setattr(aot.arguments, "place", place)
+    monkeypatch.setattr(aot.arguments, "of", lambda *_: [table, rows])
+
+    def offloads(tokens: int) -> list[str]:
+        result = aot._compile_on("tpu7x:2x2x1", Looking(), {}, tokens, None)  # type: ignore[arg-type]
+        assert result["fits"], result
+        return list(result["offloads"])
+
+    assert offloads(65) != []
+    assert offloads(64) == []

@@ -257,6 +257,7 @@ export const codes = {
     "F / tp columns fill tiles and blocks; gate and up lie apart",
   ),
   MOE182: entry("tpAxes are for nothing", "tpAxes are one or more axes, where tp is 2 or more"),
+  MOE190: entry("a compiler option is not for TPUs", "a bucket's options are named xla_tpu_…"),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -180,7 +180,7 @@ export interface MeshInput {
 /** Tiles for calls of up to `upTo` tokens: those that a schedule of this kind has. */
 export type BucketInput<K extends ScheduleName = ScheduleName> = Pick<BucketSpec, "upTo"> &
   Required<Pick<BucketSpec, AxesOf<K>>> &
-  Pick<BucketSpec, OptionsOf<K>> & {
+  Pick<BucketSpec, OptionsOf<K> | "compilerOptions"> & {
     /** By device, as `moegen predict --write` puts them. Default: not predicted. */
     readonly predicted?: Readonly<Partial<Record<DeviceName, PredictedTimes>>>;
   };
@@ -197,7 +197,7 @@ export type MemberInput<K extends ScheduleName> = Partial<
 >;
 
 /** A token bucket of several schedules: the fastest runs it. */
-export type AutoBucketInput = Pick<SeveralBucket, "upTo"> & {
+export type AutoBucketInput = Pick<SeveralBucket, "upTo" | "compilerOptions"> & {
   /** The member that runs it, whatever is predicted. Default: the fastest by `predicted`. */
   readonly use?: MemberName;
   /** Microseconds by device and member, as `moegen predict --write` puts them. Default: undecided. */

@@ -6,6 +6,7 @@ import type { Plan } from "../plan/plan.ts";
 import { scheduleOf } from "../schedule/registry.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { sharedApart, sharedLayer } from "../spec/formats.ts";
+import { optionFiles } from "./compiler-options.ts";
 import {
   initContext,
   referenceContext,
@@ -15,7 +16,7 @@ import {
 } from "./package.ts";
 import { entryFiles } from "./several.ts";
 
-/** Modules that say what the layer is, whatever runs it. */
+/** Modules that say what the layer is and what is around it, whatever runs it. */
 function layerFiles(plan: Plan): readonly PackageFile[] {
   const reference: PackageFile = {
     file: "reference.py",
@@ -40,6 +41,7 @@ function layerFiles(plan: Plan): readonly PackageFile[] {
   const quantized = plan.layer.quantization !== undefined;
   const shared = sharedLayer(plan.layer).quantization !== undefined && sharedApart(plan.layer);
   return [
+    ...optionFiles(plan),
     ...(plan.layer.heldExperts === undefined ? [] : [padding]),
     ...(plan.emit.reference && quantized ? [quantization] : []),
     ...(plan.emit.reference ? [reference] : []),

@@ -7,6 +7,7 @@ import type { TileField, TileTable } from "../schedule/schedule.ts";
 import { hasExponents, sharedApart, sharedLayer } from "../spec/formats.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import { allWeightsBlocks, quantizationBlocks, referenceBlocks } from "./blocks.ts";
+import { optionNames } from "./compiler-options.ts";
 import { pyFloat, pyTuple } from "./python.ts";
 
 /** One entry of the table: the schedule's fields with their values, and what every table has. */
@@ -68,6 +69,7 @@ export function exportsOf(plan: Plan) {
   const packed = quantization !== undefined && hasExponents(quantization) ? ["pack_scales"] : [];
   const routing = layer.routing.where === "kernel" ? ["reference_routing"] : [];
   return {
+    options: optionNames(plan),
     ratio: isPredicted(plan) ? ["predicted_ratio"] : [],
     padding: layer.heldExperts === undefined ? [] : ["pad_experts"],
     helper:
@@ -81,8 +83,9 @@ export function exportsOf(plan: Plan) {
 /** What `__init__.py` says: where its names come from, and all of them. */
 export function initContext(plan: Plan): Record<string, unknown> {
   const { name } = plan;
-  const { ratio, padding, helper, references } = exportsOf(plan);
+  const { options, ratio, padding, helper, references } = exportsOf(plan);
   const functions = [
+    ...options,
     "fused_ep_moe",
     ...padding,
     ...ratio,
@@ -91,6 +94,7 @@ export function initContext(plan: Plan): Record<string, unknown> {
     "select_tiles",
   ];
   const modules: readonly (readonly [string, readonly string[]])[] = [
+    ["compiler_options", options],
     ["kernel", ["fused_ep_moe"]],
     ["padding", padding],
     ["quantization", helper],

@@ -84,9 +84,10 @@ function severalContext(plan: Plan): Record<string, unknown> {
 
 /** Names that a caller may import, and from which module. */
 function initContext(plan: Plan): Record<string, unknown> {
-  const { ratio, helper, references } = exportsOf(plan);
-  const functions = ["fused_ep_moe", ...ratio, ...helper, ...references];
+  const { options, ratio, helper, references } = exportsOf(plan);
+  const functions = [...options, "fused_ep_moe", ...ratio, ...helper, ...references];
   const modules: readonly (readonly [string, readonly string[]])[] = [
+    ["compiler_options", options],
     ["kernel", ["fused_ep_moe"]],
     ["quantization", helper],
     ["reference", references],

@@ -53,8 +53,8 @@ export function lowerSpec(spec: MoeSpec, resolved: readonly ResolvedTiles[]): Pl
     localExperts: localExperts(spec.layer, spec.mesh.ep),
     emit: { ...spec.emit },
     kernels: resolved.map(({ kernel }) => {
-      const predicted = spec.schedule.tiles[kernel.bucket]?.predicted?.[kernel.device];
-      return predicted === undefined ? kernel : { ...kernel, predicted: { ...predicted } };
+      const { predicted, compilerOptions } = spec.schedule.tiles[kernel.bucket] ?? {};
+      return { ...kernel, ...defined({ compilerOptions, predicted: predicted?.[kernel.device] }) };
     }),
   };
 }
@@ -112,8 +112,8 @@ export function lowerFor(
     streamed: isStreamed(own.kernels),
     own: tiles.own,
   });
-  const { schedule: kind, choice, rowsTimes } = kernel;
-  return { ...made, ...defined({ schedule: kind, choice, rowsTimes }) };
+  const { schedule: kind, choice, rowsTimes, compilerOptions } = kernel;
+  return { ...made, ...defined({ schedule: kind, choice, rowsTimes, compilerOptions }) };
 }
 
 /** The kernel whose tiles the package takes: where the kind has none, of that with least VMEM. */

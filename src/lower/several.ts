@@ -2,6 +2,7 @@
 import type { KernelPlan, Plan, ScheduleChoice, ScheduleTime } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { auto } from "../spec/choice.ts";
+import { defined } from "../spec/defined.ts";
 import { memberNames, memberParts } from "../spec/member.ts";
 import type { BucketSpec, PredictedTimes } from "../spec/schedule.ts";
 import { AUTO, EPMOE, memberTiles, type SeveralBucket, type SeveralSpec } from "../spec/several.ts";
@@ -114,9 +115,11 @@ export function lowerSeveral(spec: MoeSpec, several: SeveralSpec, chosen: readon
   const plain: MoeSpec = { ...spec, schedule: { kind, tiles: {} } };
   const kernels = chosen.map((one): KernelPlan => {
     const { kernel } = one.tiles;
-    const predicted = predictedOf(several.tiles[one.bucket], one);
+    const bucket = several.tiles[one.bucket];
+    const predicted = predictedOf(bucket, one);
+    const { compilerOptions } = bucket ?? {};
     const of = single ? {} : { schedule: one.schedule, choice: one.choice };
-    return { ...kernel, ...of, ...(predicted === undefined ? {} : { predicted }) };
+    return { ...kernel, ...of, ...defined({ compilerOptions, predicted }) };
   });
   return { ...lowerSpec(plain, []), kernels };
 }

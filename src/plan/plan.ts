@@ -6,7 +6,7 @@
 import type { LayerSpec } from "../spec/layer.ts";
 import type { MeshSpec } from "../spec/mesh.ts";
 import type { QuantizedDType } from "../spec/quantization.ts";
-import type { BucketRows, PredictedTimes, RowsTime } from "../spec/schedule.ts";
+import type { BucketRows, BucketSpec, PredictedTimes, RowsTime } from "../spec/schedule.ts";
 import type { PartCopies } from "./part-copies.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
@@ -276,7 +276,8 @@ export interface KernelPlan {
   readonly vmem: { readonly used: number; readonly available: number };
   readonly smem: { readonly used: number; readonly available: number };
   readonly traffic: Traffic;
-  /** Of a call of the bucket's `upTo` tokens, where the spec has it. */
+  /** Of the program around a call, and of a call of the bucket's `upTo` tokens, where the spec has them. */
+  readonly compilerOptions?: NonNullable<BucketSpec["compilerOptions"]>;
   readonly predicted?: PredictedTimes;
 }
 

@@ -1,5 +1,6 @@
 /** Which schedule, and its tiles by token count. */
 import type { Choice } from "./choice.ts";
+import type { CompilerOptions } from "./compiler-options.ts";
 
 /** Predicted microseconds of one call of `upTo` tokens on one device kind. */
 export interface PredictedTimes {
@@ -73,6 +74,8 @@ export interface BucketSpec {
    * many as VMEM has room for; fewer than 16, which are 8, where it has none for 16.
    */
   readonly passTokens?: number;
+  /** Of the program that calls the kernel with so many tokens: it is their caller's to give. Absent: none. */
+  readonly compilerOptions?: CompilerOptions;
   /**
    * By device, as `moegen predict --write` puts them: the tile table carries them, and the back end
    * `auto` of a tree reads them there. Absent: not predicted.

@@ -1,4 +1,5 @@
 /** Several schedules in one package: which may take part, and what each takes by token count. */
+import type { CompilerOptions } from "./compiler-options.ts";
 import type { BucketSpec, ScheduleSpec } from "./schedule.ts";
 
 /** The kind of a schedule that is several: each bucket runs the one that is predicted to be fastest. */
@@ -11,10 +12,10 @@ export const EPMOE = "epmoe";
 export type TimesBySchedule = Readonly<Record<string, number>>;
 
 /** What one member takes of a bucket. Absent tiles: `auto`. Where its rows lie its name says. */
-export type MemberTiles = Omit<BucketSpec, "upTo" | "predicted" | "rows">;
+export type MemberTiles = Omit<BucketSpec, "upTo" | "predicted" | "rows" | "compilerOptions">;
 
 /** Fields of a bucket that are not a schedule's. */
-export const BUCKET_FIELDS = ["upTo", "use", "predicted"] as const;
+export const BUCKET_FIELDS = ["upTo", "use", "compilerOptions", "predicted"] as const;
 
 /** A bucket of several schedules; further fields are `MemberTiles` by member. */
 export interface SeveralBucket {
@@ -22,6 +23,8 @@ export interface SeveralBucket {
   readonly upTo: number;
   /** The member that runs it, whatever is predicted. Absent: the fastest by `predicted`. */
   readonly use?: string;
+  /** Of the program around a call, whoever runs it. Absent: none. */
+  readonly compilerOptions?: CompilerOptions;
   /** By device, as `moegen predict --write` puts them. Absent: nothing is decided yet. */
   readonly predicted?: Readonly<Record<string, TimesBySchedule>>;
 }

@@ -1,6 +1,7 @@
 /** One case for each diagnostic code: what triggers it and exactly where it points. */
 import { describe, expect, test } from "vitest";
 import { type Code, codes } from "../../src/check/codes.ts";
+import { bucketCases } from "./bucket-cases.ts";
 import { expertCases } from "./expert-cases.ts";
 import { BUCKET, checkText, LAYER, published, QWEN, specText } from "./marked.ts";
 import { quantizationCases } from "./quantization-cases.ts";
@@ -11,6 +12,7 @@ const tiles = (bucket: string): string => specText({ tiles: `{ decode: ${bucket}
 const layer = (from: string, to: string): string => specText({ layer: LAYER.replace(from, to) });
 
 const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
+  ...bucketCases,
   ...expertCases,
   MOE002: { spec: specText({ mesh: "{ ep: ⟦}⟧" }), says: "Expression expected." },
   MOE003: {
@@ -78,20 +80,10 @@ const cases: Readonly<Record<Exclude<Code, "MOE001">, Case>> = {
     }),
     says: "upTo = 64 does not exceed 256 of prefill before it",
   },
-  MOE111: {
-    spec: tiles("{ upTo: 256, bt: 64, btc: [16, ⟦32⟧], bf: 768, bd: 2048 }"),
-    says: "btc ends with 32, bt is 64",
-    nearest: [64],
-  },
   MOE112: {
     spec: layer("intermediate: 768", "intermediate: ⟦100⟧"),
     says: "intermediate = 100 is not a multiple of 128 lanes",
     nearest: [768, 1536],
-  },
-  MOE113: {
-    spec: tiles("{ upTo: 256, bt: 64, bf: 768, bd: 2048, slots: ⟦1⟧ }"),
-    says: "slots = 1 is not supported: a whole number of at least 2",
-    nearest: [2, 3, 4],
   },
   MOE144: {
     spec: specText({

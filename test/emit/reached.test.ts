@@ -80,6 +80,11 @@ function rareSpecs(specs: readonly MoeSpec[]): readonly MoeSpec[] {
       const sharedExperts = { count: 1, intermediate: 128 };
       return { ...spec, layer: { ...spec.layer, sharedExperts } };
     }),
+    ...alone.map(({ schedule, ...spec }): MoeSpec => {
+      const compilerOptions = { xla_tpu_some: { value: true, because: "tested" } };
+      const all = { ...schedule.tiles.all, compilerOptions } as BucketSpec;
+      return { ...spec, schedule: { ...schedule, tiles: { all } } };
+    }),
     ...rounded.map((spec): MoeSpec => {
       const { wire: _, ...layer } = spec.layer;
       const quantization = { ...channel, activations: "int8" as const };

@@ -184,7 +184,7 @@ def _compile_on(
         lowered = jax.jit(call).lower(*structs)
         seconds["trace"] = round(time.perf_counter() - start, 3)
         start = time.perf_counter()
-        compiled = lowered.compile()
+        compiled = lowered.compile(package.compiler_options(tokens))
         seconds["compile"] = round(time.perf_counter() - start, 3)
     except Exception as error:  # noqa: BLE001 - what the compiler refuses is a result
         phase = "compile" if seconds["trace"] else "trace"

@@ -37,7 +37,9 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         package = packages.load(below / str(params["name"]))
         devices = list(aot.topology(str(params["topology"])).devices)
         place = arguments.place(package, devices, token_axes)
-        wanted = arguments.of(package, params["layer"], int(params["tokens"]))
+        tokens = int(params["tokens"])
+        wanted = arguments.of(package, params["layer"], tokens)
+        lowered = timing.lowered(package, place, wanted, timing.program(int(params["number"])))
         with cached.cache(kept):
-            timing.lowered(package, place, wanted, timing.program(int(params["number"]))).compile()
+            lowered.compile(package.compiler_options(tokens))
         return {"entry": cached.take(kept)}

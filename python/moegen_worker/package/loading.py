@@ -40,6 +40,12 @@ class MoePackage:
     topology: ModuleType | None = None
     # Of a package of several schedules: `shapes` of each that has one.
     all_shapes: tuple[ModuleType, ...] = ()
+    # None where the program around a call is compiled without any.
+    options: ModuleType | None = None
+
+    def compiler_options(self, tokens: int) -> dict[str, Any]:
+        """What the program around a call of T tokens is compiled with, on a TPU."""
+        return {} if self.options is None else dict(self.options.compiler_options(tokens))
 
     @property
     def experts(self) -> int:
@@ -240,9 +246,9 @@ def load(folder: str | Path) -> MoePackage:
         common = [(f"{above}.common", root / "common")] if of_kinds else []
         alike = bool(common) and not (path / "kernel.py").is_file()
         kernel = importlib.import_module(f"{common[0][0] if alike else name}.kernel")
-        reference, tiles, quantization = (
+        reference, tiles, quantization, options = (
             _merged([(name, path), *common], module)
-            for module in ("reference", "tiles", "quantization")
+            for module in ("reference", "tiles", "quantization", "compiler_options")
         )
         # Of several schedules each has a folder; a package of one module states its sizes there.
         parts = sorted(found.parent.name for found in path.glob("*/kernel.py"))
@@ -260,7 +266,7 @@ def load(folder: str | Path) -> MoePackage:
     finally:
         sys.dont_write_bytecode = before
     return MoePackage(
-        name, kernel, shapes, reference, tiles, quantization, topology, tuple(all_shapes)
+        name, kernel, shapes, reference, tiles, quantization, topology, tuple(all_shapes), options
     )
 
 

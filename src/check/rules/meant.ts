@@ -46,7 +46,7 @@ const PLACES: readonly (readonly [path: readonly string[], fields: readonly stri
   [["schedule"], ["tiles"]],
   [
     ["schedule", "tiles", "a bucket"],
-    ["upTo", ...TILE_AXES, ...bucketOptions, "predicted"],
+    ["upTo", ...TILE_AXES, ...bucketOptions, "compilerOptions", "predicted"],
   ],
   [["emit"], ["reference"]],
   [[], ["name", "source", "architecture", "layer", "mesh", "devices", "schedule", "emit"]],

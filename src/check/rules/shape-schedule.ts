@@ -7,6 +7,7 @@ import { bucketOptions } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import { show } from "../../spec/show.ts";
 import type { SpecPath } from "../diagnostic.ts";
+import { checkCompilerOptions } from "./compiler-options.ts";
 import type { Dict, Kinds, Vocabulary } from "./kinds.ts";
 
 /**
@@ -68,6 +69,7 @@ function checkSeveralBucket(
   const names = memberNames(schedules);
   kinds.keys(path, bucket, [...BUCKET_FIELDS, ...names]);
   kinds.positive([...path, "upTo"], bucket.upTo);
+  checkCompilerOptions(kinds, path, bucket.compilerOptions);
   if (bucket.use !== undefined) kinds.oneOf([...path, "use"], bucket.use, names);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
@@ -108,7 +110,7 @@ function checkBucket(
   if (bucket === undefined) return;
   const axes = named?.axes.map(({ name }) => name) ?? TILE_AXES;
   const options = named?.options ?? bucketOptions;
-  kinds.keys(path, bucket, ["upTo", ...axes, ...options, "predicted"]);
+  kinds.keys(path, bucket, ["upTo", ...axes, ...options, "compilerOptions", "predicted"]);
   if (bucket.predicted !== undefined) {
     checkPredicted(kinds, [...path, "predicted"], bucket.predicted, devices, (where, times) => {
       kinds.keys(where, times, ["fused", "epmoe"]);
@@ -116,6 +118,7 @@ function checkBucket(
     });
   }
   kinds.positive([...path, "upTo"], bucket.upTo);
+  checkCompilerOptions(kinds, path, bucket.compilerOptions);
   checkTiles(kinds, path, bucket, axes);
 }
 

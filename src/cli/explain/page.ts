@@ -11,6 +11,7 @@ import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
 import { deterministicLines } from "./deterministic.ts";
 import { memoryLines } from "./memory.ts";
+import { optionLines } from "./options.ts";
 import { quantised } from "./quantised.ts";
 import { spreadLines } from "./spread.ts";
 import { timeline } from "./timeline.ts";
@@ -26,9 +27,7 @@ export function explainPlan(
 ): readonly string[] {
   return [
     ...heading(plan, paint),
-    "",
-    ...capacity(plan, paint),
-    "",
+    ...["", ...capacity(plan, paint), ""],
     ...choiceLines(plan, paint),
     ...memoryLines(memory, paint),
     ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint, full)]),
@@ -135,6 +134,7 @@ function kernelPage(
     `  weights run ${plural(tiles.slots - 1, "tile")} ahead${entryText(kernel)}`,
     ...(own.length === 0 ? [] : [`  ${own.map(([name, value]) => `${name} ${value}`).join(", ")}`]),
     ...rowsLines(kernel),
+    ...optionLines(kernel),
     ...routesLines(kernel),
     ...transportLines(kernel),
     ...deterministicLines(plan, kernel),

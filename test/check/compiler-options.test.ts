@@ -1,0 +1,56 @@
+/** Compiler options of a bucket: judged, and carried into a module; absent, they leave no trace. */
+import { describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
+import { emitPackage } from "../../src/emit/index.ts";
+import { checkText, specText } from "./marked.ts";
+
+const OPTION = "xla_tpu_offload_gather_to_sparsecore";
+const WHY = "decode waits for it";
+const tiles = (options: string): string =>
+  specText({
+    tiles: `{
+      decode: { upTo: 64, bt: 64, bf: 768, bd: 2048, compilerOptions: { ${options} } },
+      prefill: { upTo: 256, bt: 64, bf: 768, bd: 2048 },
+    }`,
+  });
+
+describe("compiler options", () => {
+  test("of one bucket are a module that names them, with their reasons", async () => {
+    const text = tiles(
+      `${OPTION}: { value: false, because: "${WHY}" }, xla_tpu_n: { value: 3, because: "n" }`,
+    );
+    const { plan } = await checkText(text, undefined, undefined, registries);
+    if (plan === undefined) throw new Error("no plan");
+    expect(plan.kernels.map(({ compilerOptions }) => Object.keys(compilerOptions ?? {}))).toEqual([
+      [OPTION, "xla_tpu_n"],
+      [],
+    ]);
+    const files = await emitPackage(plan);
+    const module = files.get(`${plan.name}/compiler_options.py`) ?? "";
+    expect(module).toContain(`# ${WHY}\n            "${OPTION}": False,`);
+    expect(module).toContain('"xla_tpu_n": 3,');
+    expect(module).toMatch(/256,\n\s+\{\},/);
+    expect(files.get(`${plan.name}/__init__.py`)).toContain('"compiler_options",');
+  });
+
+  test("leave no trace where no bucket has any", async () => {
+    const { plan } = await checkText(tiles(""), undefined, undefined, registries);
+    if (plan === undefined) throw new Error("no plan");
+    const files = await emitPackage(plan);
+    const traces = [...files].filter((file) => file.join().includes("compiler_options"));
+    expect(traces).toEqual([]);
+  });
+
+  test.each([
+    ["an option that names a file", '⟦xla_dump_to⟧: { value: true, because: "w" }', "MOE190"],
+    ["text as a value", `${OPTION}: { value: ⟦"/etc"⟧ as never, because: "w" }`, "MOE102"],
+    ["part of a number", `${OPTION}: { value: ⟦0.5⟧, because: "w" }`, "MOE102"],
+    ["no reason", `${OPTION}: { value: true, because: ⟦" "⟧ }`, "MOE102"],
+    ["a reason that ends its line", `${OPTION}: { value: true, because: ⟦"a\\nb"⟧ }`, "MOE102"],
+    ["a value alone", `${OPTION}: ⟦false⟧ as never`, "MOE102"],
+  ] as const)("%s is refused where it stands", async (_, option, code) => {
+    const { found, place, plan } = await checkText(tiles(option), code);
+    expect(found).toMatchObject(place);
+    expect(plan).toBeUndefined();
+  });
+});
