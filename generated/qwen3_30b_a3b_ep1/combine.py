@@ -214,17 +214,13 @@ def sum_kernel(s: Shape, *refs):
             def _():
                 _sums_out(r, s, block - 2).wait()
 
-        with jax.named_scope("sums_so_far"):
-
-            @pl.when(later)
-            def _():
+        def take_sums_so_far():
+            with jax.named_scope("sums_so_far"):
                 so_far = _sums_in(r, s, block)
                 so_far.start()
                 so_far.wait()
 
-        @pl.when(jnp.logical_not(later))
-        def _():
-            _begin_sums(r, s, block)
+        lax.cond(later, take_sums_so_far, lambda: _begin_sums(r, s, block))
 
         with jax.named_scope("await_brought"):
             _await_results(r, block)
