@@ -22,6 +22,17 @@ export function deviceLayer<L extends Pick<LayerSpec, "intermediate">>(
     : layer;
 }
 
+/** Of a tile's rule in words, what F is where that of `deviceLayer` is not the layer's; else empty. */
+export function cutText(
+  layer: Pick<LayerSpec, "intermediate">,
+  mesh: { readonly tp?: number },
+  axis: "bt" | "bf" | "bd",
+): string {
+  const { intermediate } = layer;
+  if (axis !== "bf" || deviceLayer(layer, mesh).intermediate === intermediate) return "";
+  return `, F of ${intermediate} over tp = ${mesh.tp}`;
+}
+
 /** Experts of one of `ep` devices; the last ones may be of zero weights. */
 export function localExperts({ experts }: Pick<LayerSpec, "experts">, ep: number): number {
   return Math.ceil(experts / ep);

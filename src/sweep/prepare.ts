@@ -7,7 +7,7 @@ import { allOf } from "../plan/call.ts";
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import { trafficSeconds } from "../profile/estimate.ts";
 import { scheduleOf } from "../schedule/registry.ts";
-import { deviceLayer } from "../spec/formats.ts";
+import { cutText, deviceLayer } from "../spec/formats.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { deviceOf } from "../target/device/registry.ts";
 import type { CandidateId, DropStage, FailureKind } from "./record.ts";
@@ -48,7 +48,8 @@ export function judgeCandidate(spec: MoeSpec, id: CandidateId): Judged {
   for (const axis of TILE_AXES) {
     const { text, legal } = schedule.axisRule(deviceLayer(spec.layer, spec.mesh), axis);
     if (legal.includes(id.tiles[axis])) continue;
-    const reason = `${axis} = ${id.tiles[axis]}: a tile ${text}`;
+    const cut = cutText(spec.layer, spec.mesh, axis);
+    const reason = `${axis} = ${id.tiles[axis]}: a tile ${text}${cut}`;
     return { id, refused: { stage: "legality", kind: "illegal", reason } };
   }
   const target: Target = { spec, schedule, device };

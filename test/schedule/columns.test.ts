@@ -18,6 +18,8 @@ import { layerOfParts, routingOfParts } from "../../src/predict/routing/columns.
 import { sampleRouting, Tally } from "../../src/predict/routing/sample.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
 import { devicesOf } from "../../src/spec/mesh.ts";
+import { judgeCandidate } from "../../src/sweep/prepare.ts";
+import type { CandidateId } from "../../src/sweep/record.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
@@ -107,6 +109,11 @@ describe("refused by name", () => {
     expect(findings.map(({ code }) => code)).toEqual(["MOE104"]);
     expect(found?.message).toMatch(/^bf = 384 does not divide F = \d+$/);
     expect(found?.rule).toMatch(/, F of \d+ over tp = 4$/);
+    const swept = moe(spec({ ep: 1, tp: 4 }));
+    const id = { bucket: "small", device: "v7x", tokens: 64, tiles: { bt: 64, bf: 384, bd: 1024 } };
+    expect(judgeCandidate(swept, id as CandidateId).refused?.reason).toMatch(
+      /^bf = 384: a tile divides F = 256 .*, F of 1024 over tp = 4$/,
+    );
   });
 
   test("more devices than a slice has, and axes that are not apart", () => {

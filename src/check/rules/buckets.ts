@@ -4,7 +4,7 @@ import { TILE_AXES } from "../../lower/tiles.ts";
 import { fillsChips } from "../../predict/machine/torus.ts";
 import type { Schedule, TileAxis } from "../../schedule/schedule.ts";
 import { isChoices, members } from "../../spec/choice.ts";
-import { deviceLayer } from "../../spec/formats.ts";
+import { cutText, deviceLayer } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import type { BucketSpec } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
@@ -139,10 +139,6 @@ export const choicesDistinct: Rule = ({ spec, sound }) =>
 export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
   if (schedule === undefined || !sound("layer")) return [];
   const own = deviceLayer(spec.layer, spec.mesh);
-  const { intermediate } = spec.layer;
-  // Of a cut expert F is not the layer's.
-  const cut =
-    own.intermediate === intermediate ? "" : `, F of ${intermediate} over tp = ${spec.mesh.tp}`;
   return bucketsOf(spec, sound).flatMap(([name, bucket]) =>
     TILE_AXES.flatMap((axis) => {
       const choice = bucket[axis];
@@ -155,9 +151,10 @@ export const tilesLegal: Rule = ({ spec, sound, schedule }) => {
           axis,
           value,
           bucketPath(name, axis, ...(set ? [index] : [])),
-        ).map((finding) =>
-          axis === "bf" ? { ...finding, rule: `${finding.rule}${cut}` } : finding,
-        ),
+        ).map((finding) => ({
+          ...finding,
+          rule: `${finding.rule}${cutText(spec.layer, spec.mesh, axis)}`,
+        })),
       );
     }),
   );
