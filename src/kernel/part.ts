@@ -18,7 +18,7 @@ export interface Draft
     Partial<
       Pick<
         Stage,
-        "waits" | "starts" | "flops" | "overlaps" | "rows" | "early" | "barrier" | "relays"
+        "waits" | "starts" | "flops" | "overlaps" | "rows" | "each" | "early" | "barrier" | "relays"
       >
     > {
   readonly loops?: readonly DraftLoop[];

@@ -9,6 +9,7 @@ import {
   sumsInHbm,
 } from "../plan/call.ts";
 import type { Plan } from "../plan/plan.ts";
+import { combinesByGroup } from "./experts/sums-in-hbm.ts";
 import { NO_BLOCK, type Part } from "./part.ts";
 import { sharesRegisters } from "./routing/words.ts";
 import { fillsLanes } from "./rows/layout.ts";
@@ -66,6 +67,7 @@ function rowsBlocks(plan: Plan): Blocks {
   return {
     pitches: by("pitches"),
     names: by("names"),
+    chunk: by("chunk"),
     list_words: listed ? `${HERE}/rows/list_words_of_block` : when("list_words"),
     list_sizes: listed ? `${HERE}/lists` : NO_BLOCK,
     entry_constants: `${HERE}/entry_constants/${listed ? "listed" : "packed"}`,
@@ -73,6 +75,7 @@ function rowsBlocks(plan: Plan): Blocks {
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,
+    sum_slots: combinesByGroup(plan) ? `${HERE}/rows/sum_slots` : NO_BLOCK,
     sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
     part_chunk: sums && isRelayed(plan) ? `${HERE}/rows/part_chunk` : NO_BLOCK,
     returns: sums && returned ? `${HERE}/rows/returns` : NO_BLOCK,

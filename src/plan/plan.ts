@@ -81,6 +81,8 @@ export interface Stream {
   readonly slots?: number;
   /** Of these, what comes and goes with a block of rows itself. Absent: it comes a block ahead. */
   readonly withBlock?: true;
+  /** Rows of a block that come when its first stage starts them; the others as these leave. Absent: all do. */
+  readonly atOnce?: number;
   /** Absent: what is remote goes from each device to each other, all at once. */
   readonly relays?: Relays;
   /** The same, to those at its place on other chips alone, or to the others of its chip. */
@@ -161,6 +163,8 @@ export interface Stage {
   readonly loops?: readonly StageLoop[];
   /** Most rows that it is made for, of several bodies that do the same. */
   readonly rows?: number;
+  /** Rows of a block for each group of which it runs; absent: it runs once for what `per` says. */
+  readonly each?: number;
   /** Local experts whose weights it starts, the first ones, whether or not they have rows. */
   readonly early?: number;
   /** No device goes on before all are here. */

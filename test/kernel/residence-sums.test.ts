@@ -51,7 +51,9 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   // Of two passes, 4096 tokens and sixteen rows that no token owns, 32 sublanes each.
   expect(of("token_sums")).toEqual(["HBM", [2, (4096 + 16) * 32, 128]]);
   expect(of("arrived_sums")[0]).toBe("HBM");
-  expect(of("block_sums")).toEqual(["VMEM", [(tiles.own.row_block ?? 0) * 32, 128]]);
+  // Of sixteen groups of rows, as a block has more.
+  expect([(tiles.own.row_block ?? 0) > 256, tiles.own.sum_slots]).toEqual([true, 16]);
+  expect(of("block_sums")).toEqual(["VMEM", [256 * 32, 128]]);
   const names = stages.map(({ name }) => name);
   const places = ["operand", "bring_sums", "activation", "await_sums", "combine", "keep_sums"];
   const found = places.map((name) => names.indexOf(name));

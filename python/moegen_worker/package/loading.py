@@ -138,6 +138,9 @@ class MoePackage:
             return None
         if hasattr(tiles, "row_block"):
             tiles = tiles._replace(row_block=3 * tiles.bt)
+        # Sums of a block are at hand a part at a time, where they lie in HBM.
+        if hasattr(tiles, "sum_slots"):
+            tiles = tiles._replace(sum_slots=2)
         share = -(-tokens // self.devices)
         rows = 3 * CHUNK if share <= BLOCK else -(-share // BLOCK) * BLOCK
         whole = tiles._replace(pass_tokens=rows)

@@ -1,8 +1,16 @@
 /** Which of their answers the functions of the loop over experts have in a plan. */
-import { holdsTwoPasses, isStreamed, planListsInHbm, rowsInHbm } from "../../plan/call.ts";
+import {
+  holdsTwoPasses,
+  isStreamed,
+  planListsInHbm,
+  rowsInHbm,
+  sumsInHbm,
+} from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
+import { NO_BLOCK } from "../part.ts";
 import { fillsLanes } from "../rows/layout.ts";
 import { isTiled, leavesSlots, planShared } from "../shared-experts/spread.ts";
+import { combinesByGroup } from "./sums-in-hbm.ts";
 
 const HERE = "kernel/experts";
 
@@ -29,6 +37,18 @@ function runBlock(way: "streamed" | "resident", { kernels }: Plan): string {
   return `${HERE}/${way}/run_experts${rowsInHbm(kernels) ? "_from_hbm" : ""}`;
 }
 
+/** Sums around a block's products: in VMEM, brought with all of its rows, or by chunks of them. */
+function sumsBlocks(plan: Plan): Readonly<Record<string, string>> {
+  const inHbm = sumsInHbm(plan.kernels);
+  const way = combinesByGroup(plan) ? "by_group" : "whole";
+  const of = (name: string): string => (inHbm ? `${HERE}/streamed/${name}/${way}` : NO_BLOCK);
+  return {
+    bring_sums: of("bring_sums"),
+    sum_results: inHbm ? of("sum_results") : `${HERE}/streamed/sum_results/rows`,
+    last_sums: of("last_sums"),
+  };
+}
+
 /** Work is a block of an expert's rows, through weight tiles. */
 function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>> {
   const { layer } = plan;
@@ -42,6 +62,7 @@ function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>
       : "ragged";
   return {
     run_experts: runBlock("streamed", plan),
+    ...sumsBlocks(plan),
     list_work: `${HERE}/streamed/list_work/${planListsInHbm(plan.kernels) ? "kept" : "each_block"}`,
     tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
     weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,

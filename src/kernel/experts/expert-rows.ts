@@ -1,5 +1,6 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
 import { type Held, inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
+import type { Plan } from "../../plan/plan.ts";
 import { type Dim, smem } from "../declaration.ts";
 import { weighsRows, weightsRead } from "../feed-forward/row-scales.ts";
 import type { Frame } from "../frame.ts";
@@ -8,7 +9,15 @@ import type { Draft, Part } from "../part.ts";
 import { routesAll } from "../routing/all-tokens.ts";
 import { weightStreams } from "../weights/scales.ts";
 import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
-import { sumsBuffers, sumsCopies, sumsSemaphores, sumsStages } from "./sums-in-hbm.ts";
+import {
+  combinesByGroup,
+  eachGroup,
+  sumsBuffers,
+  sumsByGroup,
+  sumsCopies,
+  sumsSemaphores,
+  sumsStages,
+} from "./sums-in-hbm.ts";
 
 /** What says to whom results go, and what they weigh; to a block's sums they go as they come. */
 function entriesRead(held: Held, weighed: boolean): readonly string[] {
@@ -19,7 +28,8 @@ function entriesRead(held: Held, weighed: boolean): readonly string[] {
 function combine(frame: Frame): Draft {
   const { layer, load, streamed, rows: held } = frame;
   const weighed = weighsRows(layer);
-  const sums = held === "hbm with sums" ? "block_sums" : "token_sums";
+  const inBlock = held === "hbm with sums";
+  const sums = inBlock ? "block_sums" : "token_sums";
   return {
     name: "combine",
     meaning: weighed
@@ -35,14 +45,19 @@ function combine(frame: Frame): Draft {
     loops: [rows(UNROLL)],
     flops: 2 * load.routedRows * layer.hidden,
     overlaps: weightStreams(layer),
+    ...(inBlock && sumsByGroup(layer)
+      ? { ...eachGroup(frame), loops: [{ ...rows(UNROLL), fixed: GROUP / UNROLL }] }
+      : {}),
   };
 }
 
 /** Where `combine` adds results: to the sums of all tokens, or to those of a block's. */
-function summedIn(ofBlock: boolean): Readonly<Record<string, string>> {
-  return ofBlock
-    ? { summedIn: "block_sums", summedShape: "(row_block * SUM_PITCH, LANES)" }
-    : { summedIn: "token_sums", summedShape: "(all_tokens * SUM_ROW + SUM_ROW, LANES)" };
+function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
+  if (!sumsInHbm(kernels)) {
+    return { summedIn: "token_sums", summedShape: "(all_tokens * SUM_ROW + SUM_ROW, LANES)" };
+  }
+  const shape = sumsByGroup(layer) ? "ROW_GROUP" : "row_block";
+  return { summedIn: "block_sums", summedShape: `(${shape} * SUM_PITCH, LANES)` };
 }
 
 export const expertRows: Part = {
@@ -53,10 +68,13 @@ export const expertRows: Part = {
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
   },
-  context: ({ kernels }) => summedIn(sumsInHbm(kernels)),
+  context: (plan) => ({
+    ...summedIn(plan),
+    combinedText: combinesByGroup(plan) ? "rows `begin` to `end` of a block" : "`count` rows",
+  }),
   semaphores: (input) => [
     ...(inHbm(input.rows) ? expertSemaphores(input) : []),
-    ...(input.rows === "hbm with sums" ? sumsSemaphores() : []),
+    ...(input.rows === "hbm with sums" ? sumsSemaphores(input) : []),
   ],
   streams: (frame) => [
     ...(inHbm(frame.rows) ? expertCopies(frame) : []),

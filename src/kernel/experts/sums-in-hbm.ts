@@ -1,32 +1,85 @@
 /**
  * Sums out of HBM and back, a row for each entry: a block's come while its products run. What an expert
  * has not written yet the next one must not read: a block's sums come when those of the last have left.
+ *
+ * Of a block of many rows the first groups come so; the others when its products are made, each in the place of one
+ * that is back. Sums are as wide as results: with those of all its rows VMEM would hold fewer of them.
  */
 
-import type { Stream } from "../../plan/plan.ts";
-import { dma, FLOAT, ONE, vmem } from "../declaration.ts";
+import { sumsInHbm } from "../../plan/call.ts";
+import type { Plan, Stream, TileChoice } from "../../plan/plan.ts";
+import type { TileTable } from "../../schedule/schedule.ts";
+import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
-import { GROUP, rows } from "../loops.ts";
+import { type DraftLoop, GROUP, rows } from "../loops.ts";
 import type { Draft } from "../part.ts";
-import { LANES } from "../rows/layout.ts";
+import { LANES, type Layer, type Layout } from "../rows/layout.ts";
 import { weightStreams } from "../weights/scales.ts";
 
-/** Sums of a block of rows. */
-export function sumsBuffers({ layout, tiles }: KernelInput) {
-  const held = ["s.row_block * SUM_PITCH", tiles.rowBlock * layout.sumPitch] as const;
+/** Bytes of a block's sums that are at hand at a time, and groups of its rows that have them, at most. */
+const MOST_BYTES = 4 * 2 ** 20;
+const MOST_SLOTS = 32;
+
+/** Groups of a block's rows whose sums are at hand at a time: `sum_slots` of the tile table. */
+export function sumSlots({ sumPitch }: Pick<Layout, "sumPitch">): number {
+  const group = GROUP * sumPitch * LANES * 4;
+  return Math.min(MOST_SLOTS, Math.max(2, Math.floor(MOST_BYTES / group)));
+}
+
+/** The same as a tile, of kernels that have it. */
+export function ownSumSlots(
+  input: Pick<KernelInput, "layer" | "layout" | "rows">,
+): TileChoice["own"] {
+  return input.rows === "hbm with sums" && sumsByGroup(input.layer)
+    ? { sum_slots: sumSlots(input.layout) }
+    : {};
+}
+
+/** Its field and rule. */
+export function sumSlotsTile(plan: Plan): TileTable {
+  if (!combinesByGroup(plan)) return { fields: [], rules: [] };
+  const meaning = "groups of a block's rows whose sums are at hand at a time";
+  return {
+    fields: [{ name: "sum_slots", type: "int", meaning }],
+    rules: [{ name: "sum_slots", python: "self.sum_slots >= 1", text: "at least 1" }],
+  };
+}
+
+/** Whether sums come by groups of rows: shared experts take those of a block of tokens at once. */
+export function sumsByGroup({ sharedExperts }: Pick<Layer, "sharedExperts">): boolean {
+  return sharedExperts === undefined;
+}
+
+/** The same of a plan's kernels, if their sums lie in HBM. */
+export function combinesByGroup({ layer, kernels }: Pick<Plan, "layer" | "kernels">): boolean {
+  return sumsInHbm(kernels) && sumsByGroup(layer);
+}
+
+/** Rows of a block whose sums are at hand at a time. */
+function atHand({ layer, layout, tiles }: Pick<KernelInput, "layer" | "layout" | "tiles">): number {
+  return sumsByGroup(layer) ? Math.min(tiles.rowBlock, GROUP * sumSlots(layout)) : tiles.rowBlock;
+}
+
+/** Sums of a block of rows, or of as many groups of them as have slots. */
+export function sumsBuffers(input: KernelInput) {
+  const { layer, layout } = input;
+  const rowsText = sumsByGroup(layer) ? "s.sum_slots * ROW_GROUP" : "s.row_block";
+  const held: Dim = [`${rowsText} * SUM_PITCH`, atHand(input) * layout.sumPitch];
   return [vmem("block_sums", [held, ["LANES", LANES]], FLOAT, "sums of the tokens of a block")];
 }
 
 /** Of the copies there and of those back. */
-export function sumsSemaphores() {
+export function sumsSemaphores(input: KernelInput) {
+  const count: Dim = sumsByGroup(input.layer) ? ["s.sum_slots", atHand(input) / GROUP] : ONE;
   return [
-    dma("sums_brought", ONE, "sums of a block's tokens in block_sums"),
-    dma("sums_kept", ONE, "sums of a block's tokens back in token_sums"),
+    dma("sums_brought", count, "sums of a block's tokens in block_sums"),
+    dma("sums_kept", count, "sums of a block's tokens back in token_sums"),
   ];
 }
 
 /** There and back, one copy a row. */
-export function sumsCopies({ layout, load }: Frame): readonly Stream[] {
+export function sumsCopies(frame: Frame): readonly Stream[] {
+  const { layer, layout, load } = frame;
   const each = {
     remote: false,
     bytes: load.routedRows * layout.sumPitch * LANES * 4,
@@ -39,6 +92,7 @@ export function sumsCopies({ layout, load }: Frame): readonly Stream[] {
       ...{ name: "sums_in", from: "HBM", to: "VMEM", ...each },
       ...{ source: "token_sums", destination: "block_sums" },
       ...{ issuedBy: "bring_sums", awaitedBy: "await_sums", semaphore: "sums_brought" },
+      ...(sumsByGroup(layer) ? { atOnce: atHand(frame) } : {}),
       meaning: "sums of a block's tokens, one by one",
     },
     {
@@ -51,13 +105,19 @@ export function sumsCopies({ layout, load }: Frame): readonly Stream[] {
 }
 
 /** Around the products and `combine`. */
-export function sumsStages({ layer, load, sizes, tiles }: Frame): readonly Draft[] {
+export function sumsStages(frame: Frame): readonly Draft[] {
+  const { layer, load, sizes, tiles } = frame;
+  const byGroup = sumsByGroup(layer);
+  const blockRows = Math.min(load.typicalRows, tiles.rowBlock);
+  const first = Math.min(blockRows, atHand(frame));
+  const groups = (of: number): DraftLoop => ({ ...rows(GROUP), fixed: of / GROUP });
   const block = {
     per: "expert",
     trips: load.readExperts * load.reads,
-    loops: [rows(GROUP)],
+    loops: [byGroup ? groups(first) : rows(GROUP)],
     overlaps: weightStreams(layer),
   } as const;
+  const each = byGroup ? eachGroup(frame) : block;
   return [
     {
       name: "bring_sums",
@@ -66,22 +126,23 @@ export function sumsStages({ layer, load, sizes, tiles }: Frame): readonly Draft
       writes: [],
       ...block,
       // One waits, the other starts.
-      loops: [rows(GROUP), rows(GROUP)],
+      loops: [...block.loops, ...block.loops],
     },
     {
       name: "await_sums",
       meaning: "sums of the block's tokens are here",
       reads: [],
       writes: ["block_sums"],
-      ...block,
+      ...each,
     },
     {
       name: "keep_sums",
       meaning: "sums of the block's tokens start on their way back",
       reads: ["expert_entries", "block_sums"],
       writes: ["token_sums"],
-      ...block,
+      ...each,
     },
+    ...(byGroup ? [moreSums(frame)] : []),
     {
       name: "last_sums",
       meaning: "sums of the last block's tokens have left",
@@ -90,7 +151,36 @@ export function sumsStages({ layer, load, sizes, tiles }: Frame): readonly Draft
       waits: ["sums_back"],
       per: "pass",
       trips: sizes.passes,
-      loops: [{ ...rows(GROUP), fixed: Math.min(load.typicalRows, tiles.rowBlock) / GROUP }],
+      loops: [groups(byGroup ? first : blockRows)],
     },
   ];
+}
+
+/** What runs once for each group of a block's rows. */
+export function eachGroup({
+  layer,
+  load,
+  tiles,
+}: Frame): Pick<Draft, "per" | "each" | "trips" | "loops" | "overlaps"> {
+  const groups = Math.ceil(Math.min(load.typicalRows, tiles.rowBlock) / GROUP);
+  return {
+    per: "expert",
+    each: GROUP,
+    trips: load.readExperts * load.reads * groups,
+    // The loop that it stands in.
+    loops: [{ ...rows(GROUP), fixed: 1, counted: "once" }],
+    overlaps: weightStreams(layer),
+  };
+}
+
+function moreSums(frame: Frame): Draft {
+  return {
+    name: "more_sums",
+    meaning: "sums of an earlier group have left, and those of a later one start",
+    reads: ["expert_entries"],
+    writes: [],
+    waits: ["sums_back"],
+    starts: ["sums_in"],
+    ...eachGroup(frame),
+  };
 }

@@ -2,6 +2,7 @@
 import { goByNeed, planListsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
+import { combinesByGroup } from "../experts/sums-in-hbm.ts";
 import { weighsRows } from "../feed-forward/row-scales.ts";
 import { type Module, NO_BLOCK } from "../part.ts";
 import { planRoutesAll } from "../routing/all-tokens.ts";
@@ -20,8 +21,12 @@ function aboutShared(plan: Plan): string {
 }
 
 /** Where `combine` adds a row's result: to its token's sums, or in the order of the entries. */
-function sumPlaces(layer: Plan["layer"], ofBlock: boolean): string {
-  if (ofBlock) return weighsRows(layer) ? "in_block_unweighed" : "in_block";
+function sumPlaces(plan: Plan): string {
+  const { layer } = plan;
+  if (sumsInHbm(plan.kernels)) {
+    const held = combinesByGroup(plan) ? "in_group" : "in_block";
+    return weighsRows(layer) ? `${held}_unweighed` : held;
+  }
   return weighsRows(layer) ? "by_token" : "by_entry";
 }
 
@@ -48,16 +53,20 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
   const { layer, mesh, kernels } = plan;
   const all = planRoutesAll(plan);
   const listed = planListsInHbm(kernels);
+  const byGroup = combinesByGroup(plan);
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {
     about_shared: aboutShared(plan),
     combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
-    sum_places: `${HERE}/sum_places/${sumPlaces(layer, sumsInHbm(kernels))}`,
+    sum_places: `${HERE}/sum_places/${sumPlaces(plan)}`,
     zero_sums: `${HERE}/zero_sums/${zeroSums(plan)}`,
     identity_rows: `${HERE}/identity_rows/${pairsOrWords(layer)}`,
+    combined_rows: `${HERE}/combined/${byGroup ? "rows_between" : "all_rows"}`,
+    combined_groups: `${HERE}/combined/${byGroup ? "groups_between" : "all_groups"}`,
     row_sums: sumsInHbm(kernels) ? `${HERE}/hbm/row_sums` : NO_BLOCK,
+    sums_copies: `${HERE}/hbm/row_sums/${byGroup ? "by_group" : "whole"}`,
     entries: rowsInHbm(kernels)
       ? `${HERE}/hbm/entries/${listed ? "from_hbm" : "in_smem"}`
       : NO_BLOCK,

@@ -44,12 +44,26 @@ interface Candidate {
   readonly atOnce: AtOnce;
 }
 
+/** Blocks into which an expert's rows are cut at most, where they are cut alike. */
+const MOST_BLOCKS = 8;
+
+/** All rows of hardly an expert more, the half of them, the third: a last block of few would read all weights for these. */
+function equalBlocks(request: FitRequest, passes: number): readonly number[] {
+  const mean = meanRows(request, passes);
+  const most = mean + 3 * Math.sqrt(mean);
+  const parts = Array.from({ length: MOST_BLOCKS }, (_, index) => most / (index + 1));
+  const { bt } = request.tiles;
+  return request.streamed ? [...new Set(parts.map((rows) => roundUp(Math.ceil(rows), bt)))] : [];
+}
+
 /** Rows at hand to try, most first: twice an expert's mean at most. */
 function blocksAtHand({ request, passLimit }: Candidate): readonly number[] {
   const { ep, tiles, tokens } = request;
   const passes = Math.ceil(Math.ceil(tokens / ep) / passLimit);
   const most = Math.max(tiles.bt, LEAST_SKEW * meanRows(request, passes));
-  return rowBlocks(request, passLimit * ep).filter((rows) => rows <= roundUp(most, tiles.bt));
+  const halves = rowBlocks(request, passLimit * ep);
+  const blocks = new Set([...halves, ...equalBlocks(request, passes)]);
+  return [...blocks].filter((rows) => rows <= roundUp(most, tiles.bt)).toSorted((a, b) => b - a);
 }
 
 function withBlock({ request, passLimit, atOnce }: Candidate, rowBlock: number): Fit {

@@ -9,6 +9,7 @@ import { deviceOf } from "../../target/device/registry.ts";
 import { ownEarly } from "../api/early-tiles.ts";
 import { limitsOf, ownTiles } from "../api/pass-tiles.ts";
 import { ownRoutes, routesIn } from "../api/route-tiles.ts";
+import { ownSumSlots } from "../experts/sums-in-hbm.ts";
 import { dequantizationFor } from "../feed-forward/dequantize.ts";
 import { defaultRowCounts, rowCountsAround } from "../feed-forward/rules.ts";
 import { type Frame, type KernelInput, passesOverlap, type Sizes } from "../frame.ts";
@@ -156,6 +157,7 @@ export function lower(passes: Passes, input: LowerInput): KernelPlan {
           sharedTile,
         ),
         ...(ep === 1 || byNeed !== undefined ? {} : { parts: fit.input.parts }),
+        ...ownSumSlots(fit.input),
         ...ownRoutes(fit.input, ep, request.routeAllTokens),
         ...passes.own?.(fit.input),
       },

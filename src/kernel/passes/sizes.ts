@@ -1,14 +1,30 @@
 /** Sizes of one call; `Shape` in the generated kernel computes the same from T and the tiles. */
-import { type Held, listsInHbm } from "../../plan/call.ts";
+import { type Held, inHbm, listsInHbm } from "../../plan/call.ts";
 import { SHORT_PASS } from "../api/pass-tiles.ts";
 import type { Sizes } from "../frame.ts";
 import { GROUP, UNROLL } from "../loops.ts";
 import { listTokens, routeWords } from "../routing/words.ts";
-import { LANES, type Layer, layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
+import {
+  LANES,
+  type Layer,
+  type Layout,
+  layoutOf,
+  roundUp,
+  rowChunk,
+  sentUnit,
+} from "../rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {
   return roundUp(tokens, tokens <= LANES ? GROUP : LANES);
+}
+
+/** Token rows of a pass that go between HBM and VMEM at once: a part of them. */
+function chunkOf(layout: Layout, passTokens: number, held: boolean): number {
+  if (!held) return Math.min(passTokens, LANES);
+  let rows = rowChunk(layout);
+  while (passTokens % rows !== 0) rows /= 2;
+  return rows;
 }
 
 /** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
@@ -49,7 +65,7 @@ export function sizesOf(
     laneTokens: roundUp(routedTokens, LANES),
     lists: Math.ceil(passTokens / listed),
     listTokens: listed,
-    chunk: Math.min(passTokens, LANES),
+    chunk: chunkOf(layoutOf(layer), passTokens, inHbm(held.rows)),
     ...routeWords(layer, routedTokens, ep),
   };
 }

@@ -3,7 +3,7 @@
 import { isRelayed, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { type Layout, layoutOf, rowChunk } from "./layout.ts";
 import { sumChunk } from "./staged-sums.ts";
 import { packedPart, sumsGoStraight } from "./types.ts";
 import { takesNarrowRows } from "./widening.ts";
@@ -81,6 +81,7 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     sumSublanes: layout.sumRow,
     sumPitch: layout.sumPitch,
     sumChunk: sumChunk(layout),
+    rowChunk: rowChunk(layout),
     rowPitch: layout.rowPitch,
     resultSublanes: layout.resultRow,
     resultPitchSublanes: layout.resultPitch,

@@ -150,3 +150,16 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     logitLanes: roundUp(logits, LANES),
   };
 }
+
+/** Bytes of a chunk of token rows that lie in HBM, at most: two come while two leave, packed. */
+const MOST_CHUNK_BYTES = 2 ** 20;
+
+/** Most token rows that go between HBM and VMEM at once where rows lie in HBM: ROW_CHUNK of the template. */
+export function rowChunk({
+  paddedHidden,
+  itemBytes,
+}: Pick<Layout, "paddedHidden" | "itemBytes">): number {
+  let rows = LANES;
+  while (rows > 2 * SUBLANES && rows * paddedHidden * itemBytes > MOST_CHUNK_BYTES) rows /= 2;
+  return rows;
+}

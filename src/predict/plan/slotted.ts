@@ -34,7 +34,7 @@ export function waitFor(stream: string): Step {
 }
 
 /** Which block's rows a copy is of. */
-type Which = "first" | "this" | "next";
+type Which = "first" | "this" | "rest" | "next";
 
 /** Steps of one Pallas call's copies with slots of their own, from its plan and the rows at hand. */
 export class Slotted {
@@ -63,31 +63,42 @@ export class Slotted {
   steps(stage: Stage, cycles: Quantity): readonly Step[] {
     const named = (names: readonly string[]): readonly Stream[] =>
       names.flatMap((name) => this.kernel.streams.filter((stream) => stream.name === name));
-    return [
+    const rest = named(stage.starts).find(
+      (stream) => stream.withBlock === true && stage.name !== stream.issuedBy,
+    );
+    const steps: readonly Step[] = [
       ...named(stage.waits).map(({ name }) => waitFor(name)),
       { do: "compute", stage: stage.name, cycles },
-      ...named(stage.starts).map((stream) => {
-        return this.rows(stream, stream.withBlock === true ? "this" : "next");
-      }),
     ];
+    if (rest === undefined) {
+      const which = ({ withBlock }: Stream): Which => (withBlock === true ? "this" : "next");
+      return [...steps, ...named(stage.starts).map((stream) => this.rows(stream, which(stream)))];
+    }
+    // What of a block's rows did not come at once, beside nothing: as if all did together.
+    const test = (here: Here): boolean => this.part("rest", here, rest.atOnce) > 0;
+    return [{ do: "when", test, body: [...steps, this.rows(rest, "rest"), waitFor(rest.name)] }];
   }
 
   /** Copies of a block's rows, if there is one. */
   rows(stream: Stream, which: Which): Step {
-    const bytes = (here: Here): number => stream.bytes * this.part(which, here);
-    const copies = (here: Here): number => stream.copies * this.part(which, here);
+    const part = (here: Here): number => this.part(which, here, stream.atOnce);
+    const bytes = (here: Here): number => stream.bytes * part(here);
+    const copies = (here: Here): number => stream.copies * part(here);
     return {
       do: "when",
-      test: (here) => this.part(which, here) > 0,
+      test: (here) => part(here) > 0,
       body: [{ do: "start", stream: stream.name, bytes, copies, counted: true }],
     };
   }
 
   /** What a block has of a device's routed rows in a call, on average. */
-  private part(which: Which, here: Here): number {
+  private part(which: Which, here: Here, atOnce = Number.POSITIVE_INFINITY): number {
     const all = Math.max(1, (this.job.tokens * this.job.layer.topK) / this.job.ep);
-    const rows =
-      which === "this" ? this.work.blockRows(here) : this.work.rowsAfter(here, which === "first");
-    return rows / all;
+    if (which === "first" || which === "next") {
+      return this.work.rowsAfter(here, which === "first") / all;
+    }
+    const rows = this.work.blockRows(here);
+    const first = Math.min(rows, atOnce);
+    return (which === "this" ? first : rows - first) / all;
   }
 }

@@ -112,7 +112,14 @@ export class Work {
   private runsOf(stage: Stage): (here: Here) => readonly number[] {
     const cost = this.cost(stage);
     const times = this.listsOf(stage);
-    if (stage.per !== "row tile") return (here) => [times * cyclesOf(cost, this.counts(here))];
+    if (stage.per !== "row tile") {
+      const { each } = stage;
+      if (each === undefined) return (here) => [times * cyclesOf(cost, this.counts(here))];
+      return (here) => {
+        const rows = this.blockRows(here);
+        return [Math.ceil(rows / each) * cyclesOf(cost, this.counts(here, Math.min(rows, each)))];
+      };
+    }
     const occupied = this.occupied(stage);
     const { bt, btc } = this.kernel.tiles;
     return (here) => {
@@ -220,5 +227,6 @@ export class Work {
 
 /** Trips of the loop over active experts, in the plan's own account. */
 export function trips(kernel: Read, per: Stage["per"]): number {
-  return Math.max(0, ...kernel.stages.filter((stage) => stage.per === per).map((s) => s.trips));
+  const stages = kernel.stages.filter((stage) => stage.per === per && stage.each === undefined);
+  return Math.max(0, ...stages.map((stage) => stage.trips));
 }

@@ -103,6 +103,7 @@ export const composition: Composition = {
     ...[
       "combine",
       "keep_sums",
+      "more_sums",
       "last_sums",
       "next_weights",
       "reduce_scatter",

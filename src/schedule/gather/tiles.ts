@@ -4,6 +4,7 @@ import { passTiles } from "../../kernel/api/pass-tiles.ts";
 import { routeTiles } from "../../kernel/api/route-tiles.ts";
 import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { relayParts } from "../../kernel/collectives/table.ts";
+import { sumSlotsTile } from "../../kernel/experts/sums-in-hbm.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { TileTable } from "../schedule.ts";
 
@@ -15,6 +16,7 @@ export function tileTable(plan: Plan): TileTable {
     passTiles(plan),
     relayParts(plan),
     routeTiles(plan),
+    sumSlotsTile(plan),
     sharedTile(plan),
   );
 }

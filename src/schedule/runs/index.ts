@@ -5,6 +5,7 @@ import { earlyTiles } from "../../kernel/api/early-tiles.ts";
 import { limitsOf, passTiles } from "../../kernel/api/pass-tiles.ts";
 import { joined, sharedTile, weightTiles } from "../../kernel/api/table.ts";
 import { modulesOf } from "../../kernel/context.ts";
+import { sumSlotsTile } from "../../kernel/experts/sums-in-hbm.ts";
 import { dequantizationText, roundedWeights } from "../../kernel/feed-forward/dequantize.ts";
 import { axisRule, layerProblems } from "../../kernel/feed-forward/rules.ts";
 import { passesContext } from "../../kernel/passes/context.ts";
@@ -43,7 +44,14 @@ export const runs = {
   lower: (input) => lower(passesOf(input), input),
   seconds: (input) => seconds(passesOf(input), input),
   tileTable: (plan) =>
-    joined(weightTiles(plan), earlyTiles(plan), passTiles(plan), chipTiles(plan), sharedTile(plan)),
+    joined(
+      weightTiles(plan),
+      earlyTiles(plan),
+      passTiles(plan),
+      sumSlotsTile(plan),
+      chipTiles(plan),
+      sharedTile(plan),
+    ),
   steps: (kernel, bundles, job) => {
     const { streamed, own } = kernel.tiles;
     return kernelSteps(kernel, bundles, job, streamed ? { rowBlock: limitsOf(own).rowBlock } : {});
