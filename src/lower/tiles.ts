@@ -197,8 +197,9 @@ export function resolveTiles(target: Target, name: string, written: BucketSpec):
     const made = make(tiles);
     return fits(made.kernel) ? [{ made, seconds: seconds(made.input) }] : [];
   };
-  const timed = rowTiles(tiles.request.bt, values.bt).map((rows) =>
-    fastest(target.device, rows, values, timedAt),
+  const byBlocks = bucket.rows === "hbm with sums" && layerOf(target).sharedExperts === undefined;
+  const timed = rowTiles(tiles.request.bt, values.bt).map((bt) =>
+    fastest(target.device, byBlocks, bt, values, timedAt),
   );
   return { ok: true, tiles: bestOf(timed.flat()) ?? tiles };
 }
@@ -242,17 +243,21 @@ function bestOf(timed: readonly Timed[]): ResolvedTiles | undefined {
  */
 function fastest(
   device: Device,
+  byBlocks: boolean,
   bt: number,
   values: Readonly<Record<TileAxis, readonly number[]>>,
   timedAt: (tiles: Readonly<Record<TileAxis, number>>) => readonly Timed[],
 ): readonly Timed[] {
-  // Fewer columns leave a part of each matrix unit idle (Grok-2, T 2048 on v7x: 128 of them are
-  // predicted 1,778 us, 256 beside a more cut D 1,405).
+  // Fewer columns leave a part of each matrix unit idle (Grok-2, T 2048 on v7x: 1,778 us with 128, 1,405 with 256).
   const filling = values.bf.filter((bf) => bf >= device.mxu.size);
   const columns = filling.length > 0 ? filling : values.bf;
-  const timed = values.bd.map((bd) => columns.flatMap((bf) => timedAt({ bt, bf, bd })));
+  const all = values.bd.map((bd) => columns.flatMap((bf) => timedAt({ bt, bf, bd })));
   const leastOf = (some: readonly Timed[]): number =>
     Math.min(...some.map(({ seconds }) => seconds));
+  // Of more columns results are added up less often (Grok-2, T 8192 on v7x: 3,129 us with 256, 2,905 with 512).
+  const least = 2 * device.mxu.size;
+  const deep = all.map((some) => some.filter(({ made }) => byBlocks && made.request.bf >= least));
+  const timed = leastOf(deep.flat()) <= leastOf(all.flat()) * MOST_EXTRA_SECONDS.bf ? deep : all;
   const most = leastOf(timed.flat()) * MOST_EXTRA_SECONDS.bd;
   const wide = timed.find((some) => leastOf(some) <= most) ?? [];
   return wide.filter(({ seconds }) => seconds <= leastOf(wide) * MOST_EXTRA_SECONDS.bf).slice(0, 1);

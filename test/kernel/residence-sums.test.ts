@@ -56,6 +56,7 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   expect(of("block_sums")).toEqual(["VMEM", [256 * 32, 128]]);
   const names = stages.map(({ name }) => name);
   const places = ["operand", "bring_sums", "activation", "await_sums", "combine", "keep_sums"];
+  places.push("more_sums", "last_sums");
   const found = places.map((name) => names.indexOf(name));
   expect(found).toEqual([...found].sort((a, b) => a - b));
   const [come, go] = ["sums_in", "sums_back"].map((name) => streams.find((s) => s.name === name));
