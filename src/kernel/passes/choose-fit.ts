@@ -47,7 +47,7 @@ interface Candidate {
 /** Blocks into which an expert's rows are cut at most, where they are cut alike. */
 const MOST_BLOCKS = 8;
 
-/** All rows of hardly an expert more, the half of them, the third: a last block of few would read all weights for these. */
+/** What hardly an expert has more rows than, the half of it, the third: a last block of few reads all weights for them. */
 function equalBlocks(request: FitRequest, passes: number): readonly number[] {
   const mean = meanRows(request, passes);
   const most = mean + 3 * Math.sqrt(mean);
