@@ -2,7 +2,8 @@
  * Loops of the stages' code, as the templates write them, and how often each runs in one call under
  * uniform routing: what the compiler's bundles of a loop's body are multiplied by.
  */
-import type { Stage, StageLoop } from "../plan/plan.ts";
+import type { Stage } from "../plan/plan.ts";
+import type { StageLoop } from "../plan/stage-loop.ts";
 import type { Frame } from "./frame.ts";
 
 /** Entries one trip of a row loop moves; also `UNROLL` in the template. */

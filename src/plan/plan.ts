@@ -8,6 +8,7 @@ import type { MeshSpec } from "../spec/mesh.ts";
 import type { QuantizedDType } from "../spec/quantization.ts";
 import type { BucketRows, BucketSpec, PredictedTimes, RowsTime } from "../spec/schedule.ts";
 import type { PartCopies } from "./part-copies.ts";
+import type { StageLoop } from "./stage-loop.ts";
 
 export type MemorySpace = "HBM" | "VMEM" | "SMEM";
 
@@ -95,42 +96,6 @@ export interface Semaphore {
   readonly kind: "dma" | "barrier";
   readonly count: number;
   readonly meaning: string;
-}
-
-/** What a loop inside a stage goes over; its trips are those of one run of the stage, all in all. */
-export interface StageLoop {
-  readonly over:
-    | "own tokens"
-    /** The same without those that a pass or a device is filled up with. */
-    | "real tokens"
-    /** Of one list, where a pass has several. */
-    | "listed tokens"
-    | "all tokens"
-    | "peer tokens"
-    /** Rows of one expert, or of one row tile where the stage runs for each. */
-    | "rows"
-    /** The same, each device's rows by themselves. */
-    | "rows of each device"
-    /** Of an expert; the stage itself runs for each. */
-    | "row tiles"
-    /** Of all local experts: rows that stay at hand while weights stream by. */
-    | "row blocks"
-    /** Of weights: tiles of F. */
-    | "columns"
-    /** Steps of a collective. */
-    | "copies"
-    | "devices"
-    | "peers"
-    | "local experts";
-  /** How many one trip takes. */
-  readonly each: number;
-  /** Trips of one run of the stage, where they are the same whatever the routing. */
-  readonly fixed?: number;
-  /**
-   * What the predictor takes the loop for where that is something else, its constants being fitted
-   * so: "once", its body beside the stage's own bundles; or as many trips as another loop.
-   */
-  readonly counted?: "once" | StageLoop["over"];
 }
 
 /** Where a stage stands in a kernel whose passes overlap: rows of the next come, sums of the last leave. */

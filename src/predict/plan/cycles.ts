@@ -1,5 +1,6 @@
 /** Cycles of one run of a stage: its bundles outside loops, and each loop's body times its trips. */
-import type { Stage, StageLoop } from "../../plan/plan.ts";
+import type { Stage } from "../../plan/plan.ts";
+import type { StageLoop } from "../../plan/stage-loop.ts";
 import type { Bundles, Loop } from "../../runner/types.ts";
 import { defined } from "../../spec/defined.ts";
 

@@ -1,5 +1,6 @@
 /** What the stages of a kernel take on a device: rows at hand, cycles of each run. */
-import type { KernelPlan, PallasCall, Stage, StageLoop } from "../../plan/plan.ts";
+import type { KernelPlan, PallasCall, Stage } from "../../plan/plan.ts";
+import type { StageLoop } from "../../plan/stage-loop.ts";
 import type { Bundles } from "../../runner/types.ts";
 import { onceFor } from "../../spec/once.ts";
 import { type Job, localExperts, tokenShare } from "../job.ts";
