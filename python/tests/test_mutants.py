@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,23 @@ def test_copies_between_the_same_buffers_are_told_by_their_semaphores(
     hit = {name for m in found for name in m.streams}
     assert {"rows_out", "rows_handed", "sums_out", "sums_handed"} <= hit
     assert hit == {stream["name"] for stream in plan["streams"]}
+
+
+def test_no_wait_is_moved_past_a_name_of_what_it_is_for(
+    explained: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    text = (ROOT / "examples" / "qwen3-30b-a3b-ep1.moe.ts").read_text("utf-8")
+    config = '"./configs/qwen3-30b-a3b.json"'
+    assert config in text
+    text = text.replace(config, f'"{ROOT / "examples" / "configs" / "qwen3-30b-a3b.json"}"')
+    biased = "layer: { ...moe.fromHuggingFace(config), biases: true }"
+    text = text.replace("layer: moe.fromHuggingFace(config)", biased)
+    spec = tmp_path / "biased.moe.ts"
+    spec.write_text(text, "utf-8")
+    command = ["node", str(ROOT / "dist" / "cli" / "main.js"), "build", spec, "--out", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+    package, plan = tmp_path / "qwen3_30b_a3b_ep1", explained(str(spec))["kernels"][0]
+    assert "own._replace(down_biases=" in (package / "experts.py").read_text("utf-8")
+    waits = [m for m in make.mutants(package, plan, LAYER, families=("sync",)) if m.kind == "wait"]
+    moved = [mutant.what for mutant in waits if mutant.change in ("moved", "swapped")]
+    assert moved and not [what for what in moved if "_replace" in what]

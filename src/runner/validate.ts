@@ -7,7 +7,7 @@ import { emitLayers } from "../emit/layers.ts";
 import type { Plan } from "../plan/plan.ts";
 import { scheduleOf, schedules } from "../schedule/registry.ts";
 import { defined } from "../spec/defined.ts";
-import { devicesOf } from "../spec/mesh.ts";
+import { devicesOf, type MeshSpec } from "../spec/mesh.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import { devices } from "../target/device/registry.ts";
 import { scaleSpec } from "../validate/scale.ts";
@@ -38,8 +38,14 @@ export function planOf(spec: MoeSpec, what: string): Plan {
  * What is validated instead of the spec: scaled down, or with `fullSize` its own size, always with
  * its reference. Throws RequestError where that has no plan, e.g. for an `ep` that does not divide
  * the experts.
+ *
+ * @param options with `tp`, of experts whose columns are cut a scaled one over so many devices
  */
-export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptions): Subject {
+export function subjectOf(
+  loaded: LoadedSpec,
+  plan: Plan,
+  options: ValidateOptions & Pick<MeshSpec, "tp">,
+): Subject {
   const ep = options.ep ?? plan.mesh.ep;
   const given = options.tokens;
   if (options.fullSize) {
@@ -54,7 +60,7 @@ export function subjectOf(loaded: LoadedSpec, plan: Plan, options: ValidateOptio
       bucketTokens: [],
     };
   }
-  const scaled = scaleSpec(plan, scheduleOf, ep);
+  const scaled = scaleSpec(plan, scheduleOf, ep, options.tp);
   return {
     plan: planOf(scaled.spec, `scaled to ep ${ep}`),
     tokens: given ?? [scaled.tokens, ...scaled.scheduleTokens],

@@ -181,16 +181,17 @@ function madeOn(
  * The small spec, and token counts that fill its buckets.
  *
  * @param schedule the plan's, or of several the one of each kind
- * @param ep devices that it is for; absent: the plan's
+ * @param ep devices that experts are spread over; absent: the plan's
+ * @param tp devices that each expert's columns are cut over; absent: the plan's
  * @throws RangeError for a plan without a kernel.
  */
 export function scaleSpec(
   plan: Plan,
   schedule: Schedule | ((kind: string) => Schedule),
   ep = plan.mesh.ep,
+  tp = plan.mesh.tp ?? 1,
 ): Scaled {
-  const mesh = { ...plan.mesh, ep };
-  const { tp = 1 } = mesh;
+  const mesh = { ...plan.mesh, ep, ...(tp === 1 ? {} : { tp }) };
   const devices = devicesOf(mesh);
   const [device, ...others] = kindsOf(plan);
   if (device === undefined) throw new RangeError("the plan has no kernel");

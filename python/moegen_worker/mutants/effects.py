@@ -10,6 +10,8 @@ from .source import Function, Source
 
 STARTS, WAITS = {"start"}, {"wait", "wait_send", "wait_recv"}
 SIGNAL, AWAIT = "semaphore_signal", "semaphore_wait"
+# `r._replace(rows=r.rows.at[slot])` says what of a reference others see, and touches none of it.
+RENAMED = "_replace"
 
 
 @dataclasses.dataclass
@@ -90,7 +92,7 @@ class Analysis:
             effects.signals = True
         elif method == AWAIT:
             effects.barrier = True
-        elif method == LOCAL:
+        elif method in (LOCAL, RENAMED):
             return
         if isinstance(node, ast.Attribute) and base(node) is not None:
             stored = self._stored(node)

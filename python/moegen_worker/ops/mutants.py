@@ -99,7 +99,8 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
     exact = bool(layer.get("deterministic"))
     trials = trial.Trials(tokens, package.devices, seed, used, given, exact, split)
     axes = params.get("tokenAxes")
-    target = Target(package, layer, None if axes is None else tuple(axes))
+    token_axes = None if axes is None else tuple(axes)
+    target = Target(package, layer, token_axes, in_turns=True)
     bench = Bench(target, trials.seed, trials.planned())
     results = []
     with tempfile.TemporaryDirectory() as below:

@@ -215,8 +215,9 @@ def _run(folder: str, params: dict[str, Any], emit: Any) -> dict[str, Any]:
         raise OpError("DEVICES", f"{package.devices} simulated devices needed, {have} there")
     axes = params.get("tokenAxes")
     token_axes = None if axes is None else tuple(axes)
-    target = Target(package, layer, token_axes, str(call.get("form", "plain")))
     orders = seeds(params.get("jitter"), params.get("orders"))
+    form = str(call.get("form", "plain"))
+    target = Target(package, layer, token_axes, form, in_turns=bool(orders))
     if orders:
         # Two calls, so that a device can be one ahead.
         planned = [(dataclasses.replace(c, calls=max(2, c.calls)), t) for c, t in planned]

@@ -166,6 +166,20 @@ class MoePackage:
             shape.round_entries, shape.sum_block = entries, block
 
     @contextmanager
+    def collectives(self, instead: Any) -> Iterator[None]:
+        """The kernel's module, while it is traced, has `instead` for `jax.lax`: collectives of XLA are
+        around its calls alone, none is in a kernel."""
+        before = vars(self.kernel).get("lax")
+        if before is None:
+            yield
+            return
+        vars(self.kernel)["lax"] = instead
+        try:
+            yield
+        finally:
+            vars(self.kernel)["lax"] = before
+
+    @contextmanager
     def small_chunks(self) -> Iterator[None]:
         """Kernels that are traced meanwhile copy rows between HBM and VMEM CHUNK at a time; where a
         pass holds more than a block, twice as many: chunks of one group of rows would hide a group's

@@ -17,6 +17,7 @@ EXPECTED = {
     "_initialize_shared_memory": "token device_id num_devices num_cores_per_device interpret_params",
     "_allocate_buffer": "token device_id local_core_id memory_space val source_info",
     "_allocate_semaphores": "token device_id local_core_id shape",
+    "_barrier": "token device_id",
     "_validate": "token device_id",
     "_clean_up_shared_memory": "token device_id",
     "dma_start": (
@@ -55,6 +56,17 @@ def running(chosen: Machine | Threads | None) -> Iterator[None]:
             chosen.end()
     finally:
         _running = None
+
+
+def in_turns() -> Machine:
+    """What the program that runs runs on.
+
+    Raises:
+        OpError: "INTERPRETER", it does not run in turns.
+    """
+    if not isinstance(_running, Machine):
+        raise OpError("INTERPRETER", "the program is for runs in turns")
+    return _running
 
 
 def install() -> bool:
@@ -117,6 +129,10 @@ def _install() -> bool:
         devices.numbers.numbered(int(ids.ravel()[0]), ids.size)
         return token, ids
 
+    def barrier(machine: Machine, original: Any, token: Any, device: Any):
+        # A kernel without a barrier of its own has none on a TPU.
+        return token
+
     def validate(machine: Machine, original: Any, token: Any, device: Any):
         return token
 
@@ -141,6 +157,7 @@ def _install() -> bool:
     replace("_initialize_shared_memory", initialize)
     replace("_allocate_buffer", allocate_buffer)
     replace("_allocate_semaphores", allocate_semaphores, allocate_semaphores)
+    replace("_barrier", barrier)
     replace("_validate", validate)
     replace("_clean_up_shared_memory", clean_up)
     replace("dma_start", dma_start)

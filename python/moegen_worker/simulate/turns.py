@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,10 @@ class Turns:
         self._outside = set(range(devices))
         self._running: int | None = None
         self._ended = dict.fromkeys(range(devices), 0)
+        # Times that a device was at a place between calls; what all have brought, by that.
+        self._visits: Counter[tuple[int, int]] = Counter()
+        self._brought: dict[tuple[int, int, int], dict[int, Any]] = {}
+        self._meeting: set[int] = set()
         self.flights: list[Flight] = []
         self.failure: BaseException | None = None
 
@@ -111,6 +116,27 @@ class Turns:
             if self._ended[device] == self._calls:
                 self._outside.discard(device)
             self._choose()
+
+    def meet(self, device: int, place: int, value: Any, devices: Sequence[int]) -> list[Any]:
+        """What each of `devices` brings to a place between calls, in their order, once all have come."""
+        with self._changed:
+            self._check()
+            visit = self._visits[device, place] = self._visits[device, place] + 1
+            brought = self._brought.setdefault((place, visit, devices[0]), {})
+            brought[device] = value
+            # It comes to no call before the others have come.
+            self._outside.discard(device)
+            self._meeting.add(device)
+            if len(brought) == len(devices):
+                del self._brought[place, visit, devices[0]]
+                self._meeting.difference_update(devices)
+                self._outside.update(devices)
+                self._changed.notify_all()
+            self._choose()
+            while len(brought) < len(devices):
+                self._check()
+                self._changed.wait(PATIENCE)
+            return [brought[one] for one in devices]
 
     def fail(self, error: BaseException | None = None) -> None:
         """Ends every device's wait: one of them has failed."""
@@ -180,4 +206,5 @@ class Turns:
         lines = [f"device {d} waits {w.text()}" for d, w in sorted(self._waiting.items()) if w]
         lines += [f"device {d} has ended" for d, n in self._ended.items() if n == self._calls]
         lines += [f"device {d} is at the end of the call" for d in sorted(self._leaving)]
+        lines += [f"device {d} is between calls" for d in sorted(self._meeting)]
         return "deadlock: " + "; ".join(lines)

@@ -11,6 +11,7 @@ from typing import Any
 from ..package import arguments, model
 from ..package.loading import MoePackage
 from ..simulate import interpreter
+from ..simulate.collectives import Meetings
 from .cases import Case
 
 
@@ -38,6 +39,8 @@ class Target:
     layer: model.Layer
     token_axes: tuple[str, ...] | None = None
     form: str = "plain"
+    # For runs in turns alone: a device that fails does not leave others at a collective of XLA.
+    in_turns: bool = False
 
     def place(self, split: bool) -> arguments.Placement:
         """How its arguments lie on JAX's devices; `split`: experts over two mesh axes."""
@@ -113,6 +116,8 @@ class Programs:
                 traced.enter_context(package.small_chunks())
             if program.small_passes and package.has_rounds:
                 traced.enter_context(package.small_rounds())
+            if self._target.in_turns:
+                traced.enter_context(package.collectives(Meetings(package.axes)))
             return jax.jit(calls).lower(times, *structs).compile()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import { inParallel } from "../../runner/parallel.ts";
 import { sizeOf, subjectOf } from "../../runner/validate.ts";
 import type { WorkerEvent } from "../../runner/worker.ts";
 import { defined } from "../../spec/defined.ts";
+import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
 import { isUndecided } from "../undecided.ts";
 import {
   type Mutant,
@@ -27,11 +28,6 @@ import {
 
 /** Devices that mutants run on, whatever the spec's mesh: that is enough for every kind of peer. */
 const DEVICES = 4;
-/**
- * Devices where the kernel sends nothing itself: one shows all of its faults, and a device that one
- * fails on is not awaited by collectives of XLA, which end the process.
- */
-const ALONE = 1;
 /** Interpreting keeps one core busy. */
 const MOST_WORKERS = 2;
 /**
@@ -41,7 +37,16 @@ const MOST_WORKERS = 2;
 const MUTANT_SECONDS = 600;
 
 /**
- * Makes mutants of the spec, scaled to `options.ep` devices (four, one where it sends nothing), and runs each until it is
+ * Devices where the kernel sends nothing itself: one shows all of its faults, but for those of columns that
+ * are cut, and of rows of 8 bits, which it does not have.
+ */
+function fewDevices({ mesh, layer }: Plan): Pick<MeshSpec, "ep" | "tp"> {
+  if (mesh.tp !== undefined) return { ep: 1, tp: 2 };
+  return { ep: layer.wire === undefined ? 1 : 2 };
+}
+
+/**
+ * Makes mutants of the spec, scaled to `options.ep` devices (four, one or two where it sends nothing), and runs each until it is
  * caught; of several schedules those of each one's own package, one after the other. `ok`: all
  * were. Throws RequestError for a mutant that there is not, WorkerError where the kernel without a
  * fault is not right or costs the worker.
@@ -56,7 +61,7 @@ export async function runMutants(
   const made = subjectOf(loaded, plan, { ep: options.ep ?? DEVICES });
   const alone =
     options.ep === undefined && !membersOf(made.plan).every(({ plan: one }) => sends(one))
-      ? subjectOf(loaded, plan, { ep: ALONE })
+      ? subjectOf(loaded, plan, fewDevices(plan))
       : made;
   const size = sizeOf(
     membersOf(made.plan).some(({ plan: one }) => sends(one)) ? made.plan : alone.plan,
@@ -133,13 +138,14 @@ async function ofOneSchedule(
     served: await emitPackage({ ...plan, emit: { ...plan.emit, reference: true } }),
   };
   const size = sizeOf(scaled, true);
+  const count = devicesOf(scaled.mesh);
   const kernel = scaled.kernels[0];
   if (kernel === undefined) throw new RequestError("the plan has no kernel");
   const wanted = options.workers ?? Math.min(MOST_WORKERS, availableParallelism());
   const workers = options.ids === undefined ? wanted : Math.min(wanted, options.ids.length);
   let total: number | undefined;
   await inParallel(workers, options.signal, (shard, signal) =>
-    withWorker({ ...options, signal, ep: size.ep }, async (local) => {
+    withWorker({ ...options, signal, ep: count }, async (local) => {
       const params = {
         package: await writePackage(packages.run, join(local.folder, "run"), scaled.name),
         served: await writePackage(packages.served, join(local.folder, "served"), plan.name),
@@ -154,7 +160,7 @@ async function ofOneSchedule(
         sample: options.sample ?? null,
         shard: [shard, workers],
       };
-      const timeout = options.timeout ?? MUTANT_SECONDS * Math.max(1, size.ep / DEVICES) ** 2;
+      const timeout = options.timeout ?? MUTANT_SECONDS * Math.max(1, count / DEVICES) ** 2;
       await share(local, params, timeout, (event) => {
         if (event.event === "start") {
           if (total !== undefined) return;
