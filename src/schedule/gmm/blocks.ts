@@ -34,6 +34,7 @@ function rowBlocks({ layer }: Plan): Blocks {
   const when = (name: string): string => (quantized ? `${HERE}/operand/${name}` : NO_BLOCK);
   return {
     row_copies: `${HERE}/row_copies/${kind}`,
+    narrow_groups: quantized ? `${HERE}/row_copies/narrow_groups` : NO_BLOCK,
     own_slots: `${HERE}/own_slots/${kind}`,
     quantize_tokens: when("dispatch"),
     quantized_tokens: when("quantized_tokens"),

@@ -27,7 +27,6 @@ function blocksOf(plan: Plan): Readonly<Record<string, string>> {
     shared_feed_forward: `${body}_${sharedApart(plan.layer) ? "apart" : "slots"}`,
     shared_gate:
       plan.layer.sharedExperts.gate === "sigmoid" ? `kernel/shared_experts/gate/${rows}` : NO_BLOCK,
-    shared_row_copies: `gmm/shared/row_copies/${rows}`,
   };
 }
 
