@@ -39,7 +39,8 @@ export function memberSpec(
   const axes = Object.fromEntries(schedule.axes.map(({ name }) => [name, auto]));
   const tiles = Object.fromEntries(
     Object.entries(several.tiles).map(([of, bucket]): [string, BucketSpec] => {
-      const own = { upTo: bucket.upTo, ...axes, ...memberTiles(bucket, name) };
+      const { upTo, compilerOptions } = bucket;
+      const own = { upTo, ...axes, ...memberTiles(bucket, name), ...defined({ compilerOptions }) };
       return [of, rows === "vmem" ? own : { ...own, rows }];
     }),
   );

@@ -2,6 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { emitPackage } from "../../src/emit/index.ts";
+import { memberSpec } from "../../src/lower/several.ts";
+import { schedules } from "../../src/schedule/registry.ts";
+import { matrixRows } from "../../src/validate/matrix/rows.ts";
+import { callOf } from "../../src/validate/matrix/spec.ts";
 import { checkText, specText } from "./marked.ts";
 
 const OPTION = "xla_tpu_offload_gather_to_sparsecore";
@@ -31,6 +35,16 @@ describe("compiler options", () => {
     expect(module).toContain('"xla_tpu_n": 3,');
     expect(module).toMatch(/256,\n\s+\{\},/);
     expect(files.get(`${plan.name}/__init__.py`)).toContain('"compiler_options",');
+  });
+
+  test("of a bucket of several schedules are those of each, also before one is chosen", () => {
+    const [row] = matrixRows(schedules);
+    if (row === undefined) throw new Error("no row");
+    const { spec } = callOf(row, 0, schedules);
+    const compilerOptions = { [OPTION]: { value: false, because: WHY } };
+    const several = { kind: "auto", tiles: { decode: { upTo: 64, compilerOptions } } } as const;
+    const { schedule } = memberSpec(spec, several, "gather", schedules.gather);
+    expect(schedule.tiles.decode?.compilerOptions).toEqual(compilerOptions);
   });
 
   test("leave no trace where no bucket has any", async () => {
