@@ -142,7 +142,7 @@ class Caller:
                 arrays.append(jax.device_put(array, place.sharding(argument)))
 
         with cached.cache(kept) if kept is not None else contextlib.nullcontext() as found:
-            told = package.compiler_options(tokens) if self._backend == "tpu" else {}
+            told = package.compiler_options(tokens) if self._backend == "tpu" else None
             compiled = lowered(package, place, wanted, program, options).compile(told)
         known = found is not None and found.hits > 0
         return Call(program, lambda: compiled(*arrays), inputs, bench, known)

@@ -39,7 +39,7 @@ def run(params: dict[str, Any], emit: Any) -> dict[str, Any]:
         place = arguments.place(package, devices, token_axes)
         tokens = int(params["tokens"])
         wanted = arguments.of(package, params["layer"], tokens)
-        lowered = timing.lowered(package, place, wanted, timing.program(int(params["number"])))
         with cached.cache(kept):
-            lowered.compile(package.compiler_options(tokens))
+            call = timing.lowered(package, place, wanted, timing.program(int(params["number"])))
+            call.compile(package.compiler_options(tokens))
         return {"entry": cached.take(kept)}

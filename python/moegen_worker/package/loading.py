@@ -43,9 +43,11 @@ class MoePackage:
     # None where the program around a call is compiled without any.
     options: ModuleType | None = None
 
-    def compiler_options(self, tokens: int) -> dict[str, Any]:
-        """What the program around a call of T tokens is compiled with, on a TPU."""
-        return {} if self.options is None else dict(self.options.compiler_options(tokens))
+    def compiler_options(self, tokens: int) -> dict[str, Any] | None:
+        """What the program around a call of T tokens is compiled with, on a TPU. None: nothing; JAX
+        keeps what was compiled with no option of a dict under another key."""
+        told = {} if self.options is None else self.options.compiler_options(tokens)
+        return dict(told) or None
 
     @property
     def experts(self) -> int:
