@@ -44,8 +44,7 @@ class MoePackage:
     options: ModuleType | None = None
 
     def compiler_options(self, tokens: int) -> dict[str, Any] | None:
-        """What the program around a call of T tokens is compiled with, on a TPU. None: nothing; JAX
-        keeps what was compiled with no option of a dict under another key."""
+        """What the program around a call of T tokens is compiled with, on a TPU; None: nothing."""
         told = {} if self.options is None else self.options.compiler_options(tokens)
         return dict(told) or None
 
