@@ -100,12 +100,16 @@ def test_the_program_is_compiled_as_the_package_says(monkeypatch: pytest.MonkeyP
             off += ("xla_tpu_offload_all_supported_gathers_to_sparsecore",)
             return dict.fromkeys(off, False) if tokens <= 64 else {}
 
-    place = lambda _, devices, __: Placement(SingleDeviceSharding(devices[0]))  # noqa: E731
+    def place(_: Any, devices: Any, __: Any) -> Placement:
+        return Placement(SingleDeviceSharding(devices[0]))
+
+    # What is asked of a package here.
+    package: Any = Looking()
     monkeypatch.setattr(aot.arguments, "place", place)
     monkeypatch.setattr(aot.arguments, "of", lambda *_: [table, rows])
 
     def offloads(tokens: int) -> list[str]:
-        result = aot._compile_on("tpu7x:2x2x1", Looking(), {}, tokens, None)  # type: ignore[arg-type]
+        result = aot._compile_on("tpu7x:2x2x1", package, {}, tokens, None)
         assert result["fits"], result
         return list(result["offloads"])
 

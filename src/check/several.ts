@@ -15,6 +15,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { memberName, memberParts } from "../spec/member.ts";
 import { devicesOf } from "../spec/mesh.ts";
+import { BUCKET_ROWS } from "../spec/schedule.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Finding } from "./diagnostic.ts";
@@ -62,8 +63,6 @@ interface Tried {
   readonly resolved: readonly ResolvedTiles[];
 }
 
-const PLACES = ["vmem", "two passes", "hbm", "hbm with sums"] as const;
-
 const isError = ({ severity }: Finding): boolean => severity === "error";
 
 const isOfColumns = ({ path: [first, second] }: Finding): boolean =>
@@ -81,7 +80,7 @@ function placedIn(member: string, { among }: SeveralSpec, finding: Finding): Fin
   // Where rows lie is the member's name: said once, where it is named.
   const at = among?.indexOf(member) ?? -1;
   const { kind } = memberParts(member);
-  const nearest = PLACES.filter((rows) => finding.nearest.includes(rows)).map((rows) =>
+  const nearest = BUCKET_ROWS.filter((rows) => finding.nearest.includes(rows)).map((rows) =>
     memberName({ kind, rows }),
   );
   return { ...finding, path: at < 0 ? own : [schedule, "among", at], nearest };

@@ -2,15 +2,13 @@
 
 import type { KernelPlan, Plan } from "../plan/plan.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
+import { pyBool } from "./python.ts";
 
 /** Names that a caller may import of it. */
 export function optionNames({ kernels }: Plan): readonly string[] {
   const some = kernels.some(({ compilerOptions = {} }) => Object.keys(compilerOptions).length > 0);
   return some ? ["compiler_options"] : [];
 }
-
-const python = (value: boolean | number): string =>
-  typeof value === "number" ? String(value) : value ? "True" : "False";
 
 function optionsContext({ name, kernels }: Plan): Record<string, unknown> {
   // Options are a bucket's, whatever the device.
@@ -23,7 +21,7 @@ function optionsContext({ name, kernels }: Plan): Record<string, unknown> {
         upTo: tiles.upTo,
         options: Object.entries(compilerOptions).map(([option, { value, because }]) => ({
           ...{ option, because },
-          value: python(value),
+          value: typeof value === "number" ? String(value) : pyBool(value),
         })),
       })),
   };

@@ -20,6 +20,11 @@ export function pyFloat(value: number): string {
   return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
+/** A boolean literal. */
+export function pyBool(value: boolean): string {
+  return value ? "True" : "False";
+}
+
 /** A tuple of expressions that are Python already; a single one has its comma. */
 export function pyTuple(items: readonly string[]): string {
   return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;

@@ -197,9 +197,9 @@ export function resolveTiles(target: Target, name: string, written: BucketSpec):
     const made = make(tiles);
     return fits(made.kernel) ? [{ made, seconds: seconds(made.input) }] : [];
   };
-  const byBlocks = bucket.rows === "hbm with sums" && layerOf(target).sharedExperts === undefined;
+  const bySlots = tiles.kernel.tiles.own.sum_slots !== undefined;
   const timed = rowTiles(tiles.request.bt, values.bt).map((bt) =>
-    fastest(target.device, byBlocks, bt, values, timedAt),
+    fastest(target.device, bySlots, bt, values, timedAt),
   );
   return { ok: true, tiles: bestOf(timed.flat()) ?? tiles };
 }
@@ -243,7 +243,7 @@ function bestOf(timed: readonly Timed[]): ResolvedTiles | undefined {
  */
 function fastest(
   device: Device,
-  byBlocks: boolean,
+  bySlots: boolean,
   bt: number,
   values: Readonly<Record<TileAxis, readonly number[]>>,
   timedAt: (tiles: Readonly<Record<TileAxis, number>>) => readonly Timed[],
@@ -256,7 +256,7 @@ function fastest(
     Math.min(...some.map(({ seconds }) => seconds));
   // Of more columns results are added up less often (Grok-2, T 8192 on v7x: 3,129 us with 256, 2,905 with 512).
   const least = 2 * device.mxu.size;
-  const deep = all.map((some) => some.filter(({ made }) => byBlocks && made.request.bf >= least));
+  const deep = all.map((some) => some.filter(({ made }) => bySlots && made.request.bf >= least));
   const timed = leastOf(deep.flat()) <= leastOf(all.flat()) * MOST_EXTRA_SECONDS.bf ? deep : all;
   const most = leastOf(timed.flat()) * MOST_EXTRA_SECONDS.bd;
   const wide = timed.find((some) => leastOf(some) <= most) ?? [];

@@ -1,5 +1,5 @@
 /** What takes part in a package of several schedules: a schedule, with its rows in one place. */
-import type { BucketOption, BucketRows } from "./schedule.ts";
+import { BUCKET_ROWS, type BucketOption, type BucketRows } from "./schedule.ts";
 
 /** What a member's name says of rows that lie elsewhere than in VMEM. */
 export const PLACE_WORDS = {
@@ -23,7 +23,8 @@ export function memberName({ kind, rows }: MemberParts): string {
 
 /** What a member's name says. */
 export function memberParts(name: string): MemberParts {
-  for (const rows of ["two passes", "hbm", "hbm with sums"] as const) {
+  for (const rows of BUCKET_ROWS) {
+    if (rows === "vmem") continue;
     const end = `_${PLACE_WORDS[rows]}`;
     if (name.endsWith(end)) return { kind: name.slice(0, -end.length), rows };
   }
@@ -35,9 +36,8 @@ export function memberNames(
   schedules: Readonly<Record<string, { readonly options: readonly BucketOption[] }>>,
 ): readonly string[] {
   return Object.entries(schedules).flatMap(([kind, { options }]) =>
-    (options.includes("rows")
-      ? (["vmem", "two passes", "hbm", "hbm with sums"] as const)
-      : (["vmem"] as const)
-    ).map((rows) => memberName({ kind, rows })),
+    (options.includes("rows") ? BUCKET_ROWS : (["vmem"] as const)).map((rows) =>
+      memberName({ kind, rows }),
+    ),
   );
 }

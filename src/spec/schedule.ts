@@ -27,7 +27,8 @@ export type BucketRoutes = "auto" | "own" | "all";
  * where the rows of one come in while the experts take those of the other; or in HBM, of two passes;
  * or there with the float32 sums of these tokens.
  */
-export type BucketRows = "vmem" | "two passes" | "hbm" | "hbm with sums";
+export const BUCKET_ROWS = ["vmem", "two passes", "hbm", "hbm with sums"] as const;
+export type BucketRows = (typeof BUCKET_ROWS)[number];
 
 /** Estimated microseconds of a call of `upTo` tokens with rows in one of these places. */
 export interface RowsTime {

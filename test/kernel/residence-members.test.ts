@@ -1,8 +1,8 @@
 /** Rows in VMEM and in HBM in one package: each place is a member, as each schedule is. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { checkFile, registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
 import { emitPackage } from "../../src/emit/index.ts";
@@ -111,9 +111,11 @@ test("what is not served is said where the member is named, once", () => {
   expect(said({ ...BOTH, among: ["gather", "gmm_hbm"] }).map(([code]) => code)).toContain("MOE102");
 });
 
+const folder = mkdtempSync(join(tmpdir(), "moegen-places-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 /** A call of each place on four simulated devices, races looked for; of all cases in the long run. */
 test("calls in both places are right", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "moegen-places-"));
   const path = join(folder, "places.moe.ts");
   const spec = { ...specOf(BOTH), mesh: { ep: 4 }, devices: ["v7x"] };
   writeFileSync(

@@ -9,15 +9,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkFile } from "../../src/check/index.ts";
 import { runMutants } from "../../src/validate/mutants/run.ts";
 import { long } from "../long.ts";
+import { cutLayer as layer } from "../schedule/small-layer.ts";
 
-const layer = {
-  experts: 16,
-  topK: 4,
-  hidden: 1024,
-  intermediate: 1024,
-  activation: "silu",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true },
-};
 const schedule = { kind: "gmm", tiles: { small: { upTo: 64, bt: 64, bf: 256 } } };
 const narrow = { ...layer, wire: { dispatch: "int8" } };
 /** Each with the devices that it is scaled to. */

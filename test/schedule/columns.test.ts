@@ -23,15 +23,7 @@ import type { CandidateId } from "../../src/sweep/record.ts";
 import { trees } from "../../src/target/tree/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
-
-const layer = {
-  experts: 16,
-  topK: 4,
-  hidden: 1024,
-  intermediate: 1024,
-  activation: "silu",
-  routing: { where: "kernel", scoring: "softmax", renormalize: true },
-} as const;
+import { cutLayer as layer } from "./small-layer.ts";
 
 function spec(mesh: object, more: object = {}, schedule: object = { kind: "gmm" }): MoeInput {
   const tiles = { small: { upTo: 64, bt: 64, bf: auto }, large: { upTo: 1024, bt: 128, bf: auto } };

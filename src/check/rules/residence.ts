@@ -4,7 +4,7 @@ import { GROUP } from "../../kernel/loops.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
+import { BUCKET_ROWS, type BucketRows } from "../../spec/schedule.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding } from "../diagnostic.ts";
 import { nearestOf } from "../numbers.ts";
@@ -46,14 +46,16 @@ function unservedOf(layer: LayerSpec, schedule: Schedule, rows: Place): string |
  */
 export function rowsServed(spec: MoeSpec, by: Schedule, but?: string): readonly BucketRows[] {
   const { layer, mesh, schedule } = spec;
-  const others = (["two passes", "hbm", "hbm with sums"] as const).filter(
+  const ofLayer = BUCKET_ROWS.filter(
     // One device has no two passes at a time.
-    (rows) => unservedOf(layer, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes"),
+    (rows) =>
+      rows === "vmem" ||
+      (unservedOf(layer, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes")),
   );
   const asked = Object.entries(schedule.tiles).flatMap(([name, bucket]) =>
     name === but ? [] : (bucket?.passTokens ?? []),
   );
-  const served = (["vmem", ...others] as const).filter((rows) => {
+  const served = ofLayer.filter((rows) => {
     const counts = passCounts(spec, rows);
     return asked.every((count) => counts.includes(count));
   });

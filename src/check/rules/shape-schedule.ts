@@ -3,7 +3,7 @@ import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import { memberNames, memberParts } from "../../spec/member.ts";
-import { bucketOptions } from "../../spec/schedule.ts";
+import { BUCKET_ROWS, bucketOptions } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import { show } from "../../spec/show.ts";
 import type { SpecPath } from "../diagnostic.ts";
@@ -137,8 +137,7 @@ function checkTiles(kinds: Kinds, path: SpecPath, bucket: Dict, axes: readonly s
     kinds.oneOf([...path, "routes"], bucket.routes, ["auto", "own", "all"]);
   }
   if (bucket.rows !== undefined) {
-    const residences = ["vmem", "two passes", "hbm", "hbm with sums", "auto"] as const;
-    kinds.oneOf([...path, "rows"], bucket.rows, residences);
+    kinds.oneOf([...path, "rows"], bucket.rows, [...BUCKET_ROWS, "auto"]);
   }
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);

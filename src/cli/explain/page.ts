@@ -9,9 +9,9 @@ import { devicesOf } from "../../spec/mesh.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { bytes, bytesOf, count, flops, plural, table } from "../format.ts";
 import type { Paint } from "../output.ts";
+import { optionLines, rowsLines } from "./bucket.ts";
 import { deterministicLines } from "./deterministic.ts";
 import { memoryLines } from "./memory.ts";
-import { optionLines } from "./options.ts";
 import { quantised } from "./quantised.ts";
 import { spreadLines } from "./spread.ts";
 import { timeline } from "./timeline.ts";
@@ -27,7 +27,9 @@ export function explainPlan(
 ): readonly string[] {
   return [
     ...heading(plan, paint),
-    ...["", ...capacity(plan, paint), ""],
+    "",
+    ...capacity(plan, paint),
+    "",
     ...choiceLines(plan, paint),
     ...memoryLines(memory, paint),
     ...kernels.flatMap((kernel) => ["", ...kernelPage(plan, kernel, paint, full)]),
@@ -77,13 +79,6 @@ function choiceLines(plan: Plan, paint: Paint): readonly string[] {
     ),
     "",
   ];
-}
-
-/** Where rows lie, and of a choice of the plan's what the other places were estimated to take. */
-function rowsLines({ tiles: { rows = "vmem", upTo }, rowsTimes }: KernelPlan): readonly string[] {
-  if (rowsTimes === undefined) return rows === "vmem" ? [] : [`  rows: ${rows}`];
-  const times = rowsTimes.map((one) => `${one.rows} ${one.us} us`).join(", ");
-  return [`  rows: ${rows}, chosen for all buckets; estimated for T = ${upTo}: ${times}`];
 }
 
 /** VMEM of every bucket on every device of the spec. */

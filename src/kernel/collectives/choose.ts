@@ -4,6 +4,7 @@ import { stepsOf } from "../../predict/machine/relays.ts";
 import { simulate } from "../../predict/machine/simulate.ts";
 import { fillsChips, torusOf } from "../../predict/machine/torus.ts";
 import { relaySteps } from "../../predict/plan/relays.ts";
+import { onceFor } from "../../spec/once.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
 import { type Layout, sentUnit } from "../rows/layout.ts";
@@ -101,15 +102,13 @@ export function secondsBetween(device: Device, ep: number, list: readonly Collec
   return simulate(steps, device, ep).seconds;
 }
 
-const chosen = new Map<string, number>();
+const chosenOn = onceFor<Device, number>();
 
 /** Parts of a device's rows; 0: straight. */
 export function choose(transport: Transport, blocks: Blocks): number {
   const { device, ep, sentTokens, unit, rows, sums, stepSeconds } = blocks;
-  const key = [transport, device.name, ep, sentTokens, unit, rows, sums, stepSeconds].join();
-  const found = chosen.get(key) ?? chooseAfresh(transport, blocks);
-  chosen.set(key, found);
-  return found;
+  const key = [transport, ep, sentTokens, unit, rows, sums, stepSeconds].join();
+  return chosenOn(device, key, () => chooseAfresh(transport, blocks));
 }
 
 function chooseAfresh(transport: Transport, blocks: Blocks): number {

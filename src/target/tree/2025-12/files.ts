@@ -1,5 +1,5 @@
 /** New files of the tree of December 2025. */
-import { pyFloat, pyString } from "../../../emit/python.ts";
+import { pyBool, pyFloat, pyString } from "../../../emit/python.ts";
 import type { HostedKernel, TreeFile } from "../tree.ts";
 
 const SRT = "python/sgl_jax/srt";
@@ -38,7 +38,6 @@ function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: st
     throw new RangeError(`${name} was not adapted to this tree`);
   }
   const { groups, scalingFactor } = routing;
-  const python = (value: boolean): string => (value ? "True" : "False");
   const fields = [
     `num_experts=${layer.experts}`,
     `num_experts_per_tok=${layer.topK}`,
@@ -47,7 +46,7 @@ function row({ name, layer, mesh }: HostedKernel): { name: string; arguments: st
     `activation=${pyString(activation)}`,
     `dtype=${pyString(layer.dtype)}`,
     `ep_size=${mesh.ep}`,
-    `renormalize=${python(routing.renormalize)}`,
+    `renormalize=${pyBool(routing.renormalize)}`,
     ...(scalingFactor === 1 ? [] : [`routed_scaling_factor=${pyFloat(scalingFactor)}`]),
     ...(groups === undefined
       ? []
