@@ -19,7 +19,7 @@ export interface DraftLoop extends StageLoop {
 export const PEERS: DraftLoop = { over: "peers", each: 1 };
 export const DEVICES: DraftLoop = { over: "devices", each: 1 };
 /** The loop that a stage which runs for each row tile stands in. */
-export const ROW_TILES: DraftLoop = { over: "row tiles", each: 1, counted: "once" };
+export const ROW_TILES: DraftLoop = { over: "row tiles", each: 1, around: true };
 
 /** A loop over rows at hand, `each` a trip. */
 export function rows(each: number): DraftLoop {
@@ -59,9 +59,9 @@ export function tripsOf(
     case "row tiles":
       return trips / each;
     case "rows": {
-      // Rows at hand: those of a tile, or all of an expert's where the stage does not run for each tile.
-      const tileRows = typicalRows / Math.ceil(typicalRows / tiles.bt);
-      return trips * groups(per === "row tile" ? tileRows : typicalRows);
+      // Rows at hand: those of a tile, or of a block of an expert's where the stage does not run for each tile.
+      const parts = per === "row tile" ? Math.ceil(typicalRows / tiles.bt) : load.reads / passes;
+      return trips * groups(typicalRows / parts);
     }
     case "rows of each device":
       return trips * ep * groups(typicalRows / ep);

@@ -14,7 +14,7 @@ export interface StageLoop {
     | "rows"
     /** The same, each device's rows by themselves. */
     | "rows of each device"
-    /** Of an expert; the stage itself runs for each. */
+    /** Of an expert where the stage runs for each; else of all local experts. */
     | "row tiles"
     /** Of all local experts: rows that stay at hand while weights stream by. */
     | "row blocks"
@@ -29,9 +29,6 @@ export interface StageLoop {
   readonly each: number;
   /** Trips of one run of the stage, where they are the same whatever the routing. */
   readonly fixed?: number;
-  /**
-   * What the predictor takes the loop for where that is something else, its constants being fitted
-   * so: "once", its body beside the stage's own bundles; or as many trips as another loop.
-   */
-  readonly counted?: "once" | StageLoop["over"];
+  /** The stage stands in it and runs for each of its trips: what else its body has is the stage's own. */
+  readonly around?: true;
 }

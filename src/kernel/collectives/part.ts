@@ -7,6 +7,7 @@ import { torusOf } from "../../predict/machine/torus.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
+import type { DraftLoop } from "../loops.ts";
 import { NO_BLOCK, type Part } from "../part.ts";
 import { layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
@@ -109,9 +110,14 @@ export const collectives: Part = {
             meaning: "which copies go where, from this device",
           },
         ],
-  stages: ({ ep }) => {
-    if (ep === 1) return [];
+  stages: (frame) => {
+    if (frame.ep === 1) return [];
     const meaning = "the table of copies between devices is here";
-    return [{ name: "await_relays", meaning, reads: [], writes: [], per: "call", trips: 1 }];
+    const listed = frame.rows === "hbm with sums" && !sumsGoStraight(frame.layer);
+    // Steps of sums, by the parts that they complete.
+    const loops: readonly DraftLoop[] = listed
+      ? [{ over: "copies", each: 1, fixed: tablesOf(frame).reduce }]
+      : [];
+    return [{ name: "await_relays", meaning, reads: [], writes: [], per: "call", trips: 1, loops }];
   },
 };

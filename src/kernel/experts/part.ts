@@ -83,12 +83,7 @@ export const experts: Part = {
       starts: expertStreams(frame),
       per: "pass",
       trips: frame.sizes.passes,
-      loops: frame.streamed
-        ? [
-            { ...EXPERTS, counted: "once" },
-            { over: "row blocks", each: 1, counted: "local experts" },
-          ]
-        : [EXPERTS],
+      loops: frame.streamed ? [EXPERTS, { over: "row blocks", each: 1 }] : [EXPERTS],
     },
   ],
 };

@@ -168,7 +168,7 @@ export function eachGroup({
     each: GROUP,
     trips: load.readExperts * load.reads * groups,
     // The loop that it stands in.
-    loops: [{ ...rows(GROUP), fixed: 1, counted: "once" }],
+    loops: [{ ...rows(GROUP), fixed: 1, around: true }],
     overlaps: weightStreams(layer),
   };
 }

@@ -221,7 +221,7 @@ function stages(frame: Frame): readonly Draft[] {
     writes: ["activations", ...(quantized ? ["activation_scales"] : [])],
     per: "weight tile",
     trips: load.readExperts * load.reads * expertTiles(frame).intermediate,
-    loops: [{ ...overRows(rowMultiple(layer)), counted: "peers" }],
+    loops: [overRows(rowMultiple(layer))],
     overlaps,
   };
   return [operand, ...bodies(frame), activation];

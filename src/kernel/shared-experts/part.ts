@@ -139,7 +139,7 @@ function before(frame: Frame, load: SharedLoad): readonly Draft[] {
       place: PLACE,
       per: "weight tile",
       trips: reads * (streamed ? tiles.gateUp + tiles.down : tiles.columns),
-      loops: [{ over: "columns", each: 1, all: reads * tiles.columns, counted: "peers" }],
+      loops: [{ over: "columns", each: 1, around: true }],
     },
     {
       name: "shared_rows",
@@ -178,7 +178,7 @@ function after(frame: Frame, load: SharedLoad): readonly Draft[] {
     writes: [activationsOf(frame)],
     per: "weight tile",
     trips: reads * tiles.columns,
-    loops: [{ ...rows(GROUP), all: all * tiles.columns, counted: "peers" }],
+    loops: [{ ...rows(GROUP), all: all * tiles.columns }],
     ...common(frame),
   };
   return [activation, combine];

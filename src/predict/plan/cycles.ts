@@ -10,8 +10,15 @@ export type Counts = (over: StageLoop["over"], each: number) => number;
 export interface StageCost {
   /** Bundles that every run takes once. */
   readonly straight: number;
-  /** Bundles of a loop's body without the loops inside it. */
-  readonly loops: readonly { readonly loop: StageLoop; readonly body: number }[];
+  /** Bundles of a loop's body without the loops inside it, and its trips in one call as the plan has them. */
+  readonly loops: readonly LoopCost[];
+}
+
+interface LoopCost {
+  readonly loop: StageLoop;
+  readonly body: number;
+  /** Under uniform routing; absent: the plan does not say. */
+  readonly trips?: number;
 }
 
 const last = (scope: string): string => scope.split("/").at(-1) ?? "";
@@ -36,10 +43,8 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
   const all = Object.entries(bundles.scopes)
     .filter(([path]) => last(path) === stage.name)
     .reduce((sum, [, count]) => sum + count, 0);
-  const planned = (stage.loops ?? [PEERS]).flatMap(({ counted, over, each, fixed }) =>
-    counted === "once"
-      ? []
-      : [{ over: counted ?? over, each: counted === undefined ? each : 1, ...defined({ fixed }) }],
+  const planned = (stage.loops ?? [PEERS]).flatMap((loop, at) =>
+    loop.around ? [] : [{ loop, ...defined({ trips: stage.loopTrips[at] }) }],
   );
   // What the compiler unrolled is straight code; the loops that are left are the inner ones.
   const loops = bodies(bundles.loops, stage.name);
@@ -49,7 +54,7 @@ export function stageCost(bundles: Bundles, stage: Stage): StageCost {
     straight: Math.max(0, all - inLoops),
     loops: found.map((body, at) => ({
       body,
-      loop: planned[planned.length - found.length + at] ?? PEERS,
+      ...(planned[planned.length - found.length + at] ?? { loop: PEERS }),
     })),
   };
 }

@@ -99,7 +99,6 @@ export class KernelReader {
   private fixedLoop(stages: readonly Stage[]): Step {
     const steps = Math.max(1, ...this.fixed.values());
     const own = [...this.fixed.keys()].flatMap((name) => this.streams.get(name) ?? []);
-    const { bt } = this.kernel.tiles;
     const routed = stages
       .flatMap(({ starts }) => starts)
       .filter((name) => this.ahead.has(name))
@@ -107,13 +106,8 @@ export class KernelReader {
     const rows = stages
       .flatMap(({ starts }) => starts.flatMap((name) => this.streams.get(name) ?? []))
       .filter(({ slots }) => slots !== undefined);
-    const cycles = (here: Here): number =>
-      stages.reduce(
-        (sum, stage) => sum + this.work.run(stage, here, stage.rows ?? bt) * stage.trips,
-        0,
-      ) /
-      this.kernel.passes /
-      steps;
+    const cycles =
+      stages.reduce((sum, stage) => sum + this.work.all(stage), 0) / this.kernel.passes / steps;
     return {
       do: "loop",
       name: "shared tile",

@@ -100,9 +100,13 @@ export class Work {
     return this.cost(stage).straight;
   }
 
-  /** Cycles of one run of a stage with so many rows. */
-  run(stage: Stage, here: Here, rows: number): number {
-    return cyclesOf(this.cost(stage), this.counts(here, rows));
+  /** Cycles of all runs in one call of a stage that no routing changes: the plan has its trips. */
+  all(stage: Stage): number {
+    const { straight, loops } = this.cost(stage);
+    return loops.reduce(
+      (sum, { body, trips: planned = stage.trips }) => sum + body * planned,
+      straight * stage.trips,
+    );
   }
 
   /** Cycles of each run of a stage in one block: one, or one a row tile that it is made for. */
@@ -180,6 +184,16 @@ export class Work {
     return 0;
   }
 
+  /** Parts of so many rows that the experts of a device have in a pass, one begun for each. */
+  private parts(here: Here, most: number): number {
+    let parts = 0;
+    for (let local = 0; local < this.local; local++) {
+      const rows = this.tally.of(here.trip("pass"), here.device * this.local + local);
+      parts += Math.ceil(rows / most);
+    }
+    return parts;
+  }
+
   /** Rows of the block at hand. */
   blockRows(here: Here): number {
     const rows = this.rowsOf(here);
@@ -204,9 +218,11 @@ export class Work {
         case "peers":
           return trip(this.ep - 1);
         case "local experts":
-        case "row blocks":
           return trip(this.local);
+        case "row blocks":
+          return trip(this.parts(here, this.rowBlock));
         case "row tiles":
+          return trip(this.parts(here, this.kernel.tiles.bt));
         case "columns":
         case "copies":
           // The stage itself runs for each.

@@ -43,7 +43,7 @@ export const work: Part = {
         trips: 1,
         loops: [
           { over: "local experts", each: 1 },
-          { over: "row tiles", each: 1, counted: "once" },
+          { over: "row tiles", each: 1, all: frame.load.rowTiles },
         ],
       },
       {
