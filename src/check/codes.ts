@@ -214,6 +214,10 @@ export const codes = {
     "a bucket uses a schedule that cannot run it",
     "use names a schedule that takes part and has tiles that fit",
   ),
+  MOE155: entry(
+    "a schedule that takes no part has tiles",
+    "where among names those that take part, a bucket has tiles of these alone",
+  ),
   MOE160: entry(
     "experts without a gate have nothing of one",
     'with relu2 the weights are "up", (E, D, F), without biases, and shared experts are outside the kernel; with other activations there is a gate',
@@ -258,6 +262,10 @@ export const codes = {
   ),
   MOE182: entry("tpAxes are for nothing", "tpAxes are one or more axes, where tp is 2 or more"),
   MOE190: entry("a compiler option is not for TPUs", "a bucket's options are named xla_tpu_…"),
+  MOE191: entry(
+    "kinds of layers want different programs",
+    "one program has all layers of a model: an option of XLA has one value in it for each token count",
+  ),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

@@ -10,6 +10,7 @@ import type { Finding, SpecPath } from "./diagnostic.ts";
 import { judge } from "./judge.ts";
 import { withLegalValues } from "./nearest.ts";
 import { originNote } from "./origin-note.ts";
+import { kindsAgree } from "./rules/compiler-options.ts";
 import { nameIsNoModule } from "./rules/identity.ts";
 import {
   checkKinds,
@@ -90,6 +91,8 @@ export function judgeLayers(
     const { notes = [] } = layerOrigin(own.layer) ?? {};
     made.push({ kind, at: ascending, spec: { ...own, name }, plan: { ...plan, name }, notes });
   }
+  const kernels = made.map(({ kind, plan }) => ({ kind, kernels: plan.kernels }));
+  for (const one of kindsAgree(spec, kernels)) told.set(keyOf(one), one);
   const findings = [...told].map(([key, finding]) => {
     const kinds = met.get(key) ?? [];
     const own =

@@ -13,7 +13,7 @@ import {
 import { fits, type ResolvedTiles } from "../lower/tiles.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
-import { memberName, memberParts } from "../spec/member.ts";
+import { memberName, memberNames, memberParts } from "../spec/member.ts";
 import { devicesOf } from "../spec/mesh.ts";
 import { BUCKET_ROWS } from "../spec/schedule.ts";
 import { BUCKET_FIELDS, type SeveralSpec } from "../spec/several.ts";
@@ -22,6 +22,7 @@ import type { Finding } from "./diagnostic.ts";
 import type { JudgedKernels } from "./judged-kernels.ts";
 import { type JudgedRules, judgeKernels } from "./kernels.ts";
 import {
+  leftOut,
   nobody,
   nobodyFits,
   notDecided,
@@ -107,7 +108,7 @@ export function judgeSeveral(
   shared: readonly Finding[],
   judgeRules: JudgeRules,
 ): SeveralJudgement {
-  const findings = [...shared];
+  const findings = [...shared, ...leftOut(several, memberNames(registries.schedules))];
   let lowered = 0;
   const ended = (members: readonly Member[] = []): SeveralJudgement => {
     return { findings, resolved: [], lowered, members };

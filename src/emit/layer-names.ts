@@ -10,6 +10,7 @@ export const LAYERS_MODULE = "layers";
 export const entryNames: readonly string[] = [
   COMMON,
   LAYERS_MODULE,
+  "compiler_options",
   "fused_ep_moe",
   "kind_of",
   "reference_moe",

@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { PackageFile } from "../schedule/schedule.ts";
 import { indicesText, stretches } from "../spec/layers.ts";
 import { shareAlike } from "./common.ts";
+import { optionNames } from "./compiler-options.ts";
 import { filesOf } from "./files.ts";
 import { formatPython } from "./format.ts";
 import { type Origin, withHeader } from "./header.ts";
@@ -100,13 +101,18 @@ function layersContext({ name, source, kinds }: LayersPlan): Record<string, unkn
   const [first] = kinds;
   if (first === undefined) throw new RangeError(`${name} has no kind of layers`);
   const { reference } = first.plan.emit;
-  const exports = ["KINDS", "LAYERS", "fused_ep_moe", "kind_of"];
+  const exports = ["KINDS", "LAYERS"];
+  // One program has all layers, so that each kind's options are all layers'.
+  const withOptions = kinds.filter(({ plan }) => optionNames(plan).length > 0);
+  if (withOptions.length > 0) exports.push("compiler_options");
+  exports.push("fused_ep_moe", "kind_of");
   if (reference) exports.push("reference_moe");
   const { hidden, dtype } = first.plan.layer;
   return {
     name,
     source: pyDocText(source ?? ""),
     reference,
+    optionKinds: withOptions.map(({ kind }) => kind),
     hidden,
     dtype,
     exports,

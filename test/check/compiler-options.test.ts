@@ -2,10 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { emitPackage } from "../../src/emit/index.ts";
+import { emitLayers } from "../../src/emit/layers.ts";
 import { memberSpec } from "../../src/lower/several.ts";
 import { schedules } from "../../src/schedule/registry.ts";
 import { matrixRows } from "../../src/validate/matrix/rows.ts";
 import { callOf } from "../../src/validate/matrix/spec.ts";
+import { layersText, optioned } from "./layer-cases.ts";
 import { checkText, specText } from "./marked.ts";
 
 const OPTION = "xla_tpu_offload_gather_to_sparsecore";
@@ -47,6 +49,16 @@ describe("compiler options", () => {
     expect(schedule.tiles.decode?.compilerOptions).toEqual(compilerOptions);
   });
 
+  test("of some kinds of layers are one answer for the program of all", async () => {
+    const kinds = `{ a: { at: [0], layer, schedule: ${optioned("true")} }, b: { at: [1], layer } }`;
+    const found = await checkText(layersText(kinds), undefined, {}, registries);
+    expect(found.diagnostics).toEqual([]);
+    const files = await emitLayers({ name: "small", kinds: found.kinds ?? [] });
+    const module = files.get("small/layers.py") ?? "";
+    expect(module).toContain("options |= a.compiler_options(num_tokens)\n    return options");
+    expect(files.get("small/__init__.py")).toContain('"compiler_options",');
+  });
+
   test("leave no trace where no bucket has any", async () => {
     const { plan } = await checkText(tiles(""), undefined, undefined, registries);
     if (plan === undefined) throw new Error("no plan");
@@ -61,6 +73,16 @@ describe("compiler options", () => {
     ["part of a number", `${OPTION}: { value: ⟦0.5⟧, because: "w" }`, "MOE102"],
     ["no reason", `${OPTION}: { value: true, because: ⟦" "⟧ }`, "MOE102"],
     ["a reason that ends its line", `${OPTION}: { value: true, because: ⟦"a\\nb"⟧ }`, "MOE102"],
+    [
+      "a word without an end",
+      `${OPTION}: { value: true, because: ⟦"${"w".repeat(81)}"⟧ }`,
+      "MOE102",
+    ],
+    [
+      "a name without an end",
+      `⟦xla_tpu_${"n".repeat(80)}⟧: { value: true, because: "w" }`,
+      "MOE190",
+    ],
     ["a value alone", `${OPTION}: ⟦false⟧ as never`, "MOE102"],
   ] as const)("%s is refused where it stands", async (_, option, code) => {
     const { found, place, plan } = await checkText(tiles(option), code);

@@ -4,6 +4,12 @@ import type { Case } from "./row-cases.ts";
 
 const SCHEDULE = `{ kind: "gather", tiles: { decode: ${BUCKET} } }`;
 
+/** The same with an option of XLA in its bucket. */
+export function optioned(value: string): string {
+  const options = `compilerOptions: { xla_tpu_x: { value: ${value}, because: "w" } }`;
+  return SCHEDULE.replace(" } }", `, ${options} } }`);
+}
+
 /** A spec with these kinds of layers; `schedule` is the one that they share. */
 export function layersText(kinds: string, schedule = SCHEDULE, name = "small"): string {
   return `import { moe } from "moegen";
@@ -76,5 +82,14 @@ export const layerCases = {
     config: {},
     says: "hidden = 1024 in b, 2048 in a: a model's layers have D alike",
     nearest: [2048],
+  },
+  MOE191: {
+    spec: layersText(
+      `{ a: { at: [0], layer }, b: { at: [1], layer, schedule: ${optioned("⟦true⟧")} } }`,
+      optioned("false"),
+    ),
+    config: {},
+    says: "xla_tpu_x = true in b, false in a, with 256 tokens",
+    nearest: ["false"],
   },
 } satisfies Partial<Readonly<Record<string, Case>>>;

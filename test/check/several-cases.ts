@@ -57,4 +57,9 @@ export const severalCases = {
     says: 'use = "other", but decode on v6e can be run by gather alone',
     nearest: ["gather"],
   },
+  MOE155: {
+    using: withOther(),
+    spec: severalText("decode: { upTo: 256, ⟦other⟧: { bt: 64 } }", 'among: ["gather"],'),
+    says: "decode has tiles of other, which takes no part: among has gather",
+  },
 } as const satisfies Readonly<Record<string, Case>>;

@@ -79,6 +79,10 @@ export interface Meant {
 
 /** Of `key` in the object at `path`, whose fields are `known`. */
 export function meantBy(key: string, path: SpecPath, known: readonly string[]): Meant | undefined {
+  if (key === "rows" && isOfMembers(path, known)) {
+    const hint = "a member's name says where its rows lie, as gather_hbm_sums does";
+    return { path: [...path, key], hint };
+  }
   const here = closest(key, known);
   const others = PLACES.filter(([place]) => !isHere(place, path));
   const exact = others.find(([, fields]) => fields.includes(key))?.[0];
@@ -91,6 +95,13 @@ export function meantBy(key: string, path: SpecPath, known: readonly string[]): 
     if (found !== undefined) return elsewhere(place, found, path);
   }
   return undefined;
+}
+
+/** Whether it is a bucket of several schedules, or the tiles of one of them in it. */
+function isOfMembers([first, second, , member]: SpecPath, known: readonly string[]): boolean {
+  return (
+    first === "schedule" && second === "tiles" && (member !== undefined || known.includes("use"))
+  );
 }
 
 function isHere(place: readonly string[], path: SpecPath): boolean {

@@ -2,6 +2,7 @@
 import type { Registries } from "../../lower/lower.ts";
 import { memberParts } from "../../spec/member.ts";
 import { devicesOf } from "../../spec/mesh.ts";
+import { memberTiles, type SeveralSpec } from "../../spec/several.ts";
 import type { MoeSpec } from "../../spec/spec.ts";
 import type { Finding } from "../diagnostic.ts";
 import { bucketPath } from "./buckets.ts";
@@ -106,6 +107,24 @@ export function useless(
     detail: device,
     nearest: kinds,
   });
+}
+
+/** MOE155: tiles that nobody reads. */
+export function leftOut({ among, tiles }: SeveralSpec, all: readonly string[]): readonly Finding[] {
+  if (among === undefined) return [];
+  return Object.entries(tiles).flatMap(([name, bucket]) =>
+    all
+      .filter((member) => !among.includes(member) && memberTiles(bucket, member) !== undefined)
+      .map((member) => {
+        const { kind } = memberParts(member);
+        const message = `${name} has tiles of ${member}, which takes no part: among has ${among.join(", ")}`;
+        // What is a key here takes the tiles that it has.
+        const free = (one: string) => memberTiles(bucket, one) === undefined;
+        const nearest = among.filter((one) => memberParts(one).kind === kind && free(one));
+        const path = bucketPath(name, member);
+        return { ...error({ code: "MOE155", path, message, nearest }), at: "key" as const };
+      }),
+  );
 }
 
 /** MOE203: of several schedules none has tiles that fit. */

@@ -46,7 +46,7 @@ function checkAmong(kinds: Kinds, path: SpecPath, value: unknown, names: readonl
   const where = [...path, "among"];
   const list = kinds.list(where, value);
   if (Array.isArray(value) && list.length === 0) {
-    kinds.wrong(where, value, "some schedules, or left out", names);
+    kinds.wrong(where, value, `some of ${names.join(", ")}, or left out`);
   }
   for (const [index, kind] of list.entries()) {
     kinds.oneOf([...where, index], kind, names);
