@@ -1,8 +1,9 @@
 /**
- * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--json]`: the fastest
+ * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--likely N] [--json]`: the fastest
  * generated kernel against the fastest published one, both as predicted, for each layer, device and T of
  * `cells.mjs`; with --narrow those that round rows, sums or activations to 8 bits, as the published ones
- * of v7x do.
+ * of v7x do; with --likely the N kernels of each schedule that its own estimate takes for the fastest, and
+ * no others: a kernel takes minutes to compile, an estimate none.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
  */
 import { join } from "node:path";
@@ -47,12 +48,28 @@ const MOST_EP = /** @type {Readonly<Record<string, number>>} */ ({ "tpu-inferenc
 const byTime = (/** @type {Time} */ a, /** @type {Time} */ b) => a.us - b.us;
 
 /**
+ * Of each schedule those that it estimates to be the fastest, or all of one that estimates nothing.
+ * @template {{ kind: string, estimate: number | undefined }} Way
+ * @param {readonly Way[]} ways
+ * @param {number} most
+ * @returns {readonly Way[]}
+ */
+function likely(ways, most) {
+  const least = (/** @type {Way} */ { estimate }) => estimate ?? 0;
+  return [...new Set(ways.map(({ kind }) => kind))].flatMap((kind) => {
+    const own = ways.filter((way) => way.kind === kind);
+    if (own.some(({ estimate }) => estimate === undefined)) return own;
+    return own.toSorted((a, b) => least(a) - least(b)).slice(0, most);
+  });
+}
+
+/**
  * @param {Cells} cells
  * @param {number} tokens
- * @param {boolean} narrow
+ * @param {{ narrow: boolean, most: number }} which of the ways
  * @returns {Promise<Cell>}
  */
-async function measure({ name, example, fields, device, ep }, tokens, narrow) {
+async function measure({ name, example, fields, device, ep }, tokens, { narrow, most }) {
   /** @type {[Pick<typeof import("../../../src/check/index.ts"), "registries">, typeof import("../../../src/check/judge.ts"), typeof import("../../../src/cli/predict/contenders.ts"), typeof import("../../../src/predict/predict.ts"), typeof import("../../../src/runner/index.ts")]} */
   const [{ registries }, { judge }, { contendersOf }, { predict }, { CompileCache }] =
     await Promise.all([
@@ -74,10 +91,11 @@ async function measure({ name, example, fields, device, ep }, tokens, narrow) {
   /** @type {Time[]} */
   const others = [];
   let floor = 0;
+  const ways = [];
   for (const way of waysOf(Object.values(registries.schedules), layer, tokens, narrow)) {
     const { axes } = spec.mesh;
     const kernel = { layer: way.layer, schedule: way.schedule };
-    const { plan, findings } = judge(
+    const { plan, resolved, findings } = judge(
       { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
       registries,
     );
@@ -86,6 +104,19 @@ async function measure({ name, example, fields, device, ep }, tokens, narrow) {
       refused.push(`${way.name}: ${error?.code} ${error?.message}`);
       continue;
     }
+    const { kind } = way.schedule;
+    const [tiles] = resolved;
+    const facts = registries.devices[device];
+    const estimate =
+      tiles &&
+      facts &&
+      registries.schedules[kind]?.seconds?.({
+        ...{ layer: way.layer, ep, devices: [device], device: facts },
+        ...{ tiles: tiles.request, tokens },
+      });
+    ways.push({ name: way.name, kind, plan, estimate });
+  }
+  for (const { name: way, plan } of likely(ways, most)) {
     if (others.length === 0) {
       const names = (RUN_ON[device] ?? []).filter((one) => ep <= (MOST_EP[one] ?? ep));
       const choices = names.map((one) => ({ kind: /** @type {const} */ ("published"), name: one }));
@@ -98,10 +129,10 @@ async function measure({ name, example, fields, device, ep }, tokens, narrow) {
     try {
       const [ours] = await contendersOf([{ kind: "own", plan }], plan, call, options);
       if (ours === undefined) continue;
-      own.push({ name: way.name, us: predict(ours.request, ours.steps).seconds * 1e6 });
+      own.push({ name: way, us: predict(ours.request, ours.steps).seconds * 1e6 });
     } catch (thrown) {
       if (!(thrown instanceof Error && thrown.name === "PredictionError")) throw thrown;
-      refused.push(`${way.name}: ${thrown.message}`);
+      refused.push(`${way}: ${thrown.message}`);
     }
   }
   own.sort(byTime);
@@ -137,10 +168,16 @@ await script(async () => {
       only: { type: "string" },
       tokens: { type: "string" },
       narrow: { type: "boolean" },
+      likely: { type: "string" },
       json: { type: "boolean" },
     },
   });
   await ensureBuilt();
+  const most = Number(values.likely ?? Infinity);
+  if (!(most >= 1)) {
+    say(`--likely ${values.likely}: a whole number of at least 1`);
+    return 2;
+  }
   const wanted = values.tokens?.split(",").map(Number);
   const cells = CELLS.filter(({ name, device, ep }) =>
     (values.only ?? "").split(" ").every((word) => `${name} ${device} ep${ep}`.includes(word)),
@@ -157,7 +194,7 @@ await script(async () => {
   /** @type {Cell[]} */
   const found = [];
   for (const { one, tokens } of asked) {
-    const cell = await measure(one, tokens, values.narrow === true);
+    const cell = await measure(one, tokens, { narrow: values.narrow === true, most });
     found.push(cell);
     say(line(cell));
   }
