@@ -214,10 +214,7 @@ export const codes = {
     "a bucket uses a schedule that cannot run it",
     "use names a schedule that takes part and has tiles that fit",
   ),
-  MOE155: entry(
-    "a schedule that takes no part has tiles",
-    "where among names those that take part, a bucket has tiles of these alone",
-  ),
+  MOE155: entry("tiles of a schedule that takes no part", "among, if there, names all with tiles"),
   MOE160: entry(
     "experts without a gate have nothing of one",
     'with relu2 the weights are "up", (E, D, F), without biases, and shared experts are outside the kernel; with other activations there is a gate',
@@ -256,16 +253,10 @@ export const codes = {
     "what one layer of a model gives the next takes: all kinds have the same hidden size and dtype",
   ),
   MOE180: entry("the schedule has experts whole", "tp of 2 or more is for the schedule gmm"),
-  MOE181: entry(
-    "columns do not cut",
-    "F / tp columns fill tiles and blocks; gate and up lie apart",
-  ),
+  MOE181: entry("columns do not cut", "F / tp columns fill tiles and blocks; gate, up lie apart"),
   MOE182: entry("tpAxes are for nothing", "tpAxes are one or more axes, where tp is 2 or more"),
   MOE190: entry("a compiler option is not for TPUs", "a bucket's options are named xla_tpu_…"),
-  MOE191: entry(
-    "kinds of layers want different programs",
-    "one program has all layers of a model: an option of XLA has one value in it for each token count",
-  ),
+  MOE191: entry("kinds want different programs", "in one step an option of XLA has one value"),
   MOE201: entry("VMEM is exceeded", "all buffers of a kernel fit the device's VMEM at once"),
   MOE202: entry(
     "SMEM is exceeded",

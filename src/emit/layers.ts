@@ -112,7 +112,10 @@ function layersContext({ name, source, kinds }: LayersPlan): Record<string, unkn
     name,
     source: pyDocText(source ?? ""),
     reference,
-    optionKinds: withOptions.map(({ kind }) => kind),
+    optionKinds: withOptions
+      .map(({ kind }) => `${kind}, `)
+      .join("")
+      .trim(),
     hidden,
     dtype,
     exports,

@@ -55,7 +55,9 @@ describe("compiler options", () => {
     expect(found.diagnostics).toEqual([]);
     const files = await emitLayers({ name: "small", kinds: found.kinds ?? [] });
     const module = files.get("small/layers.py") ?? "";
-    expect(module).toContain("options |= a.compiler_options(num_tokens)\n    return options");
+    expect(module).toContain(
+      "for kind in (a,):\n        options |= kind.compiler_options(num_tokens)",
+    );
     expect(files.get("small/__init__.py")).toContain('"compiler_options",');
   });
 
