@@ -18,7 +18,16 @@ export interface Draft
     Partial<
       Pick<
         Stage,
-        "waits" | "starts" | "flops" | "overlaps" | "rows" | "each" | "early" | "barrier" | "relays"
+        | "waits"
+        | "starts"
+        | "flops"
+        | "overlaps"
+        | "rows"
+        | "each"
+        | "early"
+        | "barrier"
+        | "relays"
+        | "sources"
       >
     > {
   readonly loops?: readonly DraftLoop[];

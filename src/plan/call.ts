@@ -69,6 +69,19 @@ export function goByNeed(kernels: readonly KernelPlan[]): ByNeed | undefined {
   return kernels.find(({ tiles }) => tiles.byNeed !== undefined)?.tiles.byNeed;
 }
 
+/**
+ * Rows and sums in HBM that go where they are needed: a block of rows waits for those devices' rows alone that it has
+ * some of, and whose rows are through have their sums back beside the blocks that follow.
+ */
+export function goesByBlock({ rows, byNeed }: Held, ep: number): boolean {
+  return rows === "hbm with sums" && byNeed !== undefined && ep > 1;
+}
+
+/** The same in every kernel of a package, or in none. */
+export function planGoesByBlock({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
+  return kernels.some(({ tiles }) => goesByBlock(tiles, mesh.ep));
+}
+
 /** Token rows go to all devices, perhaps through others: copies follow a table. */
 export function isRelayed({ mesh, kernels }: Pick<Plan, "mesh" | "kernels">): boolean {
   return mesh.ep > 1 && goByNeed(kernels) === undefined;

@@ -60,6 +60,12 @@ export interface StageRelays {
   readonly parts?: PartCopies;
 }
 
+/**
+ * Other devices, in the order in which their rows come: `awaited`, those that the next block is the first to have rows
+ * of; `returned`, those whose rows are all in the blocks before have their sums back.
+ */
+export type StageSources = "awaited" | "returned";
+
 /** A copy that crosses memories or devices. */
 export interface Stream {
   readonly name: string;
@@ -136,6 +142,8 @@ export interface Stage {
   readonly barrier?: true;
   /** It sends, awaits and passes on copies of a collective, one after the other. */
   readonly relays?: StageRelays;
+  /** It runs for some other devices at a time: once for each. Absent: for all of them. */
+  readonly sources?: StageSources;
   /** Of passes that overlap. Absent there: it stands in the loop over experts, or at its ends. */
   readonly turn?: Turn;
 }

@@ -37,11 +37,13 @@ export type Step =
     }
   /** Waits for what every device sent here with its first send not yet received, or with all. */
   | { readonly do: "receive"; readonly stream: string; readonly all?: true }
-  /** One copy to one other device, where it is taken by its tag; nothing to itself. */
+  /** A copy to one other device, where it is taken by its tag; nothing to itself. */
   | {
       readonly do: "post";
       readonly stream: string;
       readonly bytes: number;
+      /** As so many copies. Absent: as one. */
+      readonly copies?: number;
       readonly to: (here: Here) => number;
       readonly tag: (here: Here) => string;
     }

@@ -45,6 +45,34 @@ describe("rows and sums in HBM", () => {
     }
   });
 
+  test("are awaited by the block, and return by the block", () => {
+    const { stages, streams } = allOf(kernelOf({}, 8));
+    const ways = stages.flatMap(({ name, sources }) => (sources ? [[name, sources]] : []));
+    expect(ways).toEqual([
+      ["return_sums", "returned"],
+      ["await_rows", "awaited"],
+      ["last_returns", "returned"],
+    ]);
+    // Of all other devices once a pass.
+    for (const way of ["awaited", "returned"]) {
+      const trips = stages.flatMap((stage) => (stage.sources === way ? [stage.trips] : []));
+      expect(trips.reduce((sum, each) => sum + each, 0)).toBeCloseTo(7);
+    }
+    const packed = streams.find(({ name }) => name === "packed_back");
+    expect(packed?.bytes).toBe(streams.find(({ name }) => name === "sums_out")?.bytes);
+  });
+
+  test("are of up to 16,383 tokens in a pass", () => {
+    const made = moe(spec({}, 8, { rows: "hbm with sums" }));
+    const { large } = made.schedule.tiles;
+    const wide = {
+      ...made,
+      schedule: { ...made.schedule, tiles: { large: { ...large, upTo: 8192 } } },
+    };
+    const { plan } = judge(wide as typeof made, registries);
+    expect(plan?.kernels[0]).toMatchObject({ passes: 1, tiles: { own: { pass_tokens: 1024 } } });
+  });
+
   test("come back in whole chunks, and are brought row by row", () => {
     const { streams } = allOf(kernelOf({}, 8));
     const of = (name: string): Stream =>

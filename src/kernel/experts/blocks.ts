@@ -2,6 +2,7 @@
 import {
   holdsTwoPasses,
   isStreamed,
+  planGoesByBlock,
   planListsInHbm,
   rowsInHbm,
   sumsInHbm,
@@ -25,10 +26,11 @@ function sharedTurn(plan: Plan, streamed: boolean): Turn {
   return leavesSlots(shared, layer, kernels, streamed) ? "few_tiles" : "tiles";
 }
 
-/** What is done before the first expert: without shared ones that wait for them, rows are awaited. */
-function beginBlock(turn: Turn, { kernels, mesh: { ep } }: Pick<Plan, "kernels" | "mesh">): string {
+/** What is done before the first expert: without shared ones that wait for them, rows are awaited, if all at once. */
+function beginBlock(turn: Turn, { kernels, mesh }: Pick<Plan, "kernels" | "mesh">): string {
+  const { ep } = mesh;
   if (turn !== "none") return `after_${turn}`;
-  if (ep === 1) return "alone";
+  if (ep === 1 || planGoesByBlock({ kernels, mesh })) return "alone";
   return holdsTwoPasses(kernels) ? "overlapped" : "distributed";
 }
 
@@ -49,6 +51,17 @@ function sumsBlocks(plan: Plan): Readonly<Record<string, string>> {
   };
 }
 
+/** Where a block's entries come from. */
+function listRows(plan: Plan): string {
+  if (!rowsInHbm(plan.kernels)) return NO_BLOCK;
+  const way = planGoesByBlock(plan)
+    ? "by_block"
+    : planListsInHbm(plan.kernels)
+      ? "listed"
+      : "merged";
+  return `${HERE}/streamed/list_rows/${way}`;
+}
+
 /** Work is a block of an expert's rows, through weight tiles. */
 function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>> {
   const { layer } = plan;
@@ -63,6 +76,7 @@ function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>
   return {
     run_experts: runBlock("streamed", plan),
     ...sumsBlocks(plan),
+    list_rows: listRows(plan),
     list_work: `${HERE}/streamed/list_work/${planListsInHbm(plan.kernels) ? "kept" : "each_block"}`,
     tile_slots: `${HERE}/streamed/slots/${turn === "none" ? "first" : "after_shared"}`,
     weight_tiles: `${HERE}/streamed/weight_tiles/${tiles}`,

@@ -1,6 +1,6 @@
 /** The loop over the local experts that have rows. */
 
-import { listsInHbm, planListsInHbm } from "../../plan/call.ts";
+import { listsInHbm, planGoesByBlock, planListsInHbm } from "../../plan/call.ts";
 import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
@@ -46,9 +46,11 @@ function firstWeights(frame: Frame): readonly Draft[] {
 
 export const experts: Part = {
   blocks: expertsBlocks,
-  context: ({ kernels }) => {
-    const listed = planListsInHbm(kernels);
+  context: (plan) => {
+    const listed = planListsInHbm(plan.kernels);
     return {
+      /** A block's rows are awaited with it, and sums leave beside later ones. */
+      byBlock: planGoesByBlock(plan),
       /** How many reads of weights there are, and which one an item takes. */
       weightReads: listed ? "reads" : "items",
       itemRead: listed ? "read" : "item",

@@ -1,5 +1,11 @@
 /** Which of their answers the functions of a kernel in passes have in a plan, wherever its rows go. */
-import { goByNeed, planListsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import {
+  goByNeed,
+  planGoesByBlock,
+  planListsInHbm,
+  rowsInHbm,
+  sumsInHbm,
+} from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokensReordered } from "../api/arguments.ts";
 import { combinesByGroup } from "../experts/sums-in-hbm.ts";
@@ -28,6 +34,12 @@ function sumPlaces(plan: Plan): string {
     return weighsRows(layer) ? `${held}_unweighed` : held;
   }
   return weighsRows(layer) ? "by_token" : "by_entry";
+}
+
+/** Where an expert's entries are joined from, and in which order of the devices. */
+function entriesBlock(plan: Plan): string {
+  if (planListsInHbm(plan.kernels)) return "from_hbm";
+  return planGoesByBlock(plan) ? "nearest_first" : "in_smem";
 }
 
 /** What sums begin at, and where they are. */
@@ -67,9 +79,7 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     combined_groups: `${HERE}/combined/${byGroup ? "groups_between" : "all_groups"}`,
     row_sums: sumsInHbm(kernels) ? `${HERE}/hbm/row_sums` : NO_BLOCK,
     sums_copies: `${HERE}/hbm/row_sums/${byGroup ? "by_group" : "whole"}`,
-    entries: rowsInHbm(kernels)
-      ? `${HERE}/hbm/entries/${listed ? "from_hbm" : "in_smem"}`
-      : NO_BLOCK,
+    entries: rowsInHbm(kernels) ? `${HERE}/hbm/entries/${entriesBlock(plan)}` : NO_BLOCK,
     list_own: `${HERE}/routes/list_own/${listed ? "to_hbm" : "in_smem"}`,
     valid_tokens: all ? NO_BLOCK : valid,
     start_logits: given

@@ -19,7 +19,7 @@ import {
   positionsIn,
   routingIn,
 } from "./lists.ts";
-import { listChunks, mostListTokens, sharesRegisters, TOKEN_BITS } from "./words.ts";
+import { listChunks, mostListTokens, sharesRegisters, tokenBits } from "./words.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -211,7 +211,7 @@ function context(plan: Plan): Record<string, unknown> {
     paddedRows: listed ? "((0, rows[0][1] + s.list_padding), (0, 0))" : "rows",
     routedTokens: all ? "routed_tokens" : listed ? "list_tokens" : "pass_tokens",
     sources: all ? "s.sources" : "EP_SIZE",
-    tokenBits: TOKEN_BITS,
+    tokenBits: tokenBits(plan.kernels[0]?.tiles ?? {}),
     choiceRows: layout.choiceRows,
     expertRows: layout.expertRows,
     expertLanes: layout.expertLanes,

@@ -20,7 +20,7 @@ function strideOf(tokens: number): number {
 }
 
 /** Bits of the token in a routed entry; the weight's address takes those above. */
-export const TOKEN_BITS = 13;
+const TOKEN_BITS = 13;
 
 /**
  * Words of all devices' routes up to which the scalar unit's loads take an address as it is: beyond,
@@ -28,12 +28,17 @@ export const TOKEN_BITS = 13;
  */
 export const MOST_ROUTE_WORDS = 2 ** 17;
 
-/** Token rows of all devices in one pass at most: one more index stands for "no token". */
-export const MOST_PASS_TOKENS = 2 ** TOKEN_BITS - 1;
+/** The same where VMEM does not bound a pass: with rows and sums in HBM an address is below `MOST_ROUTE_WORDS`. */
+const HELD_TOKEN_BITS = 14;
+
+/** Of kernels whose rows lie so. */
+export function tokenBits({ rows }: Held): number {
+  return rows === "hbm with sums" ? HELD_TOKEN_BITS : TOKEN_BITS;
+}
 
 /**
- * The same where lists lie in HBM: an entry's token is a word of its own. SMEM then has the first entries of
- * each list, an expert a word, of which there are as many as devices and tokens / `LIST_TOKENS`.
+ * Token rows of all devices in one pass at most where lists lie in HBM: an entry's token is a word of its own. SMEM
+ * then has the first entries of each list, an expert a word, of which there are as many as devices and tokens / `LIST_TOKENS`.
  */
 export const MOST_LISTED_TOKENS = 2 ** 15;
 
@@ -43,7 +48,8 @@ const LIST_ENTRIES = 2 ** 14;
 
 /** Token rows of all devices in one pass at most. */
 export function mostAllTokens(held: Held): number {
-  return listsInHbm(held) ? MOST_LISTED_TOKENS : MOST_PASS_TOKENS;
+  // One more index stands for "no token".
+  return listsInHbm(held) ? MOST_LISTED_TOKENS : 2 ** tokenBits(held) - 1;
 }
 
 /** Most tokens of a list in HBM. */

@@ -1,5 +1,11 @@
 /** Which of their answers the functions of the shared experts have in a plan. */
-import { holdsTwoPasses, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import {
+  holdsTwoPasses,
+  isStreamed,
+  planGoesByBlock,
+  rowsInHbm,
+  sumsInHbm,
+} from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { sharedActivation, sharedApart, tokenRows } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -38,7 +44,8 @@ function streamedBlocks(plan: Plan, { blocks }: Shared): Record<string, string> 
   const hidden = fillsLanes(layer.hidden) ? "lanes" : "ragged";
   const gated = tokenRows(layer) === undefined ? "gated" : "gated_quantized";
   const gate = layer.sharedExperts?.gate === "sigmoid" ? gated : "plain";
-  const awaits = blocks === 1 && mesh.ep > 1 && !holdsTwoPasses(kernels);
+  const atOnce = !holdsTwoPasses(kernels) && !planGoesByBlock(plan);
+  const awaits = blocks === 1 && mesh.ep > 1 && atOnce;
   return {
     shared_experts: `${HERE}/shared_streamed`,
     with_shared_body: `${HERE}/body/streamed`,

@@ -191,11 +191,11 @@ class Simulation {
   /** One copy to one device, which goes on if it waits for that. */
   private deliver(runner: Runner, action: Extract<Action, { do: "post" }>): void {
     const { here } = runner.cursor;
-    const { stream, bytes } = action;
+    const { stream, bytes, copies = 1 } = action;
     const { issueCycles } = this.device.timing;
     const to = action.to(here);
-    this.work(runner, `issue ${stream}`, issueCycles.value / this.device.clock);
-    const arrival = this.network.send(runner.time, here.device, to, bytes, 1);
+    this.work(runner, `issue ${stream}`, (copies * issueCycles.value) / this.device.clock);
+    const arrival = this.network.send(runner.time, here.device, to, bytes, copies);
     const tag = action.tag(here);
     this.post.put(stream, to, tag, { sent: runner.time, arrival });
     const other = this.runners[to];

@@ -42,6 +42,12 @@ export class Items {
     return !this.keeps || here.trip("block") === 0;
   }
 
+  /** Blocks of a local expert. */
+  blocks(pass: number, device: number, local: number): number {
+    const before = this.before[pass]?.[device];
+    return (before?.[local + 1] ?? 0) - (before?.[local] ?? 0);
+  }
+
   total(pass: number, device: number): number {
     return this.before[pass]?.[device]?.at(-1) ?? 0;
   }

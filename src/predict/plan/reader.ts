@@ -6,9 +6,9 @@ import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
 import { type Around, firstOf, overlappedPasses, passesInTurn } from "./passes.ts";
 import { relayedStage } from "./relays.ts";
-import { sendAll } from "./sends.ts";
 import type { Slice } from "./slice.ts";
 import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
+import { Sources } from "./sources.ts";
 import { type Read, type Reading, trips, Work } from "./work.ts";
 
 const INNER: ReadonlySet<Stage["per"]> = new Set(["expert", "weight tile", "row tile"]);
@@ -20,6 +20,7 @@ export class KernelReader {
   private readonly work: Work;
   private readonly items: Items;
   private readonly slotted: Slotted;
+  private readonly sources: Sources;
   private readonly streams: ReadonlyMap<string, Stream>;
   /** Streams that are started ahead of the loop that waits for them, with its steps an expert. */
   private readonly ahead = new Map<string, number>();
@@ -37,11 +38,12 @@ export class KernelReader {
     this.slotted = new Slotted(kernel, this.work, job);
     this.early = Math.max(0, ...kernel.stages.map(({ early = 0 }) => early));
     this.items = new Items(this.work.tally, this.work.rowBlock, this.early, reading.keepsWeights);
+    this.sources = new Sources(kernel, job, this.work, this.items);
     this.streams = new Map(kernel.streams.map((stream) => [stream.name, stream]));
     const firstExpert = firstOf(kernel.stages);
     const experts = Math.max(trips(kernel, "expert"), 1e-9);
     for (const [index, stage] of kernel.stages.entries()) {
-      if (!INNER.has(stage.per)) continue;
+      if (!INNER.has(stage.per) || stage.sources !== undefined) continue;
       const steps = index < firstExpert ? this.fixed : this.ahead;
       const times = index < firstExpert ? kernel.passes : experts;
       for (const stream of stage.waits) {
@@ -68,6 +70,7 @@ export class KernelReader {
           // The first of them stands for all: what does not depend on routing is one loop.
           return stage === fixed[0] ? [this.fixedLoop(fixed)] : [];
         }),
+        ...this.sources.first(),
         ...slotted.filter(isIn).map((stream) => this.slotted.rows(stream, "first")),
       ],
       expert: this.expert(stages.slice(start, end)),
@@ -206,15 +209,13 @@ export class KernelReader {
   ): readonly Step[] {
     const starts = stage.starts.flatMap((name) => this.streams.get(name) ?? []);
     if (stage.barrier) {
-      const before = starts.map((stream) => this.start(stream, stage));
-      return [...before, { do: "barrier", name: stage.name }];
+      return [...starts.map((one) => this.start(one, stage)), { do: "barrier", name: stage.name }];
     }
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
-    const mine = (stream: Stream): boolean => stream.awaitedBy === stage.name;
-    const remote = ({ remote: is }: Stream): boolean => is;
     const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
     const relays = relayedStage(stage, this.streams, this.job, cycles, slice);
-    if (relays !== undefined) return relays;
+    const made = relays ?? this.sources.steps(stage, cycles);
+    if (made !== undefined) return made;
     if ([...starts, ...waits].some(({ slots }) => slots !== undefined)) {
       return this.slotted.steps(stage, cycles);
     }
@@ -222,11 +223,10 @@ export class KernelReader {
       ...starts.filter(isIn).map((stream) => this.start(stream, stage)),
       ...waits.filter(isIn).map(({ name }) => waitFor(name)),
       { do: "compute", stage: stage.name, cycles },
-      ...starts.filter(remote).map((stream) => sendAll(stream, this.job, this.kernel.passes)),
+      ...starts.filter(({ remote }) => remote).map((stream) => this.sources.send(stream)),
       ...waits
-        .filter(remote)
-        .filter(mine)
-        .map(({ name }): Step => ({ do: "receive", stream: name })),
+        .filter(({ remote, awaitedBy }) => remote && awaitedBy === stage.name)
+        .map((stream) => this.sources.receive(stream)),
       ...starts.filter(isOut).map((stream) => this.start(stream, stage)),
       ...waits.filter(isOut).map(({ name }): Step => ({ do: "wait", stream: name, all: true })),
     ];

@@ -244,6 +244,8 @@ export class Work {
 
 /** Trips of the loop over active experts, in the plan's own account. */
 export function trips(kernel: Read, per: Stage["per"]): number {
-  const stages = kernel.stages.filter((stage) => stage.per === per && stage.each === undefined);
+  const stages = kernel.stages.filter(
+    (stage) => stage.per === per && stage.each === undefined && stage.sources === undefined,
+  );
   return Math.max(0, ...stages.map((stage) => stage.trips));
 }

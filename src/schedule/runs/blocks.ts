@@ -38,7 +38,7 @@ export function runsBlocks(plan: Plan): Readonly<Record<string, string>> {
     each_chip: byChips("each_chip"),
     lists: between(`lists/${ways}`),
     hand_on: byChips("hand_on"),
-    await_rows: between(`await_rows/${ways}`),
+    await_rows: between(`await_rows/${sums ? "by_block" : ways}`),
     routes_sent: `${SHARED}/routes_sent`,
     reduce_scatter: sums ? held("return_sums") : between(`return_sums/${ways}`),
     add_sums: between(`add_sums/${sumsGoStraight(layer) ? "in_order" : "as_they_come"}`),

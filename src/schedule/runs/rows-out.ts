@@ -70,7 +70,8 @@ function rowsOutOf(frame: Frame): Stream {
 }
 
 function stages(frame: Frame): readonly Draft[] {
-  const pass = { per: "pass", trips: frame.sizes.passes } as const;
+  const { passes } = frame.sizes;
+  const pass = { per: "pass", trips: passes } as const;
   const loops = crossing(frame);
   const held = inHbm(frame.rows);
   return [
@@ -84,15 +85,34 @@ function stages(frame: Frame): readonly Draft[] {
       ...pass,
       loops,
     },
-    {
-      name: chipDevices(frame) > 1 ? "await_chips" : "await_rows",
-      meaning: "rows that are sent here straight have come",
-      reads: ["rows_coming"],
-      writes: ["token_rows"],
-      ...pass,
-      loops,
-    },
+    held
+      ? awaitByBlock(frame)
+      : {
+          name: chipDevices(frame) > 1 ? "await_chips" : "await_rows",
+          meaning: "rows that are sent here straight have come",
+          reads: ["rows_coming"],
+          writes: ["token_rows"],
+          ...pass,
+          loops,
+        },
   ];
+}
+
+/** One after the other, each with the first block that has some of its rows. */
+function awaitByBlock(frame: Frame): Draft {
+  const peers = frame.ep - 1;
+  const fixed = (count: number): DraftLoop => ({ over: "copies", each: 1, fixed: count });
+  return {
+    name: "await_rows",
+    place: "rows_next",
+    meaning: "rows of the devices that the next block has rows of have come",
+    reads: ["rows_coming", "rows_awaited"],
+    writes: ["token_rows", "rows_awaited"],
+    per: "expert",
+    trips: peers * frame.sizes.passes,
+    sources: "awaited",
+    loops: [fixed(1), fixed(crossingGroups(frame) / peers)],
+  };
 }
 
 export const rowsOut: Part = {

@@ -2,7 +2,7 @@
  * Rows and sums in HBM: rows of a run leave from where they lie, its sums return through VMEM a chunk of
  * them at a time, and a token's device adds those of each group of its tokens up, a group ahead.
  */
-import { type Dim, dma, FLOAT, hbm, smem, TWO, vmem } from "../../kernel/declaration.ts";
+import { type Dim, dma, FLOAT, hbm, ONE, smem, TWO, vmem } from "../../kernel/declaration.ts";
 import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
@@ -64,6 +64,12 @@ function buffers(input: KernelInput) {
       "by own token: where its sums come back to",
     ),
     smem("return_counts", [["s.pass_tokens", sizes.passTokens]], "how many come back for each"),
+    smem("rows_awaited", [ONE], "devices whose rows are here, in the order in which they come"),
+    smem(
+      "sums_returned",
+      [ONE],
+      "devices that have the sums of their rows back, in the same order",
+    ),
   ];
 }
 
@@ -73,7 +79,8 @@ function semaphores(input: KernelInput) {
   return [
     ...stagedSemaphores(),
     dma("run_sums_staged", slots, "sums of a run in staged_sums"),
-    dma("sums_sent", slots, "packed sums left staging"),
+    dma("run_sums_packed", slots, "packed sums of a run in token_sums"),
+    dma("sums_sent", ONE, "packed sums left"),
     dma("sums_arrived", ["EP_SIZE", input.ep], "sums of a device arrived"),
     dma("returned_here", TWO, "sums that came back in returned_rows"),
   ];
@@ -106,8 +113,16 @@ function streams(frame: Frame): readonly Stream[] {
       meaning: "sums of a run, to be packed",
     },
     {
-      ...{ name: "sums_out", from: "VMEM", to: "HBM", remote: true },
-      ...{ source: "staged_sums", destination: "returned_sums" },
+      ...{ name: "packed_back", from: "VMEM", to: "HBM", remote: false },
+      ...{ source: "staged_sums", destination: "token_sums", semaphore: "run_sums_packed" },
+      ...{ issuedBy: "return_sums", awaitedBy: "return_sums" },
+      bytes: runs * tokens * bytes * passes,
+      copies: runs * passes,
+      meaning: "the same packed, to leave from there",
+    },
+    {
+      ...{ name: "sums_out", from: "HBM", to: "HBM", remote: true },
+      ...{ source: "token_sums", destination: "returned_sums" },
       ...{ issuedBy: "return_sums", awaitedBy: "await_sums_back" },
       semaphore: "sums_sent, sums_arrived",
       bytes: runs * tokens * bytes * passes,
@@ -121,6 +136,57 @@ function streams(frame: Frame): readonly Stream[] {
       bytes: returned * bytes,
       copies: returned,
       meaning: "sums that came back for a group of own tokens, one by one",
+    },
+  ];
+}
+
+/** Sums of the rows that came, back: beside the last expert's blocks of rows, and what is left after all. */
+function returnStages(frame: Frame): readonly Draft[] {
+  const { sizes, ep, load, tiles } = frame;
+  const { runs } = chunksOf(frame);
+  const peers = ep - 1;
+  const rows = crossingGroups(frame) * UNROLL;
+  // With each block but the first those before it leave.
+  const last = 1 / Math.ceil(load.typicalRows / tiles.rowBlock);
+  const copies = (fixed: number): DraftLoop => ({ over: "copies", each: 1, fixed });
+  const part = (share: number): Pick<Draft, "sources" | "loops" | "trips"> => ({
+    sources: "returned",
+    trips: share * peers * sizes.passes,
+    // One that counts chunks, and one over them; in it a loop over rows.
+    loops: [copies(1 + runs / peers), copies(rows / UNROLL / peers)],
+  });
+  const common = {
+    reads: ["token_sums", "rows_coming", "sums_returned"],
+    writes: ["staged_sums", "token_sums", "returned_sums", "sums_returned"],
+  };
+  const leave = ["run_sums_in", "packed_back", "sums_out"];
+  return [
+    {
+      name: "return_sums",
+      place: "early_returns",
+      meaning: "sums of devices whose rows are all through, packed, and back to them",
+      ...common,
+      per: "expert",
+      ...part(1 - last),
+    },
+    {
+      name: "last_returns",
+      meaning: "the other devices' sums, packed, and back to them",
+      ...common,
+      starts: leave,
+      waits: ["run_sums_in", "packed_back"],
+      per: "pass",
+      ...part(last),
+    },
+    {
+      name: "await_rows_sent",
+      meaning: "own rows and routes have left: the next pass's take their place",
+      reads: ["rows_leaving"],
+      writes: [],
+      waits: ["rows_out", "routes_out"],
+      per: "pass",
+      trips: sizes.passes,
+      loops: [PEERS, copies(rows / UNROLL)],
     },
   ];
 }
@@ -144,16 +210,7 @@ function stages(frame: Frame): readonly Draft[] {
   const rows = crossingGroups(frame) * UNROLL;
   return [
     zero,
-    {
-      name: "return_sums",
-      meaning: "sums of the rows that came, packed, and to their tokens' devices",
-      reads: ["token_sums", "rows_leaving", "rows_coming"],
-      writes: ["staged_sums", "returned_sums"],
-      waits: ["rows_out", "routes_out"],
-      ...pass,
-      // One that waits for rows that left, and one over chunks; in each a loop over rows.
-      loops: [copies(ep - 1 + runs), copies(rows / UNROLL)],
-    },
+    ...returnStages(frame),
     {
       name: "list_returns",
       meaning: "where the sums of each own token come back to",
@@ -164,8 +221,8 @@ function stages(frame: Frame): readonly Draft[] {
     },
     {
       name: "await_sums_back",
-      meaning: "sums of own tokens are back from all devices",
-      reads: ["rows_leaving"],
+      meaning: "sums of own tokens are back from all devices, and those of others have left",
+      reads: ["rows_leaving", "rows_coming"],
       writes: ["returned_sums"],
       ...pass,
       loops: [PEERS, copies(runs)],
