@@ -36,9 +36,9 @@ UNROLL = 8
 SUM_BLOCK = 256
 PLACE_BITS = 23
 PLACE_MASK = (1 << PLACE_BITS) - 1
-# Entries that a round has room for: so many times what a device has of all on average, the least,
+# Entries that a round has room for: in percent of what a device has of all on average, the least,
 # and the most, whose lists fit SMEM. What more there are take further rounds.
-ROUND_SHARE = 2
+ROUND_PERCENT = 150
 LEAST_ROUND = 64
 MOST_ROUND = 65536
 
@@ -63,7 +63,8 @@ class Shape(NamedTuple):
     def round_entries(self) -> int:
         """Routed entries that go through the experts in one round at most."""
         entries = self.all_tokens * TOP_K
-        return min(entries, max(pl.cdiv(ROUND_SHARE * entries, EP_SIZE), LEAST_ROUND), MOST_ROUND)
+        share = pl.cdiv(ROUND_PERCENT * entries, 100 * EP_SIZE)
+        return min(entries, max(share, LEAST_ROUND), MOST_ROUND)
 
     @property
     def rows(self) -> int:

@@ -198,7 +198,8 @@ export function resolveTiles(target: Target, name: string, written: BucketSpec):
     return fits(made.kernel) ? [{ made, seconds: seconds(made.input) }] : [];
   };
   const bySlots = tiles.kernel.tiles.own.sum_slots !== undefined;
-  const timed = rowTiles(tiles.request.bt, values.bt).map((bt) =>
+  const more = target.schedule.rowTiles?.(least.input) ?? [];
+  const timed = rowTiles(tiles.request.bt, values.bt, more).map((bt) =>
     fastest(target.device, bySlots, bt, values, timedAt),
   );
   return { ok: true, tiles: bestOf(timed.flat()) ?? tiles };
@@ -215,12 +216,20 @@ interface Timed {
   readonly seconds: number;
 }
 
-/** The most rows of a tile, and parts of them: slots and wider tiles of weights take their room. */
-function rowTiles(most: number, values: readonly number[]): readonly number[] {
+/**
+ * The most rows of a tile, and parts of them: slots and wider tiles of weights take their room. `more`: what the
+ * schedule has besides, where it is legal.
+ */
+function rowTiles(
+  most: number,
+  values: readonly number[],
+  more: readonly number[],
+): readonly number[] {
   const found = [1, 3 / 4, 1 / 2, 3 / 8, 1 / 4].map((part) =>
     values.find((value) => value <= most * part),
   );
-  return [...new Set(found.filter((rows) => rows !== undefined))];
+  const own = values.filter((value) => found.includes(value) || more.includes(value));
+  return own.toSorted((a, b) => b - a);
 }
 
 /** Of each number of rows the best, most rows first: the fastest of those that cut D hardly more than they need. */

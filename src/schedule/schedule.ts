@@ -147,6 +147,8 @@ export interface Schedule {
    * how much fits. What cut tiles cost the matrix units is not in it.
    */
   seconds?(input: LowerInput): number;
+  /** With `seconds`: rows of a tile that `auto` tries beside the most that fit and parts of them. */
+  rowTiles?(input: LowerInput): readonly number[];
   /** How products with quantised weights are made and what that costs, for `explain`. */
   dequantizationText?(plan: Plan): string | undefined;
   /** Where weights times their scales are rounded to the dtype before a product. */

@@ -1,6 +1,6 @@
 /**
- * What the grouped matmuls take and refuse, and that a round more is made where a device has more rows
- * than a round has room for. By default one format on simulated devices; `npm run test:long`: all.
+ * What the grouped matmuls take and refuse, and more rounds than one on simulated devices. By default one
+ * format; `npm run test:long`: all.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,6 @@ import { emitPackage } from "../../src/emit/index.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { type Auto, auto, moe } from "../../src/index.ts";
 import { allOf } from "../../src/plan/call.ts";
-import { roundOf } from "../../src/schedule/gmm/sizes.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
 import { long } from "../long.ts";
@@ -193,27 +192,6 @@ test.each([
     expect(flops).toBeCloseTo((6 * 1024 * count * intermediate * kernel.tokens) / ep, 3);
   },
 );
-
-describe("a round", () => {
-  test("has room for all entries of one or two devices, whatever T is", () => {
-    for (const ep of [1, 2]) {
-      for (const tokens of [1, 3, 64, 8192]) {
-        const { allTokens, entries } = roundOf(layer, { ep }, tokens);
-        expect(entries).toBe(allTokens * layer.topK);
-      }
-    }
-  });
-
-  test("has as many entries as have lists in SMEM, whatever T is", () => {
-    expect(roundOf(layer, { ep: 1 }, 131_072).entries).toBe(65_536);
-  });
-
-  test("has room for twice a device's average of more, and for every expert's padding", () => {
-    const { entries, rows } = roundOf({ topK: 8, experts: 128 }, { ep: 8 }, 8192);
-    expect(entries).toBe((2 * 8192 * 8) / 8);
-    expect(rows).toBe(entries + 16 * 15);
-  });
-});
 
 describe.sequential("on simulated devices", () => {
   let folder = "";

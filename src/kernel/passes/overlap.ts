@@ -3,6 +3,7 @@ import { inHbm } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
+import { pushedRows, rowsOfQuarters } from "../feed-forward/pushed.ts";
 import { defaultRowCounts, rowCountsAround } from "../feed-forward/rules.ts";
 import { type KernelInput, passSlots } from "../frame.ts";
 import { shareOf } from "../routing/share.ts";
@@ -12,7 +13,7 @@ import { LANES } from "../rows/layout.ts";
 const PHASE_SECONDS = 8e-6;
 
 /** Seconds in which the weights of all local experts come, by as many tiles on their way as have slots. */
-function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
+export function weightSeconds({ layer, device, ep, tiles }: KernelInput): number {
   const { hbmBandwidth, timing } = device;
   const bytes = (weights: number): number => weights * weightBytes(layer);
   const seconds = (weights: number): number =>
@@ -32,27 +33,11 @@ export interface ExpertRows {
   readonly reads: number;
 }
 
-/** Rows that the matrix units take for an expert's: the last tile takes the body that holds its rows. */
-function pushedRows(
-  { device, tiles }: KernelInput,
-  rows: number,
-  counts: readonly number[],
-): number {
-  const whole = Math.max(0, Math.ceil(rows / tiles.bt) - 1);
-  const rest = rows - whole * tiles.bt;
-  const body = counts.find((count) => rest <= count) ?? tiles.bt;
-  const { fullRows } = device.mxu;
-  return whole * Math.max(fullRows, tiles.bt) + Math.max(fullRows, body);
-}
-
-/** Quarters of experts have about so many standard deviations more rows than the mean. */
-const QUARTERS = [-1.15, -0.32, 0.32, 1.15] as const;
-
 /** The same of the average expert, with bodies for the rows that most have. */
 function pushedOfQuarters(input: KernelInput, mean: number): number {
   const around = rowCountsAround(input.layer, input.tiles.bt, mean);
-  const pushed = QUARTERS.map((times) => pushedRows(input, mean + times * Math.sqrt(mean), around));
-  return pushed.reduce((sum, each) => sum + each, 0) / QUARTERS.length;
+  const pushed = rowsOfQuarters(mean).map((rows) => pushedRows(input, rows, around));
+  return pushed.reduce((sum, each) => sum + each, 0) / pushed.length;
 }
 
 /** Seconds in which the matrix units take all rows of a pass: each row tile pushes an expert's weights. */

@@ -8,6 +8,10 @@ import { roundOf } from "./sizes.ts";
 
 /** The call whose rows XLA moves one by one. */
 export const ROW_BY_ROW = "rows by expert";
+const SCALES = "scales by expert";
+const BY_TOKEN = "rows by token";
+/** XLA's calls that each round has. */
+export const OF_ROUND: ReadonlySet<string> = new Set([ROW_BY_ROW, SCALES, BY_TOKEN]);
 
 /** Of a token row as it goes to other devices: one of 8 bits has its scale beside it. */
 function rowBytes({ layer, layout }: Frame): number {
@@ -34,7 +38,7 @@ function scalesByExpert(frame: Frame, rows: number): readonly XlaOperations[] {
   if (tokenRows(frame.layer) === undefined) return [];
   const bytes = rows * laneBytes(frame);
   const meaning = "scales of own experts' rows";
-  return [{ kind: "xla", name: "scales by expert", operations: 1, bytes, meaning }];
+  return [{ kind: "xla", name: SCALES, operations: 1, bytes, meaning }];
 }
 
 /** Bytes that go between devices before and after the experts: all devices' rows, and their sums. */
@@ -98,7 +102,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
       meaning: "entries sorted by expert; where each expert's rows are",
     },
     {
-      ...{ kind: "xla", name: "rows by expert", operations: 1 },
+      ...{ kind: "xla", name: ROW_BY_ROW, operations: 1 },
       bytes: 2 * round.rows * row,
       meaning: "own experts' rows side by side",
     },
@@ -111,7 +115,7 @@ function before(frame: Frame): readonly (XlaOperations | Collective)[] {
 function byToken(frame: Frame): XlaOperations {
   const { rows } = roundOf(frame.layer, frame, frame.sizes.tokens);
   const meaning = "rows of a round sorted by token; where each block of tokens begins";
-  return { kind: "xla", name: "rows by token", operations: 3, bytes: 32 * rows, meaning };
+  return { kind: "xla", name: BY_TOKEN, operations: 3, bytes: 32 * rows, meaning };
 }
 
 /** Behind the sums: to their tokens' devices, and as rows of the layer. */

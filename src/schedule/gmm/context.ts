@@ -20,7 +20,7 @@ import {
   mostSummed,
   onDevice,
   PLACE_BITS,
-  ROUND_SHARE,
+  roundPercent,
   sizesOf,
 } from "./sizes.ts";
 import { sumComposition } from "./sums.ts";
@@ -93,6 +93,7 @@ export function gmmContext(plan: Plan): Context {
   const words = wordsOf(layer);
   const summed = contextOf(sumComposition, own, input);
   const shared = layer.sharedExperts !== undefined;
+  const percent = roundPercent(layer.experts, ep);
   return {
     ...contextOf(composition, own, input),
     ...headerContext(plan),
@@ -104,7 +105,8 @@ export function gmmContext(plan: Plan): Context {
     returnsText: alone
       ? ""
       : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
-    roundShare: ROUND_SHARE,
+    roundPercent: percent,
+    roundRoom: percent === 200 ? "twice the rows" : `${percent / 100} times the rows`,
     leastRound: LEAST_ROUND,
     mostRound: MOST_ROUND,
     placeBits: PLACE_BITS,

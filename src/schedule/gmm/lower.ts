@@ -14,6 +14,7 @@ import type { Axis, Buffer, KernelPlan, PallasCall, Stream, Traffic } from "../.
 import { defined } from "../../spec/defined.ts";
 import { deviceLayer, localExperts, sharedLayer } from "../../spec/formats.ts";
 import { devicesOf } from "../../spec/mesh.ts";
+import { onceFor } from "../../spec/once.ts";
 import type { Device } from "../../target/device/device.ts";
 import type { LowerInput } from "../schedule.ts";
 import { betweenOf, callsOf, xlaBytes } from "./calls.ts";
@@ -137,10 +138,24 @@ function sharedTileOfKernel(input: KernelInput): KernelPlan["tiles"]["own"] {
   return { shared_tile: sharedTileOf(shared, tileShapeOf(layer, tiles)) };
 }
 
-/** The kernel with the tiles asked for; whether it fits is for others to judge. */
-export function lower(asked: LowerInput): KernelPlan {
+/** What a kernel is worked out from, what it does, and the rows that bodies are for. */
+interface Kernel {
+  readonly kernel: KernelInput;
+  readonly load: Load;
+  readonly btc: readonly number[];
+}
+
+/** Asked for by what lowers it and by what times it. */
+const kernels = onceFor<LowerInput, Kernel>();
+
+/** With as many slots as fit, where the spec names none. */
+export function kernelOf(asked: LowerInput): Kernel {
+  return kernels(asked, "", () => madeOf(asked));
+}
+
+function madeOf(asked: LowerInput): Kernel {
   const input = { ...asked, layer: deviceLayer(asked.layer, asked) };
-  const { layer, device, tiles, tokens } = input;
+  const { layer, device, tiles } = input;
   const tried = (tiles.slots === undefined ? SLOTS : [tiles.slots]).map((count) =>
     inputOf(input, weightsIn(input, count)),
   );
@@ -150,7 +165,13 @@ export function lower(asked: LowerInput): KernelPlan {
   };
   const kernel = tried.find(fits) ?? inputOf(input, weightsIn(input, tiles.slots ?? 2));
   const load = loadWith(kernel);
-  const btc = tiles.btc ?? rowCountsAround(layer, tiles.bt, load.rowsPerExpert);
+  return { kernel, load, btc: tiles.btc ?? rowCountsAround(layer, tiles.bt, load.rowsPerExpert) };
+}
+
+/** The kernel with the tiles asked for; whether it fits is for others to judge. */
+export function lower(asked: LowerInput): KernelPlan {
+  const { device, tiles, tokens } = asked;
+  const { kernel, load, btc } = kernelOf(asked);
   const frame: Frame = { ...kernel, load, btc };
   const buffers = buffersOf(kernel, device);
   const streams = streamsOf(composition, frame);

@@ -12,7 +12,7 @@ import { sharedExpertsContext, sharedSpreadContext } from "../../kernel/shared-e
 import { type SharedLoad, sharedLoad } from "../../kernel/shared-experts/load.ts";
 import { sharedStreamsOf } from "../../kernel/shared-experts/streams.ts";
 import { sharedBuffers, sharedStreams, weightStreams } from "../../kernel/weights/scales.ts";
-import type { Plan, Stream } from "../../plan/plan.ts";
+import type { Plan, Stage, Stream } from "../../plan/plan.ts";
 import { sharedApart, sharedLayer, tokenRows, weightBytes } from "../../spec/formats.ts";
 import { arrivesIn, heldBytes, scaleStream, widened } from "./operand.ts";
 import { wordsOf } from "./words.ts";
@@ -164,6 +164,11 @@ export const SHARED_ORDER = [
   ...["shared_operand", "zero_shared_sums", "await_shared", "shared_products"],
   ...["round_shared_results", "write_shared_results", "last_shared_results"],
 ];
+
+/** Whether a stage is one of these: in the first round alone. */
+export function isShared({ name }: Pick<Stage, "name">): boolean {
+  return SHARED_ORDER.includes(name) || name.startsWith("shared_feed_forward_");
+}
 
 export const shared: Part = {
   modules: ({ layer }) =>

@@ -9,8 +9,10 @@ import type { LayerSpec } from "../../spec/layer.ts";
 import { devicesOf, type MeshSpec } from "../../spec/mesh.ts";
 import { wordsOf } from "./words.ts";
 
-/** What a round has room for, by what a device has of all entries on average. */
-export const ROUND_SHARE = 2;
+/** What a round has room for, in percent of what a device has of all entries on average. */
+const ROUND_PERCENT = { few: 200, many: 150 } as const;
+/** Up to so many devices, each with so many experts, one rarely has much more than the others. */
+const MANY = { devices: 8, experts: 16 } as const;
 /** Least entries of a round. */
 export const LEAST_ROUND = 64;
 /** Most entries of a round: their lists fit SMEM. */
@@ -49,6 +51,12 @@ export interface Round {
   readonly rows: number;
 }
 
+/** Percent of a device's average that a round has room for: XLA moves rows for all of it. */
+export function roundPercent(experts: number, ep: number): number {
+  const many = ep <= MANY.devices && localExperts({ experts }, ep) >= MANY.experts;
+  return many ? ROUND_PERCENT.many : ROUND_PERCENT.few;
+}
+
 /** What a round has room for at T tokens. */
 export function roundOf(
   layer: Pick<LayerSpec, "topK" | "experts" | "quantization" | "wire">,
@@ -60,7 +68,8 @@ export function roundOf(
   const group = rowMultiple(layer);
   const allTokens = roundUp(tokens, devicesOf(mesh));
   const all = allTokens * topK;
-  const share = Math.max(Math.ceil((ROUND_SHARE * all) / ep), LEAST_ROUND);
+  const percent = roundPercent(experts, ep);
+  const share = Math.max(Math.ceil((percent * all) / (100 * ep)), LEAST_ROUND);
   const entries = Math.min(all, share, MOST_ROUND);
   const padding = Math.min(localExperts({ experts }, ep), entries) * (group - 1);
   return { allTokens, entries, rows: roundUp(entries + padding, group) };

@@ -8,11 +8,23 @@ import type { Bundles } from "../../runner/types.ts";
 
 /** Stages from which on the results of a block must be here. */
 const WITH_RESULTS: ReadonlySet<string> = new Set(["add_results", "write_sums"]);
-/** Stages of later rounds: nothing under what is predicted for. */
-const LATER = "sums_so_far";
+/** How a block's sums begin: in the first round, and in a later one with those so far. */
+const FIRST: ReadonlySet<string> = new Set(["await_shared_brought", "begin_sums", "clear_sums"]);
+const LATER: ReadonlySet<string> = new Set(["sums_so_far"]);
+/** What comes for the first round alone. */
+const SHARED = "shared_results_in";
 
-/** The next block's results come, and the last ones' sums leave, while one is added up. */
-export function sumSteps(call: PallasCall, bundles: Bundles, job: Job): readonly Step[] {
+/**
+ * The next block's results come, and the last ones' sums leave, while one is added up.
+ * @param job one round's entries
+ * @param later there is a round before
+ */
+export function sumSteps(
+  call: PallasCall,
+  bundles: Bundles,
+  job: Job,
+  later = false,
+): readonly Step[] {
   const local = localExperts(job);
   const tally = new Tally(job.routing, job.ep, tokenShare(job));
   const each = Array.from({ length: job.ep }, (_, device) => {
@@ -44,12 +56,17 @@ export function sumSteps(call: PallasCall, bundles: Bundles, job: Job): readonly
     };
   };
   const in_ = call.streams
-    .filter(({ to, copies }) => to === "VMEM" && copies > 0)
+    .filter(({ to, copies, name }) => to === "VMEM" && copies > 0 && !(later && name === SHARED))
     .map(({ name }) => name);
-  const inLoop = call.stages.filter(({ name, trips }) => name !== LATER && trips === blocks);
+  const elsewhere = later ? FIRST : LATER;
+  const inLoop = call.stages.filter(({ name, trips }) => !elsewhere.has(name) && trips === blocks);
   const early = inLoop.filter(({ name }) => !WITH_RESULTS.has(name));
   const late = inLoop.filter(({ name }) => WITH_RESULTS.has(name));
   const next = (here: Here): boolean => here.trip("sum block") + 1 < blocks;
+  // As many bytes as leave.
+  const soFar: readonly Step[] = later
+    ? [{ ...start("sums_out"), stream: "sums_in" } as Step, { do: "wait", stream: "sums_in" }]
+    : [];
   return [
     ...in_.map(start),
     {
@@ -57,6 +74,7 @@ export function sumSteps(call: PallasCall, bundles: Bundles, job: Job): readonly
       body: [
         { do: "when", test: next, body: in_.map(start) },
         { do: "compute", stage: "sums by token", cycles: cycles(early) },
+        ...soFar,
         ...in_.map((stream): Step => ({ do: "wait", stream })),
         {
           do: "when",
