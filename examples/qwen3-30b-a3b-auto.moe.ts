@@ -16,7 +16,7 @@ export default moe({
       decode: {
         upTo: 64, // tiles that are not written are auto
         predicted: {
-          v6e: { gather: 217, gmm: 293, epmoe: 345 },
+          v6e: { gather: 217, gmm: 292, epmoe: 345 },
           v7x: { gather: 101, gmm: 168, epmoe: 193 },
         },
       },
@@ -24,8 +24,8 @@ export default moe({
         upTo: 2048,
         gather: { bt: 128, bf: 768, bd: 2048 },
         predicted: {
-          v6e: { gather: 296, gmm: 572, epmoe: 1250 },
-          v7x: { gather: 243, gmm: 395, epmoe: 757 },
+          v6e: { gather: 296, gmm: 543, epmoe: 1250 },
+          v7x: { gather: 243, gmm: 382, epmoe: 757 },
         },
       },
     },
