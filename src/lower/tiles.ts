@@ -30,6 +30,7 @@ import { rowsOf } from "../spec/rows.ts";
 import { type BucketOption, type BucketSpec, bucketOptions } from "../spec/schedule.ts";
 import type { MoeSpec } from "../spec/spec.ts";
 import type { Device } from "../target/device/device.ts";
+import { rowTiles } from "./row-tiles.ts";
 
 export const TILE_AXES = ["bt", "bf", "bd"] as const satisfies readonly TileAxis[];
 
@@ -214,22 +215,6 @@ const WORTH_FEWER = 0.97;
 interface Timed {
   readonly made: ResolvedTiles;
   readonly seconds: number;
-}
-
-/**
- * The most rows of a tile, and parts of them: slots and wider tiles of weights take their room. `more`: what the
- * schedule has besides, where it is legal.
- */
-function rowTiles(
-  most: number,
-  values: readonly number[],
-  more: readonly number[],
-): readonly number[] {
-  const found = [1, 3 / 4, 1 / 2, 3 / 8, 1 / 4].map((part) =>
-    values.find((value) => value <= most * part),
-  );
-  const own = values.filter((value) => found.includes(value) || more.includes(value));
-  return own.toSorted((a, b) => b - a);
 }
 
 /** Of each number of rows the best, most rows first: the fastest of those that cut D hardly more than they need. */
