@@ -62,6 +62,23 @@ describe("rows and sums in HBM", () => {
     expect(packed?.bytes).toBe(streams.find(({ name }) => name === "sums_out")?.bytes);
   });
 
+  test("come to several blocks of an expert, so that links have products beside them", () => {
+    const few = { experts: 8, topK: 2, hidden: 8192, intermediate: 16_384 };
+    const auto = { kind: "auto" } as const;
+    const tile = { bt: auto, bf: auto, bd: auto, rows: "hbm with sums" } as const;
+    const made = moe({
+      ...spec(few, 8),
+      schedule: { kind: "runs", tiles: { large: { upTo: 8192, ...tile } } },
+    });
+    const { plan } = judge(made, registries);
+    // An expert has 2,048 rows.
+    const { bf, own } = plan?.kernels[0]?.tiles ?? expect.unreachable("no plan");
+    const { row_block: block = 0 } = own;
+    expect(bf).toBe(512);
+    expect(block).toBeGreaterThan(0);
+    expect(block).toBeLessThan(512);
+  });
+
   test("are of up to 16,383 tokens in a pass", () => {
     const made = moe(spec({}, 8, { rows: "hbm with sums" }));
     const { large } = made.schedule.tiles;

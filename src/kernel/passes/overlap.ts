@@ -1,5 +1,5 @@
 /** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
-import { inHbm } from "../../plan/call.ts";
+import { goesByBlock, inHbm } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
@@ -107,6 +107,11 @@ export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const turns = localExperts(layer, ep) * rows.reads;
   const waits = Math.max(1 / tiles.slots, 1 / turns);
   const both = (links: number): number => Math.max(links, work + links * waits);
+  if (goesByBlock(input, ep)) {
+    // Of an expert's blocks the first waits for its part of the rows, and the last one's sums leave alone.
+    const call = Math.max(links, work + links / rows.reads) + PHASE_SECONDS;
+    return copied + sizes.passes * call;
+  }
   const one = both(links / 2);
   if (passSlots(input) === 1) return copied + sizes.passes * (links + work + PHASE_SECONDS);
   const middle = (sizes.passes - 2) * both(links);
