@@ -24,6 +24,7 @@ export interface Draft
         | "overlaps"
         | "rows"
         | "each"
+        | "amid"
         | "early"
         | "barrier"
         | "relays"

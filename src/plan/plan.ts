@@ -136,6 +136,8 @@ export interface Stage {
   readonly rows?: number;
   /** Rows of a block for each group of which it runs; absent: it runs once for what `per` says. */
   readonly each?: number;
+  /** It runs once for a block, when more than half of gate and up of its first columns of F are there. */
+  readonly amid?: true;
   /** Local experts whose weights it starts, the first ones, whether or not they have rows. */
   readonly early?: number;
   /** No device goes on before all are here. */

@@ -37,6 +37,13 @@ test.each(sizes)(
       (buffers.find((buffer) => buffer.name === name)?.shape ?? []).reduce((all, n) => all * n, 1);
     // A list, whatever T is: 2,048 tokens of 8 entries and their weights, and first entries.
     expect(words("own_entries")).toBeLessThanOrEqual(2 * 2048 * 8 + 256);
+    // What a block has of lists is joined in VMEM; SMEM has its list and those of the two after.
+    const space = (name: string) => buffers.find((buffer) => buffer.name === name)?.space;
+    expect([space("list_chunks"), space("merged_entries")]).toEqual(["VMEM", "VMEM"]);
+    const block = Math.ceil((kernel?.tiles.own.row_block ?? 0) / 128) * 128;
+    expect(words("expert_entries")).toBe(3 * block);
+    // A chunk goes into the one of its first entry and the one after.
+    expect(words("merged_entries")).toBeGreaterThanOrEqual(2 * (block + 128));
     // Of 128 / ep experts, each with its weights once.
     const { streams } = kernel === undefined ? { streams: [] } : allOf(kernel);
     const read = streams.find(({ name }) => name === "down_in")?.bytes ?? 0;

@@ -55,14 +55,18 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   expect([(tiles.own.row_block ?? 0) > 256, tiles.own.sum_slots]).toEqual([true, 16]);
   expect(of("block_sums")).toEqual(["VMEM", [256 * 32, 128]]);
   const names = stages.map(({ name }) => name);
-  const places = ["operand", "bring_sums", "activation", "await_sums", "combine", "keep_sums"];
+  const places = ["operand", "bring_sums", "gather", "merge", "bring_lists", "activation"];
+  places.push("await_sums", "combine", "keep_sums");
   places.push("more_sums", "last_sums");
   const found = places.map((name) => names.indexOf(name));
   expect(found).toEqual([...found].sort((a, b) => a - b));
   const [come, go] = ["sums_in", "sums_back"].map((name) => streams.find((s) => s.name === name));
   expect([come?.bytes, go?.copies]).toEqual([4096 * 32 * 512, 4096]);
   const files = await emitPackage(plan);
-  expect(files.get("sums/experts.py")).toContain("s.all_tokens + i");
+  expect(files.get("sums/experts.py")).toContain("s.all_tokens + (lane & (ROW_GROUP - 1))");
+  // When the last block's sums have had time to leave: its own come then, and after them the next one's rows.
+  expect(stages.filter(({ amid }) => amid).map(({ name }) => name)).toEqual(places.slice(1, 5));
+  expect(files.get("sums/experts.py")).toContain("(hidden_tile == hidden_tiles // 2))(bring)");
 });
 
 test("sums of 8 bits leave in a quarter of their room: quantised a chunk at a time", async () => {
@@ -117,7 +121,16 @@ test("a call with sums in HBM makes every copy of the plan", () => {
   };
   simulate(gather.steps(kernel, free, job).map(counted), job.device, 8);
   const { streams } = allOf(kernel);
-  const names = ["sums_in", "sums_back", "zeros_out", "own_sums_in", "part_sums_in", "parts_in"];
+  const names = [
+    "sums_in",
+    "sums_back",
+    "entries_in",
+    "lists_in",
+    "zeros_out",
+    "own_sums_in",
+    "part_sums_in",
+    "parts_in",
+  ];
   for (const name of [...names, "part_sums_back", "parts_packed", "gate_up_in", "down_in"]) {
     const planned = streams.find((stream) => stream.name === name)?.bytes ?? 0;
     expect((moved.get(name) ?? 0) / planned, name).toBeCloseTo(1, 2);

@@ -39,6 +39,12 @@ function runBlock(way: "streamed" | "resident", { kernels }: Plan): string {
   return `${HERE}/${way}/run_experts${rowsInHbm(kernels) ? "_from_hbm" : ""}`;
 }
 
+/** How the rows of the next block come: out of lists that are in HBM, or in SMEM. */
+function bringBlock({ kernels }: Plan): string {
+  if (!rowsInHbm(kernels)) return NO_BLOCK;
+  return `${HERE}/streamed/bring_rows/${planListsInHbm(kernels) ? "listed" : "merged"}`;
+}
+
 /** Sums around a block's products: in VMEM, brought with all of its rows, or by chunks of them. */
 function sumsBlocks(plan: Plan): Readonly<Record<string, string>> {
   const inHbm = sumsInHbm(plan.kernels);
@@ -51,15 +57,11 @@ function sumsBlocks(plan: Plan): Readonly<Record<string, string>> {
   };
 }
 
-/** Where a block's entries come from. */
+/** Where a block's entries come from, of lists in SMEM. */
 function listRows(plan: Plan): string {
   if (!rowsInHbm(plan.kernels)) return NO_BLOCK;
-  const way = planGoesByBlock(plan)
-    ? "by_block"
-    : planListsInHbm(plan.kernels)
-      ? "listed"
-      : "merged";
-  return `${HERE}/streamed/list_rows/${way}`;
+  if (planListsInHbm(plan.kernels)) return NO_BLOCK;
+  return `${HERE}/streamed/list_rows/${planGoesByBlock(plan) ? "by_block" : "merged"}`;
 }
 
 /** Work is a block of an expert's rows, through weight tiles. */
@@ -75,6 +77,7 @@ function streamedBlocks(plan: Plan, turn: Turn): Readonly<Record<string, string>
       : "ragged";
   return {
     run_experts: runBlock("streamed", plan),
+    bring_rows: bringBlock(plan),
     ...sumsBlocks(plan),
     list_rows: listRows(plan),
     list_work: `${HERE}/streamed/list_work/${planListsInHbm(plan.kernels) ? "kept" : "each_block"}`,

@@ -8,7 +8,13 @@ import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { routesAll } from "../routing/all-tokens.ts";
 import { weightStreams } from "../weights/scales.ts";
-import { expertBuffers, expertCopies, expertSemaphores, expertStages } from "./rows-in-hbm.ts";
+import {
+  expertBuffers,
+  expertCopies,
+  expertSemaphores,
+  expertStages,
+  MERGED,
+} from "./rows-in-hbm.ts";
 import {
   combinesByGroup,
   eachGroup,
@@ -70,6 +76,7 @@ export const expertRows: Part = {
   },
   context: (plan) => ({
     ...summedIn(plan),
+    merged: MERGED,
     combinedText: combinesByGroup(plan) ? "rows `begin` to `end` of a block" : "`count` rows",
   }),
   semaphores: (input) => [

@@ -51,6 +51,8 @@ export const experts: Part = {
     return {
       /** A block's rows are awaited with it, and sums leave beside later ones. */
       byBlock: planGoesByBlock(plan),
+      /** A block's rows start before the products of the one before: lists in SMEM say which. */
+      bringsBefore: !(planGoesByBlock(plan) || planListsInHbm(plan.kernels)),
       /** How many reads of weights there are, and which one an item takes. */
       weightReads: listed ? "reads" : "items",
       itemRead: listed ? "read" : "item",

@@ -6,7 +6,7 @@
  * that is back. Sums are as wide as results: with those of all its rows VMEM would hold fewer of them.
  */
 
-import { sumsInHbm } from "../../plan/call.ts";
+import { listsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan, Stream, TileChoice } from "../../plan/plan.ts";
 import type { TileTable } from "../../schedule/schedule.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
@@ -124,6 +124,7 @@ export function sumsStages(frame: Frame): readonly Draft[] {
       meaning: "sums of the last block's tokens have left; those of this one start",
       reads: ["expert_entries"],
       writes: [],
+      ...(listsInHbm(frame) ? { amid: true as const } : {}),
       ...block,
       // One waits, the other starts.
       loops: [...block.loops, ...block.loops],

@@ -5,6 +5,7 @@ import type { Job } from "../job.ts";
 import type { Here, Quantity, Step } from "../step.ts";
 import { Items } from "./items.ts";
 import { type Around, firstOf, overlappedPasses, passesInTurn } from "./passes.ts";
+import { beyondHalf, productsOf } from "./products.ts";
 import { relayedStage } from "./relays.ts";
 import type { Slice } from "./slice.ts";
 import { copyOf, isIn, isOut, passShare, Slotted, waitFor } from "./slotted.ts";
@@ -150,15 +151,16 @@ export class KernelReader {
     const rows = (here: Here): number => this.work.rowsOf(here);
     const weight = stages.findIndex(({ per }) => per === "weight tile");
     const lastWeight = stages.findLastIndex((stage) => this.inWeightLoop(stage)) + 1;
-    const cut = (from: number, to: number): readonly Stage[] => stages.slice(from, to);
+    const inner = stages.slice(Math.max(weight, 0), lastWeight);
+    const ahead = ({ per, amid }: Stage): boolean => per === "expert" && !amid;
     const body =
       weight < 0
         ? this.block(stages)
         : [
-            ...this.block(cut(0, weight)),
-            ...this.block(cut(weight, lastWeight).filter(({ per }) => per === "expert")),
-            this.weightLoop(cut(weight, lastWeight).filter(({ per }) => per !== "expert")),
-            ...this.block(cut(lastWeight, stages.length)),
+            ...this.block(stages.slice(0, weight)),
+            ...this.block(inner.filter(ahead)),
+            this.weightLoop(inner.filter((stage) => !ahead(stage))),
+            ...this.block(stages.slice(lastWeight, stages.length)),
           ];
     return {
       do: "when",
@@ -184,7 +186,9 @@ export class KernelReader {
   }
 
   /** Weight tiles of one block: each is waited for, the next one started, and multiplied. */
-  private weightLoop(stages: readonly Stage[]): Step {
+  private weightLoop(all: readonly Stage[]): Step {
+    const stages = all.filter(({ amid }) => !amid);
+    const amid = this.block(all.filter((stage) => stage.amid));
     const tiles = Math.max(1, ...this.ahead.values());
     const cycles = (here: Here): number =>
       stages.reduce((sum, stage) => sum + this.work.total(stage, here), 0) / tiles;
@@ -193,12 +197,9 @@ export class KernelReader {
       ...stages.flatMap(({ waits }) => waits.map(waitFor)),
     ];
     const read: Step = { do: "when", test: (here) => this.items.reads(here), body: copies };
-    return {
-      do: "loop",
-      name: "weight tile",
-      trips: tiles,
-      body: [read, { do: "compute", stage: "feed-forward", cycles }],
-    };
+    const at = beyondHalf(this.kernel, this.work, stages, tiles);
+    const body = [read, ...productsOf(cycles, { at, body: amid })];
+    return { do: "loop", name: "weight tile", trips: tiles, body };
   }
 
   /** One stage: what it starts, what it waits for, its work, and what it sends and writes. */

@@ -96,10 +96,12 @@ export const composition: Composition = {
       "exchange_routes",
       "active_experts",
     ],
-    ...["zero_sums", "await_rows", "shared_experts"],
-    ...["merge", "gather", "await_gathered", "operand", "merge_next", "lists_next", "gather_next"],
-    ...["await_weights", "await_biases"],
-    ...["bring_sums", "products", "activation", "await_sums"],
+    ...["first_lists", "zero_sums", "await_rows", "shared_experts", "first_rows"],
+    ...["merge", "gather", "await_gathered", "operand"],
+    // Lists in SMEM are joined for the next block, those in HBM for the one after it.
+    ...["merge_next", "gather_next", "await_weights", "await_biases"],
+    ...["bring_sums", "gather_listed", "merge_listed", "bring_lists"],
+    ...["products", "activation", "await_sums"],
     ...[
       "combine",
       "keep_sums",
