@@ -10,7 +10,8 @@ import { choose, wholeParts } from "../../src/kernel/collectives/choose.ts";
 import { linkTraffic } from "../../src/kernel/collectives/traffic.ts";
 import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
-import { type DeviceSteps, ordersOf, stepsOf } from "../../src/predict/machine/relays.ts";
+import { ordersOf } from "../../src/predict/machine/copies.ts";
+import { type DeviceSteps, stepsOf } from "../../src/predict/machine/relays.ts";
 import { topologyOf } from "../../src/predict/machine/topology.ts";
 import { torusOf } from "../../src/predict/machine/torus.ts";
 import { devices } from "../../src/target/device/registry.ts";
@@ -103,6 +104,7 @@ describe.each(CASES)("%s, ep %d, in %d parts", (name, ep, parts) => {
   test("every device gets every block, and the sums of all come home once", () => {
     gathered(steps);
     reduced(steps, parts);
+    reduced(stepsOf(torusOf(device, ep), ep, parts, true), parts);
   });
 
   test("every copy crosses one link", () => {
@@ -119,6 +121,7 @@ test("straight: no device passes anything on", () => {
   const steps = stepsOf(torusOf(devices.v7x, 8), 8, 0);
   gathered(steps);
   reduced(steps, 1);
+  reduced(stepsOf(torusOf(devices.v7x, 8), 8, 0, true), 1);
   for (const { gather, own, early } of steps) {
     expect(own).toBe(7);
     expect(early).toBe(0);

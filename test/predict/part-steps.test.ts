@@ -13,7 +13,7 @@ test.each([
 ] as const)(
   "%s, ep %i, %i parts: each part is complete once, with all that arrives for it",
   (name, ep, parts) => {
-    const steps = stepsOf(torusOf(devices[name], ep), ep, parts);
+    const steps = stepsOf(torusOf(devices[name], ep), ep, parts, true);
     for (const each of steps) {
       const { parts: found, nearest } = partSteps(each);
       const cuts = Math.max(parts, 1);

@@ -1,9 +1,10 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
-import { passesMayOverlap } from "../../plan/call.ts";
+import { passesMayOverlap, sumsInHbm } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
+import { TURNS_APART } from "../../predict/machine/turns.ts";
 import { deviceOf } from "../../target/device/registry.ts";
 import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
@@ -52,12 +53,20 @@ export function relaysOf(
   return { collective, parts, hops, links };
 }
 
+/** Sums that are handled a part at a time take turns. */
+function turned({ layer, kernels, mesh: { ep } }: Plan): boolean {
+  return ep > 1 && sumsInHbm(kernels) && !sumsGoStraight(layer);
+}
+
 function context(plan: Plan): Record<string, unknown> {
   const { layer, kernels } = plan;
   const { ep } = plan.mesh;
   const names = [...new Set(kernels.map(({ device }) => device))];
   return {
     overlapped: passesMayOverlap(plan),
+    turned: turned(plan),
+    reversedSums: !(turned(plan) || sumsGoStraight(layer)),
+    turnsApart: TURNS_APART,
     partUnit: partUnit(layoutOf(layer)),
     sentUnit: sentUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
@@ -77,7 +86,11 @@ export const collectives: Part = {
   blocks: (plan) => {
     const when = (name: string): string =>
       passesMayOverlap(plan) ? `kernel/collectives/nearest/${name}` : NO_BLOCK;
-    return { last_stage: when("last_stage"), nearest_end: when("end") };
+    return {
+      last_stage: when("last_stage"),
+      nearest_end: when("end"),
+      turns: turned(plan) ? "kernel/collectives/turns" : NO_BLOCK,
+    };
   },
   buffers: (input) =>
     input.ep === 1

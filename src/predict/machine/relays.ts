@@ -5,7 +5,9 @@
  * that all links work at once; no part means that every block goes straight to each device.
  */
 import { defined } from "../../spec/defined.ts";
-import { isRing, type Torus } from "./torus.ts";
+import { type Copy, copiesOf, order, same } from "./copies.ts";
+import type { Torus } from "./torus.ts";
+import { inTurns } from "./turns.ts";
 
 /** Takes a part of a block if it comes from elsewhere, and passes it on to a peer if there is one. */
 export interface GatherStep {
@@ -40,6 +42,8 @@ export interface DeviceSteps {
   /** Copies that it sends in an all-gather: as many arrive in a reduce-scatter. */
   readonly sends: number;
 }
+
+type Backwards = Pick<DeviceSteps, "reduce" | "nearest">;
 
 /** A part that is complete: it leaves, or is of own tokens. */
 export interface PartStep {
@@ -77,91 +81,6 @@ export function partSteps({ reduce, nearest }: Pick<DeviceSteps, "reduce" | "nea
   };
 }
 
-interface Copy {
-  readonly block: number;
-  readonly part: number;
-  readonly from: number;
-  readonly to: number;
-  /** Place of the copy's dimension in the part's order, and how far along it. */
-  readonly stage: number;
-  readonly hop: number;
-}
-
-/** Order in which each part takes the dimensions: chips' rotated, the other way round too, pair last. */
-export function ordersOf({ sizes }: Torus, parts: number): readonly (readonly number[])[] {
-  const chips = sizes.length - 1;
-  return Array.from({ length: parts }, (_, part) => {
-    const order = Array.from({ length: chips }, (_dimension, at) => (at + part) % chips);
-    const turned = Math.floor(part / Math.max(chips, 1)) % 2 === 1;
-    return [...(turned ? order.reverse() : order), chips];
-  });
-}
-
-function placesOf({ sizes }: Torus, devices: number): readonly (readonly number[])[] {
-  return Array.from({ length: devices }, (_, device) => {
-    const place: number[] = [];
-    let rest = device;
-    for (const size of [...sizes].reverse()) {
-      place.unshift(rest % size);
-      rest = Math.floor(rest / size);
-    }
-    return place;
-  });
-}
-
-/** Steps along one dimension from `here` to `there`: of a ring the shorter way, of two by the part. */
-function distance(here: number, there: number, size: number, wraps: boolean, part: number): number {
-  if (!wraps) return there - here;
-  const ahead = (there - here + size) % size;
-  const up = 2 * ahead < size || (2 * ahead === size && part % 2 === 0);
-  return up ? ahead : ahead - size;
-}
-
-/** Every copy of an all-gather: each device gets each part of each other's block once. */
-function copiesOf(torus: Torus, devices: number, parts: number): readonly Copy[] {
-  const all = Array.from({ length: devices }, (_, device) => device);
-  if (parts === 0) {
-    const straight = { part: 0, stage: 0, hop: 1 };
-    return all.flatMap((block) =>
-      all
-        .slice(1)
-        .map((step) => ({ ...straight, block, from: block, to: (block + step) % devices })),
-    );
-  }
-  const { sizes } = torus;
-  const places = placesOf(torus, devices);
-  const at = new Map(places.map((place, device) => [place.join(), device]));
-  return ordersOf(torus, parts).flatMap((order, part) =>
-    places.flatMap((root, block) =>
-      places.flatMap((place, to): Copy[] => {
-        const stage = order.findLastIndex((dimension) => place[dimension] !== root[dimension]);
-        const dimension = order[stage];
-        if (dimension === undefined) return [];
-        const size = sizes[dimension] ?? 1;
-        const [here, there] = [place[dimension] ?? 0, root[dimension] ?? 0];
-        const way = distance(here, there, size, isRing(torus, dimension), part);
-        const nearer = (here + Math.sign(way) + size) % size;
-        const from = at.get(place.with(dimension, nearer).join());
-        if (from === undefined)
-          throw new RangeError(`${devices} devices are no box of ${sizes.join(" x ")}`);
-        return [{ block, part, from, to, stage, hop: Math.abs(way) }];
-      }),
-    ),
-  );
-}
-
-/** In the order in which they arrive: by dimension, by distance, then nearer devices first. */
-function order(devices: number, me: number): (a: Copy, b: Copy) => number {
-  const away = ({ block }: Copy): number => (block - me + devices) % devices;
-  return (a, b) =>
-    a.stage - b.stage || a.hop - b.hop || a.part - b.part || away(a) - away(b) || a.to - b.to;
-}
-
-const same =
-  (a: Copy) =>
-  (b: Copy): boolean =>
-    a.block === b.block && a.part === b.part;
-
 function gatherSteps(
   arrivals: readonly Copy[],
   sends: readonly Copy[],
@@ -186,7 +105,7 @@ function reduceSteps(
   arrivals: readonly Copy[],
   sends: readonly Copy[],
   slotAt: (copy: Copy) => number,
-): Pick<DeviceSteps, "reduce" | "nearest"> {
+): Backwards {
   const leave = (copy: Copy): ReduceStep => {
     const { block, part, from } = copy;
     return { block, part, peer: from, slot: slotAt(copy) };
@@ -206,17 +125,45 @@ function reduceSteps(
   };
 }
 
+/** The same in turns. */
+function reduceInTurns(
+  arrivals: readonly (readonly Copy[])[],
+  sends: readonly (readonly Copy[])[],
+  slotAt: (copy: Copy) => number,
+): readonly Backwards[] {
+  return inTurns(arrivals, sends).map((moves) => ({
+    reduce: moves.map(({ copy, leaves }): ReduceStep => {
+      const { block, part, from } = copy;
+      return { block, part, slot: slotAt(copy), ...(leaves ? { peer: from } : {}) };
+    }),
+    nearest: moves.filter(({ nearest }) => nearest).length,
+  }));
+}
+
 const made = new Map<string, readonly DeviceSteps[]>();
 
-/** What each device of a group does; `parts` 0: straight. Made once for each: many ask for it. */
-export function stepsOf(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
-  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts].join();
-  const found = made.get(key) ?? makeSteps(torus, devices, parts);
+/**
+ * What each device of a group does; `parts` 0: straight. `turns`: sums take turns, as those in HBM do. Made
+ * once for each: many ask for it.
+ */
+export function stepsOf(
+  torus: Torus,
+  devices: number,
+  parts: number,
+  turns = false,
+): readonly DeviceSteps[] {
+  const key = [torus.sizes.join("x"), torus.wrapsFrom, devices, parts, turns].join();
+  const found = made.get(key) ?? makeSteps(torus, devices, parts, turns);
   made.set(key, found);
   return found;
 }
 
-function makeSteps(torus: Torus, devices: number, parts: number): readonly DeviceSteps[] {
+function makeSteps(
+  torus: Torus,
+  devices: number,
+  parts: number,
+  turns: boolean,
+): readonly DeviceSteps[] {
   const copies = copiesOf(torus, devices, parts);
   const group = (of: (copy: Copy) => number): readonly (readonly Copy[])[] => {
     const found: Copy[][] = Array.from({ length: devices }, () => []);
@@ -227,13 +174,16 @@ function makeSteps(torus: Torus, devices: number, parts: number): readonly Devic
   const arrivals = group(({ to }) => to);
   const slots = new Map(sends.flatMap((list) => list.map((copy, slot) => [copy, slot] as const)));
   const slotAt = (copy: Copy): number => slots.get(copy) ?? 0;
+  const back = turns
+    ? reduceInTurns(arrivals, sends, slotAt)
+    : sends.map((sent, me) => reduceSteps(arrivals[me] ?? [], sent, slotAt));
   return sends.map((sent, me) => {
     const gather = gatherSteps(arrivals[me] ?? [], sent, me);
     return {
       gather,
       own: gather.filter(({ stage }) => stage < 0).length,
       early: parts === 0 ? 0 : gather.filter(({ stage }) => stage === 0).length,
-      ...reduceSteps(arrivals[me] ?? [], sent, slotAt),
+      ...(back[me] ?? { reduce: [], nearest: 0 }),
       sends: sent.length,
     };
   });

@@ -72,7 +72,7 @@ function listsOf(
 
 /** The same where a step is a part that is complete. */
 function partsOf({ parts }: Pick<Relays, "parts">, device: DeviceFacts, ep: number) {
-  return stepsOf(torusOf(device, ep), ep, parts).map(partSteps);
+  return stepsOf(torusOf(device, ep), ep, parts, true).map(partSteps);
 }
 
 /**
