@@ -128,3 +128,16 @@ def test_no_wait_is_moved_past_a_name_of_what_it_is_for(
     waits = [m for m in make.mutants(package, plan, LAYER, families=("sync",)) if m.kind == "wait"]
     moved = [mutant.what for mutant in waits if mutant.change in ("moved", "swapped")]
     assert moved and not [what for what in moved if "_replace" in what]
+
+
+def test_no_guard_of_a_barrier_lets_all_devices_meet_once_more(
+    explained: Callable[[str], dict[str, Any]],
+) -> None:
+    kernels = explained("mixtral-8x7b-runs")["kernels"]
+    plan = next(kernel for kernel in kernels if kernel["device"] == "v7x")
+    package = ROOT / "generated" / "mixtral_8x7b_runs"
+    found = make.mutants(package, plan, LAYER, families=("sync",))
+    guards = [m for m in found if m.kind == "guard" and not m.semaphores]
+    assert [(m.change, m.what) for m in guards] == [
+        ("moved", "when `pass_index + 1 < s.passes` with its limit - 1")
+    ]

@@ -12,6 +12,9 @@ from .mutant import expression, replace
 from .sites import Sync
 from .source import Edited, Function
 
+# What makes a comparison hold more often, added to its right side.
+_WIDER: dict[type[ast.cmpop], int] = {ast.Lt: 1, ast.LtE: 1, ast.Gt: -1, ast.GtE: -1}
+
 
 def made(context: Context) -> Iterator[Found]:
     """Faults at every guard, and at every loop that starts or awaits copies."""
@@ -51,14 +54,20 @@ def _guard(context: Context, guard: Function) -> Iterator[Found]:
     assert decorator is not None
     condition, sync = decorator.args[0], _inside(context, guard)
     text = ast.unparse(condition)
-    edit = _changed(context, condition, f"({text}) | True")
-    yield Found("guard", "dropped", f"always, not when `{text}`", guard, sync, edit)
+    effects = context.analysis.body(guard)
+    # That all devices meet once more is no fault.
+    barrier = effects.barrier and not (effects.started or effects.awaited)
+    if not barrier:
+        edit = _changed(context, condition, f"({text}) | True")
+        yield Found("guard", "dropped", f"always, not when `{text}`", guard, sync, edit)
     if not isinstance(condition, ast.Compare):
         return
     limit = condition.comparators[0]
     for by, word in ((1, "+ 1"), (-1, "- 1")):
         # Nothing is before the first: the same as never.
         if isinstance(condition.ops[0], ast.Eq) and by < 0:
+            continue
+        if barrier and by == _WIDER.get(type(condition.ops[0])):
             continue
         edit = _changed(context, limit, f"({ast.unparse(limit)}) {word}")
         what = f"when `{text}` with its limit {word}"
