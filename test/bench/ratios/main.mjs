@@ -2,7 +2,7 @@
  * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--likely N] [--json]`: the fastest
  * generated kernel against the fastest published one, both as predicted, for each layer, device and T of
  * `cells.mjs`; with --narrow those that round rows, sums or activations to 8 bits, as the published ones
- * of v7x do; with --likely the N kernels of each schedule that its own estimate takes for the fastest, and
+ * of v7x do, where they can; with --likely the N kernels of each schedule that its own estimate takes for the fastest, and
  * no others: a kernel takes minutes to compile, an estimate none.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
  */
@@ -18,6 +18,7 @@ import { waysOf } from "./ways.mjs";
 
 /** @typedef {import("./cells.mjs").Cells} Cells */
 /** @typedef {{ name: string, us: number }} Time */
+/** @typedef {{ way: string, why: string }} Refused */
 /**
  * @typedef {object} Cell
  * @property {string} layer
@@ -27,7 +28,7 @@ import { waysOf } from "./ways.mjs";
  * @property {number} floor microseconds
  * @property {readonly Time[]} own fastest first
  * @property {readonly Time[]} others fastest first
- * @property {readonly string[]} refused ways that there are not, and why
+ * @property {readonly Refused[]} refused ways that there are not
  */
 
 const load = (/** @type {readonly string[]} */ ...path) =>
@@ -86,35 +87,39 @@ async function measure({ name, example, fields, device, ep }, tokens, { narrow, 
   const options = cache === undefined ? {} : { cache };
   /** @type {Time[]} */
   const own = [];
-  /** @type {string[]} */
+  /** @type {Refused[]} */
   const refused = [];
   /** @type {Time[]} */
   const others = [];
   let floor = 0;
   const ways = [];
-  for (const way of waysOf(Object.values(registries.schedules), layer, tokens, narrow)) {
-    const { axes } = spec.mesh;
-    const kernel = { layer: way.layer, schedule: way.schedule };
-    const { plan, resolved, findings } = judge(
-      { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
-      registries,
-    );
-    if (plan === undefined) {
-      const error = findings.find(({ severity }) => severity === "error");
-      refused.push(`${way.name}: ${error?.code} ${error?.message}`);
-      continue;
+  for (const rounded of narrow ? [true, false] : [false]) {
+    // What no kernel can round to 8 bits is compared as it is.
+    if (ways.length > 0) break;
+    for (const way of waysOf(Object.values(registries.schedules), layer, tokens, rounded)) {
+      const { axes } = spec.mesh;
+      const kernel = { layer: way.layer, schedule: way.schedule };
+      const { plan, resolved, findings } = judge(
+        { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
+        registries,
+      );
+      if (plan === undefined) {
+        const error = findings.find(({ severity }) => severity === "error");
+        refused.push({ way: way.name, why: `${error?.code} ${error?.message}` });
+        continue;
+      }
+      const { kind } = way.schedule;
+      const [tiles] = resolved;
+      const facts = registries.devices[device];
+      const estimate =
+        tiles &&
+        facts &&
+        registries.schedules[kind]?.seconds?.({
+          ...{ layer: way.layer, ep, devices: [device], device: facts },
+          ...{ tiles: tiles.request, tokens },
+        });
+      ways.push({ name: way.name, kind, plan, estimate });
     }
-    const { kind } = way.schedule;
-    const [tiles] = resolved;
-    const facts = registries.devices[device];
-    const estimate =
-      tiles &&
-      facts &&
-      registries.schedules[kind]?.seconds?.({
-        ...{ layer: way.layer, ep, devices: [device], device: facts },
-        ...{ tiles: tiles.request, tokens },
-      });
-    ways.push({ name: way.name, kind, plan, estimate });
   }
   for (const { name: way, plan } of likely(ways, most)) {
     if (others.length === 0) {
@@ -132,7 +137,7 @@ async function measure({ name, example, fields, device, ep }, tokens, { narrow, 
       own.push({ name: way, us: predict(ours.request, ours.steps).seconds * 1e6 });
     } catch (thrown) {
       if (!(thrown instanceof Error && thrown.name === "PredictionError")) throw thrown;
-      refused.push(`${way}: ${thrown.message}`);
+      refused.push({ way, why: thrown.message });
     }
   }
   own.sort(byTime);
@@ -158,7 +163,10 @@ function line(cell) {
     other === undefined ? "" : `against ${us(other.us)} (${other.name}),`,
     `ratio ${ratioOf(cell)?.toFixed(2) ?? "-"}, over floor ${ours ? (ours.us / floor).toFixed(2) : "-"}`,
     ...own.slice(1).map(({ name, us: time }) => `; ${name} ${us(time)}`),
-    ...refused.map((why) => `; no ${why}`),
+    ...[...new Set(refused.map(({ why }) => why))].map((why) => {
+      const ways = refused.filter((one) => one.why === why).map(({ way }) => way);
+      return `; no ${ways.join(" / ")}: ${why}`;
+    }),
   ].join(" ");
 }
 
