@@ -1,9 +1,10 @@
 /**
- * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--likely N] [--json]`: the fastest
- * generated kernel against the fastest published one, both as predicted, for each layer, device and T of
- * `cells.mjs`; with --narrow those that round rows, sums or activations to 8 bits, as the published ones
- * of v7x do, where they can; with --likely the N kernels of each schedule that its own estimate takes for the fastest, and
- * no others: a kernel takes minutes to compile, an estimate none.
+ * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--likely N] [--schedules LIST] [--json]`:
+ * the fastest generated kernel against the fastest published one, both as predicted, for each layer,
+ * device and T of `cells.mjs`. --narrow: those that round rows, sums or activations to 8 bits, as the
+ * published ones of v7x do, where they can. --likely: the N kernels of each schedule that its own estimate
+ * takes for the fastest, and no others: a kernel takes minutes to compile, an estimate none. --schedules:
+ * of those schedules alone.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
  */
 import { join } from "node:path";
@@ -67,10 +68,10 @@ function likely(ways, most) {
 /**
  * @param {Cells} cells
  * @param {number} tokens
- * @param {{ narrow: boolean, most: number }} which of the ways
+ * @param {{ narrow: boolean, most: number, kinds: readonly string[] | undefined }} which of the ways
  * @returns {Promise<Cell>}
  */
-async function measure({ name, example, fields, device, ep }, tokens, { narrow, most }) {
+async function measure({ name, example, fields, device, ep }, tokens, { narrow, most, kinds }) {
   /** @type {[Pick<typeof import("../../../src/check/index.ts"), "registries">, typeof import("../../../src/check/judge.ts"), typeof import("../../../src/cli/predict/contenders.ts"), typeof import("../../../src/predict/predict.ts"), typeof import("../../../src/runner/index.ts")]} */
   const [{ registries }, { judge }, { contendersOf }, { predict }, { CompileCache }] =
     await Promise.all([
@@ -93,10 +94,13 @@ async function measure({ name, example, fields, device, ep }, tokens, { narrow, 
   const others = [];
   let floor = 0;
   const ways = [];
+  const schedules = Object.values(registries.schedules).filter(
+    ({ kind }) => kinds?.includes(kind) ?? true,
+  );
   for (const rounded of narrow ? [true, false] : [false]) {
     // What no kernel can round to 8 bits is compared as it is.
     if (ways.length > 0) break;
-    for (const way of waysOf(Object.values(registries.schedules), layer, tokens, rounded)) {
+    for (const way of waysOf(schedules, layer, tokens, rounded)) {
       const { axes } = spec.mesh;
       const kernel = { layer: way.layer, schedule: way.schedule };
       const { plan, resolved, findings } = judge(
@@ -177,6 +181,7 @@ await script(async () => {
       tokens: { type: "string" },
       narrow: { type: "boolean" },
       likely: { type: "string" },
+      schedules: { type: "string" },
       json: { type: "boolean" },
     },
   });
@@ -184,6 +189,13 @@ await script(async () => {
   const most = Number(values.likely ?? Infinity);
   if (!(most >= 1)) {
     say(`--likely ${values.likely}: a whole number of at least 1`);
+    return 2;
+  }
+  const kinds = values.schedules?.split(",");
+  const { registries } = await load("check", "index.js");
+  const unknown = kinds?.find((kind) => !Object.hasOwn(registries.schedules, kind));
+  if (unknown !== undefined) {
+    say(`--schedules ${unknown}: one of ${Object.keys(registries.schedules).join(", ")}`);
     return 2;
   }
   const wanted = values.tokens?.split(",").map(Number);
@@ -202,7 +214,7 @@ await script(async () => {
   /** @type {Cell[]} */
   const found = [];
   for (const { one, tokens } of asked) {
-    const cell = await measure(one, tokens, { narrow: values.narrow === true, most });
+    const cell = await measure(one, tokens, { narrow: values.narrow === true, most, kinds });
     found.push(cell);
     say(line(cell));
   }
