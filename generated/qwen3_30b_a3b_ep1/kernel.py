@@ -12,7 +12,7 @@ Schedule "gmm": XLA routes, and puts the rows of a device's
 experts side by side, sorted by expert. One Pallas kernel takes them through gate and up,
 activation and down, each expert's weights read once. Another one adds the weighted results up by
 token, in float32.
-Buffers have room for 1.5 times the rows that a device has on average, and for MOST_ROUND at most.
+Buffers have room for all rows, and for MOST_ROUND at most.
 Where one has more, there are more rounds, and no row is dropped.
 """
 

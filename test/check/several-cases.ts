@@ -54,7 +54,7 @@ export const severalCases = {
   MOE154: {
     using: withOther(),
     spec: severalText('decode: { upTo: 256, use: ⟦"other"⟧ }', 'among: ["gather"],'),
-    says: 'use = "other", but decode on v6e can be run by gather alone',
+    says: 'use = "other", which takes no part: among has gather',
     nearest: ["gather"],
   },
   MOE155: {

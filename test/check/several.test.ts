@@ -1,5 +1,6 @@
 /** Several schedules in one spec: who takes part, who runs a bucket, and what that says in the plan. */
 import { describe, expect, test } from "vitest";
+import { registries } from "../../src/check/index.ts";
 import { lowerFor } from "../../src/lower/lower.ts";
 import { membersOf } from "../../src/plan/members.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -86,6 +87,30 @@ describe("a spec of several schedules", () => {
     );
     const found = diagnostics.find(({ code }) => code === "MOE150");
     expect(found?.message).toMatch(/tried gather$/);
+    expect(found?.note).toMatch(/: kind: "gather"$/);
+  });
+
+  test("says which spec of one schedule names what is in a place's way", async () => {
+    const { diagnostics } = await check(
+      "decode: { upTo: 64, gather_hbm: { passTokens: 24 } }",
+      'among: ["gather_hbm"],',
+      registries,
+    );
+    const found = diagnostics.find(({ code }) => code === "MOE150");
+    expect(found?.note).toMatch(/: kind: "gather" with rows: "hbm"$/);
+  });
+
+  test("warns of a time whose schedule takes no part", async () => {
+    const among = 'among: ["gather"],';
+    const { plan, diagnostics } = await check(`decode: { upTo: 64, ${times(10, 5)} }`, among);
+    expect(plan?.schedule).toBe("gather");
+    expect(diagnostics).toMatchObject([
+      {
+        code: "MOE153",
+        severity: "warning",
+        message: "other takes no part in decode on v6e, whatever its time: among has gather",
+      },
+    ]);
   });
 
   test("has no plan while nothing is predicted, and all members to predict", async () => {

@@ -74,6 +74,30 @@ test("all buckets have one answer, and say so where they do not agree", () => {
   ]);
 });
 
+test("what would make three buckets agree is said whole", () => {
+  const mixed = specOf("hbm", [64, 512, 8192]);
+  const nearest = (rows: Readonly<Record<string, "hbm" | "two passes" | undefined>>) => {
+    const tiles = Object.fromEntries(
+      Object.entries(mixed.schedule.tiles).map(([name, { rows: _, ...bucket }]) => [
+        name,
+        { ...bucket, ...(rows[name] === undefined ? {} : { rows: rows[name] }) },
+      ]),
+    );
+    const { findings } = judge({ ...mixed, schedule: { ...mixed.schedule, tiles } }, registries);
+    return findings.map((one) => one.nearest);
+  };
+  expect(nearest({ to64: "hbm" })).toEqual([["vmem", 'rows: "hbm" in to512, to8192']]);
+  expect(nearest({ to64: "hbm", to512: "hbm" })).toEqual([
+    ['rows: "hbm" in to8192'],
+    ['rows: "hbm" in to8192'],
+  ]);
+  expect(nearest({ to64: "hbm", to512: "two passes", to8192: "hbm" })).toEqual([
+    ['rows: "hbm" in to512'],
+    ["hbm", 'rows: "two passes" in to64, to8192'],
+    ['rows: "hbm" in to512'],
+  ]);
+});
+
 test("what a layer does not have elsewhere leaves VMEM alone", () => {
   const deterministic = planOf(specOf("auto", [512], { deterministic: true }));
   expect(rowsOf(deterministic)).toEqual(["vmem"]);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadSpec } from "../../src/dsl/load.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
@@ -139,10 +139,15 @@ describe("moegen sweep with a worker that breaks", () => {
     const cwd = emptyFolder();
     const scope = [...ALL, "--store", "s", "--jobs", "1", "--json"];
     const env = faulty(cwd, ["hang"]);
-    const ran = await moegen(["sweep", qwen, ...scope, "--budget", "3s"], { cwd, env });
+    const spec = join(cwd, "own.moe.ts");
+    const text = readFileSync(qwen, "utf8").replaceAll('"./', `"${dirname(qwen)}/`);
+    writeFileSync(spec, text);
+    const ran = await moegen(["sweep", spec, ...scope, "--budget", "3s", "--write"], { cwd, env });
     expect(ran.code).toBe(75);
+    expect(ran.stderr).toContain(`nothing was found: ${spec} stays as it is`);
+    expect(readFileSync(spec, "utf8")).toBe(text);
     expect(onlyObject(ran)).toMatchObject({
-      ...{ status: "undecided", stopped: true, records: [], winners: [] },
+      ...{ status: "undecided", stopped: true, written: null, records: [], winners: [] },
       unreached: { candidates: 8, unproved: 0 },
     });
     expect(ran.stderr).toContain("not reached: 8 candidates");

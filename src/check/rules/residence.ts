@@ -107,7 +107,8 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
   return buckets.flatMap(([name, bucket]) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
-    const other = buckets.find(([, one]) => one.rows !== rows)?.[0];
+    const others = buckets.filter(([each]) => each !== name).map(([, { rows: at = "vmem" }]) => at);
+    const differ = buckets.filter(([, one]) => one.rows !== rows).map(([each]) => each);
     const unserved = (one: Place) => unservedOf(spec.layer, schedule, one);
     const missing = rows === "auto" ? undefined : unserved(rows);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
@@ -117,10 +118,11 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
       const served = RESIDENCES.filter((one) => unserved(one) === undefined);
       return refused(`rows = "${rows}" with ${missing}`, [...served, "vmem"]);
     }
-    // The other bucket's field is no value of this one: text to read.
-    const both = `rows: "${rows}" in ${other}`;
-    return other === undefined
-      ? []
-      : refused(`rows = "${rows}", but not in ${other}`, ["vmem", both]);
+    if (differ.length === 0) return [];
+    // Other buckets' fields are no value of this one: text to read.
+    const all = `rows: "${rows}" in ${differ.join(", ")}`;
+    const theirs = new Set(others);
+    const agreed = theirs.size === 1 ? [...theirs] : [];
+    return refused(`rows = "${rows}", but not in ${differ.join(", ")}`, [...agreed, all]);
   });
 };

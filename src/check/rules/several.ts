@@ -24,13 +24,19 @@ export function orderDiffers({ schedules }: Registries): Finding {
   });
 }
 
+/** A member as a schedule of its own is asked for. */
+function asSpecified(member: string): string {
+  const { kind, rows } = memberParts(member);
+  return rows === "vmem" ? `kind: "${kind}"` : `kind: "${kind}" with rows: "${rows}"`;
+}
+
 /** MOE150: none of them can run the layer. */
 export function nobody(tried: readonly string[]): Finding {
   return error({
     code: "MOE150",
     path: ["schedule", "kind"],
     message: `no schedule can run this layer: tried ${tried.join(", ")}`,
-    note: "kind set to one of them says what is in its way",
+    note: `a spec of one alone says what is in its way: ${tried.map(asSpecified).join(", ")}`,
   });
 }
 
@@ -109,9 +115,42 @@ export function useless(
   });
 }
 
+/** MOE154: a bucket names a schedule that `among` leaves out, on whatever device. */
+function usesLeftOut({ among = [], tiles }: SeveralSpec): readonly Finding[] {
+  return Object.entries(tiles).flatMap(([name, { use }]) => {
+    if (use === undefined || among.includes(use)) return [];
+    const message = `use = "${use}", which takes no part: among has ${among.join(", ")}`;
+    return [error({ code: "MOE154", path: bucketPath(name, "use"), message, nearest: among })];
+  });
+}
+
+/** MOE153, a warning: times of schedules that `among` leaves out. */
+function timesLeftOut(
+  { among = [], tiles }: SeveralSpec,
+  all: readonly string[],
+): readonly Finding[] {
+  return Object.entries(tiles).flatMap(([name, { predicted = {} }]) =>
+    Object.entries(predicted).flatMap(([device, times]) => {
+      const unread = all.filter((member) => member in times && !among.includes(member));
+      if (unread.length === 0) return [];
+      const message = `${unread.join(", ")} takes no part in ${name} on ${device}, whatever its time: among has ${among.join(", ")}`;
+      const path = bucketPath(name, "predicted", device);
+      return [warning({ code: "MOE153", path, message })];
+    }),
+  );
+}
+
+/** MOE153, MOE154, MOE155: what is said of schedules that `among` leaves out. */
+export function leftOut(several: SeveralSpec, all: readonly string[]): readonly Finding[] {
+  if (several.among === undefined) return [];
+  return [...tilesLeftOut(several, all), ...usesLeftOut(several), ...timesLeftOut(several, all)];
+}
+
 /** MOE155: tiles that nobody reads. */
-export function leftOut({ among, tiles }: SeveralSpec, all: readonly string[]): readonly Finding[] {
-  if (among === undefined) return [];
+function tilesLeftOut(
+  { among = [], tiles }: SeveralSpec,
+  all: readonly string[],
+): readonly Finding[] {
   return Object.entries(tiles).flatMap(([name, bucket]) =>
     all
       .filter((member) => !among.includes(member) && memberTiles(bucket, member) !== undefined)

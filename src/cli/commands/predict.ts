@@ -163,7 +163,8 @@ async function skewOf(text: string): Promise<Skew> {
   if (known !== undefined) return known;
   if (/^(uniform|balanced|zipf|hotspot)\b/.test(text)) {
     throw new UsageError(
-      `--skew ${text}: wanted uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file`,
+      `--skew ${text}: wanted uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file` +
+        "\n  S is 0 or more, COUNT 1 or more, RATIO above 0 and at most 1",
     );
   }
   // A word with a number behind it is a distribution, unless there is such a file.

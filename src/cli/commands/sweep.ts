@@ -228,7 +228,7 @@ async function sweepOne(
   return { schedule, winners: choice.winners, found, stopped, lost, json };
 }
 
-/** Puts the winners into the spec where that is asked for; null: it is not, or they were not timed. */
+/** Puts the winners into the spec where that is asked for; null: it is not, or none were found or timed. */
 async function writeWinners(
   { loaded, path }: CheckedSpec,
   swept: readonly Swept[],
@@ -245,8 +245,9 @@ async function writeWinners(
   const winners = swept.flatMap((one) =>
     one.winners.map((winner) => ({ ...winner, ...defined({ schedule: one.schedule }) })),
   );
-  const written = await writeTiles(loaded, winners);
-  out.line(written ? `written to ${path}` : `${path} has the winners already`);
+  const written = winners.length === 0 ? null : await writeTiles(loaded, winners);
+  const not = written === null ? `nothing was found: ${path} stays as it is` : undefined;
+  out.line(not ?? (written ? `written to ${path}` : `${path} has the winners already`));
   return written;
 }
 

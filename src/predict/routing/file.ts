@@ -24,7 +24,9 @@ export function readRouting(path: string): Skew {
   if (whole?.every((entry): entry is number => typeof entry === "number")) {
     // One line of ids could be one token; a histogram is what it is taken for, as it says how many.
     if (whole.some((weight) => !(weight >= 0)) || !whole.some((weight) => weight > 0)) {
-      throw new RoutingError(`${path}: a histogram has no negative entry and one above 0`);
+      throw new RoutingError(
+        `${path}: no histogram: it has a number for each expert, none below 0 and one above`,
+      );
     }
     return { kind: "histogram", weights: whole };
   }
@@ -32,7 +34,9 @@ export function readRouting(path: string): Skew {
     const ids = parsed(line);
     const good = ids?.every((id): id is number => Number.isInteger(id) && (id as number) >= 0);
     if (ids === undefined || good !== true) {
-      throw new RoutingError(`${path}:${number}: not a list of expert ids; wanted: ${WANTED}`);
+      throw new RoutingError(
+        `${path}:${number}: not a list of expert ids, 0 or more; wanted: ${WANTED}`,
+      );
     }
     return ids as readonly number[];
   });

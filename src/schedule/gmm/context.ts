@@ -106,7 +106,10 @@ export function gmmContext(plan: Plan): Context {
       ? ""
       : `, and gives each device its own tokens' sums (reduce-scatter in ${layer.dtype})`,
     roundPercent: percent,
-    roundRoom: percent === 200 ? "twice the rows" : `${percent / 100} times the rows`,
+    roundRoom:
+      ep === 1
+        ? "all rows"
+        : `${percent === 200 ? "twice" : `${percent / 100} times`} the rows that a device has on average`,
     leastRound: LEAST_ROUND,
     mostRound: MOST_ROUND,
     placeBits: PLACE_BITS,
