@@ -1,8 +1,8 @@
 /**
  * `npm run bench:ratios [-- --only WORDS] [--tokens LIST] [--narrow] [--likely N] [--schedules LIST] [--json]`:
  * the fastest generated kernel against the fastest published one, both as predicted, for each layer,
- * device and T of `cells.mjs`. --narrow: those that round rows, sums or activations to 8 bits, as the
- * published ones of v7x do, where they can. --likely: the N kernels of each schedule that its own estimate
+ * device and T of `cells.mjs`. --narrow: those too that round rows, sums or activations to 8 bits, as
+ * the published ones of v7x do. --likely: the N kernels of each schedule that its own estimate
  * takes for the fastest, and no others: a kernel takes minutes to compile, an estimate none. --schedules:
  * of those schedules alone.
  * Each T has a package of one bucket. Compiled kernels are kept: a second run goes on where one ended.
@@ -97,33 +97,29 @@ async function measure({ name, example, fields, device, ep }, tokens, { narrow, 
   const schedules = Object.values(registries.schedules).filter(
     ({ kind }) => kinds?.includes(kind) ?? true,
   );
-  for (const rounded of narrow ? [true, false] : [false]) {
-    // What no kernel can round to 8 bits is compared as it is.
-    if (ways.length > 0) break;
-    for (const way of waysOf(schedules, layer, tokens, rounded)) {
-      const { axes } = spec.mesh;
-      const kernel = { layer: way.layer, schedule: way.schedule };
-      const { plan, resolved, findings } = judge(
-        { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
-        registries,
-      );
-      if (plan === undefined) {
-        const error = findings.find(({ severity }) => severity === "error");
-        refused.push({ way: way.name, why: `${error?.code} ${error?.message}` });
-        continue;
-      }
-      const { kind } = way.schedule;
-      const [tiles] = resolved;
-      const facts = registries.devices[device];
-      const estimate =
-        tiles &&
-        facts &&
-        registries.schedules[kind]?.seconds?.({
-          ...{ layer: way.layer, ep, devices: [device], device: facts },
-          ...{ tiles: tiles.request, tokens },
-        });
-      ways.push({ name: way.name, kind, plan, estimate });
+  for (const way of waysOf(schedules, layer, tokens, narrow)) {
+    const { axes } = spec.mesh;
+    const kernel = { layer: way.layer, schedule: way.schedule };
+    const { plan, resolved, findings } = judge(
+      { ...spec, ...kernel, mesh: { ep, axes }, devices: [device] },
+      registries,
+    );
+    if (plan === undefined) {
+      const error = findings.find(({ severity }) => severity === "error");
+      refused.push({ way: way.name, why: `${error?.code} ${error?.message}` });
+      continue;
     }
+    const { kind } = way.schedule;
+    const [tiles] = resolved;
+    const facts = registries.devices[device];
+    const estimate =
+      tiles &&
+      facts &&
+      registries.schedules[kind]?.seconds?.({
+        ...{ layer: way.layer, ep, devices: [device], device: facts },
+        ...{ tiles: tiles.request, tokens },
+      });
+    ways.push({ name: way.name, kind, plan, estimate });
   }
   for (const { name: way, plan } of likely(ways, most)) {
     if (others.length === 0) {
