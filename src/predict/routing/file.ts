@@ -25,7 +25,7 @@ export function readRouting(path: string): Skew {
     // One line of ids could be one token; a histogram is what it is taken for, as it says how many.
     if (whole.some((weight) => !(weight >= 0)) || !whole.some((weight) => weight > 0)) {
       throw new RoutingError(
-        `${path}: no histogram: it has a number for each expert, none below 0 and one above`,
+        `${path}: no histogram: it has a number for each expert, none negative and one above 0`,
       );
     }
     return { kind: "histogram", weights: whole };
