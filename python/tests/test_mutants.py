@@ -33,6 +33,15 @@ def found(plan: dict[str, Any]) -> list[Any]:
     return make.mutants(PACKAGE, plan, LAYER, families=("sync",))
 
 
+@pytest.fixture(scope="module")
+def runs(explained: Callable[[str], dict[str, Any]]) -> tuple[dict[str, Any], list[Any]]:
+    """A plan of the schedule `runs` on v7x, and the mutants of its synchronisation."""
+    kernels = explained("mixtral-8x7b-runs")["kernels"]
+    plan = next(kernel for kernel in kernels if kernel["device"] == "v7x")
+    package = ROOT / "generated" / "mixtral_8x7b_runs"
+    return plan, make.mutants(package, plan, LAYER, families=("sync",))
+
+
 def test_every_kind_and_change_is_made(found: list[Any]) -> None:
     assert {m.kind for m in found} == set(SYNC)
     assert {m.change for m in found} == set(CHANGES)
@@ -99,12 +108,9 @@ def test_nine_seeds_have_every_kind_of_order() -> None:
 
 
 def test_copies_between_the_same_buffers_are_told_by_their_semaphores(
-    explained: Callable[[str], dict[str, Any]],
+    runs: tuple[dict[str, Any], list[Any]],
 ) -> None:
-    kernels = explained("mixtral-8x7b-runs")["kernels"]
-    plan = next(kernel for kernel in kernels if kernel["device"] == "v7x")
-    package = ROOT / "generated" / "mixtral_8x7b_runs"
-    found = make.mutants(package, plan, LAYER, families=("sync",))
+    plan, found = runs
     hit = {name for m in found for name in m.streams}
     assert {"rows_out", "rows_handed", "sums_out", "sums_handed"} <= hit
     assert hit == {stream["name"] for stream in plan["streams"]}
@@ -131,12 +137,9 @@ def test_no_wait_is_moved_past_a_name_of_what_it_is_for(
 
 
 def test_no_guard_of_a_barrier_lets_all_devices_meet_once_more(
-    explained: Callable[[str], dict[str, Any]],
+    runs: tuple[dict[str, Any], list[Any]],
 ) -> None:
-    kernels = explained("mixtral-8x7b-runs")["kernels"]
-    plan = next(kernel for kernel in kernels if kernel["device"] == "v7x")
-    package = ROOT / "generated" / "mixtral_8x7b_runs"
-    found = make.mutants(package, plan, LAYER, families=("sync",))
+    _, found = runs
     guards = [m for m in found if m.kind == "guard" and not m.semaphores]
     assert [(m.change, m.what) for m in guards] == [
         ("moved", "when `pass_index + 1 < s.passes` with its limit - 1")

@@ -30,7 +30,6 @@ import {
   otherWeights,
   UNDECIDED,
   untimed,
-  useless,
 } from "./rules/several.ts";
 
 /** One of those that may take part, with all buckets that it can run. */
@@ -248,9 +247,7 @@ function decide(spec: MoeSpec, several: SeveralSpec, tried: readonly Tried[]): D
             tried.map(({ member }) => member.name),
           ),
         );
-      else if (bucket.use !== undefined && !able.includes(bucket.use)) {
-        findings.push(useless(name, device, bucket.use, able));
-      } else {
+      else {
         const made = choose(bucket, device, able);
         if (made === undefined) undecided.push(device);
         const [any] = found;

@@ -164,6 +164,8 @@ describe("a spec of several schedules", () => {
       ["prefill", "gather"],
     ]);
     expect(plan.kernels[1]?.choice).toEqual({ by: "alone", times: [] });
+    const asked = 'decode: { upTo: 64, use: "other" }, prefill: { upTo: 256, use: "other" }';
+    expect((await check(asked, "", large)).diagnostics).toMatchObject([{ code: "MOE203" }]);
   });
 
   test("points at a schedule's own tile, with the nearest legal ones", async () => {

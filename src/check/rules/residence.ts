@@ -107,8 +107,6 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
   return buckets.flatMap(([name, bucket]) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
-    const others = buckets.filter(([each]) => each !== name).map(([, { rows: at = "vmem" }]) => at);
-    const differ = buckets.filter(([, one]) => one.rows !== rows).map(([each]) => each);
     const unserved = (one: Place) => unservedOf(spec.layer, schedule, one);
     const missing = rows === "auto" ? undefined : unserved(rows);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
@@ -118,11 +116,15 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
       const served = RESIDENCES.filter((one) => unserved(one) === undefined);
       return refused(`rows = "${rows}" with ${missing}`, [...served, "vmem"]);
     }
-    if (differ.length === 0) return [];
+    const others = buckets.filter(([each]) => each !== name);
+    const differ = others.flatMap(([each, one]) => (one.rows === rows ? [] : [each])).join(", ");
+    if (differ === "") return [];
     // Other buckets' fields are no value of this one: text to read.
-    const all = `rows: "${rows}" in ${differ.join(", ")}`;
-    const theirs = new Set(others);
-    const agreed = theirs.size === 1 ? [...theirs] : [];
-    return refused(`rows = "${rows}", but not in ${differ.join(", ")}`, [...agreed, all]);
+    const all = `rows: "${rows}" in ${differ}`;
+    const theirs = new Set(others.map(([, one]) => one.rows ?? "vmem"));
+    return refused(`rows = "${rows}", but not in ${differ}`, [
+      ...(theirs.size === 1 ? theirs : []),
+      all,
+    ]);
   });
 };

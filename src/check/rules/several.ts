@@ -99,39 +99,29 @@ export function untimed(
   ];
 }
 
-/** MOE154: the schedule that a bucket names cannot run it. */
-export function useless(
-  name: string,
-  device: string,
-  use: string,
-  kinds: readonly string[],
-): Finding {
-  return error({
-    code: "MOE154",
-    path: bucketPath(name, "use"),
-    message: `use = "${use}", but ${name} on ${device} can be run by ${kinds.join(", ")} alone`,
-    detail: device,
-    nearest: kinds,
-  });
-}
+type Buckets = SeveralSpec["tiles"];
+
+const takesNoPart = (among: readonly string[]): string =>
+  `which takes no part: among has ${among.join(", ")}`;
 
 /** MOE154: a bucket names a schedule that `among` leaves out, on whatever device. */
-function usesLeftOut({ among = [], tiles }: SeveralSpec): readonly Finding[] {
+function usesLeftOut(among: readonly string[], tiles: Buckets): readonly Finding[] {
   return Object.entries(tiles).flatMap(([name, { use }]) => {
     if (use === undefined || among.includes(use)) return [];
-    const message = `use = "${use}", which takes no part: among has ${among.join(", ")}`;
+    const message = `use = "${use}", ${takesNoPart(among)}`;
     return [error({ code: "MOE154", path: bucketPath(name, "use"), message, nearest: among })];
   });
 }
 
 /** MOE153, a warning: times of schedules that `among` leaves out. */
 function timesLeftOut(
-  { among = [], tiles }: SeveralSpec,
-  all: readonly string[],
+  among: readonly string[],
+  tiles: Buckets,
+  out: readonly string[],
 ): readonly Finding[] {
   return Object.entries(tiles).flatMap(([name, { predicted = {} }]) =>
     Object.entries(predicted).flatMap(([device, times]) => {
-      const unread = all.filter((member) => member in times && !among.includes(member));
+      const unread = out.filter((member) => member in times);
       if (unread.length === 0) return [];
       const message = `${unread.join(", ")} takes no part in ${name} on ${device}, whatever its time: among has ${among.join(", ")}`;
       const path = bucketPath(name, "predicted", device);
@@ -140,23 +130,18 @@ function timesLeftOut(
   );
 }
 
-/** MOE153, MOE154, MOE155: what is said of schedules that `among` leaves out. */
-export function leftOut(several: SeveralSpec, all: readonly string[]): readonly Finding[] {
-  if (several.among === undefined) return [];
-  return [...tilesLeftOut(several, all), ...usesLeftOut(several), ...timesLeftOut(several, all)];
-}
-
 /** MOE155: tiles that nobody reads. */
 function tilesLeftOut(
-  { among = [], tiles }: SeveralSpec,
-  all: readonly string[],
+  among: readonly string[],
+  tiles: Buckets,
+  out: readonly string[],
 ): readonly Finding[] {
   return Object.entries(tiles).flatMap(([name, bucket]) =>
-    all
-      .filter((member) => !among.includes(member) && memberTiles(bucket, member) !== undefined)
+    out
+      .filter((member) => memberTiles(bucket, member) !== undefined)
       .map((member) => {
         const { kind } = memberParts(member);
-        const message = `${name} has tiles of ${member}, which takes no part: among has ${among.join(", ")}`;
+        const message = `${name} has tiles of ${member}, ${takesNoPart(among)}`;
         // What is a key here takes the tiles that it has.
         const free = (one: string) => memberTiles(bucket, one) === undefined;
         const nearest = among.filter((one) => memberParts(one).kind === kind && free(one));
@@ -164,6 +149,17 @@ function tilesLeftOut(
         return { ...error({ code: "MOE155", path, message, nearest }), at: "key" as const };
       }),
   );
+}
+
+/** MOE153, MOE154, MOE155: what is said of schedules that `among` leaves out. */
+export function leftOut({ among, tiles }: SeveralSpec, all: readonly string[]): readonly Finding[] {
+  if (among === undefined) return [];
+  const out = all.filter((member) => !among.includes(member));
+  return [
+    ...tilesLeftOut(among, tiles, out),
+    ...usesLeftOut(among, tiles),
+    ...timesLeftOut(among, tiles, out),
+  ];
 }
 
 /** MOE203: of several schedules none has tiles that fit. */

@@ -156,6 +156,8 @@ async function predictOne(spec: CheckingSpec, options: Options, out: Output) {
   return decidedKernels(kernels, results);
 }
 
+const SKEWS = "uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file";
+
 /** @throws UsageError: neither a known word nor a readable routing file. */
 async function skewOf(text: string): Promise<Skew> {
   const { parseSkew } = await import("../../predict/routing/skew.ts");
@@ -163,7 +165,7 @@ async function skewOf(text: string): Promise<Skew> {
   if (known !== undefined) return known;
   if (/^(uniform|balanced|zipf|hotspot)\b/.test(text)) {
     throw new UsageError(
-      `--skew ${text}: wanted uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file` +
+      `--skew ${text}: wanted ${SKEWS}` +
         "\n  S is 0 or more, COUNT 1 or more, RATIO above 0 and at most 1",
     );
   }
@@ -174,7 +176,7 @@ async function skewOf(text: string): Promise<Skew> {
     throw new UsageError(
       `--skew ${text}: there is no distribution ${word}, and no such file` +
         (near === undefined ? "" : `; did you mean ${[near, ...rest].join(":")}?`) +
-        "\n  wanted: uniform, balanced, zipf:S, hotspot:COUNT[:RATIO] or a file",
+        `\n  wanted: ${SKEWS}`,
     );
   }
   refuseSpecial(text, "save the routing to a file and name that");

@@ -246,8 +246,8 @@ async function writeWinners(
     one.winners.map((winner) => ({ ...winner, ...defined({ schedule: one.schedule }) })),
   );
   const written = winners.length === 0 ? null : await writeTiles(loaded, winners);
-  const not = written === null ? `nothing was found: ${path} stays as it is` : undefined;
-  out.line(not ?? (written ? `written to ${path}` : `${path} has the winners already`));
+  const told = written ? `written to ${path}` : `${path} has the winners already`;
+  out.line(written === null ? `nothing was found: ${path} stays as it is` : told);
   return written;
 }
 

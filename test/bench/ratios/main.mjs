@@ -20,6 +20,7 @@ import { waysOf } from "./ways.mjs";
 /** @typedef {import("./cells.mjs").Cells} Cells */
 /** @typedef {{ name: string, us: number }} Time */
 /** @typedef {{ way: string, why: string }} Refused */
+/** @typedef {Parameters<typeof waysOf>[0]} Schedules */
 /**
  * @typedef {object} Cell
  * @property {string} layer
@@ -68,10 +69,10 @@ function likely(ways, most) {
 /**
  * @param {Cells} cells
  * @param {number} tokens
- * @param {{ narrow: boolean, most: number, kinds: readonly string[] | undefined }} which of the ways
+ * @param {{ narrow: boolean, most: number, schedules: Schedules }} which of the ways
  * @returns {Promise<Cell>}
  */
-async function measure({ name, example, fields, device, ep }, tokens, { narrow, most, kinds }) {
+async function measure({ name, example, fields, device, ep }, tokens, { narrow, most, schedules }) {
   /** @type {[Pick<typeof import("../../../src/check/index.ts"), "registries">, typeof import("../../../src/check/judge.ts"), typeof import("../../../src/cli/predict/contenders.ts"), typeof import("../../../src/predict/predict.ts"), typeof import("../../../src/runner/index.ts")]} */
   const [{ registries }, { judge }, { contendersOf }, { predict }, { CompileCache }] =
     await Promise.all([
@@ -94,9 +95,6 @@ async function measure({ name, example, fields, device, ep }, tokens, { narrow, 
   const others = [];
   let floor = 0;
   const ways = [];
-  const schedules = Object.values(registries.schedules).filter(
-    ({ kind }) => kinds?.includes(kind) ?? true,
-  );
   for (const way of waysOf(schedules, layer, tokens, narrow)) {
     const { axes } = spec.mesh;
     const kernel = { layer: way.layer, schedule: way.schedule };
@@ -187,13 +185,16 @@ await script(async () => {
     say(`--likely ${values.likely}: a whole number of at least 1`);
     return 2;
   }
-  const kinds = values.schedules?.split(",");
+  /** @type {Pick<typeof import("../../../src/check/index.ts"), "registries">} */
   const { registries } = await load("check", "index.js");
-  const unknown = kinds?.find((kind) => !Object.hasOwn(registries.schedules, kind));
+  const registered = Object.keys(registries.schedules);
+  const kinds = values.schedules?.split(",") ?? registered;
+  const unknown = kinds.find((kind) => !registered.includes(kind));
   if (unknown !== undefined) {
-    say(`--schedules ${unknown}: one of ${Object.keys(registries.schedules).join(", ")}`);
+    say(`--schedules ${unknown}: one of ${registered.join(", ")}`);
     return 2;
   }
+  const schedules = Object.values(registries.schedules).filter(({ kind }) => kinds.includes(kind));
   const wanted = values.tokens?.split(",").map(Number);
   const cells = CELLS.filter(({ name, device, ep }) =>
     (values.only ?? "").split(" ").every((word) => `${name} ${device} ep${ep}`.includes(word)),
@@ -210,7 +211,7 @@ await script(async () => {
   /** @type {Cell[]} */
   const found = [];
   for (const { one, tokens } of asked) {
-    const cell = await measure(one, tokens, { narrow: values.narrow === true, most, kinds });
+    const cell = await measure(one, tokens, { narrow: values.narrow === true, most, schedules });
     found.push(cell);
     say(line(cell));
   }

@@ -9,7 +9,7 @@
 const FLOAT8 = "float8_e4m3fn";
 
 /**
- * The layer, and the same with what the published kernels of v7x round to 8 bits: what devices send each other, and
+ * The layer with what the published kernels of v7x round to 8 bits: what devices send each other, and
  * where weights multiply such rows the activations too.
  * @param {Layer} layer
  * @returns {readonly (readonly [string, Layer])[]}
@@ -19,8 +19,6 @@ function narrowed(layer) {
   const multiplied = ["float8", "float4"].some((type) => quantization?.weights.startsWith(type));
   const sums = /** @type {const} */ ({ combine: "int8" });
   return [
-    // Few rows are sooner sent than rounded.
-    ["", layer],
     [", 8-bit rows", { ...layer, wire: { dispatch: FLOAT8 } }],
     [", 8-bit rows and sums", { ...layer, wire: { dispatch: FLOAT8, ...sums } }],
     ...(quantization === undefined || !multiplied
@@ -54,7 +52,7 @@ export function waysOf(schedules, layer, tokens, narrow) {
       ...(options.includes("rows") ? [[" with sums in HBM", { rows: "hbm with sums" }]] : []),
     ];
     /** @type {ReturnType<typeof narrowed>} */
-    const layers = narrow ? narrowed(layer) : [["", layer]];
+    const layers = [["", layer], ...(narrow ? narrowed(layer) : [])];
     return layers.flatMap(([rounded, made]) =>
       residences.map(([from, more]) => ({
         name: `${kind}${from}${rounded}`,
