@@ -16,7 +16,6 @@ from .shapes import (
     PLACE_BITS,
     PLACE_MASK,
     ROW,
-    ROW_PITCH,
     ROW_TILES,
     TOP_K,
     UNROLL,
@@ -61,7 +60,7 @@ def sum_scratch(s: Shape) -> dict:
     """VMEM buffers, then semaphores, by their names in `SumRefs`."""
     dma = pltpu.SemaphoreType.DMA
     return {
-        "brought": pltpu.VMEM((2, s.sum_block * TOP_K * ROW_PITCH, LANES), WORD),
+        "brought": pltpu.VMEM((2, s.sum_block * TOP_K * ROW, LANES), WORD),
         "block_sums": pltpu.VMEM((2, s.sum_block + 1, ROW_TILES, LANES), DTYPE),
         "results_brought": dma((2,)),
         "sums_kept": dma((1,)),
@@ -71,8 +70,8 @@ def sum_scratch(s: Shape) -> dict:
 
 def _result_copy(r: SumRefs, row, slot, place, rows: int):
     """Copy of `rows` neighbouring results, one for a start, to a place of a slot."""
-    held = pl.ds(pl.multiple_of(row * ROW_PITCH, ROW_PITCH), rows * ROW_PITCH)
-    brought = pl.ds(pl.multiple_of(place * ROW_PITCH, ROW_PITCH), rows * ROW_PITCH)
+    held = pl.ds(pl.multiple_of(row * ROW, ROW), rows * ROW)
+    brought = pl.ds(pl.multiple_of(place * ROW, ROW), rows * ROW)
     return pltpu.make_async_copy(
         r.row_results.at[held], r.brought.at[slot, brought], r.results_brought.at[slot]
     )
@@ -148,7 +147,7 @@ def _add_results(r: SumRefs, s: Shape, block):
 
     Entries come by token: while they are one token's its sum is at hand.
 
-    Reads  brought     (2, sum_block * TOP_K * ROW_PITCH, LANES) uint32, VMEM, slot `block % 2`
+    Reads  brought     (2, sum_block * TOP_K * ROW, LANES) uint32, VMEM, slot `block % 2`
     Adds   block_sums  (2, sum_block + 1, ROW_TILES, LANES) bfloat16, VMEM, the same slot
     """
     slot = block % 2
@@ -166,7 +165,7 @@ def _add_results(r: SumRefs, s: Shape, block):
         ]
         # All loads before all stores: a token's sum so far is read where its first entry is.
         begun = [unpack(words_of(r.block_sums[slot, token])) for token in tokens]
-        starts = [pl.multiple_of((place + i) * ROW_PITCH, ROW_PITCH) for i in range(UNROLL)]
+        starts = [pl.multiple_of((place + i) * ROW, ROW) for i in range(UNROLL)]
         rows = [unpack(r.brought[slot, pl.ds(start, ROW), :]) for start in starts]
         rounded = []
         for i in range(UNROLL):
@@ -190,7 +189,7 @@ def sum_kernel(s: Shape, *refs):
 
     The next block's results come and the last one's sums leave while one is added up.
 
-    Reads  row_results  (rows * ROW_PITCH, LANES) uint32, HBM
+    Reads  row_results  (rows * ROW, LANES) uint32, HBM
     Writes summed       (summed_tokens, ROW_TILES, LANES) bfloat16, HBM
     """
     names = tuple(sum_scratch(s))

@@ -11,7 +11,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from .feed_forward import feed_forward, round_results, with_body
-from .shapes import LOCAL_EXPERTS, ROW_GROUP, ROW_PITCH, Refs, Shape
+from .shapes import LOCAL_EXPERTS, ROW, ROW_GROUP, Refs, Shape
 
 
 def _weight_slot(s: Shape, index):
@@ -102,9 +102,9 @@ def _await_rows(r: Refs, tile):
 
 def _results_copy(r: Refs, tile, group):
     """Copy of the packed results of a group of a row tile's rows out of its slot."""
-    words = ROW_GROUP * ROW_PITCH
+    words = ROW_GROUP * ROW
     place = pl.multiple_of(group * words, words)
-    first = pl.multiple_of(r.tile_first_rows[tile] * ROW_PITCH + place, words)
+    first = pl.multiple_of(r.tile_first_rows[tile] * ROW + place, words)
     slot = tile % 2
     return pltpu.make_async_copy(
         r.results.at[slot, pl.ds(place, words)],
@@ -128,7 +128,7 @@ def run_experts(r: Refs, s: Shape):
     the next experts' weights are in flight as there are slots.
 
     Reads  rows     (rows, HIDDEN_SIZE) bfloat16, HBM
-    Writes output   (rows * ROW_PITCH, LANES) uint32, HBM, where `rows` has rows of experts
+    Writes output   (rows * ROW, LANES) uint32, HBM, where `rows` has rows of experts
     """
     with jax.named_scope("list_tiles"):
         active, tiles = _list_tiles(r, s)

@@ -8,17 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 
-from .shapes import (
-    DTYPE,
-    HIDDEN_SIZE,
-    LANES,
-    ROW,
-    ROW_GROUP,
-    ROW_PITCH,
-    Refs,
-    Shape,
-    pack,
-)
+from .shapes import DTYPE, HIDDEN_SIZE, LANES, ROW, ROW_GROUP, Refs, Shape, pack
 
 
 def dot(left, right):
@@ -51,7 +41,7 @@ def round_results(r: Refs, count):
     """Packs the sums of `count` rows as bfloat16, each row's words side by side.
 
     Reads  sums     (count, ROW_TILES * LANES) float32, VMEM
-    Writes results  (count * ROW_PITCH, LANES) uint32, VMEM, to whole groups of rows
+    Writes results  (count * ROW, LANES) uint32, VMEM, to whole groups of rows
     """
 
     @pl.loop(0, pl.cdiv(count, ROW_GROUP))
@@ -59,7 +49,7 @@ def round_results(r: Refs, count):
         first = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
         rows = pl.ds(first, ROW_GROUP)
         for block in range(ROW):
-            place = pl.ds(first * ROW_PITCH + block, ROW_GROUP, stride=ROW_PITCH)
+            place = pl.ds(first * ROW + block, ROW_GROUP, stride=ROW)
             low = r.sums[rows, pl.ds(2 * block * LANES, LANES)]
             high = r.sums[rows, pl.ds((2 * block + 1) * LANES, LANES)]
             r.results[place, :] = pack(low, high)

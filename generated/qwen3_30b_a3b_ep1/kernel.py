@@ -43,7 +43,7 @@ from .shapes import (
     LOCAL_EXPERTS,
     MESH_AXES,
     NUM_EXPERTS,
-    ROW_PITCH,
+    ROW,
     ROW_TILES,
     WORD,
     Shape,
@@ -231,7 +231,7 @@ def fused_ep_moe(
     in_smem, anywhere = (pl.BlockSpec(memory_space=space) for space in (pltpu.SMEM, pl.ANY))
     call = pl.pallas_call(
         functools.partial(_fused_ep_moe_kernel, s),
-        out_shape=jax.ShapeDtypeStruct((s.rows * ROW_PITCH, LANES), WORD),
+        out_shape=jax.ShapeDtypeStruct((s.rows * ROW, LANES), WORD),
         in_specs=[in_smem] * 2 + [anywhere] * 3,
         out_specs=anywhere,
         scratch_shapes=list(scratch(s).values()),

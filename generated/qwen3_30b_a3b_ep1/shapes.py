@@ -24,10 +24,9 @@ LANES = 128
 # Rows of a bfloat16 tile: experts' rows begin at a multiple of them, and are copied so many at
 # once.
 ROW_GROUP = 16
-# A row packed: words side by side, from one row to the next whole tiles, and as bfloat16.
+# A row packed: words side by side, and as bfloat16.
 WORD = jnp.uint32
 ROW = 8
-ROW_PITCH = 8
 ROW_TILES = 16
 # Entries that one step takes where rows are taken one by one.
 UNROLL = 8
@@ -131,7 +130,7 @@ def scratch(s: Shape) -> dict:
     dma = pltpu.SemaphoreType.DMA
     return {
         "operand": pltpu.VMEM((2, s.tiles.bt, HIDDEN_SIZE), DTYPE),
-        "results": pltpu.VMEM((2, s.tiles.bt * ROW_PITCH, LANES), WORD),
+        "results": pltpu.VMEM((2, s.tiles.bt * ROW, LANES), WORD),
         "sums": pltpu.VMEM((s.tiles.bt, ROW_TILES * LANES), jnp.float32),
         "gate_up_tiles": pltpu.VMEM((s.tiles.slots, 2, s.tiles.bd, s.tiles.bf), DTYPE),
         "down_tiles": pltpu.VMEM((s.tiles.slots, s.tiles.bf, s.tiles.bd), DTYPE),

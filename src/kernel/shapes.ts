@@ -74,7 +74,7 @@ function rowsBlocks(plan: Plan): Blocks {
     route_words: `${HERE}/route_words/${listed ? "listed" : "whole"}`,
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
-    sum_pitch: sums ? `${HERE}/rows/sum_pitch` : NO_BLOCK,
+    most_sums: sums ? `${HERE}/rows/most_sums` : NO_BLOCK,
     sum_slots: combinesByGroup(plan) ? `${HERE}/rows/sum_slots` : NO_BLOCK,
     sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
     part_chunk: sums && isRelayed(plan) ? `${HERE}/rows/part_chunk` : NO_BLOCK,

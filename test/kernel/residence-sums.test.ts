@@ -82,7 +82,7 @@ test("sums of 8 bits leave in a quarter of their room: quantised a chunk at a ti
   expect(reduce?.writes).toContain("packed_sums");
   const files = await emitPackage(plan);
   expect(files.get("sums/transport.py")).toContain("quantize_sums(r, group * count, count)");
-  expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_PITCH");
+  expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_ROW");
 });
 
 test("shared experts add to sums in HBM by blocks of neighbouring tokens", async () => {

@@ -63,7 +63,7 @@ function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
     return { summedIn: "token_sums", summedShape: "(all_tokens * SUM_ROW + SUM_ROW, LANES)" };
   }
   const shape = sumsByGroup(layer) ? "ROW_GROUP" : "row_block";
-  return { summedIn: "block_sums", summedShape: `(${shape} * SUM_PITCH, LANES)` };
+  return { summedIn: "block_sums", summedShape: `(${shape} * SUM_ROW, LANES)` };
 }
 
 export const expertRows: Part = {

@@ -21,8 +21,8 @@ const MOST_BYTES = 4 * 2 ** 20;
 const MOST_SLOTS = 32;
 
 /** Groups of a block's rows whose sums are at hand at a time: `sum_slots` of the tile table. */
-export function sumSlots({ sumPitch }: Pick<Layout, "sumPitch">): number {
-  const group = GROUP * sumPitch * LANES * 4;
+export function sumSlots({ sumRow }: Pick<Layout, "sumRow">): number {
+  const group = GROUP * sumRow * LANES * 4;
   return Math.min(MOST_SLOTS, Math.max(2, Math.floor(MOST_BYTES / group)));
 }
 
@@ -64,7 +64,7 @@ function atHand({ layer, layout, tiles }: Pick<KernelInput, "layer" | "layout" |
 export function sumsBuffers(input: KernelInput) {
   const { layer, layout } = input;
   const rowsText = sumsByGroup(layer) ? "s.sum_slots * ROW_GROUP" : "s.row_block";
-  const held: Dim = [`${rowsText} * SUM_PITCH`, atHand(input) * layout.sumPitch];
+  const held: Dim = [`${rowsText} * SUM_ROW`, atHand(input) * layout.sumRow];
   return [vmem("block_sums", [held, ["LANES", LANES]], FLOAT, "sums of the tokens of a block")];
 }
 
@@ -82,7 +82,7 @@ export function sumsCopies(frame: Frame): readonly Stream[] {
   const { layer, layout, load } = frame;
   const each = {
     remote: false,
-    bytes: load.routedRows * layout.sumPitch * LANES * 4,
+    bytes: load.routedRows * layout.sumRow * LANES * 4,
     copies: load.routedRows,
     slots: 1,
     withBlock: true,

@@ -64,7 +64,7 @@ function sumsSeconds(
   if (rows !== "hbm with sums") return [0, 0];
   const { hbmBandwidth, timing } = device;
   const seconds = (bytes: number): number => bytes / (hbmBandwidth * timing.hbmEfficiency.value);
-  const [sum, part] = [layout.sumPitch * LANES * 4, layout.partRow * LANES * 4];
+  const [sum, part] = [layout.sumRow * LANES * 4, layout.partRow * LANES * 4];
   const there = 2 * sum * mean * localExperts(layer, ep);
   if (byNeed !== undefined) {
     // Cleared and packed as many as come; own ones added up from as many that come back.

@@ -79,7 +79,6 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     rowSublanes: layout.row,
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
-    sumPitch: layout.sumPitch,
     sumChunk: sumChunk(layout),
     rowChunk: rowChunk(layout),
     rowPitch: layout.rowPitch,

@@ -42,7 +42,7 @@ export interface Layout {
   readonly row: number;
   /**
    * Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. Of rows
-   * in HBM whole tiles: a copy of one row begins at a tile.
+   * in HBM none is left between two, so that none crosses a link.
    */
   readonly rowPitch: number;
   /** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
@@ -52,9 +52,8 @@ export interface Layout {
   /** Sublanes of a result row packed as `dtype`, and from one gathered to the next. */
   readonly resultRow: number;
   readonly resultPitch: number;
-  /** Sublanes of a row of float32 sums, and from one to the next in HBM: whole tiles, as of rows there. */
+  /** Sublanes of a row of float32 sums. */
   readonly sumRow: number;
-  readonly sumPitch: number;
   readonly choiceRows: number;
   readonly expertRows: number;
   readonly expertLanes: number;
@@ -137,13 +136,12 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     word: bf16 ? "uint32" : "float32",
     paddedHidden: columns,
     row,
-    rowPitch: inHbm ? roundUp(row, SUBLANES) : row | 1,
+    rowPitch: inHbm ? row : row | 1,
     tilePitch: SUBLANES + 1,
     partRow,
     resultRow: packed,
     resultPitch: packed | 1,
     sumRow: columns / LANES,
-    sumPitch: roundUp(columns / LANES, SUBLANES),
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),

@@ -17,14 +17,14 @@ export function stagedSlots({ ep, byNeed }: Pick<KernelInput, "ep" | "byNeed">):
 const MOST_BYTES = 1.5 * 2 ** 20;
 
 /** Most tokens whose sums go through VMEM at once: SUM_CHUNK of the template. */
-export function sumChunk({ sumPitch }: Pick<Layout, "sumPitch">): number {
+export function sumChunk({ sumRow }: Pick<Layout, "sumRow">): number {
   let tokens = LANES;
-  while (tokens > GROUP && tokens * sumPitch * LANES * 4 > MOST_BYTES) tokens /= 2;
+  while (tokens > GROUP && tokens * sumRow * LANES * 4 > MOST_BYTES) tokens /= 2;
   return tokens;
 }
 
 /** The same where so many tokens are cut into chunks. */
-export function sumChunkOf(layout: Pick<Layout, "sumPitch">, tokens: number): number {
+export function sumChunkOf(layout: Pick<Layout, "sumRow">, tokens: number): number {
   let chunk = sumChunk(layout);
   while (tokens % chunk !== 0) chunk /= 2;
   return chunk;
@@ -35,8 +35,8 @@ export function stagedBuffers(input: KernelInput) {
   const { layout, sizes } = input;
   const slots = stagedSlots(input);
   const rows: Dim = [
-    "min(s.chunk, SUM_CHUNK) * SUM_PITCH",
-    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumPitch,
+    "min(s.chunk, SUM_CHUNK) * SUM_ROW",
+    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumRow,
   ];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
   return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
@@ -52,7 +52,7 @@ export function stagedSemaphores() {
 
 /** Bytes of the sums of so many tokens. */
 export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): number {
-  return tokens * layout.sumPitch * LANES * 4;
+  return tokens * layout.sumRow * LANES * 4;
 }
 
 /**

@@ -18,7 +18,6 @@ import {
 } from "../../kernel/rows/partial-sums.ts";
 import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
-import { sumsInHbm } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
 import {
   hbmSumsBuffers,
@@ -178,17 +177,12 @@ function sumsOutOf(frame: Frame): Stream {
 
 export const sumsOut: Part = {
   modules,
-  context: ({ layer, kernels }) => {
-    const inHbm = sumsInHbm(kernels);
-    return {
-      arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
-      sumStride: inHbm ? "SUM_PITCH" : "SUM_ROW",
-      chunkTokens: "s.part_chunk",
-      packedPitch: packedPart(layer),
-      /** Tokens that one trip of a loop over a part's sums takes. */
-      sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
-    };
-  },
+  context: ({ layer }) => ({
+    arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
+    chunkTokens: "s.part_chunk",
+    /** Tokens that one trip of a loop over a part's sums takes. */
+    sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
+  }),
   buffers,
   semaphores: (input) => {
     const staged = input.rows === "hbm with sums" ? hbmSumsSemaphores(input) : [];

@@ -115,7 +115,7 @@ export function gmmContext(plan: Plan): Context {
     placeBits: PLACE_BITS,
     sumBlock: mostSummed(layer),
     unroll: UNROLL,
-    ...{ wordRow: words.row, wordPitch: words.pitch, wordTiles: words.tiles },
+    ...{ wordRow: words.row, wordTiles: words.tiles },
     rowParts: words.parts,
     word: input.layout.word,
     sumBuffers: summed.buffers,

@@ -52,7 +52,7 @@ function rowStreams({ layer }: Frame, load: SharedLoad): readonly Stream[] {
       ...{ destination: "shared_output", issuedBy: "write_shared_results" },
       ...moved,
       copies: Math.ceil(load.rows / GROUP),
-      bytes: load.rows * 4 * LANES * wordsOf(layer).pitch,
+      bytes: load.rows * 4 * LANES * wordsOf(layer).row,
       awaitedBy: "await_shared_results",
       semaphore: "results_left",
       meaning: "results of a row tile of the shared experts",

@@ -77,7 +77,7 @@ export function roundOf(
 
 /** Tokens whose sums are at hand at a time, at most. */
 export function mostSummed(layer: Layer): number {
-  const row = 4 * LANES * wordsOf(layer).pitch;
+  const row = 4 * LANES * wordsOf(layer).row;
   return SUM_BLOCKS.find((block) => 2 * block * layer.topK * row <= BROUGHT) ?? GROUP;
 }
 

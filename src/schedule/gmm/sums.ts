@@ -24,10 +24,10 @@ const LANE: Dim = ["LANES", LANES];
 function buffers(input: KernelInput) {
   const { layer, layout } = input;
   const { tokens } = blocksOf(input);
-  const { pitch, tiles } = wordsOf(layer);
+  const { row, tiles } = wordsOf(layer);
   const word = wordType(layout);
-  const all: Dim = ["s.sum_block * TOP_K * ROW_PITCH", tokens * layer.topK * pitch];
-  const shared: Dim = ["s.sum_block * ROW_PITCH", tokens * pitch];
+  const all: Dim = ["s.sum_block * TOP_K * ROW", tokens * layer.topK * row];
+  const shared: Dim = ["s.sum_block * ROW", tokens * row];
   const sums: readonly Dim[] = [TWO, ["s.sum_block + 1", tokens + 1], ["ROW_TILES", tiles], LANE];
   return [
     vmem("brought", [TWO, all, LANE], word, "results of a block's tokens, packed", 2),
@@ -40,9 +40,9 @@ function buffers(input: KernelInput) {
 
 function streams(frame: Frame): readonly Stream[] {
   const { layer, sizes, load } = frame;
-  const { pitch, tiles } = wordsOf(layer);
+  const { row, tiles } = wordsOf(layer);
   const { count } = blocksOf(frame);
-  const row = 4 * LANES * pitch;
+  const bytes = 4 * LANES * row;
   const shared = sharedLoad(frame);
   const summed = {
     ...({ from: "VMEM", to: "HBM", remote: false, slots: 2 } as const),
@@ -54,7 +54,7 @@ function streams(frame: Frame): readonly Stream[] {
       ...{ name: "row_results_in", from: "HBM", to: "VMEM", remote: false, slots: 2 },
       ...{ source: "row_results", destination: "brought", semaphore: "results_brought" },
       ...{ issuedBy: "bring_results", awaitedBy: "await_brought" },
-      bytes: load.routedRows * row,
+      bytes: load.routedRows * bytes,
       copies: load.routedRows,
       meaning: "results of the next block's tokens, one by one",
     },
@@ -67,7 +67,7 @@ function streams(frame: Frame): readonly Stream[] {
             ...{ source: "shared_results", destination: "shared_brought" },
             ...{ issuedBy: "bring_shared", awaitedBy: "await_shared_brought" },
             semaphore: "shared_came",
-            bytes: shared.rows * row,
+            bytes: shared.rows * bytes,
             copies: Math.ceil(shared.rows / UNROLL),
             meaning: "what the shared experts give the next block's tokens",
           } as const,

@@ -33,7 +33,7 @@ export const tilesInOut: Part = {
       ...operandBuffers(layer, bt),
       vmem(
         "results",
-        [TWO, ["s.tiles.bt * ROW_PITCH", tiles.bt * words.pitch], ["LANES", LANES]],
+        [TWO, ["s.tiles.bt * ROW", tiles.bt * words.row], ["LANES", LANES]],
         wordType(layout),
         "packed results of a row tile",
         2,
@@ -71,7 +71,7 @@ export const tilesInOut: Part = {
         ...{ destination: "output", issuedBy: "write_results", awaitedBy: "await_results" },
         ...moved,
         copies: copies(GROUP),
-        bytes: load.routedRows * 4 * LANES * wordsOf(layer).pitch,
+        bytes: load.routedRows * 4 * LANES * wordsOf(layer).row,
         semaphore: "results_left",
         meaning: "results of a row tile",
       },

@@ -2,9 +2,8 @@
 import { LANES, type Layer, layoutOf } from "../../kernel/rows/layout.ts";
 
 export interface Words {
-  /** Words of 128 lanes that a row has, and from one row to the next in HBM: whole tiles. */
+  /** Words of 128 lanes that a row has. */
   readonly row: number;
-  readonly pitch: number;
   /** Its blocks of 128 columns. */
   readonly tiles: number;
   /** Column blocks that one word has. */
@@ -18,9 +17,6 @@ export function asResults({ wire: _, ...layer }: Layer): Layer {
 
 /** Of a layer's rows: bfloat16 two columns a word, neighbouring blocks in its halves. */
 export function wordsOf(layer: Layer): Words {
-  const { row, rowPitch, paddedHidden, itemBytes } = layoutOf(asResults(layer), true);
-  return {
-    ...{ row, pitch: rowPitch, tiles: paddedHidden / LANES },
-    parts: itemBytes === 2 ? 2 : 1,
-  };
+  const { row, paddedHidden, itemBytes } = layoutOf(asResults(layer));
+  return { row, tiles: paddedHidden / LANES, parts: itemBytes === 2 ? 2 : 1 };
 }

@@ -22,15 +22,13 @@ import { handed } from "./handed.ts";
 import { lists } from "./lists.ts";
 import { rowsOut, runRow } from "./rows-out.ts";
 import { sumsBack } from "./sums-back.ts";
-import { mostReturns, partPitch, writesReturned } from "./sums-in-hbm.ts";
+import { mostReturns, writesReturned } from "./sums-in-hbm.ts";
 
 /** The kernel's body, rows and sums between memories and devices, and the loop over experts. */
 const body: Part = {
   modules: passesModules,
   context: ({ layer, mesh, kernels }) => ({
     chunkTokens: "s.sum_chunk",
-    packedPitch: "PART_PITCH",
-    partPitch: partPitch(layoutOf(layer)),
     mostReturns: mostReturns(layer, mesh.ep),
     runRow: runRow(layoutOf(layer)),
     eachRun: goByNeed(kernels) === "chips" ? "each_chip(s, me)" : "each_peer(me)",

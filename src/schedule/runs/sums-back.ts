@@ -15,7 +15,7 @@ import {
   sumsModule,
 } from "../../kernel/rows/partial-sums.ts";
 import { sumsGoStraight } from "../../kernel/rows/types.ts";
-import { inHbm, rowsInHbm } from "../../plan/call.ts";
+import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
 import { crossing } from "./rows-out.ts";
@@ -98,7 +98,6 @@ const TOGETHER: SumGroup = ["UNROLL", UNROLL];
 export const sumsBack: Part = {
   modules: ({ layer, mesh: { ep } }) =>
     ep > 1 && narrowSums(layer) ? [sumsModule(layer, TOGETHER, false)] : [],
-  context: ({ kernels }) => ({ sumStride: rowsInHbm(kernels) ? "SUM_PITCH" : "SUM_ROW" }),
   buffers: (input) => {
     if (inHbm(input.rows)) return sumsInHbm.buffers(input);
     const { layer, layout, ep, sizes } = input;

@@ -7,7 +7,7 @@ import { meeting } from "../../kernel/devices/barrier.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { type DraftLoop, GROUP, PEERS, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
-import { LANES, type Layout, roundUp } from "../../kernel/rows/layout.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
 import {
   stagedBuffers,
   stagedSemaphores,
@@ -16,18 +16,12 @@ import {
   sumBytes,
   sumChunkOf,
 } from "../../kernel/rows/staged-sums.ts";
-import { wordType } from "../../kernel/rows/types.ts";
+import { packedPart, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { crossingGroups } from "./expected.ts";
 
-const SUBLANES = 8;
 const lanes: Dim = ["LANES", LANES];
-
-/** Sublanes of a packed row of sums in HBM: PART_PITCH of the template. */
-export function partPitch({ partRow }: Pick<Layout, "partRow">): number {
-  return roundUp(partRow, SUBLANES);
-}
 
 /** Most devices that return sums of one token: MOST_RETURNS of the template. */
 export function mostReturns({ topK }: Pick<LayerSpec, "topK">, ep: number): number {
@@ -37,23 +31,20 @@ export function mostReturns({ topK }: Pick<LayerSpec, "topK">, ep: number): numb
 function buffers(input: KernelInput) {
   const { layer, layout, ep, sizes } = input;
   const held: Dim = ["(s.all_tokens + ROW_GROUP)", sizes.allTokens + GROUP];
-  const along = (pitch: string, sublanes: number): Dim => [
-    `${held[0]} * ${pitch}`,
-    held[1] * sublanes,
-  ];
+  const along = (row: string, sublanes: number): Dim => [`${held[0]} * ${row}`, held[1] * sublanes];
   const rowsMeaning =
     "packed token rows of this device, of others by device, and some that no token owns";
   const sumsMeaning = "weighted sums of local experts' results by row, and some of no token's";
   const own = [
     hbm("token_rows", [along("ROW_PITCH", layout.rowPitch), lanes], wordType(layout), rowsMeaning),
-    hbm("token_sums", [along("SUM_PITCH", layout.sumPitch), lanes], FLOAT, sumsMeaning),
+    hbm("token_sums", [along("SUM_ROW", layout.sumRow), lanes], FLOAT, sumsMeaning),
     ...stagedBuffers(input),
   ];
   if (ep === 1) return own;
-  const pitch = partPitch(layout);
+  const part = packedPart(layer);
   const most = mostReturns(layer, ep);
-  const returned: Dim = ["s.all_tokens * PART_PITCH", sizes.allTokens * pitch];
-  const group: Dim = ["ROW_GROUP * MOST_RETURNS * PART_PITCH", GROUP * most * pitch];
+  const returned: Dim = [`s.all_tokens * ${part}`, sizes.allTokens * layout.partRow];
+  const group: Dim = [`ROW_GROUP * MOST_RETURNS * ${part}`, GROUP * most * layout.partRow];
   return [
     ...own,
     hbm("returned_sums", [returned, lanes], FLOAT, "packed sums that came back, by device"),
@@ -100,7 +91,7 @@ function streams(frame: Frame): readonly Stream[] {
   // Of own tokens, and of rows that come.
   const staged = stagedStreams(frame, (own + runs) * tokens);
   if (frame.ep === 1) return staged;
-  const bytes = partPitch(frame.layout) * LANES * 4;
+  const bytes = frame.load.partRowBytes;
   const returned = crossingGroups(frame) * UNROLL * passes;
   return [
     ...staged,
