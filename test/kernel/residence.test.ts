@@ -102,9 +102,9 @@ test("out of HBM the rows of a block come while the weights of the last one stre
   const { buffers, semaphores, stages } = allOf(only(plan));
   const block = (only(plan).tiles.own.row_block ?? 0) / 32;
   expect(block).toBeGreaterThan(1);
-  // Nine sublanes of words and scales, in whole tiles of HBM.
+  // Nine sublanes of words and scales.
   const gathered = buffers.find(({ name }) => name === "gathered_rows");
-  expect([gathered?.slots, gathered?.shape]).toEqual([block, [32 * 16, 128]]);
+  expect([gathered?.slots, gathered?.shape]).toEqual([block, [32 * 9, 128]]);
   expect(semaphores.find(({ name }) => name === "rows_gathered")?.count).toBe(block);
   const names = stages.map(({ name }) => name);
   const places = ["await_gathered", "operand", "merge", "gather", "await_weights", "activation"];
