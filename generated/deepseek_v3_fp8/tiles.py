@@ -71,9 +71,10 @@ class Tiles(NamedTuple):
             (
                 "pass_tokens",
                 self.pass_tokens,
-                0 < self.pass_tokens <= 255
+                self.pass_tokens == 8
+                or 0 < self.pass_tokens <= 255
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
-                "a multiple of 16 up to 128, of 128 above, at most 255",
+                "8, or a multiple of 16 up to 128, of 128 above, at most 255",
             ),
             (
                 "row_block",
@@ -107,10 +108,10 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=7168,
             btc=(16, 32),
-            slots=5,
-            early=0,
-            early_tokens=1,
-            pass_tokens=16,
+            slots=7,
+            early=1,
+            early_tokens=22,
+            pass_tokens=8,
             row_block=64,
             parts=2,
             route_all_tokens=0,

@@ -40,8 +40,6 @@ LOGIT_LANES = 128
 UNROLL = 8
 # Least token rows of a part on its way between devices: they fill whole registers.
 PART_UNIT = 8
-# Least token rows that a device with fewer than UNROLL sends.
-SENT_UNIT = 8
 # Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
 ROW_GROUP = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.

@@ -74,9 +74,10 @@ class Tiles(NamedTuple):
             (
                 "pass_tokens",
                 self.pass_tokens,
-                0 < self.pass_tokens <= 1023
+                self.pass_tokens == 8
+                or 0 < self.pass_tokens <= 1023
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
-                "a multiple of 16 up to 128, of 128 above, at most 1023",
+                "8, or a multiple of 16 up to 128, of 128 above, at most 1023",
             ),
             (
                 "row_block",
@@ -148,11 +149,11 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=512,
             bd=2048,
             btc=(16, 32),
-            slots=7,
+            slots=8,
             early=1,
             early_tokens=11,
-            pass_tokens=16,
-            row_block=128,
+            pass_tokens=8,
+            row_block=64,
             parts=0,
             route_all_tokens=64,
             vmem_limit_bytes=67108864,
@@ -242,11 +243,11 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=512,
             bd=2048,
             btc=(16, 32),
-            slots=7,
+            slots=8,
             early=1,
             early_tokens=11,
-            pass_tokens=16,
-            row_block=128,
+            pass_tokens=8,
+            row_block=64,
             parts=2,
             route_all_tokens=64,
             vmem_limit_bytes=67108864,

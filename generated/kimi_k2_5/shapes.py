@@ -54,8 +54,6 @@ LOGIT_LANES = 384
 UNROLL = 8
 # Least token rows of a part on its way between devices: they fill whole registers.
 PART_UNIT = 4
-# Least token rows that a device with fewer than UNROLL sends.
-SENT_UNIT = 2
 # Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
 ROW_GROUP = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.
@@ -101,6 +99,13 @@ class Shape(NamedTuple):
     def all_tokens(self) -> int:
         """Token rows of all devices in one pass."""
         return EP_SIZE * self.pass_tokens
+
+    @property
+    def token_group(self) -> int:
+        """Token rows that one trip of a loop over a device's rows takes: short passes have one
+        group.
+        """
+        return min(self.pass_tokens, ROW_GROUP)
 
     @property
     def routes_all(self) -> bool:

@@ -49,13 +49,13 @@ def _take_rows(r: Refs, s: Shape, me, first, count):
     Writes gathered_rows  (bt * ROW_PITCH, LANES) uint32, VMEM
     """
 
-    @pl.loop(0, pl.cdiv(count, ROW_GROUP))
+    @pl.loop(0, pl.cdiv(count, s.token_group))
     def _(group):
-        position = group * ROW_GROUP
+        position = group * s.token_group
         token = _shared_token(s, me, first + position)
-        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(ROW_GROUP)]
+        starts = [pl.multiple_of((token + i) * ROW, ROW) for i in range(s.token_group)]
         rows = [r.token_rows[pl.ds(start, ROW), :] for start in starts]
-        for i in range(ROW_GROUP):
+        for i in range(s.token_group):
             r.gathered_rows[pl.ds((position + i) * ROW_PITCH, ROW), :] = rows[i]
 
 

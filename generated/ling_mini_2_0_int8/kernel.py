@@ -54,7 +54,6 @@ from .shapes import (
     PART_UNIT,
     ROW_GROUP,
     SCALE_DTYPE,
-    SENT_UNIT,
     SHARED_INTERMEDIATE_SIZE,
     UNROLL,
     WEIGHT_DTYPE,
@@ -160,7 +159,7 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     multiple = ROW_GROUP if pass_tokens <= LANES else LANES
     pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
     # Groups of UNROLL rows, or the few that there are, go to other devices, not all padding.
-    group = UNROLL if device_share >= UNROLL else SENT_UNIT
+    group = min(device_share, UNROLL)
     sent_tokens = min(pass_tokens, pl.cdiv(device_share, group) * group)
     parts = math.gcd(tiles.parts, max(sent_tokens // PART_UNIT, 1)) if tiles.parts else 0
     relays = relays_with_room(mesh, parts)

@@ -52,8 +52,6 @@ LOGIT_LANES = 256
 UNROLL = 8
 # Least token rows of a part on its way between devices: they fill whole registers.
 PART_UNIT = 4
-# Least token rows that a device with fewer than UNROLL sends.
-SENT_UNIT = 1
 # Rows that one trip of a loop over rows takes: a bfloat16 tile has as many.
 ROW_GROUP = 16
 # A routed entry: the token in the low bits, above them where its weight stands in all_routes.

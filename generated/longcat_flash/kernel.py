@@ -51,7 +51,6 @@ from .shapes import (
     NUM_IDS,
     PART_UNIT,
     ROW_GROUP,
-    SENT_UNIT,
     UNROLL,
     Shape,
     name_refs,
@@ -149,10 +148,10 @@ def _shape(mesh: Mesh, num_tokens: int, tiles: Tiles) -> Shape:
     passes = pl.cdiv(device_share, tiles.pass_tokens)
     pass_tokens = pl.cdiv(device_share, passes)
     # Whole groups of rows; whole vector registers of LANES tokens above that.
-    multiple = ROW_GROUP if pass_tokens <= LANES else LANES
+    multiple = min(ROW_GROUP, tiles.pass_tokens) if pass_tokens <= LANES else LANES
     pass_tokens = pl.cdiv(pass_tokens, multiple) * multiple
     # Groups of UNROLL rows, or the few that there are, go to other devices, not all padding.
-    group = UNROLL if device_share >= UNROLL else SENT_UNIT
+    group = min(device_share, UNROLL)
     sent_tokens = min(pass_tokens, pl.cdiv(device_share, group) * group)
     parts = math.gcd(tiles.parts, max(sent_tokens // PART_UNIT, 1)) if tiles.parts else 0
     relays = relays_with_room(mesh, parts)

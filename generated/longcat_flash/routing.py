@@ -16,7 +16,6 @@ from .shapes import (
     LANES,
     NUM_EXPERTS,
     ROUTED_SCALING_FACTOR,
-    ROW_GROUP,
     SUBLANES,
     TOKEN_BITS,
     TOP_K,
@@ -33,7 +32,7 @@ TAKEN = -(2**31)
 def logits_copy(r: Refs, s: Shape, me, first_token):
     """Copy of this device's router logits of one pass into VMEM: among those of all, or alone."""
     block = me if s.routes_all else 0
-    first = pl.multiple_of(block * s.pass_tokens, ROW_GROUP)
+    first = pl.multiple_of(block * s.pass_tokens, s.token_group)
     return pltpu.make_async_copy(
         r.router_logits.at[pl.ds(first_token, s.pass_tokens)],
         r.logits.at[pl.ds(first, s.pass_tokens)],

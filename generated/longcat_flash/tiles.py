@@ -74,9 +74,10 @@ class Tiles(NamedTuple):
             (
                 "pass_tokens",
                 self.pass_tokens,
-                0 < self.pass_tokens <= 255
+                self.pass_tokens == 8
+                or 0 < self.pass_tokens <= 255
                 and self.pass_tokens % (16 if self.pass_tokens <= 128 else 128) == 0,
-                "a multiple of 16 up to 128, of 128 above, at most 255",
+                "8, or a multiple of 16 up to 128, of 128 above, at most 255",
             ),
             (
                 "row_block",
@@ -101,10 +102,10 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=6144,
             btc=(16, 32),
-            slots=3,
+            slots=4,
             early=1,
-            early_tokens=89,
-            pass_tokens=16,
+            early_tokens=63,
+            pass_tokens=8,
             row_block=128,
             parts=2,
             route_all_tokens=160,
@@ -133,10 +134,10 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             bf=256,
             bd=6144,
             btc=(16, 32),
-            slots=3,
+            slots=4,
             early=1,
-            early_tokens=89,
-            pass_tokens=16,
+            early_tokens=63,
+            pass_tokens=8,
             row_block=128,
             parts=2,
             route_all_tokens=96,

@@ -15,7 +15,6 @@ from .shapes import (
     LANES,
     MESH_AXES,
     ROW,
-    ROW_GROUP,
     ROW_PITCH,
     SUBLANES,
     SUM_ROW,
@@ -112,7 +111,7 @@ def routes_copy(r: Refs, s: Shape, source, peer):
 
 def logits_out_copy(r: Refs, s: Shape, source, first_token, peer):
     """All-gather of the router logits of device `source`: to its block of `peer`."""
-    block = pl.multiple_of(source * s.pass_tokens, ROW_GROUP)
+    block = pl.multiple_of(source * s.pass_tokens, s.token_group)
     rows = pl.cdiv(s.sent_tokens, UNROLL) * UNROLL
     return _remote_copy(
         s,
@@ -225,21 +224,21 @@ def load_rows(r: Refs, s: Shape, me, first_token):
     def _(chunk):
         _rows_in(r, s, first_token, chunk).wait()
 
-        @pl.loop(0, s.chunk // ROW_GROUP)
+        @pl.loop(0, s.chunk // s.token_group)
         def _(group):
-            token = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+            token = pl.multiple_of(group * s.token_group, s.token_group)
             for block in range(ROW):
                 columns = pl.ds(block * LANES, LANES)
-                rows = r.staging[chunk % 2, pl.ds(token, ROW_GROUP), columns]
+                rows = r.staging[chunk % 2, pl.ds(token, s.token_group), columns]
                 upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
-                upper = r.staging[chunk % 2, pl.ds(token, ROW_GROUP), upper_columns]
+                upper = r.staging[chunk % 2, pl.ds(token, s.token_group), upper_columns]
                 rows = pack(rows.astype(jnp.float32), upper.astype(jnp.float32))
-                r.gathered_rows[pl.ds(block, ROW_GROUP, stride=ROW), :] = rows
+                r.gathered_rows[pl.ds(block, s.token_group, stride=ROW), :] = rows
             start = pl.multiple_of(
-                (me * s.pass_tokens + chunk * s.chunk + token) * ROW, ROW_GROUP * ROW
+                (me * s.pass_tokens + chunk * s.chunk + token) * ROW, s.token_group * ROW
             )
-            r.token_rows[pl.ds(start, ROW_GROUP * ROW), :] = r.gathered_rows[
-                pl.ds(0, ROW_GROUP * ROW), :
+            r.token_rows[pl.ds(start, s.token_group * ROW), :] = r.gathered_rows[
+                pl.ds(0, s.token_group * ROW), :
             ]
 
         @pl.when(chunk + 2 < chunks)
@@ -331,7 +330,7 @@ def write_output(r: Refs, s: Shape, me, first_token):
         )
 
     def reduce_group(token):
-        for i in range(ROW_GROUP):
+        for i in range(s.token_group):
             start = pl.multiple_of((me * s.pass_tokens + token + i) * SUM_ROW, SUM_ROW)
             low = r.token_sums[pl.ds(start, ROW), :]
             high = r.token_sums[pl.ds(start + ROW, ROW), :]
@@ -343,17 +342,19 @@ def write_output(r: Refs, s: Shape, me, first_token):
         def _():
             copy_out(chunk - 2).wait()
 
-        @pl.loop(0, s.chunk // ROW_GROUP)
+        @pl.loop(0, s.chunk // s.token_group)
         def _(group):
-            token = pl.multiple_of(group * ROW_GROUP, ROW_GROUP)
+            token = pl.multiple_of(group * s.token_group, s.token_group)
             reduce_group(chunk * s.chunk + token)
             for block in range(ROW):
-                words = r.gathered_rows[pl.ds(block, ROW_GROUP, stride=ROW_PITCH), :]
+                words = r.gathered_rows[pl.ds(block, s.token_group, stride=ROW_PITCH), :]
                 columns = pl.ds(block * LANES, LANES)
                 upper_columns = pl.ds(HIDDEN_SIZE // 2 + block * LANES, LANES)
                 low, high = unpack(words)
-                r.staging[chunk % 2, pl.ds(token, ROW_GROUP), columns] = low.astype(DTYPE)
-                r.staging[chunk % 2, pl.ds(token, ROW_GROUP), upper_columns] = high.astype(DTYPE)
+                r.staging[chunk % 2, pl.ds(token, s.token_group), columns] = low.astype(DTYPE)
+                r.staging[chunk % 2, pl.ds(token, s.token_group), upper_columns] = high.astype(
+                    DTYPE
+                )
 
         copy_out(chunk).start()
 

@@ -12,7 +12,7 @@ import { mostAllTokens } from "../routing/words.ts";
 import type { Layer } from "../rows/layout.ts";
 import { joined } from "./table.ts";
 
-/** Token rows of a device in the shortest pass: half a bfloat16 tile, what 16 of them have no room for. */
+/** Token rows of a device in the shortest pass: half a bfloat16 tile. */
 export const SHORT_PASS = 8;
 
 /** Some kernel's passes are the shortest: its loops over own rows take as many at a time. */
@@ -22,13 +22,12 @@ export function hasShortPasses(kernels: readonly KernelPlan[]): boolean {
 
 /** What the shortest passes do not serve; undefined: nothing. */
 export function unservedShort(
-  { quantization, wire, deterministic }: Layer,
+  { quantization, deterministic }: Layer,
   ep: number,
   rows: BucketRows,
 ): string | undefined {
   if (rows !== "vmem") return `rows = "${rows}"`;
   if (quantization?.activations !== undefined) return "quantised activations";
-  if (wire !== undefined) return "rows of 8 bits between devices";
   if (deterministic === true) return "deterministic";
   // Sums are cleared in groups of 16 rows of all devices.
   return ep % 2 === 0 ? undefined : "an odd number of devices";

@@ -7,7 +7,7 @@ import { relaySteps } from "../../predict/plan/relays.ts";
 import { onceFor } from "../../spec/once.ts";
 import type { BucketTransport } from "../../spec/schedule.ts";
 import type { Device } from "../../target/device/device.ts";
-import { type Layout, sentUnit } from "../rows/layout.ts";
+import { type Layout, wholeRegisters } from "../rows/layout.ts";
 
 /** A number is of a kernel that is made: by dimensions in so many parts, 0: straight. */
 export type Transport = BucketTransport | number;
@@ -37,7 +37,7 @@ const LEAST_PART = 4;
 
 /** Least token rows of a part: they fill whole registers; the template has it as PART_UNIT. */
 export function partUnit(layout: Pick<Layout, "row" | "partRow">): number {
-  return Math.max(LEAST_PART, sentUnit(layout));
+  return Math.max(LEAST_PART, wholeRegisters(layout));
 }
 
 /** Rows of a part that one trip of a loop over them takes: a power of two, at most so many. */

@@ -10,7 +10,7 @@ import { dma, ONE, smem } from "../declaration.ts";
 import type { KernelInput } from "../frame.ts";
 import type { DraftLoop } from "../loops.ts";
 import { NO_BLOCK, type Part } from "../part.ts";
-import { layoutOf, roundUp, sentUnit } from "../rows/layout.ts";
+import { layoutOf, roundUp } from "../rows/layout.ts";
 import { sumsGoStraight } from "../rows/types.ts";
 import { partUnit } from "./choose.ts";
 import { linkTraffic } from "./traffic.ts";
@@ -68,7 +68,6 @@ function context(plan: Plan): Record<string, unknown> {
     reversedSums: !(turned(plan) || sumsGoStraight(layer)),
     turnsApart: TURNS_APART,
     partUnit: partUnit(layoutOf(layer)),
-    sentUnit: sentUnit(layoutOf(layer)),
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
     tori: names.map((name) => {

@@ -1,13 +1,16 @@
 /**
  * How many passes a call takes and how many rows of an expert stay at hand: what reads the
  * weights least often, of what fits; then fewer passes, then more rows at hand (less to fear
- * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, or where the bucket says so.
+ * from skew). A pass has fewer than 16 tokens a device where 16 do not fit, where a device has so few and weights
+ * want their room, or where the bucket says so.
  */
 
 import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
 import type { AtOnce } from "../frame.ts";
 import { mostAllTokens } from "../routing/words.ts";
 import { roundUp } from "../rows/layout.ts";
+import { usefulSlots } from "../weights/ahead.ts";
+import { slotsFor } from "./ahead.ts";
 import {
   attempt,
   type Fit,
@@ -137,6 +140,12 @@ function chooseByTime(request: FitRequest): Fit {
   return withBlock(last, tiles.bt);
 }
 
+/** Whether weights run as far ahead as is of use, in what VMEM has left. */
+function runsAhead({ input }: Fit, { composition, device, tiles, streamed }: FitRequest): boolean {
+  if (!streamed || tiles.slots !== undefined) return true;
+  return slotsFor(composition, input, device) >= usefulSlots(input, device);
+}
+
 /** The shortest passes, if they serve the layer, with the most rows at hand that fit; else undefined. */
 function shortest(request: FitRequest): Fit | undefined {
   const { layer, ep, tiles } = request;
@@ -172,6 +181,11 @@ export function chooseFit(request: FitRequest): Fit {
     }
     // More passes never read less than `passes` times.
     if (limit <= LEAST_PASS || (best !== undefined && passes >= best.reads)) break;
+  }
+  // All tokens in one pass of half the rows: what they leave of VMEM is the weights'.
+  if (best !== undefined && share <= SHORT_PASS && !runsAhead(best, request)) {
+    const short = shortest(request);
+    if (short !== undefined && short.reads <= best.reads) return short;
   }
   const found = best ?? shortest(request) ?? smallest;
   if (found === undefined) throw new RangeError("a call has at least one pass");

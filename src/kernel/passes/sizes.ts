@@ -4,15 +4,7 @@ import { SHORT_PASS } from "../api/pass-tiles.ts";
 import type { Sizes } from "../frame.ts";
 import { GROUP, UNROLL } from "../loops.ts";
 import { listTokens, routeWords } from "../routing/words.ts";
-import {
-  LANES,
-  type Layer,
-  type Layout,
-  layoutOf,
-  roundUp,
-  rowChunk,
-  sentUnit,
-} from "../rows/layout.ts";
+import { LANES, type Layer, type Layout, layoutOf, roundUp, rowChunk } from "../rows/layout.ts";
 
 /** Whole bfloat16 tiles of 16 rows up to 128 tokens, whole vector registers of tokens above. */
 export function roundTokens(tokens: number): number {
@@ -28,9 +20,8 @@ function chunkOf(layout: Layout, passTokens: number, held: boolean): number {
 }
 
 /** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
-export function sentOf(layer: Layer, deviceShare: number, passTokens: number): number {
-  const unit = deviceShare < UNROLL ? sentUnit(layoutOf(layer)) : UNROLL;
-  return Math.min(passTokens, roundUp(deviceShare, unit));
+export function sentOf(deviceShare: number, passTokens: number): number {
+  return Math.min(passTokens, deviceShare < UNROLL ? deviceShare : roundUp(deviceShare, UNROLL));
 }
 
 /**
@@ -58,7 +49,7 @@ export function sizesOf(
     deviceShare,
     passes,
     passTokens,
-    sentTokens: sentOf(layer, deviceShare, passTokens),
+    sentTokens: sentOf(deviceShare, passTokens),
     allTokens: ep * passTokens,
     routedTokens,
     sources: routesAll ? 1 : ep,

@@ -70,8 +70,8 @@ export function tileUnit(layer: Pick<Layer, "quantization">): number {
   return wholeBlocks(layer, LANES);
 }
 
-/** Least token rows of which packed rows and sums fill whole registers: what devices send each other. */
-export function sentUnit({ row, partRow }: Pick<Layout, "row" | "partRow">): number {
+/** Least token rows of which packed rows and sums fill whole registers: what a part is cut at. */
+export function wholeRegisters({ row, partRow }: Pick<Layout, "row" | "partRow">): number {
   let unit = 1;
   while ((unit * row) % SUBLANES !== 0 || (unit * partRow) % SUBLANES !== 0) unit *= 2;
   return unit;
