@@ -22,12 +22,11 @@ export function hasShortPasses(kernels: readonly KernelPlan[]): boolean {
 
 /** What the shortest passes do not serve; undefined: nothing. */
 export function unservedShort(
-  { quantization, deterministic }: Layer,
+  { deterministic }: Layer,
   ep: number,
   rows: BucketRows,
 ): string | undefined {
   if (rows !== "vmem") return `rows = "${rows}"`;
-  if (quantization?.activations !== undefined) return "quantised activations";
   if (deterministic === true) return "deterministic";
   // Sums are cleared in groups of 16 rows of all devices.
   return ep % 2 === 0 ? undefined : "an odd number of devices";

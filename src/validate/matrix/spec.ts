@@ -117,7 +117,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
       ? {}
       : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
     ...(rows === "vmem" ? {} : { rows }),
-    ...shortPasses(layer, row.ep, rows),
+    ...shortPasses(layer, row.ep, rows, index),
   };
   return {
     spec: {

@@ -1,5 +1,6 @@
 /** What rows of the matrix take in turn: no feature of its own, or what only some rows can have. */
 import { SHORT_PASS, unservedShort } from "../../kernel/api/pass-tiles.ts";
+import { narrowRows } from "../../kernel/rows/layout.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { wordsAlong } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
@@ -42,10 +43,10 @@ export function cutColumns(row: Row, layer: LayerSpec, { cutsExperts }: Schedule
   return may && index % 2 === 1 ? ({ tp: 2, tpAxes: ["columns"] } as const) : {};
 }
 
-/** The shortest passes, where they serve a row: few are of rows of `dtype` and not deterministic. */
-export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows) {
+/** The shortest passes, where they serve a row: of rows of 8 bits in every other one. */
+export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
   const may = ep > 1 && unservedShort(layer, ep, rows) === undefined;
-  return may ? { passTokens: SHORT_PASS } : {};
+  return may && (!narrowRows(layer) || index % 2 === 1) ? { passTokens: SHORT_PASS } : {};
 }
 
 /** The last expert of the last device is one that no token goes to, where that serves a row: in few. */
