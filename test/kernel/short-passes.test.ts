@@ -70,7 +70,7 @@ test("a package whose passes are all longer does not know of shorter ones", asyn
 });
 
 test("with deterministic there are none: VMEM is exceeded, or the bucket is refused", () => {
-  const layer = { deterministic: true };
+  const layer = { deterministic: true } as const;
   const codes = (spec: MoeSpec) => judge(spec, registries).findings.map(({ code }) => code);
   expect(codes(wide(128, layer))).toContain("MOE201");
   const { findings } = judge(wide(32, layer, 8), registries);
