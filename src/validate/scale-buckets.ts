@@ -1,5 +1,6 @@
 /** Token buckets of a scaled spec: which there are, and the tiles of each. */
 import { SHORT_PASS, unservedShort } from "../kernel/api/pass-tiles.ts";
+import { ANY } from "../kernel/routing/all-tokens.ts";
 import type { TileChoice } from "../plan/plan.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { LayerSpec } from "../spec/layer.ts";
@@ -54,21 +55,27 @@ export function shortPassesOf(
  * Who routes in a bucket that is made. Where devices route all tokens up to some T, calls on both sides
  * of it are made: all of them in that bucket, each its own in a further one.
  * @param from largest T of the bucket before
+ * @param to largest T that takes its tiles: of the last bucket any
  */
 function routesOf(
-  { own, upTo }: TileChoice,
+  { own }: TileChoice,
   from: number,
+  to: number,
   ep: number,
 ): readonly Pick<BucketSpec, "routes">[] {
   const { route_all_tokens: most } = own;
   if (most === undefined || ep === 1) return [{}];
   if (most <= from) return [{ routes: "own" }];
-  return [{ routes: "all" }, ...(most < upTo ? [{ routes: "own" } as const] : [])];
+  return [{ routes: "all" }, ...(most < to ? [{ routes: "own" } as const] : [])];
 }
 
 /** Each bucket with who routes; the other side of T is made once, by the last bucket that has one. */
 function sidesOf(made: readonly Made[], ep: number) {
-  const all = made.map(({ tiles }, at) => routesOf(tiles, made[at - 1]?.tiles.upTo ?? 0, ep));
+  const largest = (at: number): number => made[at]?.tiles.upTo ?? 0;
+  const all = made.map(({ tiles }, at) => {
+    const to = at === made.length - 1 ? ANY : largest(at);
+    return routesOf(tiles, largest(at - 1), to, ep);
+  });
   const last = all.findLastIndex((each) => each.at(-1)?.routes === "own");
   return made.flatMap((one, at) =>
     (all[at] ?? []).slice(0, at === last ? 2 : 1).map((routes) => ({ made: one, routes })),

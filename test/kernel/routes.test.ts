@@ -75,6 +75,18 @@ describe("each device routes the tokens of all", () => {
     const alone = scaleSpec(decode, registries.schedules.gather!).spec;
     expect(Object.values(alone.schedule.tiles).map(({ routes }) => routes)).toEqual(["all", "own"]);
   });
+
+  test("of a last bucket that lies below it as well: it serves larger T too", () => {
+    const below = ({ tiles }: KernelPlan): KernelPlan["tiles"] => {
+      const upTo = Math.min(tiles.upTo, 64);
+      return { ...tiles, upTo, own: { ...tiles.own, route_all_tokens: upTo } };
+    };
+    const kernels = plan.kernels
+      .filter(({ bucket }) => bucket === "decode")
+      .map((kernel) => ({ ...kernel, tiles: below(kernel) }));
+    const { spec } = scaleSpec({ ...plan, kernels }, registries.schedules.gather!);
+    expect(Object.values(spec.schedule.tiles).map(({ routes }) => routes)).toEqual(["all", "own"]);
+  });
 });
 
 describe("a number of devices that is no power of 2 compiles", () => {

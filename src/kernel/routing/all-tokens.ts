@@ -22,7 +22,7 @@ const BLOCK_CYCLES = 1000;
 const TOKEN_CYCLES = 32;
 const LIST_CYCLES = 32;
 /** A kernel of any T. */
-const ANY = 2 ** 31 - 1;
+export const ANY = 2 ** 31 - 1;
 
 /**
  * Where a kernel of several devices routes, it may route for all; given ids come by token, and where
