@@ -184,7 +184,7 @@ export const codes = {
   ),
   MOE145: entry(
     "a pass cannot have so many token rows",
-    "a device brings 8 token rows to a pass, a multiple of 16 up to 128, or of 128 above: all devices together fewer than 8192, with rows and sums in HBM up to 32768; 8 with rows of dtype, in VMEM, between an even number of devices",
+    "a device brings 8 token rows to a pass, a multiple of 16 up to 128, or of 128 above: all devices together fewer than 8192, with rows and sums in HBM up to 32768; 8 in VMEM, between an even number of devices, not with deterministic",
   ),
   MOE146: entry(
     "the experts cannot be filled up",

@@ -5,6 +5,7 @@ import { judge } from "../../src/check/judge.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import { pallasCalls } from "../../src/plan/call.ts";
 import type { LayerSpec } from "../../src/spec/layer.ts";
+import type { BucketSpec } from "../../src/spec/schedule.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { scaleSpec } from "../../src/validate/scale.ts";
 
@@ -88,9 +89,9 @@ test("rows of 8 bits between devices are quantised 8 at a time", async () => {
 });
 
 /** A bucket of few tokens alone, its tiles cut so that slots for a few experts have room. */
-function few(upTo: number): MoeSpec {
+function few(upTo: number, bucket: Partial<BucketSpec> = {}): MoeSpec {
   const spec = wide(32);
-  const tiles = { all: { upTo, bt: 32, bf: 512, bd: 7168 } };
+  const tiles = { all: { upTo, bt: 32, bf: 256, bd: 7168, ...bucket } };
   return { ...spec, schedule: { kind: "gather", tiles } };
 }
 
@@ -99,6 +100,9 @@ test("where a device has 8 tokens at most and weights want the room, passes have
   expect(own(256)?.own.pass_tokens).toBe(8);
   expect(own(512)?.own.pass_tokens).toBe(16);
   expect(own(256)?.slots).toBeGreaterThan(own(512)?.slots ?? 0);
+  // But not where the bucket names more.
+  const named = judge(few(256, { passTokens: 16 }), registries).plan?.kernels[0]?.tiles;
+  expect(named?.own.pass_tokens).toBe(16);
 });
 
 test("a device with fewer than 8 tokens sends as many rows, not whole registers of them", () => {
@@ -106,4 +110,8 @@ test("a device with fewer than 8 tokens sends as many rows, not whole registers 
   const rows = pallasCalls(kernel)[0]?.streams.find(({ name }) => name === "rows_out");
   // Two tokens, of 28 sublanes each, to 31 devices.
   expect(rows?.bytes).toBe(31 * 2 * 28 * 512);
+  // Out of HBM sums go in chunks, which are of whole registers.
+  const held = judge(few(96, { rows: "hbm with sums" }), registries).plan!.kernels[0]!;
+  const sums = pallasCalls(held)[0]?.streams.find(({ name }) => name === "sums_out");
+  expect(sums?.bytes).toBe(31 * 8 * 28 * 512);
 });

@@ -75,7 +75,7 @@ function passCounts({ layer, mesh: { ep } }: MoeSpec, rows: BucketRows): readonl
   return counts;
 }
 
-/** MOE145: token rows of a pass fill tiles, and the fewest serve rows of `dtype` alone. */
+/** MOE145: token rows of a pass fill tiles, and the fewest serve rows in VMEM alone. */
 export const passesTaken: Rule = ({ spec, sound, schedule }) => {
   if (!sound("layer") || !sound("schedule", "tiles") || !sound("mesh", "ep")) return [];
   const { layer, mesh } = spec;

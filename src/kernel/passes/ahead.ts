@@ -26,7 +26,7 @@ function withSlots(input: KernelInput, slots: number): KernelInput {
 }
 
 /** Most slots that are of use and that a part of VMEM has room for, beside what the kernel needs at least. */
-export function slotsFor(
+function slotsFor(
   composition: Composition,
   input: KernelInput,
   device: Device,

@@ -9,8 +9,7 @@ import { type Limits, SHORT_PASS, unservedShort } from "../api/pass-tiles.ts";
 import type { AtOnce } from "../frame.ts";
 import { mostAllTokens } from "../routing/words.ts";
 import { roundUp } from "../rows/layout.ts";
-import { usefulSlots } from "../weights/ahead.ts";
-import { slotsFor } from "./ahead.ts";
+import { runAhead, tradeRows } from "./ahead.ts";
 import {
   attempt,
   type Fit,
@@ -140,10 +139,14 @@ function chooseByTime(request: FitRequest): Fit {
   return withBlock(last, tiles.bt);
 }
 
-/** Whether weights run as far ahead as is of use, in what VMEM has left. */
-function runsAhead({ input }: Fit, { composition, device, tiles, streamed }: FitRequest): boolean {
-  if (!streamed || tiles.slots !== undefined) return true;
-  return slotsFor(composition, input, device) >= usefulSlots(input, device);
+/** Whether weights run further ahead in the one than in the other: in more slots, or from the entry on. */
+function runsFurther(one: Fit, other: Fit, request: FitRequest): boolean {
+  const [ahead, before] = [one, other].map((fit) => {
+    const { input, early } = runAhead(tradeRows(fit, request), request);
+    return { slots: input.tiles.slots, early: early.early };
+  });
+  if (ahead === undefined || before === undefined) return false;
+  return ahead.slots > before.slots || (ahead.slots === before.slots && ahead.early > before.early);
 }
 
 /** The shortest passes, if they serve the layer, with the most rows at hand that fit; else undefined. */
@@ -183,9 +186,12 @@ export function chooseFit(request: FitRequest): Fit {
     if (limit <= LEAST_PASS || (best !== undefined && passes >= best.reads)) break;
   }
   // All tokens in one pass of half the rows: what they leave of VMEM is the weights'.
-  if (best !== undefined && share <= SHORT_PASS && !runsAhead(best, request)) {
+  const { streamed, tiles } = request;
+  if (best !== undefined && streamed && share <= SHORT_PASS && tiles.passTokens === undefined) {
     const short = shortest(request);
-    if (short !== undefined && short.reads <= best.reads) return short;
+    if (short !== undefined && short.reads <= best.reads && runsFurther(short, best, request)) {
+      return short;
+    }
   }
   const found = best ?? shortest(request) ?? smallest;
   if (found === undefined) throw new RangeError("a call has at least one pass");

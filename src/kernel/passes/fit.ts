@@ -66,7 +66,7 @@ function partsOf(
   const held = inHbm(tiles.rows);
   const layout = layoutOf(layer, held);
   const { row, rowPitch, partRow } = layout;
-  const all = sentOf(Math.ceil(tokens / ep), Number.POSITIVE_INFINITY);
+  const all = sentOf(Math.ceil(tokens / ep), Number.POSITIVE_INFINITY, tiles.rows);
   const unit = partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const straight = sumsGoStraight(layer);

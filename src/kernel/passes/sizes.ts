@@ -20,8 +20,10 @@ function chunkOf(layout: Layout, passTokens: number, held: boolean): number {
 }
 
 /** Token rows of a device, of so many in a pass, that go to others: without most of the padding. */
-export function sentOf(deviceShare: number, passTokens: number): number {
-  return Math.min(passTokens, deviceShare < UNROLL ? deviceShare : roundUp(deviceShare, UNROLL));
+export function sentOf(deviceShare: number, passTokens: number, rows: Held["rows"]): number {
+  // Out of HBM sums go in chunks of whole registers.
+  const few = deviceShare < UNROLL && !inHbm(rows);
+  return Math.min(passTokens, few ? deviceShare : roundUp(deviceShare, UNROLL));
 }
 
 /**
@@ -49,7 +51,7 @@ export function sizesOf(
     deviceShare,
     passes,
     passTokens,
-    sentTokens: sentOf(deviceShare, passTokens),
+    sentTokens: sentOf(deviceShare, passTokens, held.rows),
     allTokens: ep * passTokens,
     routedTokens,
     sources: routesAll ? 1 : ep,
