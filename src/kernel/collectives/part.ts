@@ -1,6 +1,6 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
-import { passesMayOverlap, sumsInHbm } from "../../plan/call.ts";
+import { passesMayOverlap, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
@@ -68,6 +68,9 @@ function context(plan: Plan): Record<string, unknown> {
     reversedSums: !(turned(plan) || sumsGoStraight(layer)),
     turnsApart: TURNS_APART,
     partUnit: partUnit(layoutOf(layer)),
+    /** Rows that go together, as in `sentOf`. */
+    sentGroup: rowsInHbm(kernels) ? "UNROLL" : "min(device_share, UNROLL)",
+    fewRowsText: rowsInHbm(kernels) ? "" : ", or the few that there are,",
     /** What gives them: sums that are passed on take room. */
     relaysFound: sumsGoStraight(layer) ? "relays_of" : "relays_with_room",
     tori: names.map((name) => {
