@@ -159,14 +159,14 @@ def run(program: Callable[[], Any], devices: Machine | Threads | None = None) ->
     import jax
     from jax.experimental.pallas import tpu as pltpu
 
-    from . import install
+    from . import install, promises
     from .machine import Machine
 
     machine = devices if isinstance(devices, Machine) else None
     capture = _Capture()
     value, error = None, None
     # The simulated devices print from their own threads: sys.stdout is one for all of them.
-    with contextlib.redirect_stdout(capture), install.running(devices):
+    with contextlib.redirect_stdout(capture), install.running(devices), promises.held():
         try:
             value = jax.block_until_ready(program())
         except Exception as failure:  # noqa: BLE001 - any failure of a kernel is a finding
