@@ -42,8 +42,8 @@ test("their rows are copies that the plan has, waited for where they start", () 
     semaphore: "shared_rows_gathered",
     source: "token_rows",
   });
-  // Neighbours, sixteen a copy: of 512 columns two sublanes of words in a whole tile of HBM.
-  expect((rows?.bytes ?? 0) / (rows?.copies ?? 1)).toBe(16 * 8 * 128 * 4);
+  // Neighbours, sixteen a copy: of 512 columns two sublanes of words.
+  expect((rows?.bytes ?? 0) / (rows?.copies ?? 1)).toBe(16 * 2 * 128 * 4);
   const stage = stages.find(({ name }) => name === "shared_rows");
   expect([stage?.starts, stage?.waits]).toEqual([["shared_rows_in"], ["shared_rows_in"]]);
 });
