@@ -1,5 +1,5 @@
 /** What one device does in one call under uniform routing: rows, active experts and their bytes. */
-import { type Held, inHbm, listsInHbm } from "../plan/call.ts";
+import { type Held, listsInHbm } from "../plan/call.ts";
 import {
   chanceOfExpert,
   localExperts,
@@ -17,7 +17,7 @@ import { tileCounts } from "./weights/tile-shape.ts";
  * @param reads times an active expert's rows go through it
  */
 export function loadOf(input: KernelInput, reads: number): Load {
-  const { layer, ep, layout, sizes, tiles, rows } = input;
+  const { layer, ep, layout, sizes, tiles } = input;
   const local = localExperts(layer, ep);
   // The busiest devices have so much of all rows: the last ones have fewer experts that tokens go to.
   const share = local / layer.experts;
@@ -41,7 +41,7 @@ export function loadOf(input: KernelInput, reads: number): Load {
     scaleBytes: expertScaleBytes(layer),
     biasBytes: layer.biases === true ? 4 * (2 * layer.intermediate + layout.paddedHidden) : 0,
     rowBytes: layout.paddedHidden * layout.itemBytes,
-    sentRowBytes: (inHbm(rows) ? layout.rowPitch : layout.row) * LANES * 4,
+    sentRowBytes: layout.row * LANES * 4,
     partRowBytes: layout.partRow * LANES * 4,
   };
 }

@@ -7,9 +7,9 @@ multiple that it is said to be: then its data are wrong, or race, or lie out of 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
+from unittest import mock
 
 
 def _as_promised(index: Any, multiple: int) -> Any:
@@ -27,14 +27,8 @@ def _as_promised(index: Any, multiple: int) -> Any:
     return index - lax.rem(index, lax.full_like(index, multiple))
 
 
-@contextlib.contextmanager
-def held() -> Iterator[None]:
+def held() -> AbstractContextManager[Any]:
     """Programs that are traced meanwhile have their indices as they promise them."""
     from jax.experimental import pallas as pl
 
-    trusted = pl.multiple_of
-    pl.multiple_of = _as_promised  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        pl.multiple_of = trusted
+    return mock.patch.object(pl, "multiple_of", _as_promised)

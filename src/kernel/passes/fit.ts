@@ -63,15 +63,14 @@ function partsOf(
   sizes: Sizes,
 ): number {
   if (byNeed !== undefined) return 0;
-  const held = inHbm(tiles.rows);
-  const layout = layoutOf(layer, held);
-  const { row, rowPitch, partRow } = layout;
+  const layout = layoutOf(layer);
+  const { row, partRow } = layout;
   const all = sentOf(Math.ceil(tokens / ep), Number.POSITIVE_INFINITY, tiles.rows);
   const unit = partUnit(layout);
   const bytes = (sublanes: number): number => all * sublanes * LANES * 4;
   const straight = sumsGoStraight(layer);
   const sums = straight ? {} : { sums: bytes(partRow) };
-  const rows = bytes(held ? rowPitch : row);
+  const rows = bytes(row);
   // Sums in HBM are waited for on their way to VMEM and back.
   const wait = tiles.rows === "hbm with sums" ? 2 * device.timing.dmaLatency.value : 0;
   const steps = { stepSeconds: wait * sizes.passes };

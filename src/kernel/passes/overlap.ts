@@ -1,5 +1,5 @@
 /** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
-import { goesByBlock, inHbm } from "../../plan/call.ts";
+import { goesByBlock } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
@@ -87,10 +87,9 @@ function sumsSeconds(
  */
 export function passesSeconds(input: KernelInput, rows: ExpertRows): number {
   const { layer, device, ep, byNeed, layout, parts, sizes, tiles } = input;
-  const held = inHbm(input.rows) ? layout.rowPitch : layout.row;
   const bytes = (sublanes: number): number => sizes.sentTokens * sublanes * LANES * 4;
   const sent = { device, ep, sentTokens: sizes.sentTokens, unit: partUnit(layout) };
-  const blocks = { ...sent, rows: bytes(held), sums: bytes(layout.partRow) };
+  const blocks = { ...sent, rows: bytes(layout.row), sums: bytes(layout.partRow) };
   // Rows by need go to those devices alone that have an expert for them.
   const share = byNeed === undefined ? 1 : shareOf(layer, ep);
   const links = ep === 1 ? 0 : share * secondsOf(blocks, parts);
