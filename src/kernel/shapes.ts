@@ -65,7 +65,7 @@ function rowsBlocks(plan: Plan): Blocks {
   const when = (name: string): string => (inHbm ? `${HERE}/rows/${name}` : NO_BLOCK);
   const by = (name: string): string => `${HERE}/rows/${name}_${inHbm ? "hbm" : "vmem"}`;
   return {
-    pitches: by("pitches"),
+    pitches: by("pitches") + (inHbm && plan.layer.sharedExperts !== undefined ? "_shared" : ""),
     names: by("names"),
     chunk: by("chunk"),
     list_words: listed ? `${HERE}/rows/list_words_of_block` : when("list_words"),
@@ -75,7 +75,7 @@ function rowsBlocks(plan: Plan): Blocks {
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     most_sums: sums ? `${HERE}/rows/most_sums` : NO_BLOCK,
-    sum_slots: combinesByGroup(plan) ? `${HERE}/rows/sum_slots` : NO_BLOCK,
+    group_slots: combinesByGroup(plan) ? `${HERE}/rows/group_slots` : NO_BLOCK,
     sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
     part_chunk: sums && isRelayed(plan) ? `${HERE}/rows/part_chunk` : NO_BLOCK,
     returns: sums && returned ? `${HERE}/rows/returns` : NO_BLOCK,

@@ -48,8 +48,8 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
     const { space, shape } = buffers.find((buffer) => buffer.name === name) ?? {};
     return [space, shape];
   };
-  // Of two passes, 4096 tokens and sixteen rows that no token owns, 32 sublanes each.
-  expect(of("token_sums")).toEqual(["HBM", [2, (4096 + 16) * 32, 128]]);
+  // Of two passes, 4096 tokens and sixteen rows that no token owns, 32 sublanes each and one between them.
+  expect(of("token_sums")).toEqual(["HBM", [2, (4096 + 16) * 33, 128]]);
   expect(of("arrived_sums")[0]).toBe("HBM");
   // Of sixteen groups of rows, as a block has more.
   expect([(tiles.own.row_block ?? 0) > 256, tiles.own.sum_slots]).toEqual([true, 16]);
@@ -82,16 +82,16 @@ test("sums of 8 bits leave in a quarter of their room: quantised a chunk at a ti
   expect(reduce?.writes).toContain("packed_sums");
   const files = await emitPackage(plan);
   expect(files.get("sums/transport.py")).toContain("quantize_sums(r, group * count, count)");
-  expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_ROW");
+  expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_PITCH");
 });
 
 test("shared experts add to sums in HBM by blocks of neighbouring tokens", async () => {
   const plan = planOf({ sharedExperts: { count: 1, intermediate: 1024 } }, {});
   const { streams, stages } = allOf(only(plan));
   const of = (name: string) => streams.find((stream) => stream.name === name);
-  // Of every token, sixteen a copy, there and back.
+  // Of every token, sixteen a copy, with what lies between them, there and back.
   expect([of("shared_sums_in")?.bytes, of("shared_sums_back")?.copies]).toEqual([
-    8192 * 32 * 512,
+    8192 * 33 * 512,
     8192 / 16,
   ]);
   const names = stages.map(({ name }) => name);

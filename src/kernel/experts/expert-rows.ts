@@ -62,8 +62,8 @@ function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
   if (!sumsInHbm(kernels)) {
     return { summedIn: "token_sums", summedShape: "(all_tokens * SUM_ROW + SUM_ROW, LANES)" };
   }
-  const shape = sumsByGroup(layer) ? "ROW_GROUP" : "row_block";
-  return { summedIn: "block_sums", summedShape: `(${shape} * SUM_ROW, LANES)` };
+  const shape = sumsByGroup(layer) ? "ROW_GROUP * SUM_ROW" : "row_block * SUM_PITCH";
+  return { summedIn: "block_sums", summedShape: `(${shape}, LANES)` };
 }
 
 export const expertRows: Part = {

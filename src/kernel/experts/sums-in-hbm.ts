@@ -63,14 +63,15 @@ function atHand({ layer, layout, tiles }: Pick<KernelInput, "layer" | "layout" |
 /** Sums of a block of rows, or of as many groups of them as have slots. */
 export function sumsBuffers(input: KernelInput) {
   const { layer, layout } = input;
-  const rowsText = sumsByGroup(layer) ? "s.sum_slots * ROW_GROUP" : "s.row_block";
-  const held: Dim = [`${rowsText} * SUM_ROW`, atHand(input) * layout.sumRow];
+  const held: Dim = sumsByGroup(layer)
+    ? ["s.group_slots * ROW_GROUP * SUM_ROW", atHand(input) * layout.sumRow]
+    : ["s.row_block * SUM_PITCH", atHand(input) * layout.sumPitch];
   return [vmem("block_sums", [held, ["LANES", LANES]], FLOAT, "sums of the tokens of a block")];
 }
 
 /** Of the copies there and of those back. */
 export function sumsSemaphores(input: KernelInput) {
-  const count: Dim = sumsByGroup(input.layer) ? ["s.sum_slots", atHand(input) / GROUP] : ONE;
+  const count: Dim = sumsByGroup(input.layer) ? ["s.group_slots", atHand(input) / GROUP] : ONE;
   return [
     dma("sums_brought", count, "sums of a block's tokens in block_sums"),
     dma("sums_kept", count, "sums of a block's tokens back in token_sums"),

@@ -27,6 +27,7 @@ export function rowsContext(plan: Plan): Record<string, unknown> {
     ...packedTexts(layer, layout),
     rowsInHbm: inHbm,
     sumsInHbm: sums,
+    sumPitch: sums ? "SUM_PITCH" : "SUM_ROW",
     gatheredTiles: isStreamed(kernels) ? "row_block // bt" : "2",
     quantizedRows: quantized,
     quantizedRowsText:
@@ -79,6 +80,7 @@ function packedTexts(layer: Plan["layer"], layout: Layout): Record<string, unkno
     rowSublanes: layout.row,
     partSublanes: layout.partRow,
     sumSublanes: layout.sumRow,
+    sumPitchSublanes: layout.sumPitch,
     sumChunk: sumChunk(layout),
     rowChunk: rowChunk(layout),
     rowPitch: layout.rowPitch,

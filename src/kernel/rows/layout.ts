@@ -41,8 +41,8 @@ export interface Layout {
   /** Sublanes of a packed token row; one of 8 bits has its scale in the last, in every lane. */
   readonly row: number;
   /**
-   * Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. Of rows
-   * in HBM none is left between two, so that none crosses a link.
+   * Sublanes from one gathered row to the next: odd, so that strided loads meet other banks. Those that the
+   * shared experts take out of HBM come as they lie there, side by side.
    */
   readonly rowPitch: number;
   /** Sublanes from one (8, 128) result tile to the next: odd for the same reason. */
@@ -52,8 +52,9 @@ export interface Layout {
   /** Sublanes of a result row packed as `dtype`, and from one gathered to the next. */
   readonly resultRow: number;
   readonly resultPitch: number;
-  /** Sublanes of a row of float32 sums. */
+  /** Sublanes of a row of float32 sums, and from one to the next in HBM and on their way: odd as above. */
   readonly sumRow: number;
+  readonly sumPitch: number;
   readonly choiceRows: number;
   readonly expertRows: number;
   readonly expertLanes: number;
@@ -136,12 +137,13 @@ export function layoutOf(layer: Layer, inHbm = false): Layout {
     word: bf16 ? "uint32" : "float32",
     paddedHidden: columns,
     row,
-    rowPitch: inHbm ? row : row | 1,
+    rowPitch: inHbm && layer.sharedExperts !== undefined ? row : row | 1,
     tilePitch: SUBLANES + 1,
     partRow,
     resultRow: packed,
     resultPitch: packed | 1,
     sumRow: columns / LANES,
+    sumPitch: (columns / LANES) | 1,
     choiceRows: roundUp(layer.topK, SUBLANES),
     expertRows: roundUp(rows, SUBLANES),
     expertLanes: roundUp(rows + 1, LANES),

@@ -13,7 +13,7 @@ export function stagedSlots({ ep, byNeed }: Pick<KernelInput, "ep" | "byNeed">):
   return ep === 1 || byNeed !== undefined ? ["3", 3] : ["4", 4];
 }
 
-/** Bytes of sums in a slot at most. */
+/** Bytes of sums in a slot at most, without what parts them. */
 const MOST_BYTES = 1.5 * 2 ** 20;
 
 /** Most tokens whose sums go through VMEM at once: SUM_CHUNK of the template. */
@@ -35,8 +35,8 @@ export function stagedBuffers(input: KernelInput) {
   const { layout, sizes } = input;
   const slots = stagedSlots(input);
   const rows: Dim = [
-    "min(s.chunk, SUM_CHUNK) * SUM_ROW",
-    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumRow,
+    "min(s.chunk, SUM_CHUNK) * SUM_PITCH",
+    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumPitch,
   ];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
   return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
@@ -52,7 +52,7 @@ export function stagedSemaphores() {
 
 /** Bytes of the sums of so many tokens. */
 export function sumBytes({ layout }: Pick<Frame, "layout">, tokens: number): number {
-  return tokens * layout.sumRow * LANES * 4;
+  return tokens * layout.sumPitch * LANES * 4;
 }
 
 /**

@@ -24,7 +24,7 @@ function heldOf(layout: Layout, { passTokens, passes, chunk }: Sizes): Stream {
     issuedBy: "load_rows",
     awaitedBy: "load_rows",
     semaphore: "rows_held",
-    bytes: passTokens * passes * layout.rowPitch * LANES * 4,
+    bytes: passTokens * passes * layout.row * LANES * 4,
     copies: (passTokens / chunk) * passes,
     meaning: "this device's packed rows to those of all devices",
   };
@@ -47,7 +47,7 @@ export const tokensIn: Part = {
       ? [
           vmem(
             "packed_rows",
-            [TWO, ["s.chunk * ROW_PITCH", sizes.chunk * layout.rowPitch], ["LANES", LANES]],
+            [TWO, ["s.chunk * ROW", sizes.chunk * layout.row], ["LANES", LANES]],
             wordType(layout),
             "packed token rows on their way to those of all devices",
             2,

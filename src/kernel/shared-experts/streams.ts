@@ -71,7 +71,7 @@ function rowsIn(frame: Frame, load: SharedLoad): Stream {
 function sharedSums({ layout }: Frame, { rows }: SharedLoad): readonly Stream[] {
   const each = {
     remote: false,
-    bytes: rows * layout.sumRow * LANES * 4,
+    bytes: rows * layout.sumPitch * LANES * 4,
     copies: rows / GROUP,
     slots: 1,
     awaitedBy: "shared_combine",

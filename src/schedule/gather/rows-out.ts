@@ -81,12 +81,9 @@ function stagesOf(frame: Frame): readonly Draft[] {
 function heldOfPasses(input: KernelInput): BufferDeclaration {
   const { layout, sizes } = input;
   const held = inHbm(input.rows);
-  const [pitch, words] = held
-    ? (["ROW_PITCH", layout.rowPitch] as const)
-    : (["ROW", layout.row] as const);
   // Where sums are copied row by row too, each entry that pads a list has a row of its own.
   const [more, count] = input.rows === "hbm with sums" ? (["ROW_GROUP", GROUP] as const) : ["1", 1];
-  const rows: Dim = [`(s.all_tokens + ${more}) * ${pitch}`, (sizes.allTokens + count) * words];
+  const rows: Dim = [`(s.all_tokens + ${more}) * ROW`, (sizes.allTokens + count) * layout.row];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const dims: readonly Dim[] = [...slots, rows, ["LANES", LANES]];
   const meaning = `packed token rows of all devices and ${count === 1 ? "one" : "some"} that no token owns`;

@@ -33,8 +33,8 @@ export function hbmSumsBuffers(input: KernelInput) {
   const { layer, layout, ep, sizes } = input;
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const sums: Dim = [
-    "(s.all_tokens + ROW_GROUP) * SUM_ROW",
-    (sizes.allTokens + GROUP) * layout.sumRow,
+    "(s.all_tokens + ROW_GROUP) * SUM_PITCH",
+    (sizes.allTokens + GROUP) * layout.sumPitch,
   ];
   const meaning = "weighted sums of local experts' results by token, and some that no token owns";
   const own = [hbm("token_sums", [...slots, sums, lanes], FLOAT, meaning), ...stagedBuffers(input)];

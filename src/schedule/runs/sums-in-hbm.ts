@@ -36,8 +36,8 @@ function buffers(input: KernelInput) {
     "packed token rows of this device, of others by device, and some that no token owns";
   const sumsMeaning = "weighted sums of local experts' results by row, and some of no token's";
   const own = [
-    hbm("token_rows", [along("ROW_PITCH", layout.rowPitch), lanes], wordType(layout), rowsMeaning),
-    hbm("token_sums", [along("SUM_ROW", layout.sumRow), lanes], FLOAT, sumsMeaning),
+    hbm("token_rows", [along("ROW", layout.row), lanes], wordType(layout), rowsMeaning),
+    hbm("token_sums", [along("SUM_PITCH", layout.sumPitch), lanes], FLOAT, sumsMeaning),
     ...stagedBuffers(input),
   ];
   if (ep === 1) return own;
