@@ -50,6 +50,7 @@ test("with sums in HBM as well a block's sums come and go with it, and VMEM has 
   };
   // Of two passes, 4096 tokens and sixteen rows that no token owns, 32 sublanes each and one between them.
   expect(of("token_sums")).toEqual(["HBM", [2, (4096 + 16) * 33, 128]]);
+  expect(of("staged_sums")).toEqual(["VMEM", [64 * 33, 128]]);
   expect(of("arrived_sums")[0]).toBe("HBM");
   // Of sixteen groups of rows, as a block has more.
   expect([(tiles.own.row_block ?? 0) > 256, tiles.own.sum_slots]).toEqual([true, 16]);
@@ -83,12 +84,21 @@ test("sums of 8 bits leave in a quarter of their room: quantised a chunk at a ti
   const files = await emitPackage(plan);
   expect(files.get("sums/transport.py")).toContain("quantize_sums(r, group * count, count)");
   expect(files.get("sums/partial_sums.py")).toContain("stride=SUM_PITCH");
+  // Parts of 4 or 12 tokens begin at no multiple of 8 sublanes there, and nobody is told that they do.
+  const transport = files.get("sums/transport.py");
+  for (const tokens of ["s.part_tokens", "s.part_chunk"]) {
+    expect(transport).toMatch(
+      new RegExp(`multiple_of\\(\\w+, math\\.gcd\\(${tokens}, SUBLANES\\)\\)`),
+    );
+  }
 });
 
 test("shared experts add to sums in HBM by blocks of neighbouring tokens", async () => {
   const plan = planOf({ sharedExperts: { count: 1, intermediate: 1024 } }, {});
-  const { streams, stages } = allOf(only(plan));
+  const { buffers, streams, stages } = allOf(only(plan));
   const of = (name: string) => streams.find((stream) => stream.name === name);
+  const held = buffers.find(({ name }) => name === "block_sums");
+  expect(held?.shape).toEqual([(only(plan).tiles.own.row_block ?? 0) * 33, 128]);
   // Of every token, sixteen a copy, with what lies between them, there and back.
   expect([of("shared_sums_in")?.bytes, of("shared_sums_back")?.copies]).toEqual([
     8192 * 33 * 512,

@@ -48,6 +48,9 @@ test("rows in HBM are of as many passes as links take longest for, two of them a
   const shape = (name: string) => buffers.find((buffer) => buffer.name === name)?.shape;
   const rows = 8192 / held.passes + 1;
   expect(shape("token_rows")).toEqual([2, rows * 16, 128]);
+  // Close there; gathered one sublane apart, so that strided loads of eight meet as many banks.
+  expect(shape("gathered_rows")).toEqual([128 * 17, 128]);
+  expect(shape("packed_rows")?.[0]).toBe(128 * 16);
   expect(shape("token_sums")).toEqual([rows * 32, 128]);
   expect(held.vmem.used).toBeLessThan(held.vmem.available);
   // One turn after the other: a stage without a turn is of the pass whose rows the experts take.

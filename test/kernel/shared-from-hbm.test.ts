@@ -35,7 +35,10 @@ test("their rows are copies that the plan has, waited for where they start", () 
   const { plan } = judge(moe(spec({}, 4, 256)), registries);
   const [kernel] = plan?.kernels ?? [];
   if (kernel === undefined) throw new Error("no plan");
-  const { streams, stages } = allOf(kernel);
+  const { buffers, streams, stages } = allOf(kernel);
+  // Side by side where they are gathered as well: no row of 32 lies apart.
+  const gathered = buffers.find(({ name }) => name === "gathered_rows");
+  expect(gathered?.shape).toEqual([32 * 2, 128]);
   const rows = streams.find(({ name }) => name === "shared_rows_in");
   expect(rows).toMatchObject({
     from: "HBM",
