@@ -43,6 +43,7 @@ const PLACES = {
   "two passes": "; rows of one pass come in while experts take the other's",
   hbm: "; token rows in HBM",
   "hbm with sums": "; token rows and their sums in HBM",
+  "hbm with results": "; token rows and the results of all their experts in HBM",
 } as const;
 
 /** What a member is, in a line. */

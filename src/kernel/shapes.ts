@@ -5,6 +5,7 @@ import {
   isStreamed,
   passesMayOverlap,
   planListsInHbm,
+  resultsInHbm,
   rowsInHbm,
   sumsInHbm,
 } from "../plan/call.ts";
@@ -75,8 +76,10 @@ function rowsBlocks(plan: Plan): Blocks {
     pass_slots: passesMayOverlap(plan) ? `${HERE}/rows/pass_slots` : NO_BLOCK,
     hbm_buffers: when("hbm_buffers"),
     most_sums: sums ? `${HERE}/rows/most_sums` : NO_BLOCK,
+    most_results: resultsInHbm(plan.kernels) ? `${HERE}/rows/most_results` : NO_BLOCK,
     group_slots: combinesByGroup(plan) ? `${HERE}/rows/group_slots` : NO_BLOCK,
     sum_chunk: sums ? `${HERE}/rows/sum_chunk` : NO_BLOCK,
+    results: resultsInHbm(plan.kernels) ? `${HERE}/rows/results` : NO_BLOCK,
     part_chunk: sums && isRelayed(plan) ? `${HERE}/rows/part_chunk` : NO_BLOCK,
     returns: sums && returned ? `${HERE}/rows/returns` : NO_BLOCK,
   };

@@ -20,9 +20,14 @@ export function allOf(
   };
 }
 
+/** Token rows lie in HBM with their sums, or with what these are made of. */
+export function withSums(rows: BucketRows | undefined): boolean {
+  return rows === "hbm with sums" || rows === "hbm with results";
+}
+
 /** Token rows lie in HBM, with their sums or without. */
 export function inHbm(rows: BucketRows | undefined): boolean {
-  return rows === "hbm" || rows === "hbm with sums";
+  return rows === "hbm" || withSums(rows);
 }
 
 /** Where token rows lie, and to whom they go. */
@@ -36,7 +41,7 @@ export interface Held {
  * the scalar unit walks through all of them.
  */
 export function listsInHbm({ rows, byNeed }: Held): boolean {
-  return rows === "hbm with sums" && byNeed === undefined;
+  return withSums(rows) && byNeed === undefined;
 }
 
 /** The same in every kernel of a package, or in none. */
@@ -51,7 +56,12 @@ export function rowsInHbm(kernels: readonly KernelPlan[]): boolean {
 
 /** The sums of token rows lie in HBM as well, in every kernel of a package or in none. */
 export function sumsInHbm(kernels: readonly KernelPlan[]): boolean {
-  return kernels.some(({ tiles }) => tiles.rows === "hbm with sums");
+  return kernels.some(({ tiles }) => withSums(tiles.rows));
+}
+
+/** There they are made of results of all entries, in every kernel of a package or in none. */
+export function resultsInHbm(kernels: readonly KernelPlan[]): boolean {
+  return kernels.some(({ tiles }) => tiles.rows === "hbm with results");
 }
 
 /** Rows of two passes are here at a time. */

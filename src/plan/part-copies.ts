@@ -7,6 +7,8 @@ export interface PartCopies {
   /** Sums of every part; as many chunks of all parts as `ahead` are on their way beside the one in use. */
   readonly sums: string;
   readonly ahead: number;
+  /** Copies of a chunk's sums, on average. Absent: one. */
+  readonly sumsCopies?: number;
   /** Of each copy that arrived for it; so many of a part are on their way beside the one in use. */
   readonly arrived: string;
   readonly arrivedAhead: number;

@@ -6,6 +6,7 @@ export const PLACE_WORDS = {
   "two passes": "overlapped",
   hbm: "hbm",
   "hbm with sums": "hbm_sums",
+  "hbm with results": "hbm_results",
 } as const satisfies Readonly<Record<Exclude<BucketRows, "vmem">, string>>;
 
 export type PlaceWord = (typeof PLACE_WORDS)[keyof typeof PLACE_WORDS];

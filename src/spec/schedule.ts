@@ -25,9 +25,16 @@ export type BucketRoutes = "auto" | "own" | "all";
 /**
  * Where the token rows of all devices lie: in VMEM, one pass after the other; there, of two passes,
  * where the rows of one come in while the experts take those of the other; or in HBM, of two passes;
- * or there with the float32 sums of these tokens.
+ * or there with the float32 sums of these tokens, or with the results of all their experts, to be added up where
+ * sums leave.
  */
-export const BUCKET_ROWS = ["vmem", "two passes", "hbm", "hbm with sums"] as const;
+export const BUCKET_ROWS = [
+  "vmem",
+  "two passes",
+  "hbm",
+  "hbm with sums",
+  "hbm with results",
+] as const;
 export type BucketRows = (typeof BUCKET_ROWS)[number];
 
 /** Estimated microseconds of a call of `upTo` tokens with rows in one of these places. */

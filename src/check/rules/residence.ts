@@ -22,14 +22,20 @@ function unservedInHbm(layer: LayerSpec): string | undefined {
   return unservedInPasses(layer);
 }
 
+/** The same where sums are made of results as they leave. */
+function unservedWithResults(layer: LayerSpec): string | undefined {
+  return layer.sharedExperts === undefined ? unservedInHbm(layer) : "shared experts";
+}
+
 const UNSERVED = {
   "two passes": unservedInPasses,
   hbm: unservedInHbm,
   "hbm with sums": unservedInHbm,
+  "hbm with results": unservedWithResults,
 } as const;
 
 /** Those with rows in HBM first. */
-const RESIDENCES = ["hbm", "hbm with sums", "two passes"] as const;
+const RESIDENCES = ["hbm", "hbm with sums", "hbm with results", "two passes"] as const;
 
 type Place = Exclude<BucketRows, "vmem">;
 
@@ -50,7 +56,8 @@ export function rowsServed(spec: MoeSpec, by: Schedule, but?: string): readonly 
     // One device has no two passes at a time.
     (rows) =>
       rows === "vmem" ||
-      (unservedOf(layer, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes")),
+      (unservedOf(layer, by, rows) === undefined &&
+        (mesh.ep > 1 || (rows !== "two passes" && rows !== "hbm with results"))),
   );
   const asked = Object.entries(schedule.tiles).flatMap(([name, bucket]) =>
     name === but ? [] : (bucket?.passTokens ?? []),
@@ -107,7 +114,9 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
   return buckets.flatMap(([name, bucket]) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
-    const unserved = (one: Place) => unservedOf(spec.layer, schedule, one);
+    const alone = spec.mesh.ep === 1;
+    const unserved = (one: Place) =>
+      one === "hbm with results" && alone ? "one device" : unservedOf(spec.layer, schedule, one);
     const missing = rows === "auto" ? undefined : unserved(rows);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest }),

@@ -1,6 +1,6 @@
 /** Which copies take blocks between devices: a table made from where they sit, read by the kernel. */
 import { pyTuple } from "../../emit/python.ts";
-import { passesMayOverlap, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { passesMayOverlap, rowsInHbm, sumsInHbm, withSums } from "../../plan/call.ts";
 import type { Plan, Relays } from "../../plan/plan.ts";
 import { type DeviceSteps, stepsOf } from "../../predict/machine/relays.ts";
 import { torusOf } from "../../predict/machine/torus.ts";
@@ -128,7 +128,7 @@ export const collectives: Part = {
   stages: (frame) => {
     if (frame.ep === 1) return [];
     const meaning = "the table of copies between devices is here";
-    const listed = frame.rows === "hbm with sums" && !sumsGoStraight(frame.layer);
+    const listed = withSums(frame.rows) && !sumsGoStraight(frame.layer);
     // Steps of sums, by the parts that they complete.
     const loops: readonly DraftLoop[] = listed
       ? [{ over: "copies", each: 1, fixed: tablesOf(frame).reduce }]

@@ -4,6 +4,7 @@ import {
   isStreamed,
   planGoesByBlock,
   planListsInHbm,
+  resultsInHbm,
   rowsInHbm,
   sumsInHbm,
 } from "../../plan/call.ts";
@@ -48,10 +49,11 @@ function bringBlock({ kernels }: Plan): string {
 /** Sums around a block's products: in VMEM, brought with all of its rows, or by chunks of them. */
 function sumsBlocks(plan: Plan): Readonly<Record<string, string>> {
   const inHbm = sumsInHbm(plan.kernels);
-  const way = combinesByGroup(plan) ? "by_group" : "whole";
+  const results = resultsInHbm(plan.kernels);
+  const way = results ? "by_entry" : combinesByGroup(plan) ? "by_group" : "whole";
   const of = (name: string): string => (inHbm ? `${HERE}/streamed/${name}/${way}` : NO_BLOCK);
   return {
-    bring_sums: of("bring_sums"),
+    bring_sums: results ? NO_BLOCK : of("bring_sums"),
     sum_results: inHbm ? of("sum_results") : `${HERE}/streamed/sum_results/rows`,
     last_sums: of("last_sums"),
   };

@@ -1,5 +1,5 @@
 /** One expert's rows out of those that all devices brought, and its results to the tokens' sums. */
-import { type Held, inHbm, listsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { type Held, inHbm, listsInHbm, sumsInHbm, withSums } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { type Dim, smem } from "../declaration.ts";
 import { weighsRows, weightsRead } from "../feed-forward/row-scales.ts";
@@ -8,6 +8,13 @@ import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { routesAll } from "../routing/all-tokens.ts";
 import { weightStreams } from "../weights/scales.ts";
+import {
+  mostLocal,
+  resultsBuffers,
+  resultsCopies,
+  resultsSemaphores,
+  resultsStages,
+} from "./results-in-hbm.ts";
 import {
   expertBuffers,
   expertCopies,
@@ -34,15 +41,16 @@ function entriesRead(held: Held, weighed: boolean): readonly string[] {
 function combine(frame: Frame): Draft {
   const { layer, load, streamed, rows: held } = frame;
   const weighed = weighsRows(layer);
-  const inBlock = held === "hbm with sums";
-  const sums = inBlock ? "block_sums" : "token_sums";
+  const inBlock = withSums(held);
+  const sums = resultsPlace(held);
   return {
     name: "combine",
     meaning: weighed
       ? "results of weighed rows added to their tokens' sums"
       : "weighted results added to their tokens' sums",
     reads: [
-      ...["result_tiles", ...entriesRead(frame, weighed), sums],
+      ...["result_tiles", ...entriesRead(frame, weighed)],
+      ...(held === "hbm with results" ? [] : [sums]),
       ...(layer.biases === true ? ["down_biases"] : []),
     ],
     writes: [sums],
@@ -57,6 +65,18 @@ function combine(frame: Frame): Draft {
   };
 }
 
+/** Where `combine` puts results: with the sums of all tokens or of a block's, or side by side. */
+function resultsPlace(held: Frame["rows"]): string {
+  if (held === "hbm with results") return "block_results";
+  return held === "hbm with sums" ? "block_sums" : "token_sums";
+}
+
+/** What goes between VMEM and HBM around it. */
+function aroundCombine(frame: Frame): readonly Draft[] {
+  if (frame.rows === "hbm with results") return resultsStages(frame);
+  return frame.rows === "hbm with sums" ? sumsStages(frame) : [];
+}
+
 /** Where `combine` adds results: to the sums of all tokens, or to those of a block's. */
 function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
   if (!sumsInHbm(kernels)) {
@@ -69,6 +89,8 @@ function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
 export const expertRows: Part = {
   buffers: (input) => {
     if (input.rows === "hbm with sums") return [...expertBuffers(input), ...sumsBuffers(input)];
+    if (input.rows === "hbm with results")
+      return [...expertBuffers(input), ...resultsBuffers(input)];
     if (input.rows === "hbm") return expertBuffers(input);
     const { sizes } = input;
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
@@ -76,20 +98,24 @@ export const expertRows: Part = {
   },
   context: (plan) => ({
     ...summedIn(plan),
+    biasSlot: plan.layer.biases === true ? "bias_slot, " : "",
+    biasedResult: plan.layer.biases === true ? "(result + bias)" : "result",
+    mostLocal: mostLocal(plan.layer, plan.mesh.ep),
     merged: MERGED,
     combinedText: combinesByGroup(plan) ? "rows `begin` to `end` of a block" : "`count` rows",
   }),
   semaphores: (input) => [
     ...(inHbm(input.rows) ? expertSemaphores(input) : []),
     ...(input.rows === "hbm with sums" ? sumsSemaphores(input) : []),
+    ...(input.rows === "hbm with results" ? resultsSemaphores(input) : []),
   ],
   streams: (frame) => [
     ...(inHbm(frame.rows) ? expertCopies(frame) : []),
     ...(frame.rows === "hbm with sums" ? sumsCopies(frame) : []),
+    ...(frame.rows === "hbm with results" ? resultsCopies(frame) : []),
   ],
   stages: (frame) => {
-    const sums = frame.rows === "hbm with sums" ? sumsStages(frame) : [];
-    if (inHbm(frame.rows)) return [...expertStages(frame), combine(frame), ...sums];
+    if (inHbm(frame.rows)) return [...expertStages(frame), combine(frame), ...aroundCombine(frame)];
     const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [

@@ -9,11 +9,12 @@ import type { Draft, Part } from "../part.ts";
 import { expertStreams } from "../weights/part.ts";
 import { sharedStreams } from "../weights/scales.ts";
 import { expertsBlocks } from "./blocks.ts";
+import { mostLocal } from "./results-in-hbm.ts";
 
 /** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
 function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
   const local = localExperts(layer, ep);
-  const perToken = Math.min(layer.topK, local);
+  const perToken = mostLocal(layer, ep);
   return [
     `LOCAL_EXPERTS + s.all_tokens * ${perToken} // s.row_block + 1`,
     local + Math.floor((sizes.allTokens * perToken) / tiles.rowBlock) + 1,

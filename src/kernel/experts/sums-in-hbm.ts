@@ -20,6 +20,9 @@ import { weightStreams } from "../weights/scales.ts";
 const MOST_BYTES = 4 * 2 ** 20;
 const MOST_SLOTS = 32;
 
+/** Groups of results on their way to HBM at most: nothing else waits for them. */
+export const MOST_RESULT_SLOTS = 8;
+
 /** Groups of a block's rows whose sums are at hand at a time: `sum_slots` of the tile table. */
 export function sumSlots({ sumRow }: Pick<Layout, "sumRow">): number {
   const group = GROUP * sumRow * LANES * 4;
@@ -30,6 +33,7 @@ export function sumSlots({ sumRow }: Pick<Layout, "sumRow">): number {
 export function ownSumSlots(
   input: Pick<KernelInput, "layer" | "layout" | "rows">,
 ): TileChoice["own"] {
+  if (input.rows === "hbm with results") return { sum_slots: MOST_RESULT_SLOTS };
   return input.rows === "hbm with sums" && sumsByGroup(input.layer)
     ? { sum_slots: sumSlots(input.layout) }
     : {};
@@ -38,7 +42,7 @@ export function ownSumSlots(
 /** Its field and rule. */
 export function sumSlotsTile(plan: Plan): TileTable {
   if (!combinesByGroup(plan)) return { fields: [], rules: [] };
-  const meaning = "groups of a block's rows whose sums are at hand at a time";
+  const meaning = "groups of a block's rows whose sums, or results, are at hand at a time";
   return {
     fields: [{ name: "sum_slots", type: "int", meaning }],
     rules: [{ name: "sum_slots", python: "self.sum_slots >= 1", text: "at least 1" }],

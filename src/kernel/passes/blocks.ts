@@ -3,6 +3,7 @@ import {
   goByNeed,
   planGoesByBlock,
   planListsInHbm,
+  resultsInHbm,
   rowsInHbm,
   sumsInHbm,
 } from "../../plan/call.ts";
@@ -44,6 +45,7 @@ function entriesBlock(plan: Plan): string {
 
 /** What sums begin at, and where they are. */
 function zeroSums({ layer: { identityExperts }, mesh: { ep }, kernels }: Plan): string {
+  if (resultsInHbm(kernels)) return "results";
   if (sumsInHbm(kernels)) {
     return ep === 1 ? "hbm" : goByNeed(kernels) === undefined ? "hbm_ahead" : "hbm_by_need";
   }
@@ -66,11 +68,12 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
   const all = planRoutesAll(plan);
   const listed = planListsInHbm(kernels);
   const byGroup = combinesByGroup(plan);
+  const results = resultsInHbm(kernels);
   const given = layer.routing.where !== "kernel";
   const valid = `${HERE}/valid_tokens/${tokensReordered(mesh) ? "reordered" : "plain"}`;
   return {
     about_shared: aboutShared(plan),
-    combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${layer.biases === true ? "biased" : "plain"}`,
+    combine: `${HERE}/combine/${weighsRows(layer) ? "unweighed_" : ""}${results ? "results" : layer.biases === true ? "biased" : "plain"}`,
     weigh_rows: weighsRows(layer) ? `${HERE}/weigh_rows` : NO_BLOCK,
     sum_places: `${HERE}/sum_places/${sumPlaces(plan)}`,
     zero_sums: `${HERE}/zero_sums/${zeroSums(plan)}`,
@@ -78,7 +81,7 @@ export function passesBlocks(plan: Plan): Readonly<Record<string, string>> {
     combined_rows: `${HERE}/combined/${byGroup ? "rows_between" : "all_rows"}`,
     combined_groups: `${HERE}/combined/${byGroup ? "groups_between" : "all_groups"}`,
     row_sums: sumsInHbm(kernels) ? `${HERE}/hbm/row_sums` : NO_BLOCK,
-    sums_copies: `${HERE}/hbm/row_sums/${byGroup ? "by_group" : "whole"}`,
+    sums_copies: `${HERE}/hbm/row_sums/${results ? "by_entry" : byGroup ? "by_group" : "whole"}`,
     entries: rowsInHbm(kernels) ? `${HERE}/hbm/entries/${entriesBlock(plan)}` : NO_BLOCK,
     list_own: `${HERE}/routes/list_own/${listed ? "to_hbm" : "in_smem"}`,
     valid_tokens: all ? NO_BLOCK : valid,

@@ -1,6 +1,6 @@
 /** A kernel with so many rows a pass and of an expert at hand: whether it fits, and what it takes. */
 
-import { type Held, inHbm, listsInHbm } from "../../plan/call.ts";
+import { type Held, inHbm, listsInHbm, withSums } from "../../plan/call.ts";
 import type { ByNeed } from "../../plan/plan.ts";
 import type { TileRequest } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -72,7 +72,7 @@ function partsOf(
   const sums = straight ? {} : { sums: bytes(partRow) };
   const rows = bytes(row);
   // Sums in HBM are waited for on their way to VMEM and back.
-  const wait = tiles.rows === "hbm with sums" ? 2 * device.timing.dmaLatency.value : 0;
+  const wait = withSums(tiles.rows) ? 2 * device.timing.dmaLatency.value : 0;
   const steps = { stepSeconds: wait * sizes.passes };
   const chosen = choose(transport, { device, ep, sentTokens: all, unit, rows, ...sums, ...steps });
   const parts = wholeParts(chosen, sizes.sentTokens, unit);

@@ -1,5 +1,6 @@
 /** One bucket on one device as a plan. */
 
+import { withSums } from "../../plan/call.ts";
 import type { Axis, ByNeed, KernelPlan, Stage, TileChoice } from "../../plan/plan.ts";
 import type { LowerInput } from "../../schedule/schedule.ts";
 import { defined } from "../../spec/defined.ts";
@@ -60,7 +61,7 @@ export interface Passes {
  * else a whole expert at a time.
  */
 function isStreamed({ layer, tiles, streamed }: LowerInput): boolean {
-  const blocks = tiles.rows === "hbm with sums";
+  const blocks = withSums(tiles.rows);
   return streamed === true || blocks || tiles.bf < layer.intermediate || tiles.bd < layer.hidden;
 }
 
@@ -112,7 +113,7 @@ export function seconds(passes: Passes, input: LowerInput): number {
 
 /** Rows that bodies are for: with sums in HBM those of an expert too, as its rows come in few row tiles. */
 function rowCounts({ layer, tiles, ...request }: FitRequest, { sizes }: Fit): readonly number[] {
-  if (tiles.rows !== "hbm with sums") return defaultRowCounts(layer, tiles.bt);
+  if (!withSums(tiles.rows)) return defaultRowCounts(layer, tiles.bt);
   return rowCountsAround(layer, tiles.bt, meanRows({ ...request, layer, tiles }, sizes.passes));
 }
 

@@ -1,5 +1,5 @@
 /** Passes, one after the other or overlapped: how long a call takes, in so many of them. */
-import { goesByBlock } from "../../plan/call.ts";
+import { goesByBlock, withSums } from "../../plan/call.ts";
 import { localExperts, projections, weightBytes } from "../../spec/formats.ts";
 import { partUnit, secondsOf } from "../collectives/choose.ts";
 import { tablesOf } from "../collectives/part.ts";
@@ -44,10 +44,9 @@ function pushedOfQuarters(input: KernelInput, mean: number): number {
 function matrixSeconds(input: KernelInput, { mean, most }: ExpertRows): number {
   const { layer, device, ep, tiles } = input;
   const weights = (projections(layer) + 1) * layer.hidden * layer.intermediate;
-  const pushed =
-    input.rows === "hbm with sums"
-      ? pushedOfQuarters(input, mean)
-      : pushedRows(input, most, defaultRowCounts(layer, tiles.bt));
+  const pushed = withSums(input.rows)
+    ? pushedOfQuarters(input, mean)
+    : pushedRows(input, most, defaultRowCounts(layer, tiles.bt));
   const rows = Math.max(mean, pushed);
   return (2 * weights * rows * localExperts(layer, ep)) / device.bf16Flops;
 }
@@ -61,7 +60,7 @@ function sumsSeconds(
   { mean }: ExpertRows,
 ): readonly [moved: number, waits: number] {
   const { layer, layout, ep, byNeed, sizes, device, rows } = input;
-  if (rows !== "hbm with sums") return [0, 0];
+  if (!withSums(rows)) return [0, 0];
   const { hbmBandwidth, timing } = device;
   const seconds = (bytes: number): number => bytes / (hbmBandwidth * timing.hbmEfficiency.value);
   const [sum, part] = [layout.sumRow * LANES * 4, layout.partRow * LANES * 4];

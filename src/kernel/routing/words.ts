@@ -1,5 +1,5 @@
 /** How the sorted entries of one device lie in 32-bit words. */
-import { type Held, listsInHbm } from "../../plan/call.ts";
+import { type Held, listsInHbm, withSums } from "../../plan/call.ts";
 import { UNROLL } from "../loops.ts";
 import { LANES, type Layer, layoutOf, roundUp } from "../rows/layout.ts";
 
@@ -33,7 +33,7 @@ const HELD_TOKEN_BITS = 14;
 
 /** Of kernels whose rows lie so. */
 export function tokenBits({ rows }: Held): number {
-  return rows === "hbm with sums" ? HELD_TOKEN_BITS : TOKEN_BITS;
+  return withSums(rows) ? HELD_TOKEN_BITS : TOKEN_BITS;
 }
 
 /**

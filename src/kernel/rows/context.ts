@@ -1,6 +1,6 @@
 /** What the templates say of quantised token and activated rows. */
 
-import { isRelayed, isStreamed, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { isRelayed, isStreamed, resultsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { tokenRows } from "../../spec/formats.ts";
 import { type Layout, layoutOf, rowChunk } from "./layout.ts";
@@ -27,6 +27,9 @@ export function rowsContext(plan: Plan): Record<string, unknown> {
     ...packedTexts(layer, layout),
     rowsInHbm: inHbm,
     sumsInHbm: sums,
+    resultsInHbm: resultsInHbm(kernels),
+    /** Sums in HBM are cleared before the pass that they are of. */
+    clearsAhead: sums && !resultsInHbm(kernels),
     sumPitch: sums ? "SUM_PITCH" : "SUM_ROW",
     gatheredTiles: isStreamed(kernels) ? "row_block // bt" : "2",
     quantizedRows: quantized,

@@ -1,5 +1,5 @@
 /** The devices' sums of this device's tokens, added up, rounded and written. */
-import { goByNeed, inHbm } from "../../plan/call.ts";
+import { goByNeed, inHbm, withSums } from "../../plan/call.ts";
 import { defined } from "../../spec/defined.ts";
 import { dma, TWO } from "../declaration.ts";
 import { passesOverlap } from "../frame.ts";
@@ -36,7 +36,7 @@ export const resultOut: Part = {
   stages: (frame) => {
     const { layer, ep, sizes, rows } = frame;
     const ofSums = inHbm(rows) || passesOverlap(frame);
-    const staged = rows === "hbm with sums" ? ["staged_sums"] : [];
+    const staged = withSums(rows) ? ["staged_sums"] : [];
     const straight = addedWhenWritten(frame);
     return [
       {

@@ -34,18 +34,23 @@ export function sumChunkOf(layout: Pick<Layout, "sumRow">, tokens: number): numb
 export function stagedBuffers(input: KernelInput) {
   const { layout, sizes } = input;
   const slots = stagedSlots(input);
+  // What pads lists of results goes to a row more.
+  const [more, count] = input.rows === "hbm with results" ? ([" + 1", 1] as const) : ["", 0];
+  const tokens = Math.min(sizes.chunk, sumChunk(layout));
   const rows: Dim = [
-    "min(s.chunk, SUM_CHUNK) * SUM_PITCH",
-    Math.min(sizes.chunk, sumChunk(layout)) * layout.sumPitch,
+    more === ""
+      ? "min(s.chunk, SUM_CHUNK) * SUM_PITCH"
+      : `(min(s.chunk, SUM_CHUNK)${more}) * SUM_PITCH`,
+    (tokens + count) * layout.sumPitch,
   ];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
   return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
 }
 
 /** Of the copies that every kernel has which keeps its sums there. */
-export function stagedSemaphores() {
+export function stagedSemaphores({ rows }: Pick<KernelInput, "rows">) {
   return [
-    dma("sums_cleared", ONE, "zeros left for token_sums"),
+    ...(rows === "hbm with results" ? [] : [dma("sums_cleared", ONE, "zeros left for token_sums")]),
     dma("own_sums_staged", ["3", 3], "sums of own tokens in staged_sums"),
   ];
 }
@@ -67,15 +72,16 @@ export function stagedStreams(
   const chunk = sumChunkOf(frame.layout, frame.sizes.chunk);
   // Where passes overlap they are cleared ahead.
   const clears = passesOverlap(frame) ? "clear_sums" : "zero_sums";
+  const zeros: Stream = {
+    ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
+    ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
+    ...{ issuedBy: clears, awaitedBy: "zero_sums" },
+    bytes: sumBytes(frame, cleared * passes),
+    copies: (cleared / chunk) * passes,
+    meaning: "zeros to the sums of a pass",
+  };
   return [
-    {
-      ...{ name: "zeros_out", from: "VMEM", to: "HBM", remote: false },
-      ...{ source: "staged_sums", destination: "token_sums", semaphore: "sums_cleared" },
-      ...{ issuedBy: clears, awaitedBy: "zero_sums" },
-      bytes: sumBytes(frame, cleared * passes),
-      copies: (cleared / chunk) * passes,
-      meaning: "zeros to the sums of a pass",
-    },
+    ...(frame.rows === "hbm with results" ? [] : [zeros]),
     {
       ...{ name: "own_sums_in", from: "HBM", to: "VMEM", remote: false },
       ...{ source: "token_sums", destination: "staged_sums", semaphore: "own_sums_staged" },

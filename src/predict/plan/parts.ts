@@ -18,11 +18,13 @@ interface Parts extends PartCopies {
  * leaves when all of its chunks are back. Throws RangeError where it is simulated past a device's last part.
  */
 export function partsThroughVmem(
-  { stage, stream, bytes, cycles, chunks, ahead, sums, arrived, arrivedAhead, packed, kept }: Parts,
+  parts: Parts,
   lists: readonly (readonly PartStep[])[],
   chunkBytes: ReadonlyMap<string, number>,
   slice: (here: Here) => Slice = (here) => ({ first: 0, last: lists[here.device]?.length ?? 0 }),
 ): readonly Step[] {
+  const { stage, stream, bytes, cycles, chunks, ahead, sums, sumsCopies = 1 } = parts;
+  const { arrived, arrivedAhead, packed, kept } = parts;
   const [part, chunk, copy] = [`${stage} part`, `${stage} chunk`, `${stage} arrival`] as const;
   const list = (here: Here): readonly PartStep[] => lists[here.device] ?? [];
   const place = (here: Here): number => slice(here).first + here.trip(part);
@@ -33,7 +35,8 @@ export function partsThroughVmem(
   };
   const start = (name: string): Step => {
     const of = chunkBytes.get(name) ?? 0;
-    return { do: "start", stream: name, bytes: of, copies: 1, counted: true };
+    const copies = name === sums ? sumsCopies : 1;
+    return { do: "start", stream: name, bytes: of, copies, counted: true };
   };
   const when = (test: (here: Here) => boolean, ...body: readonly Step[]): Step => ({
     ...{ do: "when", test, body },

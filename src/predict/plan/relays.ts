@@ -132,13 +132,14 @@ export function relayHalves(
 
 /** Bytes of a copy of a chunk in each of the streams. */
 function chunkBytes(
-  { sums, arrived, packed, kept }: PartCopies,
+  { sums, sumsCopies = 1, arrived, packed, kept }: PartCopies,
   streams: ReadonlyMap<string, Stream>,
 ): ReadonlyMap<string, number> {
   return new Map(
     [sums, arrived, packed, kept].map((name) => {
       const { bytes = 0, copies = 0 } = streams.get(name) ?? {};
-      return [name, copies > 0 ? bytes / copies : 0];
+      const each = name === sums ? sumsCopies : 1;
+      return [name, copies > 0 ? (each * bytes) / copies : 0];
     }),
   );
 }

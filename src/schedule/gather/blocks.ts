@@ -4,7 +4,7 @@ import { passesBlocks } from "../../kernel/passes/blocks.ts";
 import { planRoutesAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords, sentAs } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
-import { passesMayOverlap, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import { passesMayOverlap, resultsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -34,9 +34,18 @@ function overlappedBlocks(
   layer: Plan["layer"],
   ep: number,
   sums: boolean,
+  results: boolean,
 ): Readonly<Record<string, string>> {
+  const of = results ? "results" : "brought";
   return {
     ...(ep > 1 ? relayedBlocks(layer, sums ? "chunk" : "in_place") : {}),
+    ...(ep > 1 && sums
+      ? {
+          part_sums: `${HERE}/part_sums/${of}`,
+          first_sums: `${HERE}/first_sums/${of}`,
+          chunk_sums: `${HERE}/chunk_sums/${of}`,
+        }
+      : {}),
     sums_steps: ep > 1 ? `${HERE}/sums_steps/${sums ? "by_part" : "relayed"}` : NO_BLOCK,
     reduce_scatter: ep > 1 ? `${HERE}/reduce_scatter/${sums ? "in_hbm" : "in_place"}` : NO_BLOCK,
     write_output: `${SHARED}/write_output/${sums ? "staged" : "sums"}`,
@@ -52,7 +61,7 @@ function resultBlocks(plan: Plan): Readonly<Record<string, string>> {
   } = plan;
   const type = pairsOrWords(layer);
   if (rowsInHbm(kernels) || passesMayOverlap(plan)) {
-    return overlappedBlocks(layer, ep, sumsInHbm(kernels));
+    return overlappedBlocks(layer, ep, sumsInHbm(kernels), resultsInHbm(kernels));
   }
   const straight = ep > 1 && sumsGoStraight(layer);
   const devices = ep > MOST_UNROLLED_DEVICES ? "many" : "few";
@@ -95,7 +104,7 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,
     sums_copy: `${HERE}/sums_copy/${overlap ? "in_place" : straight ? "straight" : sizes}`,
-    about_rows: `${HERE}/about_rows/${inHbm ? `hbm${sums ? "_with_sums" : ""}` : overlap ? "two_passes" : "vmem"}`,
+    about_rows: `${HERE}/about_rows/${inHbm ? `hbm${resultsInHbm(kernels) ? "_with_results" : sums ? "_with_sums" : ""}` : overlap ? "two_passes" : "vmem"}`,
     passes: overlap ? `${HERE}/passes/overlapped` : `${SHARED}/in_turn`,
     finish: distributed ? `${HERE}/finish/distributed` : `${SHARED}/finish/alone`,
     pass_barrier:

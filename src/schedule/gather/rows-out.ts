@@ -7,7 +7,7 @@ import type { Draft, Part } from "../../kernel/part.ts";
 import { routesAll } from "../../kernel/routing/all-tokens.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
-import { inHbm } from "../../plan/call.ts";
+import { inHbm, withSums } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 function rowsOutOf(frame: Frame): Stream {
@@ -82,7 +82,7 @@ function heldOfPasses(input: KernelInput): BufferDeclaration {
   const { layout, sizes } = input;
   const held = inHbm(input.rows);
   // Where sums are copied row by row too, each entry that pads a list has a row of its own.
-  const [more, count] = input.rows === "hbm with sums" ? (["ROW_GROUP", GROUP] as const) : ["1", 1];
+  const [more, count] = withSums(input.rows) ? (["ROW_GROUP", GROUP] as const) : ["1", 1];
   const rows: Dim = [`(s.all_tokens + ${more}) * ROW`, (sizes.allTokens + count) * layout.row];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const dims: readonly Dim[] = [...slots, rows, ["LANES", LANES]];

@@ -22,6 +22,13 @@ import { packedPart } from "../../kernel/rows/types.ts";
 import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { partSteps } from "../../predict/machine/relays.ts";
+import {
+  batchBuffers,
+  batchCopies,
+  batchLoops,
+  batchSemaphores,
+  batchStreams,
+} from "./results-in-hbm.ts";
 
 /** Three copies that arrived come while one is added. */
 const FOUR: Dim = ["4", 4];
@@ -37,7 +44,12 @@ export function hbmSumsBuffers(input: KernelInput) {
     (sizes.allTokens + GROUP) * layout.sumPitch,
   ];
   const meaning = "weighted sums of local experts' results by token, and some that no token owns";
-  const own = [hbm("token_sums", [...slots, sums, lanes], FLOAT, meaning), ...stagedBuffers(input)];
+  const results = input.rows === "hbm with results" ? batchBuffers(input) : [];
+  const own = [
+    hbm("token_sums", [...slots, sums, lanes], FLOAT, meaning),
+    ...stagedBuffers(input),
+    ...results,
+  ];
   if (ep === 1) return own;
   const { sends, cuts } = tablesOf(input);
   const row = packedPart(layer);
@@ -71,12 +83,29 @@ export function hbmSumsBuffers(input: KernelInput) {
 export function hbmSumsSemaphores(input: KernelInput) {
   const slots = stagedSlots(input);
   const between = [
-    dma("part_sums_staged", slots, "sums of a part's tokens in staged_sums"),
+    ...(input.rows === "hbm with results"
+      ? batchSemaphores()
+      : [dma("part_sums_staged", slots, "sums of a part's tokens in staged_sums")]),
     dma("part_sums_left", slots, "the same with what arrived back in token_sums"),
     dma("parts_left", slots, "packed sums back in token_sums"),
     dma("parts_staged", FOUR, "arrived sums in staged_parts"),
   ];
-  return [...stagedSemaphores(), ...(input.ep === 1 ? [] : between)];
+  return [...stagedSemaphores(input), ...(input.ep === 1 ? [] : between)];
+}
+
+/** Sums of every part, a chunk a copy. */
+function partSumsIn(frame: Frame): Stream {
+  const { layout, ep, sizes } = frame;
+  const all = ep * sizes.sentTokens * sizes.passes;
+  const part = sizes.sentTokens / tablesOf(frame).cuts;
+  return {
+    ...{ name: "part_sums_in", from: "HBM", to: "VMEM", remote: false },
+    ...{ issuedBy: "reduce_scatter", awaitedBy: "reduce_scatter" },
+    ...{ source: "token_sums", destination: "staged_sums", semaphore: "part_sums_staged" },
+    bytes: sumBytes(frame, all),
+    copies: all / sumChunkOf(layout, part),
+    meaning: "sums of parts that leave, and of own tokens",
+  };
 }
 
 /** Through staging, for every part: its sums, what arrived, and either of both back. */
@@ -93,13 +122,7 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
   const copies = (tokens: number): number => tokens / sumChunkOf(layout, part);
   return [
     ...stagedStreams(frame),
-    {
-      ...{ name: "part_sums_in", from: "HBM", to: "VMEM", ...each },
-      ...{ source: "token_sums", destination: "staged_sums", semaphore: "part_sums_staged" },
-      bytes: sumBytes(frame, sent + own),
-      copies: copies(sent + own),
-      meaning: "sums of parts that leave, and of own tokens",
-    },
+    ...(frame.rows === "hbm with results" ? batchStreams(frame) : [partSumsIn(frame)]),
     {
       ...{ name: "parts_in", from: "HBM", to: "VMEM", ...each },
       ...{ source: "arrived_sums", destination: "staged_parts", semaphore: "parts_staged" },
@@ -128,7 +151,10 @@ export function hbmSumsStreams(frame: Frame): readonly Stream[] {
 export function partCopies(frame: Frame): PartCopies {
   const part = frame.sizes.sentTokens / tablesOf(frame).cuts;
   return {
-    ...{ chunks: part / sumChunkOf(frame.layout, part), sums: "part_sums_in", ahead: 2 },
+    chunks: part / sumChunkOf(frame.layout, part),
+    ...(frame.rows === "hbm with results"
+      ? batchCopies(frame)
+      : { sums: "part_sums_in", ahead: 2 }),
     ...{ arrived: "parts_in", arrivedAhead: 3, packed: "parts_packed", kept: "part_sums_back" },
   };
 }
@@ -148,5 +174,7 @@ export function partLoops(frame: Frame): readonly DraftLoop[] {
     { over, each: 1, fixed: chunks * Math.max(...pieces) },
     // One that packs sums, and one that adds them.
     { over, each, fixed: (sends * sizes.sentTokens) / cuts / each },
+    // One that starts results, one that waits for them, and one that adds them.
+    ...(frame.rows === "hbm with results" ? batchLoops(frame) : []),
   ];
 }

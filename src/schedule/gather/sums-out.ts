@@ -1,4 +1,5 @@
 /** Reduce-scatter of partial sums: each device returns the sums of others' tokens to them. */
+
 import { partUnroll } from "../../kernel/collectives/choose.ts";
 import { relaysOf, tablesOf } from "../../kernel/collectives/part.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../../kernel/declaration.ts";
@@ -18,7 +19,9 @@ import {
 } from "../../kernel/rows/partial-sums.ts";
 import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
+import { withSums } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
+import { firstResults, RESULT_BATCH } from "./results-in-hbm.ts";
 import {
   hbmSumsBuffers,
   hbmSumsSemaphores,
@@ -54,7 +57,7 @@ function arrivedSums(input: KernelInput): readonly Dim[] {
 function buffers(input: KernelInput) {
   const { layer, layout, ep, sizes: s } = input;
   const packed = ep > 1 && narrowSums(layer) ? [packedSums(input, TOGETHER)] : [];
-  if (input.rows === "hbm with sums") return [...hbmSumsBuffers(input), ...packed];
+  if (withSums(input.rows)) return [...hbmSumsBuffers(input), ...packed];
   const slots: readonly Dim[] = passesOverlap(input) ? [["s.pass_slots", passSlots(input)]] : [];
   const arrivedType = passesOverlap(input) ? FLOAT : wordType(layout);
   const sums: Dim = ["(s.all_tokens + 1) * SUM_ROW", (s.allTokens + 1) * layout.sumRow];
@@ -110,14 +113,15 @@ function reduceScatter(frame: Frame): Draft {
   if (sumsGoStraight(layer)) return reduceStraight(frame);
   const { reduce, sends, cuts } = tablesOf(frame);
   const each = partUnroll(sizes.sentTokens / cuts, sumGroup(layer));
-  const inHbm = rows === "hbm with sums";
+  const inHbm = withSums(rows);
   return {
     name: "reduce_scatter",
     meaning: "sums on their way to the tokens' devices, added up on the way",
-    reads: ["token_sums", "arrived_sums"],
+    reads: [rows === "hbm with results" ? "entry_results" : "token_sums", "arrived_sums"],
     writes: [
       ...["token_sums", ...(overlap ? [] : ["token_rows"]), "arrived_sums"],
       ...(inHbm ? ["staged_sums", "staged_parts"] : []),
+      ...(rows === "hbm with results" ? ["staged_results"] : []),
       ...(narrowSums(layer) ? ["packed_sums"] : []),
     ],
     waits: overlap ? [] : ["rows_out", ...listsOut(layer, ep)],
@@ -136,10 +140,14 @@ function reduceScatter(frame: Frame): Draft {
 }
 
 /** Zeros to sums in HBM: where passes overlap they start when the sums of the pass before have left. */
-function zerosOut({ sizes, layout, ep }: Frame): readonly Draft[] {
+function zerosOut({ sizes, layout, ep, rows }: Frame): readonly Draft[] {
   const each = sumChunkOf(layout, sizes.chunk);
   const chunks = { over: "all tokens", each } as const;
   const pass = { reads: [], per: "pass", trips: sizes.passes } as const;
+  if (rows === "hbm with results") {
+    const meaning = "no token has a result yet";
+    return [{ name: "zero_sums", meaning, writes: ["result_counts"], ...pass, loops: [chunks] }];
+  }
   const writes = ["staged_sums", "token_sums"];
   const zero = { name: "zero_sums", ...pass } as const;
   if (ep === 1) {
@@ -157,7 +165,7 @@ function sumsOutOf(frame: Frame): Stream {
   const straight = sumsGoStraight(layer);
   const cuts = straight ? 1 : tablesOf(frame).cuts;
   const bytes = sizes.sentTokens * sizes.passes * load.partRowBytes;
-  const space = frame.rows === "hbm with sums" ? "HBM" : "VMEM";
+  const space = withSums(frame.rows) ? "HBM" : "VMEM";
   return {
     name: "sums_out",
     from: space,
@@ -180,12 +188,13 @@ export const sumsOut: Part = {
   context: ({ layer }) => ({
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
     chunkTokens: "s.part_chunk",
+    resultBatch: RESULT_BATCH,
     /** Tokens that one trip of a loop over a part's sums takes. */
     sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
   }),
   buffers,
   semaphores: (input) => {
-    const staged = input.rows === "hbm with sums" ? hbmSumsSemaphores(input) : [];
+    const staged = withSums(input.rows) ? hbmSumsSemaphores(input) : [];
     if (input.ep === 1) return staged;
     const arrived: Dim = sumsGoStraight(input.layer)
       ? ["EP_SIZE", input.ep]
@@ -197,12 +206,12 @@ export const sumsOut: Part = {
     ];
   },
   streams: (frame) => [
-    ...(frame.rows === "hbm with sums" ? hbmSumsStreams(frame) : []),
+    ...(withSums(frame.rows) ? hbmSumsStreams(frame) : []),
     ...(frame.ep === 1 ? [] : [sumsOutOf(frame)]),
   ],
   stages: (frame) => {
     const { layer, ep, sizes } = frame;
-    const zero = frame.rows === "hbm with sums" ? zerosOut(frame) : [zeroSums(frame)];
+    const zero = withSums(frame.rows) ? zerosOut(frame) : [zeroSums(frame)];
     if (ep === 1) return zero;
     const overlap = passesOverlap(frame);
     const more = overlap ? passSlots(frame) > 1 : sizes.passes > 1 && needsPassBarrier(layer);
@@ -211,6 +220,7 @@ export const sumsOut: Part = {
       : "the sums of all devices have left, before rows of the next pass arrive there";
     const trips = overlap ? 1 : sizes.passes - 1;
     const between = meeting("pass_barrier", meaning, { per: "pass", trips });
-    return [...zero, reduceScatter(frame), ...(more ? [between] : [])];
+    const firsts = frame.rows === "hbm with results" ? [firstResults(frame)] : [];
+    return [...zero, ...firsts, reduceScatter(frame), ...(more ? [between] : [])];
   },
 };

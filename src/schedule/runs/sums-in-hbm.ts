@@ -65,10 +65,10 @@ function buffers(input: KernelInput) {
 }
 
 function semaphores(input: KernelInput) {
-  if (input.ep === 1) return stagedSemaphores();
+  if (input.ep === 1) return stagedSemaphores(input);
   const slots = stagedSlots(input);
   return [
-    ...stagedSemaphores(),
+    ...stagedSemaphores(input),
     dma("run_sums_staged", slots, "sums of a run in staged_sums"),
     dma("run_sums_packed", slots, "packed sums of a run in token_sums"),
     dma("sums_sent", ONE, "packed sums left"),

@@ -1,0 +1,82 @@
+/** Sums out of the results of all entries in HBM: those of a chunk of tokens come row by row, some batches ahead. */
+
+import { type Dim, dma, FLOAT, ONE, smem, vmem } from "../../kernel/declaration.ts";
+import { chunkTokens } from "../../kernel/experts/results-in-hbm.ts";
+import type { Frame, KernelInput } from "../../kernel/frame.ts";
+import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
+import type { Draft } from "../../kernel/part.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
+import type { PartCopies } from "../../plan/part-copies.ts";
+import type { Stream } from "../../plan/plan.ts";
+
+/** Results of a batch at most: RESULT_BATCH of the template. */
+export const RESULT_BATCH = 32;
+
+/** Three batches come while one is added. */
+const SLOTS: Dim = ["4", 4];
+
+/** Batches of results, and which come next. */
+export function batchBuffers({ layout }: KernelInput) {
+  const batch: Dim = ["RESULT_BATCH * SUM_ROW", RESULT_BATCH * layout.sumRow];
+  const meaning = "results of some tokens, to be added up";
+  return [
+    vmem("staged_results", [SLOTS, batch, ["LANES", LANES]], FLOAT, meaning, 4),
+    smem(
+      "results_ahead",
+      [["3", 3]],
+      "the next batch of results: its chunk, its place there, and in all",
+    ),
+    smem("results_taken", [ONE], "batches of results that have been added"),
+  ];
+}
+
+/** Of the copies of a batch. */
+export function batchSemaphores() {
+  return [dma("results_staged", SLOTS, "a batch of results in staged_results")];
+}
+
+/** Chunks of tokens in a call: those of every pass. */
+function chunksOf(frame: Frame): number {
+  return (frame.sizes.allTokens / chunkTokens(frame)) * frame.sizes.passes;
+}
+
+/** One copy each. */
+export function batchStreams(frame: Frame): readonly Stream[] {
+  const { layout, load } = frame;
+  return [
+    {
+      ...{ name: "results_in", from: "HBM", to: "VMEM", remote: false },
+      ...{ source: "entry_results", destination: "staged_results", semaphore: "results_staged" },
+      ...{ issuedBy: "reduce_scatter", awaitedBy: "reduce_scatter" },
+      bytes: load.routedRows * layout.sumRow * LANES * 4,
+      copies: load.routedRows,
+      meaning: "results of the tokens of a chunk, one by one",
+    },
+  ];
+}
+
+/** What stands for a chunk's sums in the steps of the reduce-scatter: as many copies as it has results. */
+export function batchCopies(frame: Frame): Pick<PartCopies, "sums" | "sumsCopies" | "ahead"> {
+  const each = frame.load.routedRows / chunksOf(frame);
+  const ahead = Math.max(1, Math.floor((3 * RESULT_BATCH) / each));
+  return { sums: "results_in", sumsCopies: each, ahead };
+}
+
+/** Trips of its loops that the results add: over batches, and over groups of their rows. */
+export function batchLoops(frame: Frame): readonly DraftLoop[] {
+  const { load, sizes } = frame;
+  return [{ over: "copies", each: UNROLL, fixed: load.routedRows / sizes.passes / UNROLL }];
+}
+
+/** The first of a pass. */
+export function firstResults({ sizes: { passes } }: Frame): Draft {
+  return {
+    name: "first_results",
+    meaning: "the first batches of results start",
+    reads: ["result_entries", "result_counts"],
+    writes: ["results_ahead", "results_taken"],
+    per: "pass",
+    trips: passes,
+    loops: [{ over: "copies", each: UNROLL, fixed: (3 * RESULT_BATCH) / UNROLL }],
+  };
+}
