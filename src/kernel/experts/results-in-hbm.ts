@@ -49,7 +49,7 @@ export function resultsBuffers(input: KernelInput) {
   ];
   const tokens = chunkTokens(input);
   const chunks = sizes.allTokens / tokens + Math.ceil(GROUP / tokens);
-  const lists: Dim = ["s.result_chunks * s.chunk_entries", chunks * tokens * most];
+  const lists: Dim = ["s.result_chunks * s.chunk_entries", chunks * (tokens * most + UNROLL)];
   return [
     hbm("entry_results", [slots, held, ["LANES", LANES]], FLOAT, "weighted results of all entries"),
     vmem(

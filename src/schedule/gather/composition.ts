@@ -32,7 +32,7 @@ const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
   ["all_gather_rows", { of: "coming", at: "first" }],
   ["route", { of: "coming", at: "first" }],
   ["sort", { of: "coming", at: "first" }],
-  ["first_results", { of: "leaving", at: "beside" }],
+  ["first_results", { of: "leaving", at: "first" }],
   ["reduce_scatter", { of: "leaving", at: "beside" }],
   ["await_rows", { of: "coming", at: "beside" }],
   ["send_routes", { of: "coming", at: "last" }],

@@ -5,12 +5,18 @@ import { chunkTokens } from "../../kernel/experts/results-in-hbm.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
 import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
 import type { Draft } from "../../kernel/part.ts";
-import { LANES } from "../../kernel/rows/layout.ts";
+import { LANES, type Layout } from "../../kernel/rows/layout.ts";
+import { sumChunk } from "../../kernel/rows/staged-sums.ts";
 import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Stream } from "../../plan/plan.ts";
 
 /** Results of a batch at most: RESULT_BATCH of the template. */
 export const RESULT_BATCH = 32;
+
+/** Bits that say where in a chunk a token's sum is, or the row after the chunk's: PLACE_BITS of the template. */
+export function placeBits(layout: Layout): number {
+  return Math.ceil(Math.log2(sumChunk(layout) * layout.sumPitch + 1));
+}
 
 /** Three batches come while one is added. */
 const SLOTS: Dim = ["4", 4];

@@ -9,7 +9,7 @@ import { DEVICES, GROUP, UNROLL } from "../../kernel/loops.ts";
 import type { Draft, Module, Part } from "../../kernel/part.ts";
 import { zeroSums } from "../../kernel/passes/zero-sums.ts";
 import { mayRouteAll } from "../../kernel/routing/all-tokens.ts";
-import { LANES } from "../../kernel/rows/layout.ts";
+import { LANES, layoutOf } from "../../kernel/rows/layout.ts";
 import { sumGroup } from "../../kernel/rows/packing.ts";
 import {
   narrowSums,
@@ -21,7 +21,7 @@ import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { withSums } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
-import { firstResults, RESULT_BATCH } from "./results-in-hbm.ts";
+import { firstResults, placeBits, RESULT_BATCH } from "./results-in-hbm.ts";
 import {
   hbmSumsBuffers,
   hbmSumsSemaphores,
@@ -189,6 +189,7 @@ export const sumsOut: Part = {
     arrivedWhere: packedPart(layer) === "PART_ROW" ? "there" : "of the tokens' devices",
     chunkTokens: "s.part_chunk",
     resultBatch: RESULT_BATCH,
+    placeBits: placeBits(layoutOf(layer)),
     /** Tokens that one trip of a loop over a part's sums takes. */
     sumGroup: sumGroup(layer) === UNROLL ? "UNROLL" : "ROW_GROUP",
   }),
