@@ -51,6 +51,7 @@ export function waysOf(schedules, layer, tokens, narrow) {
       ...(options.includes("rows") ? [[" from HBM", { rows: "hbm" }]] : []),
       ...(options.includes("rows") ? [[" with sums in HBM", { rows: "hbm with sums" }]] : []),
       ...(options.includes("rows") ? [[" with results in HBM", { rows: "hbm with results" }]] : []),
+      ...(options.includes("rows") ? [[" with results in HBM", { rows: "hbm with results" }]] : []),
     ];
     /** @type {ReturnType<typeof narrowed>} */
     const layers = [["", layer], ...(narrow ? narrowed(layer) : [])];
