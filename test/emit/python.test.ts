@@ -43,7 +43,7 @@ describe(`packages of ${COUNT} random legal specs`, () => {
     expect(reasons).toContain('"spec"');
     expect([random, several].map(({ length }) => length)).toEqual([COUNT, SEVERAL]);
     // A folder for each schedule, beside one entry.
-    const members = ["gather", "runs", "gmm", "gather_hbm_sums"];
+    const members = ["gather", "runs", "gmm", "gather_hbm_sums", "gather_hbm_results"];
     const kernels = members.map((name) => `three_0/${name}/kernel.py`);
     expect(kernels.filter((file) => !texts.has(file))).toEqual([]);
     const kinds = (key: (plan: (typeof plans)[number]) => unknown): number =>

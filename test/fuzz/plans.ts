@@ -40,6 +40,7 @@ export function severalPlans(count: number, seed: number): readonly Plan[] {
           some: { upTo: 256, use: "runs" },
           many: { upTo: 512, use: "gmm" },
           most: { upTo: 1024, use: "gather_hbm_sums" },
+          all: { upTo: 2048, use: "gather_hbm_results" },
         },
       },
     });

@@ -151,7 +151,7 @@ test("no list is there before all rows have come: first experts' weights fill th
   expect([early(roomy("vmem")), early(roomy("two passes"))]).toEqual([2, 4]);
 });
 
-test.each(["two passes", "hbm", "hbm with sums"] as const)(
+test.each(["two passes", "hbm", "hbm with sums", "hbm with results"] as const)(
   "rows = %s: more tokens than a bucket's fit as well",
   (rows) => {
     const spec = specOf(rows, { hidden: 2048 });
@@ -189,7 +189,7 @@ test("weights that bind are read once: passes cost what they read", () => {
 test("what is not served is refused with its name, a bucket beside it too", () => {
   const said = (spec: MoeSpec): readonly string[] =>
     judge(spec, registries).findings.map(({ code, message }) => `${code} ${message}`);
-  for (const rows of ["hbm", "hbm with sums"] as const) {
+  for (const rows of ["hbm", "hbm with sums", "hbm with results"] as const) {
     expect(said(specOf(rows, { deterministic: true }))).toContain(
       `MOE144 rows = "${rows}" with deterministic`,
     );

@@ -52,7 +52,7 @@ function matrixSeconds(input: KernelInput, { mean, most }: ExpertRows): number {
 }
 
 /**
- * Of sums in HBM in a pass, seconds in which they go through it, beside products: those that come and go
+ * Of sums or results in HBM in a pass, seconds in which they go through it, beside products: those that come and go
  * with rows, and once those of all tokens; and those in which the core waits for parts of them.
  */
 function sumsSeconds(
@@ -71,9 +71,10 @@ function sumsSeconds(
     const both = 2 * coming + 2 * sizes.passTokens;
     return [seconds(there), seconds(both * sum + coming * part)];
   }
-  const own = (sizes.allTokens + sizes.passTokens) * sum;
-  // Sums of all parts, what arrived, what is packed; and own ones back.
-  const moved = sizes.sentTokens * ((ep + 1) * sum + 2 * (ep - 1) * part);
+  // What arrived, what is packed, and own ones back and in; of sums all are cleared, and all parts come.
+  const all = rows === "hbm with results" ? 0 : sizes.allTokens + ep * sizes.sentTokens;
+  const own = (all + sizes.passTokens) * sum;
+  const moved = sizes.sentTokens * (sum + 2 * (ep - 1) * part);
   // Each part waits until it is back, and for the first of what arrived.
   const waits = ep === 1 ? 0 : tablesOf(input).reduce * timing.dmaLatency.value;
   return [seconds(there + own + moved), waits];

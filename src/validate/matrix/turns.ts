@@ -9,7 +9,7 @@ import type { Row } from "./fields.ts";
 
 /**
  * Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. Of those in
- * HBM every other one has its sums there too; of a schedule that refuses the others all that can.
+ * HBM every other one has its sums there too, or the results that they are made of; of a schedule that refuses the others all that can.
  */
 export function heldRows(
   row: Row,
@@ -25,7 +25,10 @@ export function heldRows(
     return row.rows === "hbm" && may ? "hbm with sums" : "vmem";
   }
   const served = streamed && layer.sharedExperts === undefined;
-  if (row.rows === "hbm") return served && index % 2 === 1 ? "hbm with sums" : "hbm";
+  if (row.rows === "hbm") {
+    if (!served || index % 2 === 0) return "hbm";
+    return row.ep > 1 && index % 4 === 3 ? "hbm with results" : "hbm with sums";
+  }
   const may = row.ep > 1 && layer.deterministic !== true;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
 }
