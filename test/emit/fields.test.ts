@@ -46,6 +46,7 @@ test("generated packages have none", () => {
 test.each([
   ["gather", "hbm"],
   ["gather", "hbm with sums"],
+  ["gather", "hbm with results"],
   ["gather", "two passes"],
   ["runs", "hbm with sums"],
 ] as const)("nor has one of %s with rows = %s", async (kind, rows) => {
