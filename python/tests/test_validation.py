@@ -52,6 +52,13 @@ def test_a_removed_wait_is_found(broken: Any) -> None:
     assert failure.get("races") or failure["worst"]["nanTokens"] > 0
 
 
+def test_a_false_promise_is_found(broken: Any) -> None:
+    # Own sums are those of device `me`, odd ones too.
+    old = "        parts[me] = acc[me]\n"
+    new = "        parts[me] = acc[pl.multiple_of(me, 2)]\n"
+    assert not run(broken("promise", old, new), "uniform")["uniform"]["ok"]
+
+
 def test_a_race_is_reported_with_its_place(broken: Any) -> None:
     wait = "        local.wait()\n        for send in sends:\n            send.wait()  # gather_rows wait\n"
     early = "        rows[me] = x[...]\n" + wait

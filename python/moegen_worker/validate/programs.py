@@ -10,7 +10,7 @@ from typing import Any
 
 from ..package import arguments, model
 from ..package.loading import MoePackage
-from ..simulate import interpreter
+from ..simulate import interpreter, promises
 from ..simulate.collectives import Meetings
 from .cases import Case
 
@@ -112,6 +112,8 @@ class Programs:
         structs = [place.struct(argument, most) for argument in wanted]
         times = jax.ShapeDtypeStruct((), jnp.int32)
         with ExitStack() as traced:
+            # The kernel is traced here: what runs later has its indices already.
+            traced.enter_context(promises.held())
             if program.small_chunks:
                 traced.enter_context(package.small_chunks())
             if program.small_passes and package.has_rounds:
