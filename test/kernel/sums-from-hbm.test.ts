@@ -71,18 +71,15 @@ describe.sequential("on simulated devices", () => {
         : [["hbm with results", name, ep] as const]),
     ]),
   );
-  test.each(each)(
-    "%s, %s, ep %i: right in passes and under any skew",
-    async (rows, name, ep) => {
-      const file = join(folder, "sums.moe.ts");
-      const [more, tile] = KINDS[name] ?? [{}, 256];
-      const wired = ep === 1 && "wire" in more ? {} : more;
-      const written = JSON.stringify(spec(wired, ep, tile, rows));
-      writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
-      const cases = long ? [] : ["--case", "hot-device,passes"];
-      const ran = await moegen(["validate", file, ...cases, "--json"]);
-      expect(ran.stderr).not.toContain("fault of moegen");
-      expect(onlyObject(ran)).toMatchObject({ ok: true });
-    },
-  );
+  test.each(each)("%s, %s, ep %i: right in passes and under any skew", async (rows, name, ep) => {
+    const file = join(folder, "sums.moe.ts");
+    const [more, tile] = KINDS[name] ?? [{}, 256];
+    const wired = ep === 1 && "wire" in more ? {} : more;
+    const written = JSON.stringify(spec(wired, ep, tile, rows));
+    writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
+    const cases = long ? [] : ["--case", "hot-device,passes"];
+    const ran = await moegen(["validate", file, ...cases, "--json"]);
+    expect(ran.stderr).not.toContain("fault of moegen");
+    expect(onlyObject(ran)).toMatchObject({ ok: true });
+  });
 });
