@@ -34,15 +34,12 @@ export function sumChunkOf(layout: Pick<Layout, "sumRow">, tokens: number): numb
 export function stagedBuffers(input: KernelInput) {
   const { layout, sizes } = input;
   const slots = stagedSlots(input);
-  // What pads lists of results goes to a row more.
-  const [more, count] = input.rows === "hbm with results" ? ([" + 1", 1] as const) : ["", 0];
   const tokens = Math.min(sizes.chunk, sumChunk(layout));
-  const rows: Dim = [
-    more === ""
-      ? "min(s.chunk, SUM_CHUNK) * SUM_PITCH"
-      : `(min(s.chunk, SUM_CHUNK)${more}) * SUM_PITCH`,
-    (tokens + count) * layout.sumPitch,
-  ];
+  // What pads lists of results goes to a row more.
+  const rows: Dim =
+    input.rows === "hbm with results"
+      ? ["(min(s.chunk, SUM_CHUNK) + 1) * SUM_PITCH", (tokens + 1) * layout.sumPitch]
+      : ["min(s.chunk, SUM_CHUNK) * SUM_PITCH", tokens * layout.sumPitch];
   const meaning = "sums of chunks of tokens between HBM and what is done with them";
   return [vmem("staged_sums", [slots, rows, ["LANES", LANES]], FLOAT, meaning, slots[1])];
 }

@@ -41,11 +41,6 @@ export function batchSemaphores() {
   return [dma("results_staged", SLOTS, "a batch of results in staged_results")];
 }
 
-/** Chunks of tokens in a call: those of every pass. */
-function chunksOf(frame: Frame): number {
-  return (frame.sizes.allTokens / chunkTokens(frame)) * frame.sizes.passes;
-}
-
 /** One copy each. */
 export function batchStreams(frame: Frame): readonly Stream[] {
   const { layout, load } = frame;
@@ -63,8 +58,10 @@ export function batchStreams(frame: Frame): readonly Stream[] {
 
 /** What stands for a chunk's sums in the steps of the reduce-scatter: as many copies as it has results. */
 export function batchCopies(frame: Frame): Pick<PartCopies, "sums" | "sumsCopies" | "ahead"> {
-  const each = frame.load.routedRows / chunksOf(frame);
-  const ahead = Math.max(1, Math.floor((3 * RESULT_BATCH) / each));
+  const { ep, sizes, load } = frame;
+  const chunks = (ep * sizes.sentTokens) / chunkTokens(frame);
+  const each = load.routedRows / (chunks * sizes.passes);
+  const ahead = Math.min(chunks, Math.max(1, Math.floor((3 * RESULT_BATCH) / each)));
   return { sums: "results_in", sumsCopies: each, ahead };
 }
 

@@ -9,7 +9,8 @@ import type { Row } from "./fields.ts";
 
 /**
  * Of rows in VMEM two passes at once in two of four, where they may be: one of each kind of call. Of those in
- * HBM every other one has its sums there too, or the results that they are made of; of a schedule that refuses the others all that can.
+ * HBM every other one has its sums there too, and some of the rest the results that they are made of; of a schedule
+ * that refuses the others all that can.
  */
 export function heldRows(
   row: Row,
@@ -26,8 +27,8 @@ export function heldRows(
   }
   const served = streamed && layer.sharedExperts === undefined;
   if (row.rows === "hbm") {
-    if (!served || index % 2 === 0) return "hbm";
-    return row.ep > 1 && index % 4 === 3 ? "hbm with results" : "hbm with sums";
+    if (served && index % 2 === 1) return "hbm with sums";
+    return served && row.ep > 1 && index % 8 === 0 ? "hbm with results" : "hbm";
   }
   const may = row.ep > 1 && layer.deterministic !== true;
   return row.rows === "vmem" && may && index % 4 >= 2 ? "two passes" : row.rows;
