@@ -4,7 +4,13 @@ import { passesBlocks } from "../../kernel/passes/blocks.ts";
 import { planRoutesAll } from "../../kernel/routing/all-tokens.ts";
 import { pairsOrWords, sentAs } from "../../kernel/rows/packing.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight } from "../../kernel/rows/types.ts";
-import { passesMayOverlap, resultsInHbm, rowsInHbm, sumsInHbm } from "../../plan/call.ts";
+import {
+  passesMayOverlap,
+  planListsInHbm,
+  resultsInHbm,
+  rowsInHbm,
+  sumsInHbm,
+} from "../../plan/call.ts";
 import type { Plan } from "../../plan/plan.ts";
 
 const HERE = "gather";
@@ -100,6 +106,7 @@ export function gatherBlocks(plan: Plan): Readonly<Record<string, string>> {
   return {
     ...passesBlocks(plan),
     list_parts: sums && distributed ? `${HERE}/list_parts` : NO_BLOCK,
+    of_pass: `${HERE}/of_pass/${resultsInHbm(kernels) ? "results" : planListsInHbm(kernels) ? "listed" : "plain"}`,
     meet: distributed ? `${HERE}/meet` : NO_BLOCK,
     exchange: distributed ? `${HERE}/exchange` : NO_BLOCK,
     block_part: `${HERE}/block_part/${inHbm ? "hbm" : overlap ? "rows" : sizes}`,
