@@ -64,7 +64,7 @@ export function resultsBuffers(input: KernelInput) {
       "rows of entry_results and their tokens, by chunks of these",
     ),
     smem("result_counts", [slots, ["s.result_chunks", chunks]], "how many results each chunk has"),
-    smem("result_count", [ONE], "groups of results of a pass so far"),
+    smem("kept_groups", [ONE], "groups of results of a pass so far"),
   ];
 }
 
