@@ -27,11 +27,7 @@ export function batchBuffers({ layout }: KernelInput) {
   const meaning = "results of some tokens, to be added up";
   return [
     vmem("staged_results", [SLOTS, batch, ["LANES", LANES]], FLOAT, meaning, 4),
-    smem(
-      "results_ahead",
-      [["3", 3]],
-      "the next batch of results: its chunk, its place there, and in all",
-    ),
+    smem("results_ahead", [["2", 2]], "the next batch of results: its chunk, and its place there"),
     smem("results_taken", [ONE], "batches of results that have been added"),
   ];
 }
