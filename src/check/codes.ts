@@ -180,7 +180,7 @@ export const codes = {
   ),
   MOE144: entry(
     "rows cannot lie there",
-    "rows are one answer for all buckets of a schedule, a place where it has them, with sums of 8 bits or without; with deterministic they lie in VMEM, one pass at a time; with identity experts not in HBM",
+    "rows are one answer for all buckets of a schedule, a place where it has them, with sums of 8 bits or without; with deterministic they lie in VMEM, one pass at a time; with identity experts not in HBM; with results there only between devices, and not with shared experts",
   ),
   MOE145: entry(
     "a pass cannot have so many token rows",
