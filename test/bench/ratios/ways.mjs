@@ -8,6 +8,14 @@
 
 const FLOAT8 = "float8_e4m3fn";
 
+/** @type {Readonly<Record<string, string>>} what a way's name says of rows that lie there */
+const ELSEWHERE = {
+  "two passes": " in two passes",
+  hbm: " from HBM",
+  "hbm with sums": " with sums in HBM",
+  "hbm with results": " with results in HBM",
+};
+
 /**
  * The layer with what the published kernels of v7x round to 8 bits: what devices send each other, and
  * where weights multiply such rows the activations too.
@@ -45,23 +53,16 @@ export function waysOf(schedules, layer, tokens, narrow) {
   return schedules.flatMap((schedule) => {
     const { kind, axes, options } = schedule;
     const auto = Object.fromEntries(axes.map(({ name }) => [name, { kind: "auto" }]));
-    const residences = [
-      ["", {}],
-      ...(options.includes("rows") ? [[" in two passes", { rows: "two passes" }]] : []),
-      ...(options.includes("rows") ? [[" from HBM", { rows: "hbm" }]] : []),
-      ...(options.includes("rows") ? [[" with sums in HBM", { rows: "hbm with sums" }]] : []),
-      ...(options.includes("rows") ? [[" with results in HBM", { rows: "hbm with results" }]] : []),
-      ...(options.includes("rows") ? [[" with results in HBM", { rows: "hbm with results" }]] : []),
-    ];
+    const residences = ["vmem", ...(options.includes("rows") ? Object.keys(ELSEWHERE) : [])];
     /** @type {ReturnType<typeof narrowed>} */
     const layers = [["", layer], ...(narrow ? narrowed(layer) : [])];
     return layers.flatMap(([rounded, made]) =>
-      residences.map(([from, more]) => ({
-        name: `${kind}${from}${rounded}`,
+      residences.map((rows) => ({
+        name: `${kind}${ELSEWHERE[rows] ?? ""}${rounded}`,
         schedule: /** @type {Way["schedule"]} */ (
           /** @type {unknown} */ ({
             kind,
-            tiles: { only: { upTo: tokens, ...auto, .../** @type {object} */ (more) } },
+            tiles: { only: { upTo: tokens, ...auto, ...(rows in ELSEWHERE ? { rows } : {}) } },
           })
         ),
         layer: made,
