@@ -5,15 +5,10 @@ import { judge } from "../../src/check/judge.ts";
 import { emitPackage } from "../../src/emit/index.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan, Plan } from "../../src/plan/plan.ts";
-import { layerOf } from "../../src/predict/contender.ts";
-import { simulate } from "../../src/predict/machine/simulate.ts";
-import { jobOf } from "../../src/predict/run.ts";
-import { amount, type Here, type Step } from "../../src/predict/step.ts";
-import { gather } from "../../src/schedule/gather/index.ts";
 import type { LayerSpec } from "../../src/spec/layer.ts";
 import type { BucketSpec } from "../../src/spec/schedule.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
-import { devices } from "../../src/target/device/registry.ts";
+import { movedOfPlanned } from "./moved.ts";
 import { LAYER } from "./resident-layer.ts";
 
 function specOf(layer: Partial<LayerSpec>, bucket: Partial<BucketSpec>, ep = 8): MoeSpec {
@@ -101,27 +96,10 @@ test("shared experts and one device are refused by name", () => {
 });
 
 test("a call makes every copy of the plan", () => {
-  const free = { total: 0, tracing: 0, scopes: {}, loops: [] };
   const plan = planOf({});
-  const kernel = only(plan);
-  const request = { device: devices.v7x, ep: 8, tokens: 8192, tiles: {}, layer: layerOf(plan) };
-  const job = jobOf({ ...request, skew: { kind: "balanced" } });
-  const moved = new Map<string, number>();
-  const counted = (step: Step): Step => {
-    if ("body" in step) return { ...step, body: step.body.map(counted) };
-    if (step.do !== "start") return step;
-    const bytes = (here: Here): number => {
-      const found = amount(step.bytes, here);
-      moved.set(step.stream, (moved.get(step.stream) ?? 0) + found / 8);
-      return found;
-    };
-    return { ...step, bytes };
-  };
-  simulate(gather.steps(kernel, free, job).map(counted), job.device, 8);
-  const { streams } = allOf(kernel);
+  const moved = movedOfPlanned(plan, only(plan));
   const names = ["results_out", "results_in", "entries_in", "lists_in", "own_sums_in", "parts_in"];
   for (const name of [...names, "part_sums_back", "parts_packed", "gate_up_in", "down_in"]) {
-    const planned = streams.find((stream) => stream.name === name)?.bytes ?? 0;
-    expect((moved.get(name) ?? 0) / planned, name).toBeCloseTo(1, 2);
+    expect(moved.get(name), name).toBeCloseTo(1, 2);
   }
 });

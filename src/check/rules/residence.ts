@@ -39,9 +39,10 @@ const RESIDENCES = ["hbm", "hbm with sums", "hbm with results", "two passes"] as
 
 type Place = Exclude<BucketRows, "vmem">;
 
-/** What keeps rows from lying there, by the layer or by the schedule; undefined: nothing. */
-function unservedOf(layer: LayerSpec, schedule: Schedule, rows: Place): string | undefined {
-  return UNSERVED[rows](layer) ?? schedule.refusesRows?.(rows, layer);
+/** What keeps rows from lying there, by the mesh, the layer or the schedule; undefined: nothing. */
+function unservedOf({ layer, mesh }: MoeSpec, by: Schedule, rows: Place): string | undefined {
+  if (rows === "hbm with results" && mesh.ep === 1) return "one device";
+  return UNSERVED[rows](layer) ?? by.refusesRows?.(rows, layer);
 }
 
 /**
@@ -51,13 +52,12 @@ function unservedOf(layer: LayerSpec, schedule: Schedule, rows: Place): string |
  * @param but a bucket that is not asked
  */
 export function rowsServed(spec: MoeSpec, by: Schedule, but?: string): readonly BucketRows[] {
-  const { layer, mesh, schedule } = spec;
+  const { mesh, schedule } = spec;
   const ofLayer = BUCKET_ROWS.filter(
     // One device has no two passes at a time.
     (rows) =>
       rows === "vmem" ||
-      (unservedOf(layer, by, rows) === undefined &&
-        (mesh.ep > 1 || (rows !== "two passes" && rows !== "hbm with results"))),
+      (unservedOf(spec, by, rows) === undefined && (mesh.ep > 1 || rows !== "two passes")),
   );
   const asked = Object.entries(schedule.tiles).flatMap(([name, bucket]) =>
     name === but ? [] : (bucket?.passTokens ?? []),
@@ -114,9 +114,7 @@ export const rowsTaken: Rule = ({ spec, sound, schedule }) => {
   return buckets.flatMap(([name, bucket]) => {
     const { rows = "vmem" } = bucket;
     if (rows === "vmem") return [];
-    const alone = spec.mesh.ep === 1;
-    const unserved = (one: Place) =>
-      one === "hbm with results" && alone ? "one device" : unservedOf(spec.layer, schedule, one);
+    const unserved = (one: Place) => unservedOf(spec, schedule, one);
     const missing = rows === "auto" ? undefined : unserved(rows);
     const refused = (message: string, nearest: readonly string[]): readonly Finding[] => [
       error({ code: "MOE144", path: bucketPath(name, "rows"), message, nearest }),

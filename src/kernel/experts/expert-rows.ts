@@ -8,13 +8,8 @@ import { DEVICES, GROUP, ROW_TILES, rows, UNROLL } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { routesAll } from "../routing/all-tokens.ts";
 import { weightStreams } from "../weights/scales.ts";
-import {
-  mostLocal,
-  resultsBuffers,
-  resultsCopies,
-  resultsSemaphores,
-  resultsStages,
-} from "./results-in-hbm.ts";
+import { mostLocal } from "./blocks-of-rows.ts";
+import { blockResults } from "./results-in-hbm.ts";
 import {
   expertBuffers,
   expertCopies,
@@ -23,13 +18,11 @@ import {
   MERGED,
 } from "./rows-in-hbm.ts";
 import {
+  type AroundCombine,
+  blockSums,
   combinesByGroup,
   eachGroup,
-  sumsBuffers,
   sumsByGroup,
-  sumsCopies,
-  sumsSemaphores,
-  sumsStages,
 } from "./sums-in-hbm.ts";
 
 /** What says to whom results go, and what they weigh; to a block's sums they go as they come. */
@@ -71,10 +64,10 @@ function resultsPlace(held: Frame["rows"]): string {
   return held === "hbm with sums" ? "block_sums" : "token_sums";
 }
 
-/** What goes between VMEM and HBM around it. */
-function aroundCombine(frame: Frame): readonly Draft[] {
-  if (frame.rows === "hbm with results") return resultsStages(frame);
-  return frame.rows === "hbm with sums" ? sumsStages(frame) : [];
+/** What goes between VMEM and HBM around it; undefined: nothing. */
+function aroundCombine(held: Frame["rows"]): AroundCombine | undefined {
+  if (held === "hbm with results") return blockResults;
+  return held === "hbm with sums" ? blockSums : undefined;
 }
 
 /** Where `combine` adds results: to the sums of all tokens, or to those of a block's. */
@@ -88,10 +81,9 @@ function summedIn({ layer, kernels }: Plan): Readonly<Record<string, string>> {
 
 export const expertRows: Part = {
   buffers: (input) => {
-    if (input.rows === "hbm with sums") return [...expertBuffers(input), ...sumsBuffers(input)];
-    if (input.rows === "hbm with results")
-      return [...expertBuffers(input), ...resultsBuffers(input)];
-    if (input.rows === "hbm") return expertBuffers(input);
+    if (inHbm(input.rows)) {
+      return [...expertBuffers(input), ...(aroundCombine(input.rows)?.buffers(input) ?? [])];
+    }
     const { sizes } = input;
     const merged: Dim = ["s.all_tokens + ROW_GROUP", sizes.allTokens + GROUP];
     return [smem("expert_entries", [merged], "entries of one expert, of all devices")];
@@ -106,16 +98,17 @@ export const expertRows: Part = {
   }),
   semaphores: (input) => [
     ...(inHbm(input.rows) ? expertSemaphores(input) : []),
-    ...(input.rows === "hbm with sums" ? sumsSemaphores(input) : []),
-    ...(input.rows === "hbm with results" ? resultsSemaphores(input) : []),
+    ...(aroundCombine(input.rows)?.semaphores(input) ?? []),
   ],
   streams: (frame) => [
     ...(inHbm(frame.rows) ? expertCopies(frame) : []),
-    ...(frame.rows === "hbm with sums" ? sumsCopies(frame) : []),
-    ...(frame.rows === "hbm with results" ? resultsCopies(frame) : []),
+    ...(aroundCombine(frame.rows)?.streams(frame) ?? []),
   ],
   stages: (frame) => {
-    if (inHbm(frame.rows)) return [...expertStages(frame), combine(frame), ...aroundCombine(frame)];
+    if (inHbm(frame.rows)) {
+      const around = aroundCombine(frame.rows)?.stages(frame) ?? [];
+      return [...expertStages(frame), combine(frame), ...around];
+    }
     const { layer, ep, sizes, load } = frame;
     const overlaps = weightStreams(layer);
     return [

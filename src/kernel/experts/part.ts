@@ -3,23 +3,13 @@
 import { listsInHbm, planGoesByBlock, planListsInHbm } from "../../plan/call.ts";
 import { localExperts } from "../../spec/formats.ts";
 import { type Dim, smem } from "../declaration.ts";
-import type { Frame, KernelInput } from "../frame.ts";
+import type { Frame } from "../frame.ts";
 import type { DraftLoop } from "../loops.ts";
 import type { Draft, Part } from "../part.ts";
 import { expertStreams } from "../weights/part.ts";
 import { sharedStreams } from "../weights/scales.ts";
 import { expertsBlocks } from "./blocks.ts";
-import { mostLocal } from "./results-in-hbm.ts";
-
-/** Blocks of rows of all experts there can be at most, where each block is a turn of its own. */
-function blocksOf({ layer, ep, sizes, tiles }: KernelInput): Dim {
-  const local = localExperts(layer, ep);
-  const perToken = mostLocal(layer, ep);
-  return [
-    `LOCAL_EXPERTS + s.all_tokens * ${perToken} // s.row_block + 1`,
-    local + Math.floor((sizes.allTokens * perToken) / tiles.rowBlock) + 1,
-  ];
-}
+import { blocksOf } from "./blocks-of-rows.ts";
 
 const EXPERTS: DraftLoop = { over: "local experts", each: 1 };
 

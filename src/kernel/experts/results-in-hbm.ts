@@ -4,8 +4,6 @@
  */
 
 import type { Stream } from "../../plan/plan.ts";
-import { localExperts } from "../../spec/formats.ts";
-import type { LayerSpec } from "../../spec/layer.ts";
 import { tablesOf } from "../collectives/part.ts";
 import { type Dim, dma, FLOAT, hbm, ONE, smem, vmem } from "../declaration.ts";
 import { type Frame, type KernelInput, passSlots } from "../frame.ts";
@@ -14,18 +12,11 @@ import type { Draft } from "../part.ts";
 import { LANES } from "../rows/layout.ts";
 import { sumChunkOf } from "../rows/staged-sums.ts";
 import { weightStreams } from "../weights/scales.ts";
-import { eachGroup, MOST_RESULT_SLOTS } from "./sums-in-hbm.ts";
-
-/** Most experts of a token that a device has: MOST_LOCAL of the template. */
-export function mostLocal(
-  layer: Pick<LayerSpec, "topK" | "experts" | "heldExperts">,
-  ep: number,
-): number {
-  return Math.min(layer.topK, localExperts(layer, ep));
-}
+import { blocksOf, mostLocal } from "./blocks-of-rows.ts";
+import { type AroundCombine, eachGroup, MOST_RESULT_SLOTS } from "./sums-in-hbm.ts";
 
 /** Groups of a block's results on their way at a time: `sum_slots` of the tile table. */
-export function resultSlots(tiles: Pick<KernelInput["tiles"], "rowBlock">): number {
+function resultSlots(tiles: Pick<KernelInput["tiles"], "rowBlock">): number {
   return Math.min(MOST_RESULT_SLOTS, tiles.rowBlock / GROUP);
 }
 
@@ -35,12 +26,11 @@ export function chunkTokens(input: KernelInput): number {
 }
 
 /** Where results lie, those on their way there, and by chunks of tokens where that is. */
-export function resultsBuffers(input: KernelInput) {
+function resultsBuffers(input: KernelInput) {
   const { layer, layout, ep, sizes, tiles } = input;
   const slots: Dim = ["s.pass_slots", passSlots(input)];
   const most = mostLocal(layer, ep);
-  const blocks =
-    localExperts(layer, ep) + Math.floor((sizes.allTokens * most) / tiles.rowBlock) + 1;
+  const [, blocks] = blocksOf(input);
   const groups = Math.floor((sizes.allTokens * most) / GROUP) + blocks;
   const held: Dim = ["s.result_groups * ROW_GROUP * SUM_ROW", groups * GROUP * layout.sumRow];
   const leaving: Dim = [
@@ -69,13 +59,13 @@ export function resultsBuffers(input: KernelInput) {
 }
 
 /** Of the copies there. */
-export function resultsSemaphores({ tiles }: KernelInput) {
+function resultsSemaphores({ tiles }: KernelInput) {
   const count: Dim = ["s.group_slots", resultSlots(tiles)];
   return [dma("results_kept", count, "a group of results in entry_results")];
 }
 
 /** A group a copy. */
-export function resultsCopies({ layout, load }: Frame): readonly Stream[] {
+function resultsCopies({ layout, load }: Frame): readonly Stream[] {
   return [
     {
       ...{ name: "results_out", from: "VMEM", to: "HBM", remote: false },
@@ -91,7 +81,7 @@ export function resultsCopies({ layout, load }: Frame): readonly Stream[] {
 }
 
 /** Around `combine`. */
-export function resultsStages(frame: Frame): readonly Draft[] {
+function resultsStages(frame: Frame): readonly Draft[] {
   const { layer, load, sizes, tiles } = frame;
   return [
     {
@@ -130,3 +120,11 @@ export function resultsStages(frame: Frame): readonly Draft[] {
     },
   ];
 }
+
+/** What a block's results add to the loop over experts. */
+export const blockResults: AroundCombine = {
+  buffers: resultsBuffers,
+  semaphores: resultsSemaphores,
+  streams: resultsCopies,
+  stages: resultsStages,
+};

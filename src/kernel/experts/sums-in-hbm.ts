@@ -12,9 +12,12 @@ import type { TileTable } from "../../schedule/schedule.ts";
 import { type Dim, dma, FLOAT, ONE, vmem } from "../declaration.ts";
 import type { Frame, KernelInput } from "../frame.ts";
 import { type DraftLoop, GROUP, rows } from "../loops.ts";
-import type { Draft } from "../part.ts";
+import type { Draft, Part } from "../part.ts";
 import { LANES, type Layer, type Layout } from "../rows/layout.ts";
 import { weightStreams } from "../weights/scales.ts";
+
+/** What goes between VMEM and HBM around the products and `combine`. */
+export type AroundCombine = Required<Pick<Part, "buffers" | "semaphores" | "streams" | "stages">>;
 
 /** Bytes of a block's sums that are at hand at a time, and groups of its rows that have them, at most. */
 const MOST_BYTES = 4 * 2 ** 20;
@@ -65,7 +68,7 @@ function atHand({ layer, layout, tiles }: Pick<KernelInput, "layer" | "layout" |
 }
 
 /** Sums of a block of rows, or of as many groups of them as have slots. */
-export function sumsBuffers(input: KernelInput) {
+function sumsBuffers(input: KernelInput) {
   const { layer, layout } = input;
   const held: Dim = sumsByGroup(layer)
     ? ["s.group_slots * ROW_GROUP * SUM_ROW", atHand(input) * layout.sumRow]
@@ -74,7 +77,7 @@ export function sumsBuffers(input: KernelInput) {
 }
 
 /** Of the copies there and of those back. */
-export function sumsSemaphores(input: KernelInput) {
+function sumsSemaphores(input: KernelInput) {
   const count: Dim = sumsByGroup(input.layer) ? ["s.group_slots", atHand(input) / GROUP] : ONE;
   return [
     dma("sums_brought", count, "sums of a block's tokens in block_sums"),
@@ -83,7 +86,7 @@ export function sumsSemaphores(input: KernelInput) {
 }
 
 /** There and back, one copy a row. */
-export function sumsCopies(frame: Frame): readonly Stream[] {
+function sumsCopies(frame: Frame): readonly Stream[] {
   const { layer, layout, load } = frame;
   const each = {
     remote: false,
@@ -110,7 +113,7 @@ export function sumsCopies(frame: Frame): readonly Stream[] {
 }
 
 /** Around the products and `combine`. */
-export function sumsStages(frame: Frame): readonly Draft[] {
+function sumsStages(frame: Frame): readonly Draft[] {
   const { layer, load, sizes, tiles } = frame;
   const byGroup = sumsByGroup(layer);
   const blockRows = Math.min(load.typicalRows, tiles.rowBlock);
@@ -190,3 +193,11 @@ function moreSums(frame: Frame): Draft {
     ...eachGroup(frame),
   };
 }
+
+/** What a block's sums add to the loop over experts. */
+export const blockSums: AroundCombine = {
+  buffers: sumsBuffers,
+  semaphores: sumsSemaphores,
+  streams: sumsCopies,
+  stages: sumsStages,
+};
