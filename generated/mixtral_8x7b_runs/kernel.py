@@ -49,10 +49,8 @@ from .tiles import Tiles, select_tiles
 from .transport import (
     add_handed,
     add_sums,
-    await_chips,
     barrier,
     hand_back,
-    hand_on,
     list_coming,
     list_handed,
     list_leaving,
@@ -109,10 +107,6 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
         if s.tiles.chip_devices > 1:
             with jax.named_scope("list_handed"):
                 list_handed(r, s, me)
-            with jax.named_scope("await_chips"):
-                await_chips(r, s, me)
-            with jax.named_scope("hand_on"):
-                hand_on(r, s, me)
         run_experts(r, s, me)
 
         @pl.when(pass_index + 1 < s.passes)

@@ -24,6 +24,7 @@ class Tiles(NamedTuple):
       pass_tokens: token rows a device contributes to one pass at most.
       row_block: rows of one expert kept at hand while its weights stream by.
       chip_devices: devices of a chip that a row goes to once; 1: once to each device that needs it.
+      run_rows: rows of a run that one copy takes between devices; its last is filled up.
       vmem_limit_bytes: VMEM that the compiler may use.
     """
 
@@ -38,6 +39,7 @@ class Tiles(NamedTuple):
     pass_tokens: int
     row_block: int
     chip_devices: int
+    run_rows: int
     vmem_limit_bytes: int
 
     def check(self) -> None:
@@ -76,6 +78,7 @@ class Tiles(NamedTuple):
                 "a positive multiple of bt",
             ),
             ("chip_devices", self.chip_devices, self.chip_devices in (1, 2), "1 or 2"),
+            ("run_rows", self.run_rows, self.run_rows in (1, 2, 4, 8), "one of 1, 2, 4, 8"),
         )
         for name, value, legal, rule in rules:
             if not legal:
@@ -97,6 +100,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=32,
             row_block=256,
             chip_devices=1,
+            run_rows=1,
             vmem_limit_bytes=134217728,
         ),
         Tiles(
@@ -111,6 +115,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=256,
             row_block=1024,
             chip_devices=1,
+            run_rows=4,
             vmem_limit_bytes=134217728,
         ),
     ),
@@ -127,6 +132,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=32,
             row_block=256,
             chip_devices=2,
+            run_rows=2,
             vmem_limit_bytes=67108864,
         ),
         Tiles(
@@ -141,6 +147,7 @@ TILE_TABLE: dict[str, tuple[Tiles, ...]] = {
             pass_tokens=128,
             row_block=512,
             chip_devices=2,
+            run_rows=4,
             vmem_limit_bytes=67108864,
         ),
     ),

@@ -2,6 +2,7 @@
 # Made from: sha256 ccf76e25456c13180656f1fbea66c33ef4b65a35165a16ff48b5cbfcd906e179
 """Copies between devices, and of token and result rows, for the mixtral_8x7b_runs kernel."""
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
@@ -18,7 +19,6 @@ from .shapes import (
     ROW,
     ROW_GROUP,
     ROW_PITCH,
-    SUBLANES,
     SUM_ROW,
     TOKEN_MASK,
     UNROLL,
@@ -107,9 +107,10 @@ def await_routes_sent(r: Refs, s: Shape, me):
 
 def _rows_copy(r: Refs, s: Shape, source, device, group):
     """A group of rows of the run that `source` has for `device`, to the rows of `source` there."""
-    leaving = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
-    first = (source * s.pass_tokens + group * UNROLL) * ROW
-    coming = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
+    rows = s.tiles.run_rows * ROW
+    leaving = pl.ds(pl.multiple_of(group * rows, rows), rows)
+    first = source * s.pass_tokens * ROW + group * rows
+    coming = pl.ds(pl.multiple_of(first, rows), rows)
     return _remote_copy(
         s,
         r.runs.at[device, leaving],
@@ -122,9 +123,10 @@ def _rows_copy(r: Refs, s: Shape, source, device, group):
 
 def _sums_copy(r: Refs, s: Shape, source, device, group):
     """The sums of the same rows back, to where those left from."""
-    first = (source * s.pass_tokens + group * UNROLL) * ROW
-    leaving = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
-    coming = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
+    rows = s.tiles.run_rows * ROW
+    first = source * s.pass_tokens * ROW + group * rows
+    leaving = pl.ds(pl.multiple_of(first, rows), rows)
+    coming = pl.ds(pl.multiple_of(group * rows, rows), rows)
     return _remote_copy(
         s,
         r.token_rows.at[leaving],
@@ -164,9 +166,10 @@ def each_alike(me):
 
 def _handed_rows_copy(r: Refs, s: Shape, source, device, group):
     """A group of rows of `source` from a device to `device`, the other of its chip."""
-    leaving = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
-    first = (source * s.pass_tokens + group * UNROLL) * ROW
-    coming = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
+    rows = s.tiles.run_rows * ROW
+    leaving = pl.ds(pl.multiple_of(group * rows, rows), rows)
+    first = source * s.pass_tokens * ROW + group * rows
+    coming = pl.ds(pl.multiple_of(first, rows), rows)
     return _remote_copy(
         s,
         r.runs.at[source ^ 1, leaving],
@@ -179,9 +182,10 @@ def _handed_rows_copy(r: Refs, s: Shape, source, device, group):
 
 def _handed_sums_copy(r: Refs, s: Shape, source, device, group):
     """The sums of the same rows back to `device`, where those went on from."""
-    first = (source * s.pass_tokens + group * UNROLL) * ROW
-    leaving = pl.ds(pl.multiple_of(first, SUBLANES), UNROLL * ROW)
-    coming = pl.ds(pl.multiple_of(group * UNROLL * ROW, SUBLANES), UNROLL * ROW)
+    rows = s.tiles.run_rows * ROW
+    first = source * s.pass_tokens * ROW + group * rows
+    leaving = pl.ds(pl.multiple_of(first, rows), rows)
+    coming = pl.ds(pl.multiple_of(group * rows, rows), rows)
     return _remote_copy(
         s,
         r.token_rows.at[leaving],
@@ -340,15 +344,15 @@ def list_handed(r: Refs, s: Shape, me):
 
 def _lay_group(r: Refs, s: Shape, run, group):
     """Lays a group of rows of a run side by side: those that leaving_tokens has."""
-    first = group * UNROLL
-    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(UNROLL)]
+    first = group * s.tiles.run_rows
+    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(s.tiles.run_rows)]
     rows = [r.token_rows[pl.ds(pl.multiple_of(token * ROW, ROW), ROW), :] for token in tokens]
-    for i in range(UNROLL):
+    for i in range(s.tiles.run_rows):
         r.runs[run, pl.ds(pl.multiple_of((first + i) * ROW, ROW), ROW), :] = rows[i]
 
 
 def send_rows(r: Refs, s: Shape, me):
-    """Lays the rows of each run side by side and sends them, in groups of UNROLL.
+    """Lays the rows of each run side by side and sends them, `run_rows` in a copy.
 
     Reads  token_rows  block `me`, VMEM
     Writes runs        (EP_SIZE, pass_tokens * ROW, LANES) uint32, VMEM, by device
@@ -356,7 +360,7 @@ def send_rows(r: Refs, s: Shape, me):
 
     @each_chip(s, me)
     def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_leaving[peer], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_leaving[peer], s.tiles.run_rows))
         def _(group):
             _lay_group(r, s, peer, group)
             _rows_copy(r, s, me, peer, group).start()
@@ -367,7 +371,7 @@ def await_chips(r: Refs, s: Shape, me):
 
     @each_chip(s, me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_coming[source], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_coming[source], s.tiles.run_rows))
         def _(group):
             _rows_copy(r, s, source, me, group).wait_recv()
 
@@ -381,21 +385,26 @@ def hand_on(r: Refs, s: Shape, me):
 
     @each_alike(me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], s.tiles.run_rows))
         def _(group):
             _lay_group(r, s, source ^ 1, group)
             _handed_rows_copy(r, s, source, me ^ 1, group).start()
 
 
 def await_rows(r: Refs, s: Shape, me):
-    """Waits for the rows that the other device of the chip sends; alone on it, for those of all."""
-    if s.tiles.chip_devices == 1:
+    """Waits for the rows that others send; of two on a chip each hands on what came for the
+    other.
+    """
+    with jax.named_scope("await_chips"):
         await_chips(r, s, me)
+    if s.tiles.chip_devices == 1:
         return
+    with jax.named_scope("hand_on"):
+        hand_on(r, s, me)
 
     @each_alike(me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], s.tiles.run_rows))
         def _(group):
             _handed_rows_copy(r, s, source ^ 1, me, group).wait_recv()
 
@@ -453,25 +462,25 @@ def _round_group(r: Refs, s: Shape, source, group):
     """Rounds the sums of a group of rows of `source` to where the rows were: they are not
     needed.
     """
-    first = source * s.pass_tokens + group * UNROLL
+    first = source * s.pass_tokens + group * s.tiles.run_rows
     rows = []
-    for i in range(UNROLL):
+    for i in range(s.tiles.run_rows):
         start = pl.multiple_of((first + i) * SUM_ROW, SUM_ROW)
         low = r.token_sums[pl.ds(start, ROW), :]
         high = r.token_sums[pl.ds(start + ROW, ROW), :]
         rows.append(pack(low, high))
-    for i in range(UNROLL):
+    for i in range(s.tiles.run_rows):
         start = pl.multiple_of((first + i) * ROW, ROW)
         r.token_rows[pl.ds(start, ROW), :] = rows[i]
 
 
 def _add_group(r: Refs, s: Shape, run, group):
     """Adds a group of sums that came back for a run to those of its rows here."""
-    first = group * UNROLL
-    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(UNROLL)]
-    starts = [pl.multiple_of((first + i) * ROW, ROW) for i in range(UNROLL)]
+    first = group * s.tiles.run_rows
+    tokens = [r.leaving_tokens[_run_of(s, run) + first + i] for i in range(s.tiles.run_rows)]
+    starts = [pl.multiple_of((first + i) * ROW, ROW) for i in range(s.tiles.run_rows)]
     arrived = [r.runs[run, pl.ds(start, ROW), :] for start in starts]
-    for i in range(UNROLL):
+    for i in range(s.tiles.run_rows):
         start = pl.multiple_of(tokens[i] * SUM_ROW, SUM_ROW)
         low, high = unpack(arrived[i])
         r.token_sums[pl.ds(start, ROW), :] += low
@@ -490,13 +499,13 @@ def hand_back(r: Refs, s: Shape, me):
 
     @each_alike(me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], s.tiles.run_rows))
         def _(group):
             _handed_rows_copy(r, s, source, me ^ 1, group).wait_send()
 
     @each_alike(me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], s.tiles.run_rows))
         def _(group):
             _round_group(r, s, source ^ 1, group)
             _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).start()
@@ -511,7 +520,7 @@ def add_handed(r: Refs, s: Shape, me):
 
     @each_alike(me)
     def _(source):
-        groups = pl.cdiv(r.rows_leaving[source ^ 1], UNROLL)
+        groups = pl.cdiv(r.rows_leaving[source ^ 1], s.tiles.run_rows)
 
         @pl.loop(0, groups)
         def _(group):
@@ -523,7 +532,7 @@ def add_handed(r: Refs, s: Shape, me):
 
 
 def return_sums(r: Refs, s: Shape, me):
-    """Returns the sums of the rows that other chips sent, rounded, in groups of UNROLL.
+    """Returns the sums of the rows that other chips sent, rounded, `run_rows` in a copy.
 
     Reads  token_sums  float32, VMEM: of this chip, where it has two devices
     Writes token_rows  uint32, VMEM: the rows are no longer needed here
@@ -535,7 +544,7 @@ def return_sums(r: Refs, s: Shape, me):
 
     @each_chip(s, me)
     def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_leaving[peer], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_leaving[peer], s.tiles.run_rows))
         def _(group):
             _rows_copy(r, s, me, peer, group).wait_send()
 
@@ -543,13 +552,13 @@ def return_sums(r: Refs, s: Shape, me):
 
         @each_alike(me)
         def _(source):
-            @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], UNROLL))
+            @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], s.tiles.run_rows))
             def _(group):
                 _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).wait_send()
 
     @each_chip(s, me)
     def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_coming[peer], s.tiles.run_rows))
         def _(group):
             _round_group(r, s, peer, group)
             _sums_copy(r, s, peer, me, group).start()
@@ -564,7 +573,7 @@ def add_sums(r: Refs, s: Shape, me):
 
     @each_chip(s, me)
     def _(peer):
-        groups = pl.cdiv(r.rows_leaving[peer], UNROLL)
+        groups = pl.cdiv(r.rows_leaving[peer], s.tiles.run_rows)
 
         @pl.loop(0, groups)
         def _(group):
@@ -622,6 +631,6 @@ def write_output(r: Refs, s: Shape, me, first_token):
 
     @each_chip(s, me)
     def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_coming[peer], UNROLL))
+        @pl.loop(0, pl.cdiv(r.rows_coming[peer], s.tiles.run_rows))
         def _(group):
             _sums_copy(r, s, peer, me, group).wait_send()

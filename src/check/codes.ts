@@ -71,8 +71,8 @@ export const codes = {
     "the layer's sizes fill whole TPU tiles, and it has nothing that the schedule does not do, such as deterministic",
   ),
   MOE113: entry(
-    "the number of weight slots or of early experts is not supported",
-    "weight tiles are kept in 2 slots or more: one in use, the others on their way; early experts are 0 or more",
+    "the number of weight slots, of early experts or of rows that a copy takes is not supported",
+    "weight tiles are kept in 2 slots or more: one in use, the others on their way; early experts are 0 or more; a copy takes 1, 2, 4 or 8 rows of a run, from VMEM",
   ),
   MOE114: entry(
     "a factor or a time is not a positive finite number",

@@ -84,6 +84,8 @@ export interface KernelInput {
     readonly early: number;
     /** Rows of one expert kept at hand while its weights stream by. */
     readonly rowBlock: number;
+    /** Rows of a run that one copy takes; absent: the schedule's own rule, or there are no runs. */
+    readonly runRows?: number;
   };
   /** Weights arrive in tiles, not a whole expert at a time. */
   readonly streamed: boolean;

@@ -138,7 +138,7 @@ export function requestOf(
     bd: tiles.bd,
     ...defined({ btc, slots: bucket.slots, early: bucket.early }),
     ...defined({ transport: bucket.transport, routes: bucket.routes, rows: rowsOf(bucket) }),
-    ...defined({ passTokens: bucket.passTokens }),
+    ...defined({ passTokens: bucket.passTokens, runRows: bucket.runRows }),
   };
 }
 

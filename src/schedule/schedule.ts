@@ -60,6 +60,8 @@ export interface TileRequest {
   readonly rows?: BucketRows;
   /** Most token rows that a device brings to one pass. Absent: as many as fit. */
   readonly passTokens?: number;
+  /** Rows of a run that one copy takes. Absent: the schedule's own rule. */
+  readonly runRows?: number;
 }
 
 export interface LowerInput {

@@ -37,6 +37,9 @@ export const BUCKET_ROWS = [
 ] as const;
 export type BucketRows = (typeof BUCKET_ROWS)[number];
 
+/** Rows of a run that one copy may take: they divide a group of rows. */
+export const RUN_ROWS = [1, 2, 4, 8] as const;
+
 /** Estimated microseconds of a call of `upTo` tokens with rows in one of these places. */
 export interface RowsTime {
   readonly rows: BucketRows;
@@ -82,6 +85,11 @@ export interface BucketSpec {
    * many as VMEM has room for; fewer than 16, which are 8, where it has none for 16.
    */
   readonly passTokens?: number;
+  /**
+   * Where rows go to those that need them alone: how many of a run one copy takes, 1, 2, 4 or 8; the last copy's
+   * are filled up. Absent: what the expected lengths of runs make cheapest.
+   */
+  readonly runRows?: number;
   /** Of the program that calls the kernel with so many tokens: it is their caller's to give. Absent: none. */
   readonly compilerOptions?: CompilerOptions;
   /**
@@ -100,6 +108,7 @@ export const bucketOptions = [
   "routes",
   "rows",
   "passTokens",
+  "runRows",
 ] as const;
 export type BucketOption = (typeof bucketOptions)[number];
 

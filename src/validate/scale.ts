@@ -259,6 +259,7 @@ export function scaleSpec(
       ...transportOf(tiles, ep),
       ...defined({ rows: tiles.rows }),
       ...shortPassesOf(tiles, counted, ep),
+      ...defined({ runRows: tiles.own.run_rows }),
     });
   };
   const buckets = bucketsOf(made, tilesOf, devices);

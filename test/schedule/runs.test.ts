@@ -101,7 +101,7 @@ describe("expected rows", () => {
     for (const tokens of [4, 64, 1024, 32_768]) {
       const sizes = sizesOf(made, tokens, 4, 8192, {});
       const rows = (tokens / 4) * shareOf(made, 4);
-      const groups = groupsOf({ layer: made, ep: 4, sizes });
+      const groups = groupsOf({ layer: made, ep: 4, sizes }, 8);
       expect(groups).toBeGreaterThanOrEqual(rows / 8);
       expect(groups).toBeLessThan(rows / 8 + 1);
     }
@@ -212,13 +212,17 @@ describe.sequential("on simulated devices", () => {
   const devices = long ? [1, 2, 4, 8] : [4];
   // By chips of two devices; and straight to each device.
   const kinds = long ? (["v7x", "v6e"] as const) : (["v7x"] as const);
+  // As chosen, which is one row a copy with so few; and more.
+  const copies = long ? [{}, { runRows: 2 }, { runRows: 4 }, { runRows: 8 }] : [{ runRows: 4 }];
   const all = names.flatMap((name) =>
-    devices.flatMap((ep) => kinds.map((kind) => [name, ep, kind] as const)),
+    devices.flatMap((ep) =>
+      kinds.flatMap((kind) => copies.map((copy) => [name, ep, kind, copy] as const)),
+    ),
   );
-  test.each(all)("%s, ep %i, %s: right under any skew", async (name, ep, kind) => {
+  test.each(all)("%s, ep %i, %s, %j: right under any skew", async (name, ep, kind, copy) => {
     const file = join(folder, "runs.moe.ts");
     const [more = {}, tile = {}] = FORMATS[name] ?? [];
-    const written = JSON.stringify(spec(more, ep, tile, [kind]));
+    const written = JSON.stringify(spec(more, ep, { ...tile, ...copy }, [kind]));
     writeFileSync(file, `import { moe } from "moegen";\nexport default moe(${written});\n`);
     // All rows go to one device, or none to some; several passes, the last not full.
     const cases = ["--case", "hot-device,empty-experts,odd,ids"];

@@ -3,7 +3,7 @@ import { TILE_AXES } from "../../lower/tiles.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { isAuto, isChoices } from "../../spec/choice.ts";
 import { memberNames, memberParts } from "../../spec/member.ts";
-import { BUCKET_ROWS, bucketOptions } from "../../spec/schedule.ts";
+import { BUCKET_ROWS, bucketOptions, RUN_ROWS } from "../../spec/schedule.ts";
 import { AUTO, BUCKET_FIELDS, EPMOE } from "../../spec/several.ts";
 import { show } from "../../spec/show.ts";
 import type { SpecPath } from "../diagnostic.ts";
@@ -142,6 +142,23 @@ function checkTiles(kinds: Kinds, path: SpecPath, bucket: Dict, axes: readonly s
   checkLeast(kinds, path, bucket, "slots", 2);
   checkLeast(kinds, path, bucket, "early", 0);
   if (bucket.passTokens !== undefined) kinds.positive([...path, "passTokens"], bucket.passTokens);
+  checkRunRows(kinds, path, bucket);
+}
+
+/** Rows of a run that a copy may take; those that lie in HBM leave otherwise. */
+function checkRunRows(kinds: Kinds, path: SpecPath, { runRows, rows }: Dict): void {
+  if (runRows === undefined) return;
+  const known = RUN_ROWS.some((one) => one === runRows);
+  if (known && (rows === undefined || rows === "vmem")) return;
+  kinds.findings.push({
+    code: "MOE113",
+    severity: "error",
+    path: [...path, "runRows"],
+    message: known
+      ? `runRows = ${runRows} with rows = ${show(rows)}: rows that lie in HBM leave one by one`
+      : `runRows = ${show(runRows)} is not supported: ${RUN_ROWS.join(", ")}`,
+    nearest: known ? [] : [...RUN_ROWS],
+  });
 }
 
 /** A whole number of at least so much, where it is there. */

@@ -72,7 +72,10 @@ export function hasRoom(
 const known = new Map<string, number>();
 
 /** Seconds of an all-gather of rows and a reduce-scatter of sums, one after the other. */
-export function secondsOf({ device, ep, rows, sums }: Blocks, parts: number): number {
+export function secondsOf(
+  { device, ep, rows, sums }: Pick<Blocks, "device" | "ep" | "rows" | "sums">,
+  parts: number,
+): number {
   const key = [device.name, ep, rows, sums ?? 0, parts].join();
   const found = known.get(key);
   if (found !== undefined) return found;

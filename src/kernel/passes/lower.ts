@@ -82,7 +82,7 @@ function requestOf(
     layer,
     ep,
     device,
-    tiles,
+    tiles: { ...tiles, ...defined({ runRows: input.own?.run_rows ?? tiles.runRows }) },
     tokens,
     streamed: isStreamed(input),
     ways: {

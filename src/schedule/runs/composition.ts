@@ -70,17 +70,10 @@ export const composition: Composition = {
   first: [rowsOut, sumsBack],
   order: [
     ...["first_weights", "barrier", "constants", "load_rows", "route", "sort", "send_routes"],
-    ...[
-      "list_leaving",
-      "send_rows",
-      "exchange_routes",
-      "list_coming",
-      "list_handed",
-      "await_chips",
-      "hand_on",
-    ],
+    ...["list_leaving", "send_rows", "exchange_routes", "list_coming", "list_handed"],
     "active_experts",
-    ...["zero_sums", "await_rows", "shared_experts"],
+    // Shared experts take own tokens alone: others' rows are waited for after them.
+    ...["zero_sums", "shared_experts", "await_chips", "hand_on", "await_rows"],
     ...["merge", "gather", "await_gathered", "operand"],
     ...["await_weights", "await_biases", "bring_sums", "early_returns", "products", "activation"],
     ...["merge_next", "rows_next", "gather_next", "await_sums"],

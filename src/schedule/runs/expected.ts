@@ -2,14 +2,13 @@
 
 import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import type { Frame } from "../../kernel/frame.ts";
-import { UNROLL } from "../../kernel/loops.ts";
 import { shareOf } from "../../kernel/routing/share.ts";
 
 /** What is expected of a kernel's runs. */
 type Runs = Pick<Frame, "layer" | "ep" | "sizes">;
 
 /** Expected groups of so many rows from one device to another in one pass, uniform routing. */
-export function groupsOf({ layer, ep, sizes }: Runs, each = UNROLL): number {
+export function groupsOf({ layer, ep, sizes }: Runs, each: number): number {
   const tokens = Math.round(sizes.deviceShare / sizes.passes);
   const share = shareOf(layer, ep);
   if (share >= 1) return Math.ceil(tokens / each);
@@ -26,13 +25,13 @@ export function groupsOf({ layer, ep, sizes }: Runs, each = UNROLL): number {
 /** The same from one device to all other chips, the experts of a chip together. */
 export function crossingGroups(
   frame: Runs & Pick<Frame, "device" | "byNeed">,
-  each = UNROLL,
+  each: number,
 ): number {
   const chips = frame.ep / chipDevices(frame);
   return (chips - 1) * groupsOf({ ...frame, ep: chips }, each);
 }
 
 /** And from one device to the other of its chip: rows of its own, and of devices at its place on other chips. */
-export function handedGroups(frame: Runs & Pick<Frame, "device" | "byNeed">): number {
-  return chipDevices(frame) === 1 ? 0 : (frame.ep / 2) * groupsOf(frame);
+export function handedGroups(frame: Runs & Pick<Frame, "device" | "byNeed">, each: number): number {
+  return chipDevices(frame) === 1 ? 0 : (frame.ep / 2) * groupsOf(frame, each);
 }

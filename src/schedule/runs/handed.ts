@@ -3,21 +3,23 @@
 import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { dma, ONE } from "../../kernel/declaration.ts";
 import type { Frame } from "../../kernel/frame.ts";
-import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
+import type { DraftLoop } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { handedGroups } from "./expected.ts";
+import { runRows } from "./run-rows.ts";
 
 /** One trip for each chip whose rows go on, or come on; and for each group of those. */
 function handing(frame: Frame): readonly [DraftLoop, DraftLoop] {
   return [
     { over: "copies", each: 1, fixed: frame.ep / 2 },
-    { over: "copies", each: 1, fixed: handedGroups(frame) },
+    { over: "copies", each: 1, fixed: handedGroups(frame, runRows(frame)) },
   ];
 }
 
 function streams(frame: Frame): readonly Stream[] {
-  const copies = handedGroups(frame) * frame.sizes.passes;
+  const each = runRows(frame);
+  const copies = handedGroups(frame, each) * frame.sizes.passes;
   const both = { from: "VMEM", to: "VMEM", remote: true, copies, reach: "own chip" } as const;
   const { sentRowBytes, partRowBytes } = frame.load;
   return [
@@ -29,7 +31,7 @@ function streams(frame: Frame): readonly Stream[] {
       issuedBy: "hand_on",
       awaitedBy: "await_rows",
       semaphore: "handed_rows_sent, handed_rows_arrived",
-      bytes: copies * UNROLL * sentRowBytes,
+      bytes: copies * each * sentRowBytes,
       meaning: "token rows on to the other device of the chip",
     },
     {
@@ -40,7 +42,7 @@ function streams(frame: Frame): readonly Stream[] {
       issuedBy: "hand_back",
       awaitedBy: "add_handed",
       semaphore: "handed_sums_sent, handed_sums_arrived",
-      bytes: copies * UNROLL * partRowBytes,
+      bytes: copies * each * partRowBytes,
       meaning: "sums of these rows back",
     },
   ];
@@ -49,6 +51,7 @@ function streams(frame: Frame): readonly Stream[] {
 function stages(frame: Frame): readonly Draft[] {
   const { sizes, layer } = frame;
   const pass = { per: "pass", trips: sizes.passes } as const;
+  const each = runRows(frame);
   const [chips, groups] = handing(frame);
   return [
     {
@@ -83,7 +86,7 @@ function stages(frame: Frame): readonly Draft[] {
       writes: ["token_sums"],
       ...pass,
       loops: [chips, groups],
-      flops: handedGroups(frame) * sizes.passes * UNROLL * layer.hidden,
+      flops: handedGroups(frame, each) * sizes.passes * each * layer.hidden,
     },
   ];
 }

@@ -17,11 +17,12 @@ import { kernelSteps } from "../../predict/plan/kernel.ts";
 import type { LowerInput, Schedule } from "../schedule.ts";
 import { composition } from "./composition.ts";
 import { refusesRows } from "./rules.ts";
+import { runTile, runTiles } from "./run-rows.ts";
 
 /** Of a kernel for these kinds of devices. Rows that lie in HBM go to each device by itself. */
 function passesOf(input: Pick<LowerInput, "layer" | "devices" | "ep" | "tiles">): Passes {
   const byNeed = inHbm(input.tiles.rows) ? "devices" : byNeedOf(input);
-  return { composition, byNeed, own: chipTile };
+  return { composition, byNeed, own: (of) => ({ ...chipTile(of), ...runTile(of) }) };
 }
 
 export const runs = {
@@ -32,7 +33,7 @@ export const runs = {
     { name: "bf", cost: 1 },
     { name: "bt", cost: 1 },
   ],
-  options: ["btc", "slots", "early", "rows"],
+  options: ["btc", "slots", "early", "rows", "runRows"],
   refusesRows,
   rowsByToken: true,
   fillsUp: true,
@@ -50,6 +51,7 @@ export const runs = {
       passTiles(plan),
       sumSlotsTile(plan),
       chipTiles(plan),
+      runTiles(plan),
       sharedTile(plan),
     ),
   steps: (kernel, bundles, job) => {

@@ -3,20 +3,21 @@
 import { chipDevices } from "../../kernel/api/chip-tiles.ts";
 import { type BufferDeclaration, type Dim, dma, ONE, vmem } from "../../kernel/declaration.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
+import type { DraftLoop } from "../../kernel/loops.ts";
 import type { Draft, Part } from "../../kernel/part.ts";
 import { LANES } from "../../kernel/rows/layout.ts";
 import { heldRows, wordType } from "../../kernel/rows/types.ts";
 import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
+import { runRows } from "./run-rows.ts";
 
 /** One trip for each chip that rows go to straight, or come from; and for each group of those. */
 export function crossing(frame: Frame): readonly [DraftLoop, DraftLoop] {
   const chips = frame.ep / chipDevices(frame) - 1;
   return [
     { over: "copies", each: 1, fixed: chips },
-    { over: "copies", each: 1, fixed: crossingGroups(frame) },
+    { over: "copies", each: 1, fixed: crossingGroups(frame, runRows(frame)) },
   ];
 }
 
@@ -47,7 +48,8 @@ function buffers({ layout, ep, sizes, rows: held }: KernelInput): readonly Buffe
 }
 
 function rowsOutOf(frame: Frame): Stream {
-  const groups = crossingGroups(frame) * frame.sizes.passes;
+  const each = runRows(frame);
+  const groups = crossingGroups(frame, each) * frame.sizes.passes;
   const byChips = chipDevices(frame) > 1;
   const held = inHbm(frame.rows);
   const space = held ? "HBM" : "VMEM";
@@ -61,9 +63,9 @@ function rowsOutOf(frame: Frame): Stream {
     issuedBy: "send_rows",
     awaitedBy: byChips ? "await_chips" : "await_rows",
     semaphore: "rows_sent, rows_arrived",
-    bytes: groups * UNROLL * frame.load.sentRowBytes,
+    bytes: groups * each * frame.load.sentRowBytes,
     // From HBM one by one.
-    copies: groups * (held ? UNROLL : 1),
+    copies: groups * (held ? each : 1),
     ...(byChips ? { reach: "other chips" } : {}),
     meaning: `token rows to each ${byChips ? "chip" : "device"} that needs them`,
   };
@@ -111,7 +113,7 @@ function awaitByBlock(frame: Frame): Draft {
     per: "expert",
     trips: peers * frame.sizes.passes,
     sources: "awaited",
-    loops: [fixed(1), fixed(crossingGroups(frame) / peers)],
+    loops: [fixed(1), fixed(crossingGroups(frame, runRows(frame)) / peers)],
   };
 }
 

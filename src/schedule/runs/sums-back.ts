@@ -19,10 +19,12 @@ import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
 import { crossing } from "./rows-out.ts";
+import { runRows } from "./run-rows.ts";
 import { sumsInHbm } from "./sums-in-hbm.ts";
 
 function sumsOutOf(frame: Frame): Stream {
-  const copies = crossingGroups(frame) * frame.sizes.passes;
+  const each = runRows(frame);
+  const copies = crossingGroups(frame, each) * frame.sizes.passes;
   return {
     name: "sums_out",
     from: "VMEM",
@@ -33,7 +35,7 @@ function sumsOutOf(frame: Frame): Stream {
     issuedBy: "return_sums",
     awaitedBy: "add_sums",
     semaphore: "sums_sent, sums_arrived",
-    bytes: copies * UNROLL * frame.load.partRowBytes,
+    bytes: copies * each * frame.load.partRowBytes,
     copies,
     ...(chipDevices(frame) > 1 ? { reach: "other chips" } : {}),
     meaning: "sums of rows back to their tokens' devices",
@@ -43,7 +45,8 @@ function sumsOutOf(frame: Frame): Stream {
 function addSums(frame: Frame): Draft {
   const { layer, sizes } = frame;
   const [peers, groups] = crossing(frame);
-  const arrived = crossingGroups(frame);
+  const each = runRows(frame);
+  const arrived = crossingGroups(frame, each);
   const of = {
     name: "add_sums",
     reads: ["runs", "leaving_tokens", "rows_leaving"],
@@ -52,20 +55,20 @@ function addSums(frame: Frame): Draft {
   } as const;
   if (!sumsGoStraight(layer)) {
     const meaning = "sums that come back added to those of own tokens";
-    const flops = arrived * sizes.passes * UNROLL * layer.hidden;
+    const flops = arrived * sizes.passes * each * layer.hidden;
     return { ...of, meaning, writes: ["token_sums"], loops: [peers, groups], flops };
   }
   const packed = narrowSums(layer) ? ["packed_sums"] : [];
-  const own = sizes.passTokens / UNROLL;
+  const own = sizes.passTokens / each;
   return {
     ...of,
     meaning: "own sums rounded too, and all added up in the order of the devices",
     writes: [...packed, "token_rows", "runs", "leaving_tokens", "rows_leaving", "token_sums"],
     loops: [
-      { over: "own tokens", each: UNROLL },
+      { over: "own tokens", each },
       { over: "copies", each: 1, fixed: arrived + own },
     ],
-    flops: (arrived + own) * sizes.passes * UNROLL * layer.hidden,
+    flops: (arrived + own) * sizes.passes * each * layer.hidden,
   };
 }
 

@@ -92,7 +92,7 @@ function streams(frame: Frame): readonly Stream[] {
   const staged = stagedStreams(frame, (own + runs) * tokens);
   if (frame.ep === 1) return staged;
   const bytes = frame.load.partRowBytes;
-  const returned = crossingGroups(frame) * UNROLL * passes;
+  const returned = crossingGroups(frame, UNROLL) * UNROLL * passes;
   return [
     ...staged,
     {
@@ -136,7 +136,7 @@ function returnStages(frame: Frame): readonly Draft[] {
   const { sizes, ep, load, tiles } = frame;
   const { runs } = chunksOf(frame);
   const peers = ep - 1;
-  const rows = crossingGroups(frame) * UNROLL;
+  const rows = crossingGroups(frame, UNROLL) * UNROLL;
   // With each block but the first those before it leave.
   const last = 1 / Math.ceil(load.typicalRows / tiles.rowBlock);
   const copies = (fixed: number): DraftLoop => ({ over: "copies", each: 1, fixed });
@@ -198,7 +198,7 @@ function stages(frame: Frame): readonly Draft[] {
   if (ep === 1) return [{ ...zero, reads: [], loops: [copies(own)] }];
   const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
   const between = { per: "pass", trips: sizes.passes - 1 } as const;
-  const rows = crossingGroups(frame) * UNROLL;
+  const rows = crossingGroups(frame, UNROLL) * UNROLL;
   return [
     zero,
     ...returnStages(frame),
@@ -227,7 +227,11 @@ function stages(frame: Frame): readonly Draft[] {
 export function writesReturned(draft: Draft, frame: Frame): Draft {
   const { name, loops = [] } = draft;
   if (name !== "write_output" || frame.ep === 1 || frame.rows !== "hbm with sums") return draft;
-  const rows: DraftLoop = { over: "copies", each: 1, fixed: crossingGroups(frame) * UNROLL };
+  const rows: DraftLoop = {
+    over: "copies",
+    each: 1,
+    fixed: crossingGroups(frame, UNROLL) * UNROLL,
+  };
   return {
     ...draft,
     reads: ["token_sums", "returned_sums", "return_places", "return_counts"],

@@ -9,7 +9,7 @@ import type { MoeSpec } from "../../spec/spec.ts";
 import type { Row } from "./fields.ts";
 import { withIdentity } from "./identity.ts";
 import { layerOf } from "./layer.ts";
-import { cutColumns, fewerExperts, heldRows, shortPasses } from "./turns.ts";
+import { cutColumns, fewerExperts, heldRows, runCopies, shortPasses } from "./turns.ts";
 
 /** A row made ready to run. */
 export interface MatrixCall {
@@ -118,6 +118,7 @@ export function callOf(row: Row, index: number, schedules: Schedules): MatrixCal
       : { routes: ROUTES[index % ROUTES.length] ?? "auto" }),
     ...(rows === "vmem" ? {} : { rows }),
     ...shortPasses(layer, row.ep, rows, index),
+    ...runCopies(rows, index),
   };
   return {
     spec: {

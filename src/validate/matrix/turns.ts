@@ -4,7 +4,7 @@ import { narrowRows } from "../../kernel/rows/layout.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { wordsAlong } from "../../spec/formats.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
-import type { BucketRows } from "../../spec/schedule.ts";
+import { type BucketRows, RUN_ROWS } from "../../spec/schedule.ts";
 import type { Row } from "./fields.ts";
 
 /**
@@ -51,6 +51,12 @@ export function cutColumns(row: Row, layer: LayerSpec, { cutsExperts }: Schedule
 export function shortPasses(layer: LayerSpec, ep: number, rows: BucketRows, index: number) {
   const may = ep > 1 && unservedShort(layer, ep, rows) === undefined;
   return may && (!narrowRows(layer) || index % 2 === 1) ? { passTokens: SHORT_PASS } : {};
+}
+
+/** Rows of a run that a copy takes: each number in turn, where they leave from VMEM. */
+export function runCopies(rows: BucketRows, index: number) {
+  const each = RUN_ROWS[Math.floor(index / 3) % RUN_ROWS.length];
+  return rows === "vmem" && each !== undefined ? { runRows: each } : {};
 }
 
 /** The last expert of the last device is one that no token goes to, where that serves a row: in few. */

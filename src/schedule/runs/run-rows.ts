@@ -1,0 +1,68 @@
+/** Rows of a run that one copy takes: the last of a run is filled up, and each costs the core. */
+
+import { secondsOf } from "../../kernel/collectives/choose.ts";
+import type { KernelInput } from "../../kernel/frame.ts";
+import { UNROLL } from "../../kernel/loops.ts";
+import { LANES } from "../../kernel/rows/layout.ts";
+import { narrowSums } from "../../kernel/rows/partial-sums.ts";
+import { inHbm } from "../../plan/call.ts";
+import type { Plan, TileChoice } from "../../plan/plan.ts";
+import type { TileTable } from "../../schedule/schedule.ts";
+import { onceFor } from "../../spec/once.ts";
+import { RUN_ROWS } from "../../spec/schedule.ts";
+import { crossingGroups, handedGroups } from "./expected.ts";
+
+/** Bundles of a copy of one row, as compiled for v7x: in the loop that lays and sends it, and in those that await it. */
+const COPY_CYCLES = 27;
+/** And of sums that are quantised together, however few: one step waits for the one before. */
+const QUANTIZE_CYCLES = 120;
+
+/** Rows between devices, in copies of so many each: to chips and, within those, to the other device. */
+function seconds(input: KernelInput, each: number): number {
+  const { layer, layout, ep, device } = input;
+  const crossing = crossingGroups(input, each);
+  const copies = crossing + handedGroups(input, each);
+  // To all others as much as to those that it goes to.
+  const rows = (crossing * each) / (ep - 1);
+  const bytes = (sublanes: number): number => rows * sublanes * LANES * 4;
+  const links = secondsOf({ device, ep, rows: bytes(layout.row), sums: bytes(layout.partRow) }, 0);
+  const cycles = 2 * COPY_CYCLES + (narrowSums(layer) ? QUANTIZE_CYCLES : 0);
+  return links + (copies * cycles) / device.clock;
+}
+
+const chosen = onceFor<KernelInput["layer"], number>();
+
+/** As the bucket says, or what is cheapest of those; rows in HBM leave one by one, and are awaited in groups. */
+export function runRows(input: KernelInput): number {
+  const { layer, ep, device, sizes, byNeed, rows, tiles } = input;
+  if (inHbm(rows)) return UNROLL;
+  if (tiles.runRows !== undefined) return tiles.runRows;
+  const key = [ep, device.name, sizes.deviceShare, sizes.passes, byNeed].join();
+  return chosen(layer, key, () => {
+    const costs = RUN_ROWS.map((each) => ({ each, seconds: seconds(input, each) }));
+    return costs.reduce((best, one) => (one.seconds < best.seconds ? one : best)).each;
+  });
+}
+
+/** As the plan and the tile table have it. */
+export function runTile(input: KernelInput): TileChoice["own"] {
+  return input.ep === 1 || inHbm(input.rows) ? {} : { run_rows: runRows(input) };
+}
+
+/** Field and rule; nothing where no rows leave, or where they lie in HBM. */
+export function runTiles({ kernels }: Plan): TileTable {
+  if (!kernels.some(({ tiles }) => tiles.own.run_rows !== undefined)) {
+    return { fields: [], rules: [] };
+  }
+  const legal = RUN_ROWS.join(", ");
+  return {
+    fields: [
+      {
+        name: "run_rows",
+        type: "int",
+        meaning: "rows of a run that one copy takes between devices; its last is filled up",
+      },
+    ],
+    rules: [{ name: "run_rows", python: `self.run_rows in (${legal})`, text: `one of ${legal}` }],
+  };
+}
