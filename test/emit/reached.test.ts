@@ -108,7 +108,8 @@ const ofOthers = rows.flatMap((row, index) =>
 const heldByNeed = ofOthers
   .filter(({ layer, schedule }) => schedule.kind === "runs" && layer.dtype === "float32")
   .map(({ schedule, ...spec }): MoeSpec => {
-    const all = { ...schedule.tiles.all, rows: "hbm with sums" } as BucketSpec;
+    const { runRows: _, ...tiles } = schedule.tiles.all ?? {};
+    const all = { ...tiles, rows: "hbm with sums" } as BucketSpec;
     return { ...spec, schedule: { ...schedule, tiles: { all } } };
   });
 /** As one of several schedules: the modules that choose among them. */
