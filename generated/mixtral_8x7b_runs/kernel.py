@@ -49,6 +49,7 @@ from .tiles import Tiles, select_tiles
 from .transport import (
     add_handed,
     add_sums,
+    await_rows_sent,
     barrier,
     hand_back,
     list_coming,
@@ -121,6 +122,8 @@ def _fused_ep_moe_kernel(s: Shape, *refs):
                 add_handed(r, s, me)
         with jax.named_scope("return_sums"):
             return_sums(r, s, me)
+        with jax.named_scope("await_rows_sent"):
+            await_rows_sent(r, s, me)
         with jax.named_scope("add_sums"):
             add_sums(r, s, me)
         with jax.named_scope("write_output"):

@@ -499,12 +499,6 @@ def hand_back(r: Refs, s: Shape, me):
 
     @each_alike(me)
     def _(source):
-        @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], s.tiles.run_rows))
-        def _(group):
-            _handed_rows_copy(r, s, source, me ^ 1, group).wait_send()
-
-    @each_alike(me)
-    def _(source):
         @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], s.tiles.run_rows))
         def _(group):
             _round_group(r, s, source ^ 1, group)
@@ -540,6 +534,17 @@ def return_sums(r: Refs, s: Shape, me):
 
     A device has all rows of a run before it returns a sum: their places are free then.
     """
+
+    @each_chip(s, me)
+    def _(peer):
+        @pl.loop(0, pl.cdiv(r.rows_coming[peer], s.tiles.run_rows))
+        def _(group):
+            _round_group(r, s, peer, group)
+            _sums_copy(r, s, peer, me, group).start()
+
+
+def await_rows_sent(r: Refs, s: Shape, me):
+    """Waits until this device's rows and routes, and what it handed on and back, have left."""
     await_routes_sent(r, s, me)
 
     @each_chip(s, me)
@@ -552,16 +557,13 @@ def return_sums(r: Refs, s: Shape, me):
 
         @each_alike(me)
         def _(source):
+            @pl.loop(0, pl.cdiv(r.rows_leaving[source ^ 1], s.tiles.run_rows))
+            def _(group):
+                _handed_rows_copy(r, s, source, me ^ 1, group).wait_send()
+
             @pl.loop(0, pl.cdiv(r.rows_coming[source ^ 1], s.tiles.run_rows))
             def _(group):
                 _handed_sums_copy(r, s, source ^ 1, me ^ 1, group).wait_send()
-
-    @each_chip(s, me)
-    def _(peer):
-        @pl.loop(0, pl.cdiv(r.rows_coming[peer], s.tiles.run_rows))
-        def _(group):
-            _round_group(r, s, peer, group)
-            _sums_copy(r, s, peer, me, group).start()
 
 
 def add_sums(r: Refs, s: Shape, me):

@@ -75,7 +75,6 @@ function stages(frame: Frame): readonly Draft[] {
       meaning: "sums of the rows that were handed on, rounded, and back to where they came from",
       reads: ["token_sums", "rows_leaving", "rows_coming"],
       writes: ["token_rows", "runs"],
-      waits: ["rows_handed"],
       ...pass,
       loops: [chips, groups],
     },

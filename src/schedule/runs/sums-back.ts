@@ -79,6 +79,7 @@ function stages(frame: Frame): readonly Draft[] {
   const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
   const between = { per: "pass", trips: sizes.passes - 1 } as const;
   const packed = narrowSums(layer) ? ["packed_sums"] : [];
+  const handed = chipDevices(frame) > 1;
   return [
     zeroSums(frame),
     {
@@ -86,7 +87,15 @@ function stages(frame: Frame): readonly Draft[] {
       meaning: "sums of the rows that came, rounded, and to their tokens' devices",
       reads: ["token_sums", "rows_leaving", "rows_coming"],
       writes: [...packed, "token_rows", "runs"],
-      waits: ["rows_out", "routes_out", ...(chipDevices(frame) > 1 ? ["sums_handed"] : [])],
+      ...pass,
+      loops: [peers, groups],
+    },
+    {
+      name: "await_rows_sent",
+      meaning: "own rows and routes have left: the next pass's take their place",
+      reads: ["rows_leaving", "rows_coming"],
+      writes: [],
+      waits: ["rows_out", "routes_out", ...(handed ? ["rows_handed", "sums_handed"] : [])],
       ...pass,
       loops: [peers, groups],
     },
