@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { registries } from "../../src/check/index.ts";
 import { judge } from "../../src/check/judge.ts";
+import { emitPackage } from "../../src/emit/index.ts";
 import type { MoeInput } from "../../src/index.ts";
 import { moe } from "../../src/index.ts";
 import { sizesOf } from "../../src/kernel/passes/sizes.ts";
@@ -148,6 +149,20 @@ describe("chips of two devices", () => {
     expect(crossing[2]).toBeGreaterThan(one);
     expect(crossing[2]).toBeLessThan(2 * one);
     expect(handed[1]).toBeCloseTo(4 * one, 9);
+  });
+
+  test("each kind of device of a package awaits rows in stages that its plan has", async () => {
+    const { plan } = judge(moe(spec({}, 4, {}, ["v6e", "v7x"])), registries);
+    if (plan === undefined) expect.unreachable("no plan");
+    const named = kernelsOf(4, ["v6e", "v7x"]).map((kernel) =>
+      allOf(kernel).stages.flatMap(({ name }) => /^await_(chips|rows)$/.exec(name)?.[0] ?? []),
+    );
+    expect(named).toEqual([["await_rows"], ["await_chips", "await_rows"]]);
+    // Bundles count for the innermost scope: alone on a chip there is none in that of `await_rows`.
+    const transport = (await emitPackage(plan)).get("runs_only/transport.py") ?? "";
+    const [, body = ""] = transport.split("def await_rows(");
+    expect(body.indexOf("return\n")).toBeGreaterThan(body.indexOf("await_chips(r, s, me)"));
+    expect(body.indexOf("return\n")).toBeLessThan(body.indexOf("named_scope"));
   });
 });
 

@@ -73,7 +73,7 @@ function stages(frame: Frame): readonly Draft[] {
     {
       name: "hand_back",
       meaning: "sums of the rows that were handed on, rounded, and back to where they came from",
-      reads: ["token_sums", "rows_leaving", "rows_coming"],
+      reads: ["token_sums", "rows_coming"],
       writes: ["token_rows", "runs"],
       ...pass,
       loops: [chips, groups],

@@ -85,7 +85,7 @@ function stages(frame: Frame): readonly Draft[] {
     {
       name: "return_sums",
       meaning: "sums of the rows that came, rounded, and to their tokens' devices",
-      reads: ["token_sums", "rows_leaving", "rows_coming"],
+      reads: ["token_sums", "rows_coming"],
       writes: [...packed, "token_rows", "runs"],
       ...pass,
       loops: [peers, groups],
