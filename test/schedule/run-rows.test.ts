@@ -7,6 +7,7 @@ import { lowerFor } from "../../src/lower/lower.ts";
 import { allOf } from "../../src/plan/call.ts";
 import type { KernelPlan } from "../../src/plan/plan.ts";
 import { RUN_ROWS } from "../../src/spec/schedule.ts";
+import { asSchedule } from "../../src/spec/several.ts";
 import { spec } from "./runs-spec.ts";
 
 /** Kernels of both buckets, or what is wrong. */
@@ -80,10 +81,20 @@ describe("named", () => {
   test.each([
     [3, {}, "runRows = 3 is not supported: 1, 2, 4, 8"],
     [2, { rows: "hbm with sums" }, 'runRows = 2 with rows = "hbm with sums"'],
+    [2, { rows: "auto" }, 'runRows = 2 with rows = "auto": where rows lie in HBM'],
   ])("%i with %j is refused", (runRows, more, says) => {
     const { plan, findings } = judge(moe(spec(many, 8, { runRows, ...more })), registries);
     expect(plan).toBeUndefined();
     expect(findings[0]?.code).toBe("MOE113");
     expect(findings[0]?.message).toContain(says);
+  });
+
+  test("of another schedule beside runs it is refused, and not said to be the bucket's", () => {
+    const { schedule, ...others } = moe(spec({}));
+    const member = { bt: 64, bf: 512, bd: 1024, runRows: 2 };
+    const all = { upTo: 64, use: "runs", runs: member, gather: member };
+    const several = { ...others, schedule: asSchedule({ kind: "auto", tiles: { all } }) };
+    const { findings } = judge(several, registries);
+    expect(findings.map(({ message }) => message)).toEqual(["gather has no runRows"]);
   });
 });

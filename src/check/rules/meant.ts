@@ -1,6 +1,7 @@
 /** A name that nobody knows: the one that was meant, in the same object or in another one. */
 import { TILE_AXES } from "../../lower/tiles.ts";
 import { bucketOptions } from "../../spec/schedule.ts";
+import { BUCKET_FIELDS } from "../../spec/several.ts";
 import type { SpecPath } from "../diagnostic.ts";
 
 /** Fields by the object that has them; the path of a bucket stands for that of each. */
@@ -84,7 +85,7 @@ export function meantBy(key: string, path: SpecPath, known: readonly string[]): 
     return { path: [...path, key], hint };
   }
   const here = closest(key, known);
-  const others = PLACES.filter(([place]) => !isHere(place, path));
+  const others = placesFor(path, known).filter(([place]) => !isHere(place, path));
   const exact = others.find(([, fields]) => fields.includes(key))?.[0];
   if (exact !== undefined) return elsewhere(exact, key, path);
   if (here !== undefined) {
@@ -95,6 +96,13 @@ export function meantBy(key: string, path: SpecPath, known: readonly string[]): 
     if (found !== undefined) return elsewhere(place, found, path);
   }
   return undefined;
+}
+
+/** Of a member's tiles: its bucket has none of those that another schedule alone takes. */
+function placesFor(path: SpecPath, known: readonly string[]): typeof PLACES {
+  const member = path.length === 4 && TILE_AXES.some((axis) => known.includes(axis));
+  if (!member) return PLACES;
+  return PLACES.map(([place, fields]) => [place, place[1] === "tiles" ? BUCKET_FIELDS : fields]);
 }
 
 /** Whether it is a bucket of several schedules, or the tiles of one of them in it. */

@@ -155,9 +155,9 @@ function checkRunRows(kinds: Kinds, path: SpecPath, { runRows, rows }: Dict): vo
     severity: "error",
     path: [...path, "runRows"],
     message: known
-      ? `runRows = ${runRows} with rows = ${show(rows)}: rows that lie in HBM leave one by one`
+      ? `runRows = ${runRows} with rows = ${show(rows)}: where rows lie in HBM they leave one by one`
       : `runRows = ${show(runRows)} is not supported: ${RUN_ROWS.join(", ")}`,
-    nearest: known ? [] : [...RUN_ROWS],
+    nearest: known ? ['rows: "vmem"'] : [...RUN_ROWS],
   });
 }
 
