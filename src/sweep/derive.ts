@@ -135,15 +135,26 @@ function distance(a: Prepared, b: Prepared): number {
   return (sameKind(a, b) ? 0 : 10) + apart(one.bf, other.bf) + apart(one.bd, other.bd);
 }
 
-/** What has no rows of its own: it depends on T, and hardly on the weight tile. */
+/** Of what was counted where a copy between devices takes other rows: of fewer in proportion, of more as it is. */
+function copiesAs({ kernel: { tiles } }: Prepared, known: Prepared): number {
+  const [rows, counted] = [tiles.own.run_rows ?? 1, known.kernel.tiles.own.run_rows ?? 1];
+  return Math.min(1, rows / counted);
+}
+
+const sameCopies = (a: Prepared, b: Prepared): boolean =>
+  a.kernel.tiles.own.run_rows === b.kernel.tiles.own.run_rows;
+
+/** What has no rows of its own: it depends on T and on rows that a copy takes, hardly on the weight tile. */
 function plain(stage: Stage, prepared: Prepared, near: readonly Near[]): Share | undefined {
   const having = near.filter(({ stages }) => stages.has(stage.name));
-  const found = having.find((each) => sameBucket(prepared, each.prepared)) ?? having[0];
+  const alike = having.filter((each) => sameBucket(prepared, each.prepared));
+  const found = alike.find((each) => sameCopies(prepared, each.prepared)) ?? alike[0] ?? having[0];
   const count = found?.stages.get(stage.name);
   if (found === undefined || count === undefined) return undefined;
   const here = sameBucket(prepared, found.prepared);
+  const exact = here && found.away === 0 && sameCopies(prepared, found.prepared);
   // Of another T nothing is sure.
-  return { stage, count, scale: here ? 1 : 0, exact: here && found.away === 0 };
+  return { stage, count, scale: here ? copiesAs(prepared, found.prepared) : 0, exact };
 }
 
 /** A body for so many rows: of the same weight tile, or the most that is surely known of it. */

@@ -18,6 +18,7 @@ import type { Stream } from "../../src/plan/plan.ts";
 import { sendAll } from "../../src/predict/plan/sends.ts";
 import { scheduleOf } from "../../src/schedule/registry.ts";
 import { groupsOf } from "../../src/schedule/runs/expected.ts";
+import { RUN_ROWS } from "../../src/spec/schedule.ts";
 import type { MoeSpec } from "../../src/spec/spec.ts";
 import { deviceOf } from "../../src/target/device/registry.ts";
 import { moegen, onlyObject } from "../cli/moegen.ts";
@@ -227,8 +228,8 @@ describe.sequential("on simulated devices", () => {
   const devices = long ? [1, 2, 4, 8] : [4];
   // By chips of two devices; and straight to each device.
   const kinds = long ? (["v7x", "v6e"] as const) : (["v7x"] as const);
-  // As chosen, which is one row a copy with so few; and more.
-  const copies = long ? [{}, { runRows: 2 }, { runRows: 4 }, { runRows: 8 }] : [{ runRows: 4 }];
+  // Of few devices eight are chosen nearly everywhere.
+  const copies = (long ? RUN_ROWS : [4]).map((runRows) => ({ runRows }));
   const all = names.flatMap((name) =>
     devices.flatMap((ep) =>
       kinds.flatMap((kind) => copies.map((copy) => [name, ep, kind, copy] as const)),
