@@ -18,16 +18,32 @@ const COPY_CYCLES = 27;
 const QUANTIZE_CYCLES = 120;
 
 /** Rows between devices, in copies of so many each: to chips and, within those, to the other device. */
-function seconds(input: KernelInput, each: number): number {
+function partsOf(input: KernelInput, each: number) {
   const { layer, layout, ep, device } = input;
   const crossing = crossingGroups(input, each);
   const copies = crossing + handedGroups(input, each);
   // To all others as much as to those that it goes to.
   const rows = (crossing * each) / (ep - 1);
   const bytes = (sublanes: number): number => rows * sublanes * LANES * 4;
-  const links = secondsOf({ device, ep, rows: bytes(layout.row), sums: bytes(layout.partRow) }, 0);
   const cycles = 2 * COPY_CYCLES + (narrowSums(layer) ? QUANTIZE_CYCLES : 0);
-  return links + (copies * cycles) / device.clock;
+  return {
+    core: (copies * cycles) / device.clock,
+    links: () =>
+      secondsOf({ device, ep, rows: bytes(layout.row), sums: bytes(layout.partRow) }, 0),
+  };
+}
+
+/** Of all, what is cheapest. More rows a copy cost links no less: simulated is what may be cheaper alone. */
+function cheapest(input: KernelInput): number {
+  let best = { each: 0, seconds: Number.POSITIVE_INFINITY };
+  let least = 0;
+  for (const each of RUN_ROWS) {
+    const { core, links } = partsOf(input, each);
+    if (least + core >= best.seconds) continue;
+    least = links();
+    if (least + core < best.seconds) best = { each, seconds: least + core };
+  }
+  return best.each;
 }
 
 const chosen = onceFor<KernelInput["layer"], number>();
@@ -38,10 +54,7 @@ export function runRows(input: KernelInput): number {
   if (inHbm(rows)) return UNROLL;
   if (tiles.runRows !== undefined) return tiles.runRows;
   const key = [ep, device.name, sizes.deviceShare, sizes.passes, byNeed].join();
-  return chosen(layer, key, () => {
-    const costs = RUN_ROWS.map((each) => ({ each, seconds: seconds(input, each) }));
-    return costs.reduce((best, one) => (one.seconds < best.seconds ? one : best)).each;
-  });
+  return chosen(layer, key, () => cheapest(input));
 }
 
 /** As the plan and the tile table have it. */
