@@ -14,7 +14,12 @@ const made = moe(spec({ ...layer, quantization }, 8, { bd: 4096 }));
 
 function judge(bt: number): Prepared {
   const tiles = { bt, bf: 512, bd: 4096 };
-  const { prepared } = judgeCandidate(made, { bucket: "large", device: "v7x", tokens: 1024, tiles });
+  const { prepared } = judgeCandidate(made, {
+    bucket: "large",
+    device: "v7x",
+    tokens: 1024,
+    tiles,
+  });
   if (prepared === undefined) expect.unreachable("it is refused");
   return prepared;
 }

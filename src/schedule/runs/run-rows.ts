@@ -28,8 +28,7 @@ function partsOf(input: KernelInput, each: number) {
   const cycles = 2 * COPY_CYCLES + (narrowSums(layer) ? QUANTIZE_CYCLES : 0);
   return {
     core: (copies * cycles) / device.clock,
-    links: () =>
-      secondsOf({ device, ep, rows: bytes(layout.row), sums: bytes(layout.partRow) }, 0),
+    links: () => secondsOf({ device, ep, rows: bytes(layout.row), sums: bytes(layout.partRow) }, 0),
   };
 }
 
