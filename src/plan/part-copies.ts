@@ -9,6 +9,8 @@ export interface PartCopies {
   readonly ahead: number;
   /** Copies of a chunk's sums, on average. Absent: one. */
   readonly sumsCopies?: number;
+  /** Stage that makes a chunk's sums of those copies, before a copy of what arrived is waited for. Absent: none. */
+  readonly summed?: string;
   /** Of each copy that arrived for it; so many of a part are on their way beside the one in use. */
   readonly arrived: string;
   readonly arrivedAhead: number;

@@ -108,8 +108,8 @@ export interface Semaphore {
 export interface Turn {
   /** Whose: the pass to come, that which comes, whose rows the experts take, or which leaves. */
   readonly of: "next" | "coming" | "taken" | "leaving";
-  /** Before the experts, beside or after them (soon: with the first turn if no pass leaves); or once. */
-  readonly at: "first" | "beside" | "last" | "soon" | "before the end";
+  /** Before the experts, beside or after them (soon: with the first turn if no pass leaves); once; or in another stage. */
+  readonly at: "first" | "beside" | "last" | "soon" | "before the end" | "within";
 }
 
 /** One stage of the kernel; `name` is also its `jax.named_scope`. */

@@ -67,6 +67,18 @@ test("a block's results go to HBM side by side, and nothing of the next one wait
   expect(files.get("results/kernel.py")).not.toContain("clear_sums");
 });
 
+test("results are added up within the steps of the reduce-scatter, batch by batch of each chunk", () => {
+  const plan = planOf({ wire: { dispatch: "int8", combine: "int8" } }, { passTokens: 512 });
+  const { stages } = allOf(only(plan));
+  const of = (name: string) => stages.find((stage) => stage.name === name);
+  const summed = of("sum_results");
+  expect(summed?.turn).toEqual({ of: "leaving", at: "within" });
+  expect(of("reduce_scatter")?.relays?.parts?.summed).toBe("sum_results");
+  // In each of two passes 64 chunks of 64 tokens: 4,096 * 4 / 8 results, at most 32 a batch, in groups of 8.
+  expect(summed?.loopTrips).toEqual([2 * 64, (2 * 2048) / 8]);
+  expect(of("reduce_scatter")?.loopTrips).toHaveLength(3);
+});
+
 test("the lists of results bound a pass by what SMEM has", () => {
   const { plan } = judge(specOf({ topK: 8 }, { upTo: 32_768 }), registries);
   if (plan === undefined) throw new Error("no plan");

@@ -11,6 +11,8 @@ interface Parts extends PartCopies {
   readonly bytes: number;
   /** Of a pass: they are spread evenly over the chunks of all parts. */
   readonly cycles: Quantity;
+  /** The same of the stage that makes sums. */
+  readonly sumCycles: Quantity;
 }
 
 /**
@@ -23,8 +25,8 @@ export function partsThroughVmem(
   chunkBytes: ReadonlyMap<string, number>,
   slice: (here: Here) => Slice = (here) => ({ first: 0, last: lists[here.device]?.length ?? 0 }),
 ): readonly Step[] {
-  const { stage, stream, bytes, cycles, chunks, ahead, sums, sumsCopies = 1 } = parts;
-  const { arrived, arrivedAhead, packed, kept } = parts;
+  const { stage, stream, bytes, chunks, ahead, sums, sumsCopies = 1, summed } = parts;
+  const { cycles, sumCycles, arrived, arrivedAhead, packed, kept } = parts;
   const [part, chunk, copy] = [`${stage} part`, `${stage} chunk`, `${stage} arrival`] as const;
   const list = (here: Here): readonly PartStep[] => lists[here.device] ?? [];
   const place = (here: Here): number => slice(here).first + here.trip(part);
@@ -49,8 +51,12 @@ export function partsThroughVmem(
   const following = (here: Here): number => place(here) * chunks + here.trip(chunk) + ahead;
   const pieces = (here: Here): number => chunks * arrivals(here);
   const piece = (here: Here): number => here.trip(chunk) * arrivals(here) + here.trip(copy);
-  const work = (here: Here): number =>
-    amount(cycles, here) / Math.max(1, list(here).length * chunks);
+  const share =
+    (all: Quantity) =>
+    (here: Here): number =>
+      amount(all, here) / Math.max(1, list(here).length * chunks);
+  const made: readonly Step[] =
+    summed === undefined ? [] : [{ do: "compute", stage: summed, cycles: share(sumCycles) }];
   const tag = (here: Here): string => `${at(here).arrivals[here.trip(copy)] ?? ""}`;
   return [
     loop(
@@ -64,13 +70,14 @@ export function partsThroughVmem(
         chunks,
         when((here) => following(here) < list(here).length * chunks, start(sums)),
         { do: "wait", stream: sums },
+        ...made,
         loop(
           copy,
           arrivals,
           when((here) => piece(here) + arrivedAhead < pieces(here), start(arrived)),
           { do: "wait", stream: arrived },
         ),
-        { do: "compute", stage, cycles: work },
+        { do: "compute", stage, cycles: share(cycles) },
         when(leaves, start(packed)),
         when((here) => !leaves(here), start(kept)),
       ),

@@ -214,7 +214,10 @@ export class KernelReader {
     }
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
     const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
-    const relays = relayedStage(stage, this.streams, this.job, cycles, slice);
+    const summed = this.kernel.stages.filter(({ name }) => name === stage.relays?.parts?.summed);
+    const sums: Quantity = (here) =>
+      summed.flatMap((one) => this.work.runs(one)(here)).reduce((sum, run) => sum + run, 0);
+    const relays = relayedStage(stage, this.streams, this.job, cycles, sums, slice);
     const made = relays ?? this.sources.steps(stage, cycles);
     if (made !== undefined) return made;
     if ([...starts, ...waits].some(({ slots }) => slots !== undefined)) {

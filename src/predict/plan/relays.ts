@@ -150,6 +150,7 @@ export function relayedStage(
   streams: ReadonlyMap<string, Stream>,
   { device, ep }: Pick<Job, "device" | "ep">,
   cycles: Quantity,
+  sumCycles: Quantity,
   slice?: Stretch["slice"],
 ): readonly Step[] | undefined {
   const { name, relays } = stage;
@@ -159,7 +160,7 @@ export function relayedStage(
   const each = copies > 0 ? bytes / copies : 0;
   if (relays.parts !== undefined) {
     return partsThroughVmem(
-      { ...relays.parts, stream: stream.name, stage: name, bytes: each, cycles },
+      { ...relays.parts, stream: stream.name, stage: name, bytes: each, cycles, sumCycles },
       partsOf(stream.relays, device, ep).map(({ parts }) => parts),
       chunkBytes(relays.parts, streams),
       slice,

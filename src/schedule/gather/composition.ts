@@ -34,6 +34,7 @@ const TURNS: readonly (readonly [name: string, turn: Turn])[] = [
   ["sort", { of: "coming", at: "first" }],
   ["first_results", { of: "leaving", at: "first" }],
   ["reduce_scatter", { of: "leaving", at: "beside" }],
+  ["sum_results", { of: "leaving", at: "within" }],
   ["await_rows", { of: "coming", at: "beside" }],
   ["send_routes", { of: "coming", at: "last" }],
   ["write_output", { of: "leaving", at: "last" }],
@@ -52,7 +53,8 @@ export function inTurns(stages: readonly Stage[]): readonly Stage[] {
     TURNS.filter(([, turn]) => places.includes(turn.at)).flatMap(([name, turn]) =>
       stages.flatMap((stage) => (stage.name === name ? [{ ...stage, turn }] : [])),
     );
-  return [...call, ...at("first"), ...taken, ...at("beside", "soon", "last", "before the end")];
+  const others = at("beside", "within", "soon", "last", "before the end");
+  return [...call, ...at("first"), ...taken, ...others];
 }
 
 export const composition: Composition = {
@@ -113,6 +115,7 @@ export const composition: Composition = {
       "next_weights",
       "first_results",
       "reduce_scatter",
+      "sum_results",
       "write_output",
       "clear_sums",
       "pass_barrier",

@@ -3,7 +3,7 @@
 import { type Dim, dma, FLOAT, ONE, smem, vmem } from "../../kernel/declaration.ts";
 import { chunkTokens } from "../../kernel/experts/results-in-hbm.ts";
 import type { Frame, KernelInput } from "../../kernel/frame.ts";
-import { type DraftLoop, UNROLL } from "../../kernel/loops.ts";
+import { UNROLL } from "../../kernel/loops.ts";
 import type { Draft } from "../../kernel/part.ts";
 import { LANES, type Layout } from "../../kernel/rows/layout.ts";
 import { sumChunk } from "../../kernel/rows/staged-sums.ts";
@@ -52,19 +52,40 @@ export function batchStreams(frame: Frame): readonly Stream[] {
   ];
 }
 
-/** What stands for a chunk's sums in the steps of the reduce-scatter: as many copies as it has results. */
-export function batchCopies(frame: Frame): Pick<PartCopies, "sums" | "sumsCopies" | "ahead"> {
+/** Chunks of tokens in a pass, and results of each. */
+function chunksOf(frame: Frame): { readonly chunks: number; readonly each: number } {
   const { ep, sizes, load } = frame;
   const chunks = (ep * sizes.sentTokens) / chunkTokens(frame);
-  const each = load.routedRows / (chunks * sizes.passes);
-  const ahead = Math.min(chunks, Math.max(1, Math.floor((3 * RESULT_BATCH) / each)));
-  return { sums: "results_in", sumsCopies: each, ahead };
+  return { chunks, each: load.routedRows / (chunks * sizes.passes) };
 }
 
-/** Trips of its loops that the results add: over batches, and over groups of their rows. */
-export function batchLoops(frame: Frame): readonly DraftLoop[] {
+/** What stands for a chunk's sums in the steps of the reduce-scatter: as many copies as it has results. */
+export function batchCopies(
+  frame: Frame,
+): Pick<PartCopies, "sums" | "sumsCopies" | "ahead" | "summed"> {
+  const { chunks, each } = chunksOf(frame);
+  const ahead = Math.min(chunks, Math.max(1, Math.floor((3 * RESULT_BATCH) / each)));
+  return { sums: "results_in", sumsCopies: each, ahead, summed: "sum_results" };
+}
+
+/** Within the steps of the reduce-scatter: batches of results of each chunk, in groups of rows. */
+export function sumResults(frame: Frame): Draft {
   const { load, sizes } = frame;
-  return [{ over: "copies", each: UNROLL, fixed: load.routedRows / sizes.passes / UNROLL }];
+  const { chunks, each } = chunksOf(frame);
+  const batches = chunks * Math.max(1, Math.ceil(each / RESULT_BATCH));
+  return {
+    name: "sum_results",
+    meaning: "results of a chunk's tokens added up, the next batches of them on their way",
+    reads: ["staged_results", "result_entries", "result_counts", "results_taken"],
+    writes: ["staged_sums", "staged_results", "results_ahead", "results_taken"],
+    per: "pass",
+    trips: sizes.passes,
+    loops: [
+      { over: "copies", each: 1, fixed: batches },
+      // One that starts results, one that waits for them, and one that adds them.
+      { over: "copies", each: UNROLL, fixed: load.routedRows / sizes.passes / UNROLL },
+    ],
+  };
 }
 
 /** The first of a pass. */

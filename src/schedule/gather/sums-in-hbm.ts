@@ -22,13 +22,7 @@ import { packedPart } from "../../kernel/rows/types.ts";
 import type { PartCopies } from "../../plan/part-copies.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { partSteps } from "../../predict/machine/relays.ts";
-import {
-  batchBuffers,
-  batchCopies,
-  batchLoops,
-  batchSemaphores,
-  batchStreams,
-} from "./results-in-hbm.ts";
+import { batchBuffers, batchCopies, batchSemaphores, batchStreams } from "./results-in-hbm.ts";
 
 /** Three copies that arrived come while one is added. */
 const FOUR: Dim = ["4", 4];
@@ -174,7 +168,5 @@ export function partLoops(frame: Frame): readonly DraftLoop[] {
     { over, each: 1, fixed: chunks * Math.max(...pieces) },
     // One that packs sums, and one that adds them.
     { over, each, fixed: (sends * sizes.sentTokens) / cuts / each },
-    // One that starts results, one that waits for them, and one that adds them.
-    ...(frame.rows === "hbm with results" ? batchLoops(frame) : []),
   ];
 }

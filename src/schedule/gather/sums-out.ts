@@ -21,7 +21,7 @@ import { sumChunkOf } from "../../kernel/rows/staged-sums.ts";
 import { needsPassBarrier, packedPart, sumsGoStraight, wordType } from "../../kernel/rows/types.ts";
 import { withSums } from "../../plan/call.ts";
 import type { Plan, Stream } from "../../plan/plan.ts";
-import { firstResults, placeBits, RESULT_BATCH } from "./results-in-hbm.ts";
+import { firstResults, placeBits, RESULT_BATCH, sumResults } from "./results-in-hbm.ts";
 import {
   hbmSumsBuffers,
   hbmSumsSemaphores,
@@ -221,7 +221,8 @@ export const sumsOut: Part = {
       : "the sums of all devices have left, before rows of the next pass arrive there";
     const trips = overlap ? 1 : sizes.passes - 1;
     const between = meeting("pass_barrier", meaning, { per: "pass", trips });
-    const firsts = frame.rows === "hbm with results" ? [firstResults(frame)] : [];
+    const firsts =
+      frame.rows === "hbm with results" ? [firstResults(frame), sumResults(frame)] : [];
     return [...zero, ...firsts, reduceScatter(frame), ...(more ? [between] : [])];
   },
 };
