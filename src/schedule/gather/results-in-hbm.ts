@@ -44,7 +44,7 @@ export function batchStreams(frame: Frame): readonly Stream[] {
     {
       ...{ name: "results_in", from: "HBM", to: "VMEM", remote: false },
       ...{ source: "entry_results", destination: "staged_results", semaphore: "results_staged" },
-      ...{ issuedBy: "reduce_scatter", awaitedBy: "reduce_scatter" },
+      ...{ issuedBy: "reduce_scatter", awaitedBy: "sum_results" },
       bytes: load.routedRows * layout.sumRow * LANES * 4,
       copies: load.routedRows,
       meaning: "results of the tokens of a chunk, one by one",
