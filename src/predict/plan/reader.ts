@@ -83,7 +83,7 @@ export class KernelReader {
         ? passesInTurn(around)
         : overlappedPasses(around, {
             turned,
-            stage: (stage, slice) => this.stage(stage, this.work.runs(stage), slice),
+            stage: (stage, slice) => this.stage(stage, slice),
             straight: (stage) => this.work.straight(stage),
             streams: this.streams,
             job: this.job,
@@ -182,7 +182,7 @@ export class KernelReader {
 
   /** Stages of one block of rows: those for each row tile run for all of its tiles. */
   private block(stages: readonly Stage[]): readonly Step[] {
-    return stages.flatMap((stage) => this.stage(stage, this.work.runs(stage)));
+    return stages.flatMap((stage) => this.stage(stage));
   }
 
   /** Weight tiles of one block: each is waited for, the next one started, and multiplied. */
@@ -203,20 +203,15 @@ export class KernelReader {
   }
 
   /** One stage: what it starts, what it waits for, its work, and what it sends and writes. */
-  private stage(
-    stage: Stage,
-    runs: (here: Here) => readonly number[] = this.work.runs(stage),
-    slice?: (here: Here) => Slice,
-  ): readonly Step[] {
+  private stage(stage: Stage, slice?: (here: Here) => Slice): readonly Step[] {
     const starts = stage.starts.flatMap((name) => this.streams.get(name) ?? []);
     if (stage.barrier) {
       return [...starts.map((one) => this.start(one, stage)), { do: "barrier", name: stage.name }];
     }
     const waits = stage.waits.flatMap((name) => this.streams.get(name) ?? []);
-    const cycles: Quantity = (here) => runs(here).reduce((sum, run) => sum + run, 0);
+    const cycles = this.cyclesOf([stage]);
     const summed = this.kernel.stages.filter(({ name }) => name === stage.relays?.parts?.summed);
-    const sums: Quantity = (here) =>
-      summed.flatMap((one) => this.work.runs(one)(here)).reduce((sum, run) => sum + run, 0);
+    const sums = this.cyclesOf(summed);
     const relays = relayedStage(stage, this.streams, this.job, cycles, sums, slice);
     const made = relays ?? this.sources.steps(stage, cycles);
     if (made !== undefined) return made;
@@ -234,6 +229,12 @@ export class KernelReader {
       ...starts.filter(isOut).map((stream) => this.start(stream, stage)),
       ...waits.filter(isOut).map(({ name }): Step => ({ do: "wait", stream: name, all: true })),
     ];
+  }
+
+  /** Cycles of all runs of some stages in one block. */
+  private cyclesOf(stages: readonly Stage[]): Quantity {
+    const runs = stages.map((one) => this.work.runs(one));
+    return (here) => runs.reduce((all, of) => of(here).reduce((sum, run) => sum + run, all), 0);
   }
 
   private start(stream: Stream, stage: Stage): Step {

@@ -16,7 +16,7 @@ import { shapes } from "../../kernel/shapes.ts";
 import { sharedExperts } from "../../kernel/shared-experts/part.ts";
 import { biases } from "../../kernel/weights/biases.ts";
 import { weights } from "../../kernel/weights/part.ts";
-import { goByNeed } from "../../plan/call.ts";
+import { goByNeed, sumsInHbm } from "../../plan/call.ts";
 import { runsBlocks } from "./blocks.ts";
 import { handed } from "./handed.ts";
 import { lists } from "./lists.ts";
@@ -31,6 +31,7 @@ const body: Part = {
     chunkTokens: "s.sum_chunk",
     mostReturns: mostReturns(layer, mesh.ep),
     runRow: runRow(layoutOf(layer)),
+    copyRows: sumsInHbm(kernels) ? "UNROLL" : "s.tiles.run_rows",
     eachRun: goByNeed(kernels) === "chips" ? "each_chip(s, me)" : "each_peer(me)",
   }),
   blocks: runsBlocks,

@@ -100,6 +100,21 @@ function stages(frame: Frame): readonly Draft[] {
   ];
 }
 
+/** Until none is on its way from here; on chips of two nor what was handed on and back. */
+export function awaitRowsSent(frame: Frame): Draft {
+  const handed = chipDevices(frame) > 1;
+  return {
+    name: "await_rows_sent",
+    meaning: "own rows and routes have left: the next pass's take their place",
+    reads: ["rows_leaving", ...(handed ? ["rows_coming"] : [])],
+    writes: [],
+    waits: ["rows_out", "routes_out", ...(handed ? ["rows_handed", "sums_handed"] : [])],
+    per: "pass",
+    trips: frame.sizes.passes,
+    loops: crossing(frame),
+  };
+}
+
 /** One after the other, each with the first block that has some of its rows. */
 function awaitByBlock(frame: Frame): Draft {
   const peers = frame.ep - 1;

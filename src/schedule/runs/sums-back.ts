@@ -18,7 +18,7 @@ import { sumsGoStraight } from "../../kernel/rows/types.ts";
 import { inHbm } from "../../plan/call.ts";
 import type { Stream } from "../../plan/plan.ts";
 import { crossingGroups } from "./expected.ts";
-import { crossing } from "./rows-out.ts";
+import { awaitRowsSent, crossing } from "./rows-out.ts";
 import { runRows } from "./run-rows.ts";
 import { sumsInHbm } from "./sums-in-hbm.ts";
 
@@ -79,7 +79,6 @@ function stages(frame: Frame): readonly Draft[] {
   const meaning = "all devices are done with the pass, before lists and rows of the next arrive";
   const between = { per: "pass", trips: sizes.passes - 1 } as const;
   const packed = narrowSums(layer) ? ["packed_sums"] : [];
-  const handed = chipDevices(frame) > 1;
   return [
     zeroSums(frame),
     {
@@ -90,15 +89,7 @@ function stages(frame: Frame): readonly Draft[] {
       ...pass,
       loops: [peers, groups],
     },
-    {
-      name: "await_rows_sent",
-      meaning: "own rows and routes have left: the next pass's take their place",
-      reads: ["rows_leaving", "rows_coming"],
-      writes: [],
-      waits: ["rows_out", "routes_out", ...(handed ? ["rows_handed", "sums_handed"] : [])],
-      ...pass,
-      loops: [peers, groups],
-    },
+    awaitRowsSent(frame),
     addSums(frame),
     ...(sizes.passes > 1 ? [meeting("pass_barrier", meaning, between)] : []),
   ];

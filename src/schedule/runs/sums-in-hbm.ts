@@ -20,6 +20,7 @@ import { packedPart, wordType } from "../../kernel/rows/types.ts";
 import type { Stream } from "../../plan/plan.ts";
 import type { LayerSpec } from "../../spec/layer.ts";
 import { crossingGroups } from "./expected.ts";
+import { awaitRowsSent } from "./rows-out.ts";
 
 const lanes: Dim = ["LANES", LANES];
 
@@ -169,16 +170,7 @@ function returnStages(frame: Frame): readonly Draft[] {
       per: "pass",
       ...part(last),
     },
-    {
-      name: "await_rows_sent",
-      meaning: "own rows and routes have left: the next pass's take their place",
-      reads: ["rows_leaving"],
-      writes: [],
-      waits: ["rows_out", "routes_out"],
-      per: "pass",
-      trips: sizes.passes,
-      loops: [PEERS, copies(rows / UNROLL)],
-    },
+    awaitRowsSent(frame),
   ];
 }
 
